@@ -1,0 +1,170 @@
+"""What crosses a boundary: frozen, typed records, JSON both ways.
+
+`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DomainName = Literal["chart", "web"]
+Outcome = Literal["scored", "policy_error", "render_error", "judge_error"]
+
+#: Why a render failed. A closed list: a renderer gives no other reason.
+RenderReason = Literal[
+    "syntax_error",  # the code does not parse
+    "exception",  # the code raised
+    "exit",  # the code ended its process before a picture was made
+    "timeout",  # wall or CPU time ran out
+    "memory",  # the memory limit was reached
+    "limit",  # another limit: code size, processes, file size, picture size, output
+    "forbidden",  # the code tried what the sandbox denies and died of it
+    "no_figure",  # it ran, but drew nothing that can be saved
+    "blank",  # the picture is one flat colour
+    "navigation",  # the page could not be loaded or left its address
+    "crash",  # the interpreter or the browser died
+]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sample(Record):
+    """One picture to be redrawn. `code` is the label: known for some sets, never shown to RRVF training."""
+
+    id: str
+    domain: DomainName
+    split: str
+    image: str = Field(description="path of the PNG, relative to its manifest")
+    sha256: str = Field(description="of the PNG file")
+    phash: str = Field(description="64-bit perceptual hash, hex")
+    source: str = Field(description="where it comes from, with its revision")
+    licence: str
+    code: str | None = Field(default=None, description="path of the true code, relative to the manifest")
+
+
+class Render(Record):
+    """The outcome of one render. `png` is set exactly when `status` is ok; `items` when extraction was asked for."""
+
+    status: Literal["ok", "render_error"]
+    reason: RenderReason | None = None
+    message: str = Field(default="", description="fit to be shown to a policy: short, no paths, no chat tokens")
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+    png: bytes | None = Field(default=None, exclude=True, repr=False)
+    items: dict | None = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+
+class Feedback(Record):
+    """What a judge says differs between two pictures, by aspect (Fig. 2c, step 2)."""
+
+    text: str
+
+
+class Judgement(Record):
+    """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason. Never a default number."""
+
+    status: Literal["ok", "judge_error"]
+    score: float | None = Field(default=None, ge=0.0, le=1.0)
+    parts: dict[str, float] = {}
+    feedback: str = ""
+    reason: str | None = None
+    judge: str = Field(default="", description="judge card id: model, revision, prompt hash, sampling")
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+
+class RewardTerms(Record):
+    """The terms of Eq. (2) before weighting, and their weighted sum. None: the judge failed, the sample leaves its group."""
+
+    vision: float | None
+    format: float
+    tool: float
+    total: float | None
+
+
+class Turn(Record):
+    """One turn of Alg. 1: what the policy wrote, what was parsed from it, what came back."""
+
+    text: str
+    action: Literal["tool_call", "answer", "none"]
+    code: str | None = None
+    problem: str | None = Field(default=None, description="why no action was found, where none was")
+    render: Render | None = None
+    feedback: str | None = None
+
+
+class Trajectory(Record):
+    """One episode: a picture, up to T_max turns, the final code (C_final of Alg. 1) and its judgement."""
+
+    sample_id: str
+    domain: DomainName
+    turns: tuple[Turn, ...]
+    final_code: str | None
+    final_render: Render | None = None
+    judgement: Judgement | None = None
+    reward: RewardTerms | None = None
+
+    @property
+    def tool_calls(self) -> int:
+        """Calls that rendered (the ones that R_tool counts)."""
+        return sum(t.action == "tool_call" and t.render is not None and t.render.ok for t in self.turns)
+
+
+class Provenance(Record):
+    """What produced a result; two results compare only where these agree."""
+
+    protocol: str
+    prompt_hash: str
+    judge: str
+    metric_version: str
+    versions: dict[str, str]
+    seed: int
+    profile_hash: str
+
+
+class SampleResult(Record):
+    """One evaluated sample: one of four outcomes; `metrics` is complete exactly when `outcome` is scored."""
+
+    sample_id: str
+    outcome: Outcome
+    reply: str = ""
+    code: str | None = None
+    metrics: dict[str, float | None] = {}
+    render: Render | None = None
+    judgement: Judgement | None = None
+    message: str = ""
+    provenance: Provenance | None = None
+
+
+class TableRow(Record):
+    """One row of a table. `values` and `intervals` are keyed by column; None prints as a dash."""
+
+    model: str
+    values: dict[str, float | None]
+    intervals: dict[str, tuple[float, float]] = {}
+    starred: tuple[str, ...] = Field(default=(), description="columns reported by the original benchmark")
+    ranked: bool = Field(default=True, description="takes part in best and second best")
+
+
+class Claim(Record):
+    """A sentence of the paper as an inequality between two table cells, and what came out here."""
+
+    id: str
+    statement: str
+    paper_holds: bool | None
+    ours: Literal["supported", "not_supported", "undecided", "not_run"]
+    detail: str
