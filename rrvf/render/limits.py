@@ -1,0 +1,25 @@
+"""What one render may cost. The same record bounds charts and pages; a field that one domain lacks says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rrvf.domains import Canvas
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one render, enforced from outside the code that is rendered.
+
+    A render that breaks one ends as a `render_error` with reason `timeout`, `memory` or `limit`.
+    """
+
+    wall_s: float = 10.0
+    cpu_s: float = 10.0  # chart: processor time of the script; web: unused
+    memory_mb: int = 1024  # chart: address space beyond the idle worker; web: the browser tree
+    code_bytes: int = 200_000
+    literal_bytes: int = 20_000  # one string, bytes, number-list literal or data: URI; stops pictures pasted into code
+    file_mb: int = 16  # chart: everything the script may write to its private folder
+    max_pixels: int = 16_000_000
+    canvas: Canvas | None = None
+    javascript: bool = False  # web: run the page's scripts
