@@ -4,16 +4,28 @@ A turn is `<think>...</think>` and then one action: a Hermes-style `<tool_call>`
 `<answer>` that carries the final code and ends the episode. The environment replies with a `<tool_response>`.
 """
 
-from rrvf.protocol.grammar import Action, answer_text, parse_turn, sanitize, tool_call_text, tool_response_text
-from rrvf.protocol.prompts import CHAT_TEMPLATE, RESPONSE_TEMPLATE, Prompt, load_prompt
+from rrvf.protocol.grammar import (
+    Action,
+    answer_text,
+    call_content,
+    parse_call,
+    parse_turn,
+    sanitize,
+    tool_call_text,
+    tool_response_text,
+)
+from rrvf.protocol.prompts import CHAT_TEMPLATE, RESPONSE_TEMPLATE, TOOL_METHOD, Prompt, load_prompt
 
 __all__ = [
     "CHAT_TEMPLATE",
     "RESPONSE_TEMPLATE",
+    "TOOL_METHOD",
     "Action",
     "Prompt",
     "answer_text",
+    "call_content",
     "load_prompt",
+    "parse_call",
     "parse_turn",
     "sanitize",
     "tool_call_text",

@@ -9,11 +9,11 @@ from typing import Literal
 
 from rrvf.domains import Domain
 
-_THINK = re.compile(r"<think>.*?</think>", re.DOTALL)
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+#: One call, whole, at the end of the turn. RESPONSE_TEMPLATE states the same rule for TRL.
+_CALL = re.compile(r"<tool_call>((?:(?!</?tool_call>).)*)</tool_call>\s*\Z", re.DOTALL)
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)\n?```", re.DOTALL)
-#: Tokens that would forge a turn or an image if they came back inside feedback (trl_notes gotcha 5).
+#: Tags that would forge a turn if they came back inside feedback.
 _MARKUP = re.compile(r"</?(?:think|answer|tool_call|tool_response)>")
 
 
@@ -27,21 +27,29 @@ class Action:
 
 
 def parse_turn(text: str, domain: Domain) -> Action:
-    """The action of one policy turn (Alg. 1, lines 5 to 9). An answer wins over a call; a call inside `<think>` is none.
+    """The action of one policy turn (Alg. 1, lines 5 to 9): what stands after the last `</think>` decides.
 
-    Code in an answer may stand in a fence or bare. Malformed or truncated calls and answers give kind "none".
+    An answer wins over a call. A call counts only if it is whole and ends the turn, so that a turn cut by the token
+    limit is never executed. Code in an answer may stand in a fence or bare. All else gives kind "none".
     """
-    body = _THINK.sub("", text)
+    body = text.rpartition("</think>")[2]
     if "<think>" in body:
         return Action("none", problem="the <think> block is not closed")
-    if answer := _ANSWER.search(body):
-        return _from_answer(answer.group(1))
-    calls = _CALL.findall(body)
-    if len(calls) == 1:
-        return _from_call(calls[0], domain)
-    if len(calls) > 1:
-        return Action("none", problem="more than one <tool_call> in a turn")
-    return Action("none", problem="no closed <tool_call> and no closed <answer>")
+    if "<answer>" in body:
+        answer = _ANSWER.search(body)
+        return _from_answer(answer.group(1)) if answer else Action("none", problem="the <answer> is not closed")
+    if (call := call_content(text)) is not None:
+        return parse_call(call, domain)
+    return Action("none", problem="no <tool_call> that ends the turn and no <answer>")
+
+
+def call_content(text: str) -> str | None:
+    """What stands in the call that ends a turn, well formed or not; None where no call ends it."""
+    body = text.rpartition("</think>")[2]
+    if "<think>" in body or "<answer>" in body:
+        return None
+    match = _CALL.search(body)
+    return match.group(1) if match else None
 
 
 def _from_answer(content: str) -> Action:
@@ -50,10 +58,11 @@ def _from_answer(content: str) -> Action:
     return Action("answer", code) if code.strip() else Action("none", problem="the <answer> is empty")
 
 
-def _from_call(content: str, domain: Domain) -> Action:
+def parse_call(content: str, domain: Domain) -> Action:
+    """The action of what stands between `<tool_call>` and `</tool_call>`: Hermes-style JSON, or kind "none"."""
     try:
         call = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Action("none", problem="the <tool_call> is not valid JSON")
     if not isinstance(call, dict) or call.get("name") != domain.tool_name:
         return Action("none", problem=f"the <tool_call> does not name {domain.tool_name}")

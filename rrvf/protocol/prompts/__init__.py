@@ -18,17 +18,22 @@ _FOLDER = Path(__file__).parent
 #: Qwen2.5-VL's turns; a tool reply is a user turn; the stock template refuses tools in TRL (trl_notes 1).
 CHAT_TEMPLATE = (_FOLDER / "chat_template.jinja").read_text()
 
-#: How TRL finds the call in a completion. JSON content: a truncated call does not parse and is not executed.
+#: The name under which TRL calls the environment for any `<tool_call>`; the call's own JSON is read by `parse_call`.
+TOOL_METHOD = "render_and_compare"
+
+#: How TRL finds the call in a completion: the rule of `parse_turn`, as one open anchor. The whole tag pair is the
+#: anchor because the parser would close an open region at the end of the text and so run a truncated call.
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
     "start_anchor": "<|im_start|>assistant\n",
     "fields": {
         "tool_calls": {
-            "open": "<tool_call>",
-            "close": "</tool_call>",
+            "open_pattern": r"(?s)(?<!<(?:think|answer)>(?:(?!</think>).)*)"
+            r"<tool_call>(?P<call>(?:(?!</?tool_call>|<\|im_end\|>).)*)</tool_call>(?=\s*(?:<\|im_end\|>|\Z))",
+            "close_pattern": r"(?=)",
             "repeats": True,
-            "content": "json",
-            "transform": {"type": "function", "function": "{content}"},
+            "content": "text",
+            "transform": {"type": "function", "function": {"name": TOOL_METHOD, "arguments": {"call": "{call}"}}},
         },
         "content": {
             "close_pattern": r"<\|im_end\|>\s*",

@@ -1,0 +1,142 @@
+"""One typed configuration, in YAML: `reproduce/profiles/{nano,gpu,paper}.yaml`. Its hash stands in every result."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rrvf.domains import Canvas
+from rrvf.errors import UserError
+
+PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PolicyConfig(Section):
+    """The policy to train: a local folder or a hub id, and how it is prompted."""
+
+    model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
+    prompts: Literal["full", "nano"] = "full"
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    lora_rank: int | None = None
+
+
+class JudgeConfig(Section):
+    """Who compares. `url` None starts the embedded judge in a process of its own."""
+
+    model: str = "rrvf-embedded"
+    url: str | None = None
+    max_in_flight: int = 32
+    timeout_s: float = 60.0
+
+
+class CanvasConfig(Section):
+    """Picture size per domain; None leaves it to the script or page."""
+
+    chart: Canvas | None = None
+    web: Canvas | None = None
+
+
+class RewardConfig(Section):
+    """Eq. (2). `preset` names the weights (decisions D2); penalty sizes are D4."""
+
+    preset: Literal["paper_abs", "literal", "deepeyes"] = "paper_abs"
+    format_penalty: float = -1.0
+    tool_step: float = 1 / 3
+    tool_full_above: float = 0.95
+
+
+class GRPOConfigSection(Section):
+    """Alg. 1 and the optimiser. The batch is `prompts_per_step` x `group_size` completions (D3)."""
+
+    domain: Literal["chart", "web"]
+    train_set: str
+    steps: int
+    prompts_per_step: int
+    group_size: int = 8
+    micro_batch: int = 32
+    learning_rate: float = 1e-6
+    kl: float = 0.0
+    max_turns: int = 4
+    max_completion_tokens: int = 16_384
+    max_turn_tokens: int = 4_096
+    temperature: float = 1.0
+    advantage: Literal["mean", "max"] = "mean"
+    loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = "grpo"
+    importance_level: Literal["token", "sequence"] = "token"
+    use_vllm: bool = False
+    last_turn_hint: bool = True
+    save_every: int = 10
+
+
+class SFTConfigSection(Section):
+    """The supervised baseline: pictures with their true code."""
+
+    domain: Literal["chart", "web"]
+    train_set: str
+    steps: int
+    batch: int
+    learning_rate: float = 1e-5
+    save_every: int = 50
+
+
+class EvalSet(Section):
+    """One evaluation: which benchmark's rules on which pictures, and whose table it fills."""
+
+    benchmark: Literal["chartmimic", "plot2code", "websight"]
+    dataset: str
+    table: Literal[1, 2, 3]
+    title: str
+    domain: Literal["chart", "web"]
+    limit: int | None = None
+    owned_canvas: bool = Field(default=False, description="render on the profile's canvas, not at the script's own size")
+    max_new_tokens: int = 4_096
+
+
+class Profile(Section):
+    """Everything a run depends on."""
+
+    name: str
+    seed: int = 0
+    workers: int = 2
+    policy: PolicyConfig
+    judge: JudgeConfig = JudgeConfig()
+    canvas: CanvasConfig = CanvasConfig()
+    reward: RewardConfig = RewardConfig()
+    data: dict[str, Any] = {}
+    grpo: dict[str, GRPOConfigSection] = {}
+    sft: dict[str, SFTConfigSection] = {}
+    evaluations: dict[str, EvalSet] = {}
+    chartmimic_protocol: Literal["official", "fixed", "july2025"] = "fixed"
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits over every setting: what a result was made with."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A profile by name (`nano`, `gpu`, `paper`) or by the path of a YAML file. UserError names the key that is wrong."""
+    path = Path(name_or_path)
+    if path.suffix != ".yaml":
+        path = PROFILES / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise UserError(f"no profile at {path}: name one of {known}, or a YAML file")
+    try:
+        return Profile.model_validate(yaml.safe_load(path.read_text()))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the top level"
+        raise UserError(f"{path}: {where}: {first['msg']}") from None

@@ -1,0 +1,64 @@
+"""The hybrid reward, Eq. (2): R = w_v R_vision + w_f R_format + w_t R_tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rrvf.records import RewardTerms, Trajectory
+
+
+@dataclass(frozen=True)
+class Weights:
+    """w_v, w_f, w_t of Eq. (2)."""
+
+    vision: float
+    format: float
+    tool: float
+
+
+#: The paper prints (-0.2, 0.8, 1.0), which punishes fidelity; see docs/decisions.md#D2 for the three readings.
+PRESETS = {
+    "paper_abs": Weights(0.2, 0.8, 1.0),
+    "literal": Weights(-0.2, 0.8, 1.0),
+    "deepeyes": Weights(0.8, 0.2, 1.2),
+}
+
+
+@dataclass(frozen=True)
+class RewardRule:
+    """The sizes that Eq. (2) leaves to prose.
+
+    format_penalty: R_format where the final code does not run or is missing (ours: D4).
+    tool_step: R_tool per call that rendered, capped at 1 (Experimental Settings).
+    tool_full_above: a similarity above this sets R_tool to 1 (Experimental Settings).
+    """
+
+    weights: Weights = PRESETS["paper_abs"]
+    format_penalty: float = -1.0
+    tool_step: float = 1 / 3
+    tool_full_above: float = 0.95
+
+    def terms(self, trajectory: Trajectory) -> RewardTerms:
+        """The three terms and their sum for one finished episode.
+
+        A final picture that could not be made has R_vision 0. A judge that failed has R_vision None and total None:
+        the sample must leave its group, it must not count as dissimilar.
+        """
+        runs = trajectory.final_render is not None and trajectory.final_render.ok
+        format_term = 1.0 if runs else self.format_penalty
+        vision = self._vision(trajectory, runs)
+        tool = min(1.0, self.tool_step * trajectory.tool_calls)
+        if vision is not None and vision > self.tool_full_above:
+            tool = 1.0
+        if vision is None:
+            return RewardTerms(vision=None, format=format_term, tool=tool, total=None)
+        w = self.weights
+        total = w.vision * vision + w.format * format_term + w.tool * tool
+        return RewardTerms(vision=vision, format=format_term, tool=tool, total=total)
+
+    @staticmethod
+    def _vision(trajectory: Trajectory, runs: bool) -> float | None:
+        if not runs:
+            return 0.0
+        judgement = trajectory.judgement
+        return judgement.score if judgement is not None and judgement.ok else None

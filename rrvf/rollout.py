@@ -1,0 +1,133 @@
+"""One episode of Alg. 1: picture in, turns of code and feedback, final code out.
+
+`Tools` joins a renderer and a judge; `Episode` is the state of Alg. 1 between two turns; `run_episode` plays one with
+any policy. Training drives the same `Episode` from TRL (rrvf.training.environment).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rrvf.domains import Domain
+from rrvf.protocol import call_content, parse_call, parse_turn, sanitize
+from rrvf.records import Judgement, Render, Trajectory, Turn
+
+#: Said with the last tool response before the last turn, since the policy cannot count turns (ours: D10).
+LAST_TURN_HINT = "\nThis was the last draft: answer now."
+
+
+class RendererLike(Protocol):
+    """What an episode needs of `rrvf.render.Renderer`."""
+
+    def render(self, code: str) -> Render: ...
+
+
+class JudgeLike(Protocol):
+    """What an episode needs of `rrvf.judge.client.JudgeClient`."""
+
+    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+
+    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+
+
+class Tools:
+    """The external tool of Fig. 2c: renders code, asks the judge, and runs many such calls at once.
+
+    renderers: one per domain name. judge: compares and scores. threads: calls in flight; renders and judging of
+    different episodes overlap, which TRL's own tool loop does not do.
+    """
+
+    def __init__(self, renderers: Mapping[str, RendererLike], judge: JudgeLike, threads: int = 8) -> None:
+        self._renderers = renderers
+        self._judge = judge
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rrvf-tools")
+
+    def submit(self, call: Callable, *args) -> Future:
+        """Start `call(*args)` on the pool."""
+        return self._pool.submit(call, *args)
+
+    def draft(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, str]:
+        """Fig. 2c: render, then compare. A failed render gives an explicit failure signal instead of a comparison."""
+        render = self._renderers[domain.name].render(code)
+        if not render.ok:
+            return render, sanitize(f"---Error: {render.reason}: {render.message}")
+        judgement = self._judge.compare(target_png, render.png, domain.name)
+        if not judgement.ok:
+            return render, "---Comments: the comparison is not available this time."
+        return render, sanitize(judgement.feedback)
+
+    def final(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None]:
+        """Fig. 2d: render the final code and score it. No judgement where there is no picture."""
+        render = self._renderers[domain.name].render(code)
+        if not render.ok:
+            return render, None
+        return render, self._judge.score(target_png, render.png, domain.name)
+
+    def close(self) -> None:
+        """Stop the threads; renderers and judge belong to whoever made them."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
+class Episode:
+    """The history H of Alg. 1 for one picture. Not a record: it changes until `finish` freezes it into one."""
+
+    sample_id: str
+    domain: Domain
+    target_png: bytes = field(repr=False)
+    tools: Tools = field(repr=False)
+    max_turns: int = 4
+    hint: bool = True
+    turns: list[Turn] = field(default_factory=list)
+
+    def tool_call(self, content: str, text: str = "") -> str:
+        """Lines 9 to 11: run the call whose JSON is `content`, give the tool response's text."""
+        action = parse_call(content, self.domain)
+        if action.kind != "tool_call":
+            render, feedback = None, f"---Error: {action.problem}"
+        else:
+            render, feedback = self.tools.draft(action.code, self.target_png, self.domain)
+        if self.hint and len(self.turns) == self.max_turns - 2:
+            feedback += LAST_TURN_HINT
+        text = text or f"<tool_call>{content}</tool_call>"
+        self.turns.append(
+            Turn(text=text, action=action.kind, code=action.code, problem=action.problem, render=render, feedback=feedback)
+        )
+        return feedback
+
+    def finish(self, text: str) -> Trajectory:
+        """Lines 5 to 7 and 14: take the answer out of the last turn, render and score it.
+
+        An unexecuted call in the last turn (T_max reached, or no room left) counts neither as a call nor as an answer.
+        """
+        action = parse_turn(text, self.domain)
+        answer = action.code if action.kind == "answer" else None
+        problem = action.problem or (None if answer else "the last turn holds no <answer>")
+        self.turns.append(Turn(text=text, action=action.kind, code=action.code, problem=problem))
+        render = judgement = None
+        if answer is not None:
+            render, judgement = self.tools.final(answer, self.target_png, self.domain)
+        return Trajectory(
+            sample_id=self.sample_id,
+            domain=self.domain.name,
+            turns=tuple(self.turns),
+            final_code=answer,
+            final_render=render,
+            judgement=judgement,
+        )
+
+
+def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:
+    """Alg. 1 with any policy. `generate` takes chat messages (the picture in the first) and returns one turn's text."""
+    messages = [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}]
+    for turn in range(1, episode.max_turns + 1):
+        text = generate(messages)
+        content = call_content(text)
+        if content is None or turn == episode.max_turns:
+            return episode.finish(text)
+        feedback = episode.tool_call(content, text)
+        messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": feedback}]
+    raise AssertionError("unreachable: the last turn always finishes")

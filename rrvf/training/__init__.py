@@ -1,0 +1,1 @@
+"""GRPO (the method) and SFT (the baseline) on TRL."""

@@ -1,0 +1,116 @@
+"""Alg. 1 as a TRL environment, and Eq. (2) as TRL reward functions.
+
+TRL owns tokens, masks and generation; this module only says what a tool call does and what an episode is worth. TRL
+calls tools one after another, so the tool returns a future that `RRVFTrainer` resolves once all of a round are started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+
+from rrvf.domains import domain
+from rrvf.records import RewardTerms, Trajectory
+from rrvf.reward import RewardRule
+from rrvf.rollout import Episode, Tools
+
+
+class Environment:
+    """One episode as TRL sees it: `reset` with a dataset row, then tool calls. Only pictures enter.
+
+    tools: shared by all environments. targets: PNG bytes by sample id.
+    """
+
+    def __init__(self, tools: Tools, targets: Mapping[str, bytes], max_turns: int, hint: bool) -> None:
+        self._tools, self._targets, self._max_turns, self._hint = tools, targets, max_turns, hint
+        self._episode: Episode | None = None
+        self._trajectory: Trajectory | None = None
+
+    def reset(self, sample_id: str, domain_name: str, **_row) -> None:
+        """Start the episode of one row; the other columns belong to TRL."""
+        self._trajectory = None
+        self._episode = Episode(
+            sample_id, domain(domain_name), self._targets[sample_id], self._tools, self._max_turns, self._hint
+        )
+
+    def render_and_compare(self, call: str) -> list[Future]:
+        """Render the code of a tool call and compare the picture with the target.
+
+        Args:
+            call: The JSON between the tool_call tags.
+
+        Returns:
+            The feedback, as a future: a list passes TRL's loop untouched.
+        """
+        return [self._tools.submit(self._episode.tool_call, call)]
+
+    def _finish(self, messages: list[dict]) -> Trajectory:
+        """Close the episode with the completion's last message; the last one need not be the policy's (trl_notes 1)."""
+        if self._trajectory is None:
+            last = messages[-1] if messages else {}
+            text = _turn_text(last) if last.get("role") == "assistant" else ""
+            self._trajectory = self._episode.finish(text)
+        return self._trajectory
+
+
+def _turn_text(message: dict) -> str:
+    """The policy's own text of a parsed message: its content and the call that TRL took out of it."""
+    calls = (c["function"]["arguments"]["call"] for c in message.get("tool_calls") or [])
+    return (message.get("content") or "") + "".join(f"<tool_call>{call}</tool_call>" for call in calls)
+
+
+class Rewards:
+    """The three terms of Eq. (2) as TRL reward functions; TRL does the weighted sum.
+
+    A sample whose judge failed gets None from all three: TRL then leaves it out of its group's mean and gives it no
+    gradient. `on_batch` sees the finished trajectories of a step, in order.
+    """
+
+    def __init__(self, rule: RewardRule, tools: Tools, on_batch: Callable[[list[Trajectory]], None]) -> None:
+        self.rule, self._tools, self._on_batch = rule, tools, on_batch
+        self._terms: list[RewardTerms] = []
+
+    @property
+    def functions(self) -> list[Callable]:
+        """In the order of `weights`; the first one finishes the episodes."""
+        return [self.vision, self.format, self.tool]
+
+    @property
+    def weights(self) -> list[float]:
+        w = self.rule.weights
+        return [w.vision, w.format, w.tool]
+
+    def vision(self, completions, environments, log_metric, **_) -> list[float | None]:
+        """R_vision; renders and scores the whole batch at once."""
+        jobs = [self._tools.submit(e._finish, c) for e, c in zip(environments, completions, strict=True)]
+        trajectories = [job.result() for job in jobs]
+        self._terms = [self.rule.terms(t) for t in trajectories]
+        trajectories = [t.model_copy(update={"reward": r}) for t, r in zip(trajectories, self._terms, strict=True)]
+        for name, values in batch_metrics(trajectories).items():
+            for value in values:
+                log_metric(name, value)
+        self._on_batch(trajectories)
+        return [t.vision for t in self._terms]
+
+    def format(self, **_) -> list[float | None]:
+        """R_format of the batch that `vision` finished."""
+        return [t.format if t.total is not None else None for t in self._terms]
+
+    def tool(self, **_) -> list[float | None]:
+        """R_tool of the batch that `vision` finished."""
+        return [t.tool if t.total is not None else None for t in self._terms]
+
+
+def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
+    """What people watch, one value per episode: TRL averages. Similarity only over episodes that have a score."""
+    scored = [t.judgement.score for t in trajectories if t.judgement is not None and t.judgement.ok]
+    drafts = [turn for t in trajectories for turn in t.turns if turn.render is not None]
+    return {
+        "rrvf/exec_rate": [float(t.final_render is not None and t.final_render.ok) for t in trajectories],
+        "rrvf/answered": [float(t.final_code is not None) for t in trajectories],
+        "rrvf/tool_calls": [float(t.tool_calls) for t in trajectories],
+        "rrvf/turns": [float(len(t.turns)) for t in trajectories],
+        "rrvf/draft_exec_rate": [float(turn.render.ok) for turn in drafts],
+        "rrvf/similarity_given_exec": scored,
+        "rrvf/judge_errors": [float(t.judgement is not None and not t.judgement.ok) for t in trajectories],
+    }
