@@ -1,0 +1,73 @@
+"""The embedded judge: two pictures in, a score by parts and a short feedback out, on one CPU core in milliseconds.
+
+It stands in for a 72B vision-language model. It compares layout, mark type, text, colour and data with OpenCV; it
+knows no letters (text is compared as shapes of ink), no chart semantics and no taste. It is deterministic.
+"""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+
+from rrvf.judge.embedded.chart_pair import compare_charts
+from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, NOTHING, feedback_text
+from rrvf.judge.embedded.page_pair import compare_pages
+from rrvf.judge.embedded.picture import check, fit
+from rrvf.domains import domain as find_domain
+from rrvf.records import Judgement
+
+#: Named in every judgement. Raise it with any change that moves a score or a word.
+MODEL = "rrvf-embedded-judge-1"
+WEIGHTS = {"layout": 0.15, "type": 0.15, "text": 0.2, "colour": 0.2, "data": 0.3}
+#: What is left of the weighted mean above FLOOR, to the power GAMMA: unrelated pictures come below 0.15, and a slope remains.
+FLOOR, GAMMA = 0.12, 2.0
+
+cv2.setNumThreads(1)
+
+
+def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Judgement:
+    """Compare a generated picture with its reference.
+
+    reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: "chart" or "web".
+    Gives a Judgement whose score is the mean of the parts by WEIGHTS, less FLOOR, to the power GAMMA: 1.0 for identical pictures, 0.0 for a blank
+    one. Raises UserError for arrays that are no pictures or an unknown domain.
+    """
+    started = time.perf_counter()
+    find_domain(domain)
+    check(reference, "reference")
+    check(generated, "generated")
+    ref, gen, aspect = fit(reference, generated, domain)
+    if np.array_equal(reference, generated):
+        parts, phrases = dict.fromkeys(WEIGHTS, 1.0), {}
+    elif _flat(gen.gray) or _flat(ref.gray):
+        parts, phrases = dict.fromkeys(WEIGHTS, 0.0), {"data": [BLANK]}
+    else:
+        parts, phrases = (compare_pages if domain == "web" else compare_charts)(ref, gen, aspect)
+    return _judgement(parts, phrases, domain, time.perf_counter() - started)
+
+
+def _flat(gray: np.ndarray) -> bool:
+    return int(gray.max()) - int(gray.min()) < 8
+
+
+def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:
+    general = GENERAL_PAGE if domain == "web" else GENERAL
+    spoken = {a: phrases.get(a) or ([general[a]] if parts[a] < MATCH[a] else []) for a in parts}
+    if BLANK in phrases.get("data", []):
+        spoken = {"data": [BLANK]}
+    elif phrases.get("type"):  # what other marks show is no news
+        spoken["data"] = []
+    mean = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS)
+    return Judgement(
+        status="ok",
+        score=round(min(1.0, max(0.0, (mean - FLOOR) / (1 - FLOOR))) ** GAMMA, 6),
+        parts={a: round(min(1.0, max(0.0, v)), 6) for a, v in parts.items()},
+        feedback=feedback_text({a: WEIGHTS[a] * (1 - parts[a]) for a in parts}, spoken),
+        judge=MODEL,
+        seconds=seconds,
+    )
+
+
+__all__ = ["MODEL", "NOTHING", "WEIGHTS", "judge_pair"]

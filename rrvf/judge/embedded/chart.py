@@ -1,0 +1,193 @@
+"""What a chart is made of, found from its pixels: panels, marks, legend, grid, and the text around the panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from rrvf.judge.embedded.picture import INK, Picture, distance, lab_of, mode_colour
+from rrvf.judge.embedded.shape import tight
+
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
+
+
+@dataclass(frozen=True)
+class Chart:
+    """panels: boxes of the axes, top to bottom. marks: HxW bool. texts: region to a tight float crop of its ink."""
+
+    picture: Picture
+    panels: tuple[Box, ...]
+    marks: np.ndarray
+    legend: Box | None
+    grid: bool
+    texts: dict[str, np.ndarray]
+
+    @cached_property
+    def core(self) -> np.ndarray:
+        """The marks less their antialiased rims: HxW bool, for colours."""
+        far = distance(self.picture.lab, self.picture.background)
+        return self.marks & (far > 0.85 * cv2.dilate(far * self.marks, np.ones((5, 5), np.uint8)))
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Where the colour changes in or at a mark: HxW float, 0..1."""
+        change = cv2.morphologyEx(self.picture.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
+        near = cv2.dilate(self.marks.astype(np.uint8), np.ones((3, 3), np.uint8))
+        return np.minimum(change.astype(np.float32) / 120, 1.0) * near
+
+
+def read_chart(picture: Picture) -> Chart:
+    """Take a chart apart. Never fails: where no axes are found, the inked area is the one panel."""
+    panels = _panels(picture)
+    legend = _legend(picture, panels)
+    lines = _grid_lines(picture, panels)
+    return Chart(picture, panels, _marks(picture, panels, legend, lines), legend, bool(lines.any()), _texts(picture, panels, legend))
+
+
+def _panels(picture: Picture) -> tuple[Box, ...]:
+    """Boxes around long straight ink: spines, and whatever they touch. Inner boxes (legend, bars) are dropped."""
+    height, width = picture.shape
+    ink = picture.ink.astype(np.uint8)
+    level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(8, width // 8)), np.uint8))
+    upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((max(8, height // 8), 1), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(level | upright, np.ones((3, 3), np.uint8)))
+    boxes = [(y + 1, x + 1, y + h - 1, x + w - 1) for x, y, w, h, _ in stats[1:].tolist()]
+    boxes = [b for b in boxes if b[2] - b[0] > 0.1 * height and b[3] - b[1] > 0.03 * width]
+    boxes.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
+    kept: list[Box] = []
+    for box in boxes:
+        if not any(_inside(box, k) for k in kept):
+            kept.append(box)
+    return tuple(sorted(_trimmed(b, level, upright) for b in kept[:16])) or (_bounds(picture.ink),)
+
+
+def _trimmed(box: Box, level: np.ndarray, upright: np.ndarray) -> Box:
+    """Cut off tick marks: each side moves inwards, by a tenth at most, to its spine, where it has one."""
+    top, left, bottom, right = box
+    rows = np.flatnonzero(level[top:bottom, left:right].mean(1) > 0.6)
+    cols = np.flatnonzero(upright[top:bottom, left:right].mean(0) > 0.6)
+    tall, wide = 0.1 * (bottom - top), 0.1 * (right - left)
+    if len(rows):
+        top, bottom = (top + int(rows[0]) if rows[0] < tall else top), (top + int(rows[-1]) + 1 if bottom - top - rows[-1] < tall else bottom)
+    if len(cols):
+        left, right = (left + int(cols[0]) if cols[0] < wide else left), (left + int(cols[-1]) + 1 if right - left - cols[-1] < wide else right)
+    return top, left, bottom, right
+
+
+def _inside(a: Box, b: Box) -> bool:
+    return a[0] >= b[0] - 3 and a[1] >= b[1] - 3 and a[2] <= b[2] + 3 and a[3] <= b[3] + 3
+
+
+def _bounds(mask: np.ndarray) -> Box:
+    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return 0, 0, mask.shape[0], mask.shape[1]
+    return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+
+
+def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
+    """The biggest hollow light-gray frame inside a panel: matplotlib's legend box."""
+    pale = (picture.gray > 190) & (picture.gray < 244) & (picture.chroma < 8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(pale.astype(np.uint8), connectivity=8)
+    best, height, width = None, *picture.shape
+    for index in np.flatnonzero((stats[:, 2] > 0.07 * width) & (stats[:, 3] > 0.04 * height)):
+        x, y, w, h, area = stats[index].tolist()
+        box = (y, x, y + h, x + w)
+        if index == 0 or area > 6 * (w + h) or not any(_inside(box, p) and w < 0.9 * (p[3] - p[1]) for p in panels):
+            continue
+        if _hollow(labels[y : y + h, x : x + w] == index) and (best is None or w * h > _area(best)):
+            best = box
+    return best
+
+
+def _hollow(mask: np.ndarray) -> bool:
+    sides = mask[:2].any(0), mask[-2:].any(0), mask[:, :2].any(1), mask[:, -2:].any(1)
+    return min(side.mean() for side in sides) > 0.6
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _grid_lines(picture: Picture, panels: tuple[Box, ...]) -> np.ndarray:
+    """HxW bool: pale gray lines across much of a panel, two or more of them; empty otherwise."""
+    pale = (picture.gray > 120) & (picture.gray < 236) & (picture.chroma < 6)
+    out = np.zeros(picture.shape, bool)
+    for top, left, bottom, right in panels:
+        part = pale[top + 3 : bottom - 3, left + 3 : right - 3]
+        if min(part.shape, default=0) < 12:
+            continue
+        clear = ~picture.ink[top + 3 : bottom - 3, left + 3 : right - 3] | part
+        rows, cols = (part.mean(a) > np.maximum(0.1, 0.6 * clear.mean(a)) for a in (1, 0))
+        if 2 <= rows.sum() + cols.sum() < 0.3 * sum(part.shape):
+            inner = out[top + 3 : bottom - 3, left + 3 : right - 3]
+            inner[:] = ((rows[:, None] | cols[None, :]) & part) | inner
+    return out
+
+
+def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines: np.ndarray) -> np.ndarray:
+    out = np.zeros(picture.shape, bool)
+    for top, left, bottom, right in panels:
+        inner = slice(top + 2, bottom - 2), slice(left + 2, right - 2)
+        if min(bottom - top, right - left) < 12:
+            continue
+        ground = _ground(picture.rgb[inner], picture.background)
+        out[inner] = distance(picture.lab[inner], ground) > INK
+    if legend is not None:
+        out[legend[0] : legend[2], legend[1] : legend[3]] = False
+    return out & ~lines
+
+
+def _ground(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """A panel's own background: the picture's, unless hardly any of it is left inside (dark or tinted axes)."""
+    colour = lab_of(mode_colour(rgb[::2, ::2].reshape(-1, 3)))
+    rim = np.concatenate([rgb[:2].reshape(-1, 3), rgb[:, -2:].reshape(-1, 3)])
+    edge = lab_of(mode_colour(rim))
+    return edge if np.linalg.norm(colour - background) > INK and np.linalg.norm(edge - background) > INK else background
+
+
+def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dict[str, np.ndarray]:
+    """Ink by region. Nearest the axes stand tick labels; beyond a gap, the axis label."""
+    ink = np.minimum(distance(picture.lab, picture.background) / 60, 1.0)
+    top, left = min(p[0] for p in panels), min(p[1] for p in panels)
+    bottom, right = max(p[2] for p in panels), max(p[3] for p in panels)
+    gap = max(2, picture.shape[1] // 110)
+    ticks = max(6, round(0.016 * picture.shape[0]))  # what tick marks may reach out of the axes
+    below, x_label = _split(ink[bottom + ticks :], 2)
+    left_side = ink[top:bottom, : max(0, left - ticks)]
+    y_ticks, y_label = (part.T[:, ::-1] for part in _split(left_side[:, ::-1].T, gap))
+    label = tight(y_label)
+    if label is not None and label.shape[1] > 0.08 * picture.shape[1]:  # too wide to be a line of text on its side
+        y_ticks, y_label = left_side, y_label[:, :0]
+    above, title = (part[::-1] for part in _split(ink[: max(0, top - 1)][::-1], 2))
+    if tight(title) is None:
+        above, title = title, above
+    crops = {"title": title, "top text": above, "x label": x_label, "y label": y_label, "x ticks": below, "y ticks": y_ticks}
+    crops["side text"] = ink[top:bottom, right + 1 :]
+    if legend is not None:
+        crops["legend"] = ink[legend[0] + 3 : legend[2] - 3, legend[1] + 3 : legend[3] - 3]
+    if len(panels) > 1:
+        crops["panel text"] = _between(ink[top:bottom, left:right], panels, top, left)
+    found = {name: tight(crop) for name, crop in crops.items() if crop.size}
+    return {name: crop for name, crop in found.items() if crop is not None}
+
+
+def _split(ink: np.ndarray, gap: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ink from the axes outwards: up to the first gap of `gap` empty rows after ink, and the rest."""
+    full = (ink > 0.25).any(1)
+    seen = empty = 0
+    for row, inked in enumerate(full):
+        seen, empty = seen or inked, 0 if inked else empty + 1
+        if seen and empty >= gap:
+            return ink[:row], ink[row:]
+    return ink, ink[:0]
+
+
+def _between(ink: np.ndarray, panels: tuple[Box, ...], top: int, left: int) -> np.ndarray:
+    out = ink.copy()
+    for box in panels:
+        out[max(0, box[0] - top - 1) : box[2] - top + 1, max(0, box[1] - left - 1) : box[3] - left + 1] = 0
+    return out

@@ -1,0 +1,149 @@
+"""Two charts compared: the five parts of the score, and what to say about each."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from rrvf.judge.embedded import colour
+from rrvf.judge.embedded.chart import Box, Chart, read_chart
+from rrvf.judge.embedded.feedback import presence, recolour
+from rrvf.judge.embedded.picture import Picture
+from rrvf.judge.embedded.shape import ink_similarity, mark_statistics, overlap, rescaled
+
+_TEXT_WEIGHTS = {
+    "title": 3.0, "x label": 2.0, "y label": 2.0, "legend": 2.0, "x ticks": 1.0, "y ticks": 1.0, "panel text": 2.0, "side text": 1.0,
+    "top text": 1.0,
+}  # fmt: skip
+_SPOKEN = {"x ticks": "the x tick text", "y ticks": "the y tick text"}
+_FRAME = (144, 112)  # every panel is compared at this width and height
+Parts = dict[str, float]
+Phrases = dict[str, list[str]]
+
+
+def compare_charts(reference: Picture, generated: Picture, aspect: float) -> tuple[Parts, Phrases]:
+    """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
+    ref, gen = read_chart(reference), read_chart(generated)
+    pairs = _matched(ref.panels, gen.panels)
+    share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
+    masks = [(_framed(ref.marks, ref.panels[i]), _framed(gen.marks, gen.panels[j])) for i, j in pairs]
+    edges = [(_framed(ref.edges, ref.panels[i]), _framed(gen.edges, gen.panels[j])) for i, j in pairs]
+    results = {
+        "layout": _layout(ref, gen, pairs, aspect),
+        "type": _type(masks, share),
+        "text": _text(ref, gen),
+        "colour": _colour(ref, gen),
+        "data": _data(masks, edges, share),
+    }
+    return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
+
+
+def _iou(a: Box, b: Box) -> float:
+    high, wide = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(0, high) * max(0, wide)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def _matched(ref: tuple[Box, ...], gen: tuple[Box, ...]) -> list[tuple[int, int]]:
+    """Panels paired greedily by overlap; a lone panel on both sides always pairs."""
+    if len(ref) == len(gen) == 1:
+        return [(0, 0)]
+    ranked = sorted(((_iou(a, b), -i, -j) for i, a in enumerate(ref) for j, b in enumerate(gen)), reverse=True)
+    pairs: list[tuple[int, int]] = []
+    for value, i, j in ranked:
+        if value > 0.2 and all(-i != p and -j != q for p, q in pairs):
+            pairs.append((-i, -j))
+    return pairs
+
+
+def _layout(ref: Chart, gen: Chart, pairs: list[tuple[int, int]], aspect: float) -> tuple[float, list[str]]:
+    panels = 2 * sum(_iou(ref.panels[i], gen.panels[j]) for i, j in pairs) / (len(ref.panels) + len(gen.panels))
+    legend = _iou(ref.legend, gen.legend) if ref.legend and gen.legend else float(ref.legend is gen.legend)
+    phrases = []
+    if len(ref.panels) != len(gen.panels):
+        phrases.append(f"panels should be {min(9, len(ref.panels))}, yours are {min(9, len(gen.panels))}")
+    elif panels < 0.75:
+        phrases.append("the plot area differs")
+    if ref.legend and gen.legend and legend < 0.3:
+        phrases.append("the legend is elsewhere")
+    if grid := presence("the grid", ref.grid, gen.grid, True):
+        phrases.append(grid)
+    return aspect * (0.75 * rescaled(panels, 0.3, 0.97) + 0.15 * legend + 0.1 * (ref.grid == gen.grid)), phrases
+
+
+def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
+    """One panel of a layer as a float map of `_FRAME` size."""
+    part = layer[box[0] + 2 : max(box[0] + 4, box[2] - 2), box[1] + 2 : max(box[1] + 4, box[3] - 2)]
+    return cv2.resize(part.astype(np.float32), _FRAME, interpolation=cv2.INTER_AREA)
+
+
+def _type(masks: list[tuple[np.ndarray, np.ndarray]], share: float) -> tuple[float, list[str]]:
+    if not masks:
+        return 0.0, []
+    gaps = [np.abs(mark_statistics(a > 0.3) - mark_statistics(b > 0.3)).mean() for a, b in masks]
+    value = share * float(np.mean([rescaled(-g, -0.22, -0.02) for g in gaps]))
+    return value, ["the mark type differs"] if value < 0.5 else []
+
+
+def _text(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
+    total = got = 0.0
+    losses: list[tuple[float, str]] = []
+    for region, weight in _TEXT_WEIGHTS.items():
+        a, b = ref.texts.get(region), gen.texts.get(region)
+        if a is None and b is None:
+            continue
+        alike = ink_similarity(a, b) if a is not None and b is not None else 0.0
+        total, got = total + weight, got + weight * alike
+        spoken = _SPOKEN.get(region, f"the {region}")
+        if phrase := presence(spoken, a is not None, b is not None, alike > 0.6):
+            losses.append((-weight * (1 - alike), phrase))
+    return (got / total if total else 1.0), [phrase for _, phrase in sorted(losses)]
+
+
+def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
+    a, b = (colour.palette(c.picture.rgb[c.core], c.picture.lab[c.core]) for c in (ref, gen))
+    both, either = ref.marks & gen.marks, ref.marks | gen.marks
+    gap = np.linalg.norm(ref.picture.lab[both] - gen.picture.lab[both], axis=1)
+    placed = float(np.exp(-gap / 20).mean()) if both.any() else 0.0
+    say = 0.4 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
+    ground = float(np.exp(-np.linalg.norm(ref.picture.background - gen.picture.background) / 20))
+    value = ground * float((1 - say) * colour.palette_similarity(a, b) + say * placed)
+    phrases = [recolour("marks", colour.unmatched(a, b), colour.unmatched(b, a))]
+    if ground < 0.4:
+        wanted, found = colour.name_of(ref.picture.background), colour.name_of(gen.picture.background)
+        phrases.insert(0, recolour("the background", [wanted], [found], "is") if wanted != found else None)
+    return value, [p for p in phrases if p]
+
+
+def _data(
+    masks: list[tuple[np.ndarray, np.ndarray]], edges: list[tuple[np.ndarray, np.ndarray]], share: float
+) -> tuple[float, list[str]]:
+    """Marks laid over marks, and their edges over edges: the edges see what changes inside a pie or a heat map."""
+    if not masks:
+        return 0.0, []
+    areas = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0, 8.0)), 0.12, 0.97) for a, b in masks]))
+    lines = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0)), 0.12, 0.97) for a, b in edges]))
+    value = share * (0.6 * areas + 0.4 * lines)
+    phrases = _heights(*masks[0]) if len(masks) == 1 else []
+    return value, phrases or (["the marks differ"] if value < 0.85 else [])
+
+
+def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:
+    """Where the top of the marks is off by more than a twentieth of the panel; for bars that lie, where their end is."""
+    lying = all((m[:, :3] > 0.3).any(1).mean() > 0.35 and (m[-3:] > 0.3).any(0).mean() < 0.3 for m in (a, b))
+    tops = [_tops(m[:, ::-1].T if lying else m) for m in (a, b)]
+    words = ("long", "short", ("top", "middle", "bottom")) if lying else ("high", "low", ("left", "middle", "right"))
+    gaps = []
+    for place, x, y in zip(words[2], np.array_split(tops[0], 3), np.array_split(tops[1], 3), strict=True):
+        known = ~(np.isnan(x) | np.isnan(y))
+        gaps.append((float((y - x)[known].mean()) if known.sum() > 3 else 0.0, place))
+    high, low = max(gaps), min(gaps)
+    told = [(abs(g), f"too {w} at {p}") for (g, p), w in ((high, words[0]), (low, words[1]))]
+    told = [t for t, g in zip(told, (high[0], -low[0]), strict=True) if g > 0.05]
+    return [("marks are " if i == 0 else "") + text for i, (_, text) in enumerate(sorted(told, reverse=True))]
+
+
+def _tops(mask: np.ndarray) -> np.ndarray:
+    """Per column the height of the topmost mark, 0..1; NaN where there is none."""
+    strong = mask > 0.3
+    return np.where(strong.any(0), 1 - strong.argmax(0) / mask.shape[0], np.nan)

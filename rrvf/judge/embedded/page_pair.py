@@ -1,0 +1,171 @@
+"""Two web pages compared: the five parts of the score, and what to say about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rrvf.judge.embedded import colour
+from rrvf.judge.embedded.feedback import presence, recolour
+from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour
+from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled, tight
+
+_THIRDS = ("top", "middle", "bottom")
+_BANDS = (("the header", 0.0, 0.2), ("the body", 0.2, 0.8), ("the footer", 0.8, 1.0))
+_MAX_LINES = 60
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Page:
+    """text: HxW float, thin contrast of either sign. fill: HxW float, areas off the background. lines: boxes of text."""
+
+    picture: Picture
+    background: np.ndarray
+    text: np.ndarray
+    fill: np.ndarray
+    lines: tuple[Box, ...]
+
+
+def read_page(picture: Picture) -> Page:
+    """Take a page apart into background, filled areas and lines of text."""
+    background = lab_of(mode_colour(picture.rgb[::2, ::2].reshape(-1, 3)))
+    kernel = np.ones((9, 9), np.uint8)
+    thin = cv2.max(
+        cv2.morphologyEx(picture.gray, cv2.MORPH_BLACKHAT, kernel), cv2.morphologyEx(picture.gray, cv2.MORPH_TOPHAT, kernel)
+    )
+    text = np.minimum(thin.astype(np.float32) / 120, 1.0) * (thin > 24)
+    solid = (distance(picture.lab, background) > 6).astype(np.uint8)
+    fill = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.float32)
+    return Page(picture, background, text, fill, _lines(text))
+
+
+def _lines(text: np.ndarray) -> tuple[Box, ...]:
+    """Boxes of text lines: thin ink joined along the row."""
+    joined = cv2.dilate((text > 0.25).astype(np.uint8), np.ones((1, 9), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined)
+    boxes = [(y, x, y + h, x + w) for x, y, w, h, _ in stats[1:].tolist() if 3 <= h <= 60 and w > h and w > 8]
+    boxes.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
+    return tuple(sorted(boxes[:_MAX_LINES]))
+
+
+def compare_pages(reference: Picture, generated: Picture, aspect: float) -> tuple[dict[str, float], dict[str, list[str]]]:
+    """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
+    ref, gen = read_page(reference), read_page(generated)
+    results = {
+        "layout": _layout(ref, gen, aspect),
+        "type": _type(ref, gen),
+        "text": _text(ref, gen),
+        "colour": _colour(ref, gen),
+        "data": _details(ref, gen),
+    }
+    return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
+
+
+def _small(layer: np.ndarray, step: int = 4) -> np.ndarray:
+    height, width = layer.shape
+    return cv2.resize(layer, (max(8, width // step), max(8, height // step)), interpolation=cv2.INTER_AREA)
+
+
+def _blocks(page: Page) -> np.ndarray:
+    text = cv2.dilate((page.text > 0.25).astype(np.float32), np.ones((5, 9), np.uint8))
+    return _small(np.maximum(page.fill, text))
+
+
+def _layout(ref: Page, gen: Page, aspect: float) -> tuple[float, list[str]]:
+    a, b = _blocks(ref), _blocks(gen)
+    value = aspect * rescaled(overlap(a, b, (1.0, 3.0, 6.0)), 0.15, 0.97)
+    phrases = []
+    for place, x, y in zip(_THIRDS, np.array_split(a, 3), np.array_split(b, 3), strict=True):
+        lost, extra = (float((m > 0.5).mean()) for m in (cv2.subtract(x, y), cv2.subtract(y, x)))
+        if max(lost, extra) > 0.04:
+            word = "is missing" if lost > 2 * extra else "should not be there" if extra > 2 * lost else "differs"
+            phrases.append((-max(lost, extra), f"a block at {place} {word}"))
+    return value, [phrase for _, phrase in sorted(phrases)]
+
+
+def _type(ref: Page, gen: Page) -> tuple[float, list[str]]:
+    """Where there is text and where there are filled areas, each on its own: an image in place of words costs here."""
+    values, weights = [], []
+    for a, b in ((ref.text, gen.text), (ref.fill, gen.fill)):
+        x, y = _small(a, 8), _small(b, 8)
+        values.append(overlap(x, y, (1.0, 2.0)))
+        weights.append(0.05 + float(max(x.sum(), y.sum())) / x.size)
+    value = rescaled(float(np.average(values, weights=np.sqrt(weights))), 0.1, 0.95)
+    return value, ["the block types differ"] if value < 0.4 else []
+
+
+def _text(ref: Page, gen: Page) -> tuple[float, list[str]]:
+    """Lines paired by place, then compared as shapes of ink, without reading them."""
+    free = list(gen.lines)
+    total = got = 0.0
+    lost = {place: 0.0 for place in _THIRDS}
+    for line in ref.lines:
+        weight = float(line[3] - line[1]) ** 0.5
+        near = min(free, key=lambda g: _far(line, g), default=None)
+        alike = 0.0
+        if near is not None and _far(line, near) < 0.12 * ref.picture.shape[1]:
+            free.remove(near)
+            alike = _same_line(ref, line, gen, near)
+        total, got = total + weight, got + weight * alike
+        lost[_third(line, ref)] += weight * (1 - alike)
+    for line in free:
+        total += 0.5 * float(line[3] - line[1]) ** 0.5
+        lost[_third(line, gen)] += 0.5 * float(line[3] - line[1]) ** 0.5
+    value = got / total if total else 1.0
+    worst = sorted(_THIRDS, key=lambda p: -lost[p])
+    return value, [_spoken(p, ref, gen) for p in worst if lost[p] > 0.12 * total]
+
+
+def _far(a: Box, b: Box) -> float:
+    return abs(a[0] - b[0]) + 0.5 * abs(a[1] - b[1]) + 0.25 * abs((a[3] - a[1]) - (b[3] - b[1]))
+
+
+def _same_line(ref: Page, a: Box, gen: Page, b: Box) -> float:
+    x, y = (tight(page.text[box[0] : box[2], box[1] : box[3]]) for page, box in ((ref, a), (gen, b)))
+    return ink_similarity(x, y) if x is not None and y is not None else 0.0
+
+
+def _third(line: Box, page: Page) -> str:
+    return _THIRDS[min(2, 3 * (line[0] + line[2]) // (2 * page.picture.shape[0]))]
+
+
+def _spoken(place: str, ref: Page, gen: Page) -> str:
+    has = [any(_third(line, page) == place for line in page.lines) for page in (ref, gen)]
+    return presence(f"text at {place}", has[0], has[1], False) or f"text at {place} differs"
+
+
+def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
+    a, b = (colour.palette(p.picture.rgb[::2, ::2].reshape(-1, 3), p.picture.lab[::2, ::2].reshape(-1, 3)) for p in (ref, gen))
+    x, y = (cv2.resize(p.picture.lab, (32, 32), interpolation=cv2.INTER_AREA) for p in (ref, gen))
+    placed = float(np.exp(-np.linalg.norm(x - y, axis=2) / 20).mean())
+    phrases = []
+    if np.linalg.norm(ref.background - gen.background) > colour.SAME:
+        phrases.append(_rename("the background", ref.background, gen.background))
+    for name, start, stop in _BANDS:
+        own, other = (_band(p, start, stop) for p in (ref, gen))
+        if np.linalg.norm(own - other) > colour.SAME:
+            phrases.append(_rename(name, own, other))
+    phrases.append(recolour("the page", colour.unmatched(a, b), colour.unmatched(b, a), "is"))
+    return 0.5 * colour.palette_similarity(a, b) + 0.5 * rescaled(placed, 0.1, 1.0), [p for p in dict.fromkeys(phrases) if p]
+
+
+def _rename(subject: str, wanted: np.ndarray, found: np.ndarray) -> str | None:
+    names = colour.name_of(wanted), colour.name_of(found)
+    return recolour(subject, [names[0]], [names[1]], "is") if names[0] != names[1] else None
+
+
+def _band(page: Page, start: float, stop: float) -> np.ndarray:
+    height = page.picture.shape[0]
+    rows = page.picture.rgb[int(start * height) : max(int(start * height) + 1, int(stop * height)) : 2, ::2]
+    return lab_of(mode_colour(rows.reshape(-1, 3)))
+
+
+def _details(ref: Page, gen: Page) -> tuple[float, list[str]]:
+    """Edges laid over edges."""
+    edges = [np.minimum(_small(cv2.morphologyEx(p.picture.gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), 2) / 90, 1)
+             for p in (ref, gen)]  # fmt: skip
+    value = rescaled(overlap(*(e.astype(np.float32) for e in edges), (0.8, 2.0, 4.0)), 0.15, 0.97)
+    return value, ["the details differ"] if value < 0.4 else []

@@ -1,0 +1,111 @@
+"""A picture as the embedded judge sees it: one size for both of a pair, Lab colours, background, ink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from rrvf.errors import UserError
+
+#: Bigger pictures are shrunk to this many pixels before anything is looked at.
+MAX_PIXELS = 640 * 480
+#: Lab distance from the background above which a pixel is ink.
+INK = 18.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """rgb: HxWx3 uint8."""
+
+    rgb: np.ndarray
+
+    @cached_property
+    def lab(self) -> np.ndarray:
+        """HxWx3 float32, L in 0..100."""
+        return cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+
+    @cached_property
+    def gray(self) -> np.ndarray:
+        """HxW uint8."""
+        return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
+
+    @cached_property
+    def chroma(self) -> np.ndarray:
+        """HxW float32."""
+        return cv2.magnitude(self.lab[..., 1], self.lab[..., 2])
+
+    @cached_property
+    def background(self) -> np.ndarray:
+        """The most frequent colour of the outer frame, as Lab."""
+        frame = np.concatenate([self.rgb[:3].reshape(-1, 3), self.rgb[-3:].reshape(-1, 3), self.rgb[:, :3].reshape(-1, 3)])
+        return lab_of(mode_colour(frame))
+
+    @cached_property
+    def ink(self) -> np.ndarray:
+        """HxW bool: what differs from the background."""
+        return distance(self.lab, self.background) > INK
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rgb.shape[:2]
+
+
+def check(array: np.ndarray, name: str) -> None:
+    """Raise UserError unless `array` is HxWx3 uint8 of at least 16 x 16."""
+    good = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3
+    if not good or min(array.shape[:2]) < 16:
+        raise UserError(f"the {name} picture must be an array of shape (H, W, 3), uint8, 16 pixels or more a side")
+
+
+def fit(reference: np.ndarray, generated: np.ndarray, domain: str) -> tuple[Picture, Picture, float]:
+    """Both pictures at one size, and how well their proportions agree (1 when they do).
+
+    A generated chart is stretched to the reference's size. A generated page is scaled to the reference's width and
+    then cut, or filled up with its own background, at the bottom: pages of one width differ in length. Both are then
+    shrunk alike to at most `MAX_PIXELS`.
+    """
+    height, width = reference.shape[:2]
+    scale = min(1.0, (MAX_PIXELS / (height * width)) ** 0.5)
+    size = max(16, round(width * scale)), max(16, round(height * scale))
+    aspect = (generated.shape[1] / generated.shape[0]) / (width / height)
+    target = _page(generated, size) if domain == "web" else resize(generated, size)
+    return Picture(resize(reference, size)), Picture(target), min(aspect, 1 / aspect)
+
+
+def _page(generated: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    width, height = size
+    own = max(1, round(generated.shape[0] * width / generated.shape[1]))
+    keep = min(own, height)
+    rows = generated[: max(1, round(generated.shape[0] * keep / own))]
+    out = np.empty((height, width, 3), np.uint8)
+    out[:] = mode_colour(generated[-3:].reshape(-1, 3))
+    out[:keep] = resize(rows, (width, keep))
+    return out
+
+
+def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`array` at (width, height); unchanged when it has that size."""
+    if array.shape[1::-1] == tuple(size):
+        return array
+    smaller = array.shape[0] * array.shape[1] > size[0] * size[1]
+    return cv2.resize(array, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def mode_colour(pixels: np.ndarray) -> np.ndarray:
+    """The most frequent colour of N x 3 uint8 pixels (bins of 16 levels, then the median in the bin)."""
+    bins = (pixels >> 4).astype(np.int32) @ np.array([256, 16, 1], np.int32)
+    return np.median(pixels[bins == np.bincount(bins).argmax()], axis=0).astype(np.uint8)
+
+
+def lab_of(colour: np.ndarray) -> np.ndarray:
+    """One RGB colour (uint8) as Lab."""
+    return cv2.cvtColor(colour.reshape(1, 1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+
+
+def distance(lab: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Euclidean Lab distance (CIE76) of every pixel to one colour."""
+    diff = lab - colour.astype(np.float32)
+    return cv2.sqrt(np.einsum("...c,...c->...", diff, diff))

@@ -1,0 +1,92 @@
+"""Masks and crops compared: overlap at several blurs, the shape of ink, the statistics of marks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def overlap(a: np.ndarray, b: np.ndarray, blurs: tuple[float, ...]) -> float:
+    """Sum of minima over sum of maxima of two maps (float32, one shape), averaged over Gaussian blurs. Both empty: 1."""
+    if not a.any() and not b.any():
+        return 1.0
+    ratios = []
+    for sigma in blurs:
+        x, y = (cv2.GaussianBlur(m, (0, 0), sigma) for m in (a, b))
+        ratios.append(float(cv2.min(x, y).sum() / max(cv2.max(x, y).sum(), 1e-6)))
+    return sum(ratios) / len(ratios)
+
+
+def rescaled(value: float, low: float, high: float) -> float:
+    """`value` with `low` (what unrelated pictures reach) as 0 and `high` (what small shifts leave) as 1."""
+    return float(min(1.0, max(0.0, (value - low) / (high - low))))
+
+
+def tight(ink: np.ndarray, least: float = 0.25) -> np.ndarray | None:
+    """The crop of a float ink map to what exceeds `least`; None when hardly anything does."""
+    strong = ink > least
+    if np.count_nonzero(strong) < 6:
+        return None
+    rows, cols = np.flatnonzero(strong.any(1)), np.flatnonzero(strong.any(0))
+    return ink[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+
+
+def ink_similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """How alike two tight crops of text look, without reading them: 1 the same ink, about 0 for other words.
+
+    Both are brought to 20 pixels across the line, then correlated over small shifts; the ratio of lengths counts too.
+    """
+    upright = a.shape[0] > 1.5 * a.shape[1]
+    x, y = (_line(m.T if upright else m) for m in (a, b))
+    if x.shape[1] < y.shape[1]:
+        x, y = y, x
+    ratio = y.shape[1] / x.shape[1]
+    field = cv2.copyMakeBorder(x, 2, 2, 4, 4, cv2.BORDER_CONSTANT, value=0.0)
+    wide = np.zeros_like(x)
+    wide[:, : y.shape[1]] = y
+    peak = float(cv2.matchTemplate(field, wide, cv2.TM_CCORR_NORMED).max())
+    return rescaled(peak, 0.6, 0.93) * ratio
+
+
+def _line(ink: np.ndarray) -> np.ndarray:
+    width = int(np.clip(round(ink.shape[1] * 20 / ink.shape[0]), 8, 600))
+    return cv2.resize(ink, (width, 20), interpolation=cv2.INTER_AREA if ink.shape[0] > 20 else cv2.INTER_LINEAR)
+
+
+def mark_statistics(mask: np.ndarray) -> np.ndarray:
+    """What tells bars from lines from dots: a vector of 11 numbers, each about 0..1. mask: HxW bool, one panel."""
+    area = mask.mean()
+    if area == 0:
+        return np.zeros(11)
+    byte = mask.astype(np.uint8)
+    thick = cv2.distanceTransform(cv2.copyMakeBorder(byte, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0), cv2.DIST_L2, 3)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(byte, connectivity=8)
+    boxes = stats[1:].astype(float)
+    share = boxes[:, 4] / boxes[:, 4].sum()
+    extent = (share * boxes[:, 4] / (boxes[:, 2] * boxes[:, 3])).sum()
+    aspect = (share * np.arctan2(boxes[:, 3], boxes[:, 2])).sum() / (np.pi / 2)
+    reach = (share * np.maximum(boxes[:, 2] / mask.shape[1], boxes[:, 3] / mask.shape[0])).sum()
+    return np.array([
+        area**0.5,
+        min(1.0, thick.max() / 30),
+        min(1.0, np.log1p(count - 1) / np.log(40)),
+        extent,
+        aspect,
+        reach,
+        mask[-3:].any(0).sum() / max(1, mask.any(0).sum()),
+        mask[:, :3].any(1).sum() / max(1, mask.any(1).sum()),
+        *_slopes(byte),
+    ])  # fmt: skip
+
+
+def _slopes(byte: np.ndarray) -> tuple[float, float, float]:
+    """Shares of the outline that run level, upright, and aslant."""
+    soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 1.0)
+    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    size, angle = cv2.cartToPolar(gx, gy)
+    fold = np.abs(((angle / (np.pi / 2)) + 0.5) % 1 - 0.5) * 2  # 0 along an axis, 1 on a diagonal
+    total = max(float(size.sum()), 1e-6)
+    straight = fold < 0.25
+    level = float(size[straight & (np.abs(gy) > np.abs(gx))].sum()) / total
+    upright = float(size[straight & (np.abs(gx) >= np.abs(gy))].sum()) / total
+    return level, upright, 1 - level - upright
