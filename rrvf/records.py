@@ -59,6 +59,9 @@ class Render(Record):
     height: int = 0
     png: bytes | None = Field(default=None, exclude=True, repr=False)
     items: dict | None = Field(default=None, exclude=True, repr=False)
+    raster_share: float | None = Field(
+        default=None, exclude=True, description="chart: share of the figure under its largest raster artist"
+    )
 
     @property
     def ok(self) -> bool:

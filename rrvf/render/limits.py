@@ -18,8 +18,10 @@ class Limits:
     cpu_s: float = 10.0  # chart: processor time of the script; web: unused
     memory_mb: int = 1024  # chart: address space beyond the idle worker; web: the browser tree
     code_bytes: int = 200_000
-    literal_bytes: int = 20_000  # one string, bytes, number-list literal or data: URI; stops pictures pasted into code
-    file_mb: int = 16  # chart: everything the script may write to its private folder
+    literal_bytes: int = (
+        20_000  # chart: all literals together, not under a trace; web: data: URIs; stops pasted pictures
+    )
+    file_mb: int = 16  # chart: any one file; the private folder as a whole holds 64 MB in 1000 files
     max_pixels: int = 16_000_000
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts

@@ -1,0 +1,138 @@
+"""Code in, picture out: one seam for charts (Python) and web pages (HTML), Fig. 2c step 1.
+
+    from rrvf.render import render
+    render("chart", "import matplotlib.pyplot as plt; plt.plot([1, 2])").png
+
+The code is foreign, written by a model that is rewarded for its picture. What is promised for charts:
+
+Covered
+- no file of the machine but interpreter, libraries and fonts, read-only; the target picture is not there
+- no network of any kind: no sockets at all, and an empty network namespace
+- no other process: no fork, thread, exec, signal, ptrace; a process namespace of its own that ends with the render
+- no environment, no descriptor but the reply's, no user id or capability of the host
+- bounds on wall and processor time, memory, files written, code, literals and picture size
+- one script, one process, one empty folder: nothing passes from a render to the next, and the order does not matter
+- the reply is a length-capped frame with a checked JSON header and bare pixels: no pickle, no eval, no foreign decoder
+
+Not covered
+- a flaw in the Linux kernel
+- a program that forges its own reply: it can show any picture, as it could by drawing it, and claim any metric items;
+  it can reach neither another program's items nor the target's
+- time spent together: a program can slow its neighbours down within its limits, and can measure time
+- where the machine refuses namespaces, Landlock or seccomp (`isolation()` tells), the renderer refuses to start until
+  `RRVF_ACCEPT_WEAK_SANDBOX` accepts the lack by name. Without namespaces the other two still deny reading, sockets and
+  signals, but a program can ask whether a file exists
+
+Pages: see `rrvf.render.web`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from rrvf.domains import domain as known_domain
+from rrvf.errors import UserError
+from rrvf.records import Render
+from rrvf.render.chart import ChartRenderer, Ticket, Trace
+from rrvf.render.limits import Limits
+
+__all__ = ["Limits", "Renderer", "Trace", "isolation", "render"]
+
+
+class Renderer:
+    """A pool of `workers` warm renderers of one domain. A context manager; every method may be called from any thread."""
+
+    def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
+        self.domain = known_domain(domain).name
+        self.workers, self.limits = workers, limits
+        self._engine = _engine(self.domain, workers, limits)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rrvf-render")
+
+    def render(self, code: str, trace: Trace | None = None) -> Render:
+        """The picture of `code`, or the typed reason why there is none. Never raises for what the code does."""
+        return self._engine.render(code, **self._tracing(trace))
+
+    def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
+        """Render all `codes`, `workers` at a time; results in their order."""
+        return self._engine.render_many(codes, **self._tracing(trace))
+
+    async def arender(self, code: str, trace: Trace | None = None) -> Render:
+        """`render` for coroutines; cancelling the task ends the chart's process."""
+        options: dict = self._tracing(trace)
+        ticket = Ticket()
+        if self.domain == "chart":
+            options["ticket"] = ticket
+        work = asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._engine.render(code, **options))
+        try:
+            return await work
+        except asyncio.CancelledError:
+            ticket.cancel()
+            raise
+
+    def close(self) -> None:
+        """End every process of the pool; safe to call twice."""
+        self._engine.close()
+        self._threads.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tracing(self, trace: Trace | None) -> dict:
+        if trace and self.domain != "chart":
+            raise UserError(f"only charts can be traced, not the {self.domain} domain")
+        return {"trace": trace} if trace else {}
+
+
+def _engine(domain: str, workers: int, limits: Limits):
+    if domain == "chart":
+        return ChartRenderer(workers, limits)
+    from rrvf.render.web import WebRenderer
+
+    return WebRenderer(workers, limits)
+
+
+_warm: dict[tuple[int, str, Limits | None], Renderer] = {}
+_warm_lock = threading.Lock()
+
+
+def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | None = None) -> Render:
+    """One render by a warm renderer that this process keeps; for many, use `Renderer`. A web renderer serves one `limits`."""
+    renderer = _warm_renderer(known_domain(domain).name, limits)
+    if domain == "chart":
+        return renderer._engine.render(code, trace, limits)
+    return renderer.render(code, trace)
+
+
+def _warm_renderer(domain: str, limits: Limits) -> Renderer:
+    key = (os.getpid(), domain, None if domain == "chart" else limits)
+    with _warm_lock:
+        if key not in _warm:
+            _close_warm(domain)
+            _warm[key] = Renderer(domain, workers=2, limits=limits)
+        return _warm[key]
+
+
+def _close_warm(domain: str | None = None) -> None:
+    """Close this process's warm renderers, of one domain or all; a forked child leaves its parent's alone."""
+    for key in [k for k in _warm if k[0] == os.getpid() and domain in (None, k[1])]:
+        _warm.pop(key).close()
+
+
+atexit.register(_close_warm)
+
+
+def isolation() -> dict[str, str]:
+    """The means of isolation that charts lack on this machine, each with the reason; empty where all are in force."""
+    from rrvf.render.zygote import Zygote
+
+    zygote = Zygote(spare=0)
+    zygote.close()
+    return zygote.missing

@@ -1,0 +1,242 @@
+"""Charts: a script in, a `Render` out. The host's side; nothing that comes from a child is believed before it is checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import select
+import signal
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, Self
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rrvf.errors import UserError
+from rrvf.protocol import sanitize
+from rrvf.records import Render, RenderReason
+from rrvf.render.limits import Limits
+from rrvf.render.zygote import Child, Zygote
+
+Trace = Literal["official", "fixed", "july2025", "plot2code"]
+_HEADER_BYTES = 8 << 20
+_MESSAGE_CHARS = 300
+_FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?/(?:[^\s'\"/:;,]+/)*(?=[^\s'\"/])")
+_ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
+
+
+class Reply(BaseModel):
+    """The header of a child's reply, exactly."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    outcome: Literal["ok"] | RenderReason
+    message: str = Field(default="", max_length=4000)
+    width: int = Field(default=0, ge=0)
+    height: int = Field(default=0, ge=0)
+    raster_share: float | None = Field(default=None, ge=0, le=1)
+    items: dict | None = None
+
+
+class Failure(Exception):
+    """A render that gave no picture: its reason and the words for the policy."""
+
+    def __init__(self, reason: RenderReason, message: str, items: dict | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.items = reason, message, items
+
+
+class Ticket:
+    """Lets another thread give up a render that waits or runs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._given_up = False
+
+    def cancel(self) -> None:
+        """End the child that runs the render, now or as soon as it has one."""
+        with self._lock:
+            self._given_up = True
+            if self._child:
+                self._child.kill()
+
+    def hold(self, child: Child | None) -> None:
+        with self._lock:
+            self._child = child
+            if child and self._given_up:
+                child.kill()
+
+
+class ChartRenderer:
+    """A pool of `workers` warm, isolated chart workers. Thread-safe; every script gets a process of its own.
+
+    `without` leaves out a means of isolation (`namespaces`, `landlock`, `seccomp`), for tests of the weaker sets.
+    Raises UserError where the machine lacks a means that `RRVF_ACCEPT_WEAK_SANDBOX` does not accept by name.
+    """
+
+    def __init__(self, workers: int = 1, limits: Limits = Limits(), without: frozenset[str] = frozenset()) -> None:
+        if workers < 1:
+            raise UserError(f"a renderer needs at least one worker, not {workers}")
+        self.limits = limits
+        self._workers, self._without = workers, without
+        self._free = threading.BoundedSemaphore(workers)
+        self._starting = threading.Lock()
+        self._closed = False
+        self._zygote = self._start()
+
+    def render(
+        self, code: str, trace: Trace | None = None, limits: Limits | None = None, ticket: Ticket | None = None
+    ) -> Render:
+        """Run `code` and give its picture, or the typed reason why there is none. Blocks; call it from any thread."""
+        limits = limits or self.limits
+        started = time.perf_counter()
+        try:
+            if len(code.encode(errors="replace")) > limits.code_bytes:
+                raise Failure("limit", f"the program is longer than {limits.code_bytes} bytes")
+            with self._free:
+                started = time.perf_counter()
+                render = self._render(code, trace, limits, ticket or Ticket())
+        except Failure as failure:
+            render = Render(
+                status="render_error", reason=failure.reason, message=policy_text(failure.message), items=failure.items
+            )
+        return render.model_copy(update={"seconds": round(time.perf_counter() - started, 4)})
+
+    def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
+        """Render all `codes`, `workers` at a time, results in their order."""
+        with ThreadPoolExecutor(self._workers) as threads:
+            return list(threads.map(lambda code: self.render(code, trace), codes))
+
+    def close(self) -> None:
+        """End every process of the pool; safe to call twice."""
+        self._closed = True
+        self._zygote.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """The means of isolation that are not in force, each with the reason."""
+        return self._zygote.missing
+
+    def _start(self) -> Zygote:
+        zygote = Zygote(self._workers + 1 + self._workers // 4, self._without)
+        refused = [m for m in zygote.missing if m not in os.environ.get(_ACCEPT, "").split(",")]
+        if refused:
+            zygote.close()
+            raise UserError(
+                f"this machine refuses {', '.join(refused)}, so charts would render with weaker isolation; "
+                f"set {_ACCEPT}={','.join(zygote.missing)} to accept that"
+            )
+        return zygote
+
+    def _take(self) -> Child:
+        """A waiting child; a zygote that died is started again, once."""
+        with self._starting:
+            if not self._zygote.alive and not self._closed:
+                self._zygote.close()
+                self._zygote = self._start()
+        try:
+            return self._zygote.take(timeout_s=60)
+        except ChildProcessError as error:
+            raise Failure("crash", str(error)) from None
+
+    def _render(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
+        child = self._take()
+        try:
+            ticket.hold(child)
+            return _converse(child, _job(code, trace, limits), limits)
+        finally:
+            ticket.hold(None)
+            self._zygote.replace(child)
+
+
+def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
+    canvas = dataclasses.asdict(limits.canvas) if limits.canvas else None
+    wanted = ("max_pixels", "literal_bytes", "memory_mb", "cpu_s", "file_mb")
+    job = {"code": code, "trace": trace, "canvas": canvas, **{name: getattr(limits, name) for name in wanted}}
+    text = json.dumps(job).encode()
+    return len(text).to_bytes(4, "big") + text
+
+
+def _converse(child: Child, job: bytes, limits: Limits) -> Render:
+    """Send the job, read one reply within the wall time, check it."""
+    started = time.monotonic()
+    deadline = started + limits.wall_s
+    try:
+        child.socket.settimeout(limits.wall_s)
+        child.socket.sendall(job)
+        sizes = _receive(child, 8, deadline)
+        head, picture = struct.unpack(">II", sizes)
+        if head > _HEADER_BYTES or picture > 3 * limits.max_pixels:
+            raise Failure("forbidden", "the program tampered with its reply")
+        header, pixels = _receive(child, head, deadline), _receive(child, picture, deadline)
+    except TimeoutError:
+        raise Failure("timeout", f"the program did not finish within {limits.wall_s:g} s") from None
+    except OSError:
+        raise _death(child, limits, time.monotonic() - started) from None
+    return _checked(header, pixels)
+
+
+def _receive(child: Child, size: int, deadline: float) -> bytearray:
+    data = bytearray()
+    while len(data) < size:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        child.socket.settimeout(left)
+        part = child.socket.recv(min(size - len(data), 1 << 20))
+        if not part:
+            raise ConnectionError
+        data += part
+    return data
+
+
+def _death(child: Child, limits: Limits, seconds: float) -> Failure:
+    """Why a child closed its reply without one, by its exit status."""
+    if not select.select([child.pidfd], [], [], 0.5)[0]:
+        return Failure("forbidden", "the program tampered with its reply")
+    status = child.status.result(timeout=10)
+    if status >= 0:
+        return Failure("exit", "the program ended itself before its picture was made")
+    if status != -signal.SIGKILL:
+        return Failure("crash", f"the interpreter died of {signal.Signals(-status).name}")
+    if seconds > 0.5 * limits.cpu_s:
+        return Failure("timeout", f"the program used more than {limits.cpu_s:g} s of processor time")
+    return Failure("memory", "the program was ended for lack of memory")
+
+
+def _checked(header: bytes, pixels: bytes) -> Render:
+    """The record of a reply that holds what it claims."""
+    try:
+        reply = Reply.model_validate_json(bytes(header))
+    except ValidationError:
+        raise Failure("forbidden", "the program tampered with its reply") from None
+    if reply.outcome != "ok":
+        raise Failure(reply.outcome, reply.message, reply.items)
+    if not pixels or len(pixels) != 3 * reply.width * reply.height:
+        raise Failure("forbidden", "the program tampered with its reply")
+    picture = np.frombuffer(pixels, np.uint8).reshape(reply.height, reply.width, 3)
+    if (picture == picture[0, 0]).all():
+        raise Failure("blank", "the picture is one flat colour", reply.items)
+    encoded = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    return Render(status="ok", width=reply.width, height=reply.height, png=encoded, items=reply.items,
+                  raster_share=reply.raster_share)  # fmt: skip
+
+
+def policy_text(message: str) -> str:
+    """`message` without folders, chat tokens and control characters, at most 300 characters."""
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in _FOLDERS.sub("", message)).strip()
+    text = sanitize(text)
+    return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 3] + "..."

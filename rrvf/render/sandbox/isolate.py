@@ -1,0 +1,211 @@
+"""The walls around a chart worker, raised once for the zygote and once more for each of its children.
+
+The zygote enters namespaces of its own and leaves the machine's file system for a small read-only one: interpreter,
+libraries, fonts. A child adds its own process and mount namespace with a private writable folder, another user id
+without capabilities, Landlock, a system call filter and resource limits. `Walls.missing` names the means that the
+machine refuses; the host decides whether it renders without them.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import resource
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+
+import kernel
+from landlock import Ruleset, abi
+from seccomp import Filter
+
+WORK = "/tmp/work"
+SCRATCH_OPTIONS = "size=64m,nr_inodes=1000,mode=0700"
+FIRST_SLOT_UID = 61_000
+_NEW_ROOT = "/proc"  # the one folder that every Linux has and no library lies in; what is mounted there, only we see
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+
+
+def readable_paths() -> list[str]:
+    """What a plotting script may read: the interpreter, its packages, the system's libraries, fonts and time zones."""
+    own = [sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_config_var("LIBDIR")]
+    system = ["/lib", "/lib64", "/usr/lib", "/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/zoneinfo"]
+    return [p for p in dict.fromkeys([*own, *system]) if p and os.path.exists(p)]
+
+
+class Walls:
+    """What the zygote prepares for its children. `without` leaves a means out, as if the machine refused it."""
+
+    def __init__(self, without: frozenset[str]) -> None:
+        self.missing: dict[str, str] = {}
+        self._without = without
+        self._root_user = os.geteuid() == 0
+        self._own_pid_namespace = -1
+        self._scratch = ""
+        self._filter: Filter | None = None
+        self._ruleset: Ruleset | None = None
+
+    @property
+    def namespaces(self) -> bool:
+        return "namespaces" not in self.missing
+
+    def enter_namespaces(self) -> None:
+        """Enter new namespaces and continue as process 1 of them; the caller's process waits for it and ends with it.
+
+        Must run before the first thread. Where the machine refuses, the caller goes on as it is.
+        """
+        error = errno.EPERM if "namespaces" in self._without else _in_a_trial_process(self._unshare)
+        if error:
+            self.missing["namespaces"] = os.strerror(error)
+            return
+        self._unshare()
+        _continue_as_child()
+        self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _unshare(self) -> None:
+        flags = kernel.NEWNS | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWPID
+        user, group = os.geteuid(), os.getegid()
+        kernel.unshare(flags if self._root_user else flags | kernel.NEWUSER)
+        if not self._root_user:
+            _map_user(user, group)
+        kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+
+    def close_file_system(self) -> None:
+        """Leave the machine's file system for a read-only one that holds `readable_paths` and an empty `WORK`."""
+        if not self.namespaces:
+            self._scratch = tempfile.mkdtemp(prefix="rrvf-render-")
+            os.chmod(self._scratch, 0o711)
+            return
+        kernel.mount("tmpfs", _NEW_ROOT, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=0755")
+        for path in readable_paths():
+            _bind(path)
+        for device in _DEVICES:
+            _bind(device, 0)
+        os.makedirs(_NEW_ROOT + WORK, mode=0o755)
+        os.chdir(_NEW_ROOT)
+        kernel.call("pivot_root", b".", b".")
+        kernel.unmount(".")
+        os.chdir("/")
+        kernel.make_read_only("/", kernel.ATTR_NOSUID)
+
+    def prepare(self) -> None:
+        """Build once what every child applies: the system call filter and the Landlock rules."""
+        try:
+            self._filter = Filter() if "seccomp" not in self._without else None
+        except KeyError:
+            self._filter = None
+        if self._filter is None:
+            self.missing["seccomp"] = f"no system call filter for {kernel.MACHINE}"
+        if "landlock" in self._without or not abi():
+            self.missing["landlock"] = "the kernel has no Landlock"
+        elif self.namespaces:
+            # Landlock skips the folder that a mount hides, so the rule stands on the parent of WORK.
+            self._ruleset = self._rules(os.path.dirname(WORK))
+
+    def _rules(self, writable: str) -> Ruleset:
+        return Ruleset([*readable_paths(), "/dev/urandom", "/dev/zero"], [writable, "/dev/null"])
+
+    def scratch_folder(self, slot: int) -> str:
+        """The private folder of the child in `slot`."""
+        return WORK if self.namespaces else os.path.join(self._scratch, str(slot))
+
+    def before_fork(self, slot: int) -> None:
+        """The next child becomes process 1 of a new process namespace: its death ends all that it started."""
+        if self.namespaces:
+            kernel.setns(self._own_pid_namespace, kernel.NEWPID)
+            kernel.unshare(kernel.NEWPID)
+        else:
+            os.makedirs(self.scratch_folder(slot), mode=0o700)
+            if self._root_user:
+                os.chown(self.scratch_folder(slot), FIRST_SLOT_UID + slot, FIRST_SLOT_UID + slot)
+
+    def after_death(self, slot: int) -> None:
+        """Remove what the child in `slot` left; with namespaces its folder died with it."""
+        if not self.namespaces:
+            shutil.rmtree(self.scratch_folder(slot), ignore_errors=True)
+
+    def enclose(self, slot: int) -> None:
+        """Lock this child in. Descriptors other than 0, 1, 2 and its own reply must be closed already."""
+        folder = self.scratch_folder(slot)
+        if self.namespaces:
+            kernel.unshare(kernel.NEWNS)
+            owner = f",uid={FIRST_SLOT_UID + slot},gid={FIRST_SLOT_UID + slot}" if self._root_user else ""
+            kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, SCRATCH_OPTIONS + owner)
+        os.chdir(folder)
+        self._give_up_power(slot)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if "landlock" not in self.missing:
+            (self._ruleset or self._rules(folder)).apply()
+        for kind, bound in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_MEMLOCK, 0)):
+            resource.setrlimit(kind, (bound, bound))
+        if self._filter:
+            self._filter.apply()
+
+    def limit(self, memory_mb: int, cpu_s: float, file_mb: int, zygote_bytes: int) -> None:
+        """Bound this child's memory (beyond what it inherits), processor time and file size for its one job."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
+        bounds = {resource.RLIMIT_AS: zygote_bytes + (memory_mb << 20), resource.RLIMIT_CPU: seconds}
+        bounds[resource.RLIMIT_FSIZE] = file_mb << 20
+        for kind, bound in bounds.items():
+            resource.setrlimit(kind, (bound, bound))
+
+    def _give_up_power(self, slot: int) -> None:
+        if self._root_user:
+            os.setgroups([])
+            os.setresgid(*[FIRST_SLOT_UID + slot] * 3)
+            os.setresuid(*[FIRST_SLOT_UID + slot] * 3)
+        kernel.drop_capabilities()
+
+    def remove(self) -> None:
+        """Remove the folder of all scratch folders, where there is one."""
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _in_a_trial_process(action: Callable[[], None]) -> int:
+    """Try `action` in a process that ends at once; its errno, 0 for success. A half-entered namespace has no way back."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        action()
+        os._exit(0)
+    except OSError as error:
+        os._exit(error.errno or errno.EPERM)
+    finally:
+        os._exit(errno.ENOSYS)
+
+
+def _map_user(user: int, group: int) -> None:
+    """Appear as nobody inside; outside, files belong to the same user as before."""
+    for file, text in (("setgroups", "deny"), ("uid_map", f"65534 {user} 1"), ("gid_map", f"65534 {group} 1")):
+        with open(f"/proc/self/{file}", "w") as stream:
+            stream.write(text)
+
+
+def _continue_as_child() -> None:
+    child = os.fork()
+    if child:
+        os.closerange(0, 256)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+
+
+def _bind(path: str, attributes: int = kernel.ATTR_NODEV) -> None:
+    """Show `path` read-only at the same place below the new root; a link stays a link."""
+    target = _NEW_ROOT + path
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), target)
+        return
+    if os.path.isdir(path):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+    kernel.mount(path, target, None, kernel.MS_BIND | kernel.MS_REC)
+    kernel.make_read_only(target, kernel.ATTR_NOSUID | attributes)

@@ -1,0 +1,116 @@
+"""The zygote: started by the host as `python main.py CONTROL_FD WITHOUT`, it forks a locked-in child on request.
+
+Messages on the control socket (one datagram each): from the host `fork`; to the host a JSON object, `ready` once,
+`child` with the child's socket and pidfd attached, `dead` with its exit status. End of file ends the zygote and all.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import socket
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import isolate
+import libraries
+
+_REPLY = 3
+
+
+class Zygote:
+    """The loop that forks children and reports their deaths."""
+
+    def __init__(self, control: socket.socket, walls: isolate.Walls) -> None:
+        self._control, self._walls = control, walls
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._number = 0
+        self._slots: set[int] = set()
+        with open("/proc/self/statm") as stream:
+            self._size = int(stream.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    def serve(self) -> None:
+        """Answer until the host closes its end."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is not self._control:
+                    self._bury(key.fd, *key.data)
+                elif self._control.recv(64) == b"":
+                    return
+                else:
+                    self._fork()
+
+    def _fork(self) -> None:
+        slot = next(s for s in range(len(self._slots) + 1) if s not in self._slots)
+        ours, theirs = socket.socketpair()
+        self._walls.before_fork(slot)
+        pid = os.fork()
+        if pid == 0:
+            _be_child(theirs.fileno(), slot, self._walls, self._size)
+        theirs.close()
+        pidfd = os.pidfd_open(pid)
+        self._number += 1
+        self._slots.add(slot)
+        self._selector.register(pidfd, selectors.EVENT_READ, (pid, self._number, slot))
+        socket.send_fds(self._control, [json.dumps({"child": self._number}).encode()], [ours.fileno(), pidfd])
+        ours.close()
+
+    def _bury(self, pidfd: int, pid: int, number: int, slot: int) -> None:
+        self._selector.unregister(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        self._walls.after_death(slot)
+        self._slots.discard(slot)
+        self._control.send(json.dumps({"dead": number, "status": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int) -> None:
+    """Lock this process in, wait for one job, run it, end. Never returns."""
+    import job
+
+    try:
+        os.dup2(reply, _REPLY)
+        walls.enclose(slot)
+        os.closerange(_REPLY + 1, 1 << 16)
+        task = job.receive(_REPLY)
+        walls.limit(task["memory_mb"], task["cpu_s"], task["file_mb"], zygote_size)
+        job.run(_REPLY, task)
+    except BaseException as error:
+        job.send(_REPLY, {"outcome": "crash", "message": f"the sandbox failed: {error}"})
+    finally:
+        os._exit(0)
+
+
+def main() -> None:
+    """Enter namespaces, load the libraries, close the file system behind, serve."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    walls = isolate.Walls(frozenset(sys.argv[2].split(",")) - {""})
+    walls.enter_namespaces()
+    libraries.load()
+    import job  # noqa: F401  (children inherit it)
+
+    libraries.warm()
+    zygote = Zygote(control, walls)
+    walls.close_file_system()
+    walls.prepare()
+    os.environ.clear()
+    os.environ.update(HOME=isolate.WORK, TMPDIR=isolate.WORK, LANG="C.UTF-8", TZ="UTC", MPLBACKEND="agg")
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    gc.collect()
+    gc.freeze()
+    control.send(json.dumps({"ready": walls.missing}).encode())
+    silence = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(silence, standard)
+    try:
+        zygote.serve()
+    finally:
+        walls.remove()
+
+
+if __name__ == "__main__":
+    main()

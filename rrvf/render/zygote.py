@@ -1,0 +1,167 @@
+"""The host's end of the chart sandbox: one zygote process, and children taken from it ready to run one script each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rrvf.errors import UserError
+
+_MAIN = Path(__file__).parent / "sandbox" / "main.py"
+_START_S = 120.0
+
+
+def plot_python() -> Path:
+    """The interpreter of the plotting runtime: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; UserError if absent."""
+    default = Path(__file__).parents[2] / ".venv-plot" / "bin" / "python"
+    python = Path(os.environ.get("RRVF_PLOT_PYTHON", default))
+    if not python.exists():
+        raise UserError(f"no plotting runtime at {python}: run `make setup`, or set RRVF_PLOT_PYTHON")
+    return python
+
+
+@dataclass
+class Child:
+    """One locked-in process that waits for a job on `socket`. `status` comes when it is dead."""
+
+    socket: socket.socket
+    pidfd: int
+    status: Future[int] = field(default_factory=Future)
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill it, with all that it started, and let go of its descriptors."""
+        if self.pidfd >= 0:
+            self.kill()
+            self.socket.close()
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+
+class Zygote:
+    """A running zygote. `take` and `give_back` are thread-safe; `missing` names the means that this machine lacks."""
+
+    def __init__(self, spare: int, without: frozenset[str] = frozenset()) -> None:
+        self._idle: queue.SimpleQueue[Child | None] = queue.SimpleQueue()
+        self._children: dict[int, Child] = {}
+        self._lock = threading.Lock()
+        self.alive = True
+        self._process, self._control = _start(without)
+        try:
+            self.missing: dict[str, str] = self._await_ready()
+        except BaseException:
+            self.close()
+            raise
+        self._reader = threading.Thread(target=self._read, name="rrvf-zygote", daemon=True)
+        self._reader.start()
+        for _ in range(spare):
+            self._fork()
+
+    def take(self, timeout_s: float) -> Child:
+        """A child that waits for a job; raises ChildProcessError where the zygote died."""
+        with contextlib.suppress(queue.Empty):
+            child = self._idle.get(timeout=timeout_s)
+            if child is not None:
+                return child
+        self._idle.put(None)
+        raise ChildProcessError("the chart sandbox gave no worker")
+
+    def replace(self, child: Child) -> None:
+        """End `child` and order another."""
+        child.close()
+        self._fork()
+
+    def close(self) -> None:
+        """End the zygote and every child; nothing of them is left when this returns."""
+        self.alive = False
+        self._control.close() if not hasattr(self, "_reader") else self._control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stderr.close()
+        if hasattr(self, "_reader"):
+            self._reader.join()
+            self._control.close()
+        for child in list(self._children.values()):
+            child.close()
+
+    def _fork(self) -> None:
+        with contextlib.suppress(OSError):
+            self._control.send(b"fork")
+
+    def _await_ready(self) -> dict[str, str]:
+        self._control.settimeout(_START_S)
+        try:
+            message = self._control.recv(1 << 16)
+        except TimeoutError:
+            message = b""
+        if not message:
+            self._process.kill()
+            last = self._process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise UserError(f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again")
+        self._control.settimeout(None)
+        return json.loads(message)["ready"]
+
+    def _read(self) -> None:
+        """Receive children and deaths until the zygote ends; then wake whoever waits."""
+        while True:
+            try:
+                message, fds, _, _ = socket.recv_fds(self._control, 1 << 16, 2)
+            except OSError:
+                message = b""
+            if not message:
+                break
+            self._note(json.loads(message), fds)
+        self.alive = False
+        for child in list(self._children.values()):
+            with contextlib.suppress(Exception):
+                child.status.set_result(-signal.SIGKILL)
+        self._idle.put(None)
+
+    def _note(self, message: dict, fds: list[int]) -> None:
+        if "child" in message:
+            child = Child(socket.socket(fileno=fds[0]), fds[1])
+            self._children[message["child"]] = child
+            self._idle.put(child)
+        else:
+            child = self._children.pop(message["dead"])
+            child.status.set_result(message["status"])
+
+
+def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    python = plot_python()
+    with theirs:
+        process = subprocess.Popen(
+            [python, "-B", "-s", "-P", _MAIN, str(theirs.fileno()), ",".join(sorted(without))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            env=_environment(python),
+            cwd="/",
+            start_new_session=True,
+        )
+    return process, ours
+
+
+def _environment(python: Path) -> dict[str, str]:
+    """Nothing of the host's environment: no secrets, one thread, one hash seed, the font cache beside the runtime."""
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
+    cache = python.parents[1] / ".mplconfig"
+    return {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "MPLCONFIGDIR": str(cache), "HOME": "/nonexistent",
+            "LANG": "C.UTF-8", "TZ": "UTC", **threads}  # fmt: skip
