@@ -1,0 +1,87 @@
+"""A policy that runs here, on transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
+
+from rrvf.errors import UserError
+from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
+
+
+def resolve_model(name: str) -> str:
+    """What `from_pretrained` takes: the shipped checkpoint for `nano` (verified), else the folder or hub id itself."""
+    if name != "nano":
+        return name
+    from rrvf import nano
+
+    nano.verify()
+    return str(nano.CHECKPOINT)
+
+
+def load_processor(name: str) -> ProcessorMixin:
+    """The model's own processor with this project's chat template (the stock one is refused for tools by TRL)."""
+    path = resolve_model(name)
+    try:
+        processor = AutoProcessor.from_pretrained(path)
+    except OSError as error:
+        raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
+    if not isinstance(processor, ProcessorMixin):
+        raise UserError(f"{path} has no picture processor: it is not a vision-language model")
+    processor.chat_template = processor.tokenizer.chat_template = CHAT_TEMPLATE
+    processor.tokenizer.response_template = RESPONSE_TEMPLATE
+    processor.tokenizer.padding_side = "left"
+    return processor
+
+
+class LocalPolicy:
+    """Greedy generation in batches. `model` is `nano`, a folder, or a hub id."""
+
+    def __init__(self, model: str, dtype: str = "float32", max_new_tokens: int = 4_096) -> None:
+        self.name = model
+        self.max_new_tokens = max_new_tokens
+        self.processor = load_processor(model)
+        path = resolve_model(model)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = AutoModelForImageTextToText.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
+
+    def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
+        """One turn per picture: the text that the policy writes after picture and prompt."""
+        return self.chat([_first_message(picture, prompt) for picture in pictures])
+
+    @torch.inference_mode()
+    def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
+        """The next turn of each conversation (messages with pictures inside). Special tokens are left out."""
+        texts = [self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations]
+        pictures = [part["image"] for c in conversations for part in _image_parts(c)]
+        batch = self.processor(text=texts, images=pictures or None, padding=True, return_tensors="pt")
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if sample else {}
+        output = self.model.generate(
+            **batch.to(self.model.device),
+            **(sampling or {"do_sample": False}),
+            max_new_tokens=self.max_new_tokens,
+            suppress_tokens=[self.model.config.image_token_id],
+        )
+        new = output[:, batch["input_ids"].shape[1] :]
+        return self.processor.batch_decode(new, skip_special_tokens=True)
+
+
+def _first_message(picture: Image.Image, prompt: str) -> list[dict]:
+    content = [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]
+    return [{"role": "user", "content": content}]
+
+
+def _image_parts(conversation: list[dict]) -> Iterator[dict]:
+    for message in conversation:
+        if isinstance(message["content"], list):
+            yield from (part for part in message["content"] if part.get("type") == "image")
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A picture file as RGB."""
+    with Image.open(path) as image:
+        return image.convert("RGB")

@@ -1,0 +1,25 @@
+"""The policy that is trained."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoModelForImageTextToText
+
+from rrvf.policies.local import resolve_model
+from rrvf.profile import Profile
+
+
+def load_policy_model(profile: Profile):
+    """The policy of a profile as a transformers model, in its dtype."""
+    return AutoModelForImageTextToText.from_pretrained(
+        resolve_model(profile.policy.model), dtype=getattr(torch, profile.policy.dtype)
+    )
+
+
+def lora(profile: Profile):
+    """The LoRA settings of a profile, or None for full training."""
+    if profile.policy.lora_rank is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=profile.policy.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
