@@ -28,15 +28,16 @@ class Chart:
     @cached_property
     def core(self) -> np.ndarray:
         """The marks less their antialiased rims: HxW bool, for colours."""
-        far = distance(self.picture.lab, self.picture.background)
+        far = self.picture.contrast
         return self.marks & (far > 0.85 * cv2.dilate(far * self.marks, np.ones((5, 5), np.uint8)))
 
     @cached_property
     def edges(self) -> np.ndarray:
         """Where the colour changes in or at a mark: HxW float, 0..1."""
-        change = cv2.morphologyEx(self.picture.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
+        red, green, blue = cv2.split(cv2.morphologyEx(self.picture.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+        change = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         near = cv2.dilate(self.marks.astype(np.uint8), np.ones((3, 3), np.uint8))
-        return np.minimum(change.astype(np.float32) / 120, 1.0) * near
+        return cv2.min(change / 120, 1.0) * near
 
 
 def read_chart(picture: Picture) -> Chart:
@@ -115,6 +116,7 @@ def _area(box: Box) -> int:
 def _grid_lines(picture: Picture, panels: tuple[Box, ...]) -> np.ndarray:
     """HxW bool: pale gray lines across much of a panel, two or more of them; empty otherwise."""
     pale = (picture.gray > 120) & (picture.gray < 236) & (picture.chroma < 6)
+    pale &= ~cv2.morphologyEx(pale.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(bool)  # gray marks
     out = np.zeros(picture.shape, bool)
     for top, left, bottom, right in panels:
         part = pale[top + 3 : bottom - 3, left + 3 : right - 3]
@@ -135,7 +137,8 @@ def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines:
         if min(bottom - top, right - left) < 12:
             continue
         ground = _ground(picture.rgb[inner], picture.background)
-        out[inner] = distance(picture.lab[inner], ground) > INK
+        far = picture.contrast[inner] if ground is picture.background else distance(picture.lab[inner], ground)
+        out[inner] = far > INK
     if legend is not None:
         out[legend[0] : legend[2], legend[1] : legend[3]] = False
     return out & ~lines
@@ -151,7 +154,7 @@ def _ground(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dict[str, np.ndarray]:
     """Ink by region. Nearest the axes stand tick labels; beyond a gap, the axis label."""
-    ink = np.minimum(distance(picture.lab, picture.background) / 60, 1.0)
+    ink = cv2.min(picture.contrast / 60, 1.0)
     top, left = min(p[0] for p in panels), min(p[1] for p in panels)
     bottom, right = max(p[2] for p in panels), max(p[3] for p in panels)
     gap = max(2, picture.shape[1] // 110)

@@ -81,7 +81,7 @@ def _type(masks: list[tuple[np.ndarray, np.ndarray]], share: float) -> tuple[flo
     if not masks:
         return 0.0, []
     gaps = [np.abs(mark_statistics(a > 0.3) - mark_statistics(b > 0.3)).mean() for a, b in masks]
-    value = share * float(np.mean([rescaled(-g, -0.22, -0.02) for g in gaps]))
+    value = share * float(np.mean([rescaled(-g, -0.32, -0.02) for g in gaps]))
     return value, ["the mark type differs"] if value < 0.5 else []
 
 

@@ -43,7 +43,8 @@ def palette(rgb: np.ndarray, lab: np.ndarray) -> np.ndarray:
     """
     if not len(rgb):
         return np.zeros((0, 4), np.float32)
-    bins = (rgb >> 5).astype(np.int32) @ np.array([64, 8, 1], np.int32)
+    high = (rgb >> 5).astype(np.int32)
+    bins = high[:, 0] * 64 + high[:, 1] * 8 + high[:, 2]
     counts = np.bincount(bins, minlength=512)
     sums = np.stack([np.bincount(bins, lab[:, c], 512) for c in range(3)], axis=1)
     order = [b for b in counts.argsort(kind="stable")[::-1][:24] if counts[b] > 0.015 * len(rgb)] or [int(counts.argmax())]

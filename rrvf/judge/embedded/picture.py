@@ -35,7 +35,7 @@ class Picture:
     @cached_property
     def chroma(self) -> np.ndarray:
         """HxW float32."""
-        return cv2.magnitude(self.lab[..., 1], self.lab[..., 2])
+        return cv2.magnitude(*cv2.split(self.lab)[1:])
 
     @cached_property
     def background(self) -> np.ndarray:
@@ -44,9 +44,14 @@ class Picture:
         return lab_of(mode_colour(frame))
 
     @cached_property
+    def contrast(self) -> np.ndarray:
+        """HxW float32: Lab distance from the background."""
+        return distance(self.lab, self.background)
+
+    @cached_property
     def ink(self) -> np.ndarray:
         """HxW bool: what differs from the background."""
-        return distance(self.lab, self.background) > INK
+        return self.contrast > INK
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,7 +101,8 @@ def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def mode_colour(pixels: np.ndarray) -> np.ndarray:
     """The most frequent colour of N x 3 uint8 pixels (bins of 16 levels, then the median in the bin)."""
-    bins = (pixels >> 4).astype(np.int32) @ np.array([256, 16, 1], np.int32)
+    high = (pixels >> 4).astype(np.int32)
+    bins = high[:, 0] * 256 + high[:, 1] * 16 + high[:, 2]
     return np.median(pixels[bins == np.bincount(bins).argmax()], axis=0).astype(np.uint8)
 
 
@@ -107,5 +113,5 @@ def lab_of(colour: np.ndarray) -> np.ndarray:
 
 def distance(lab: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Euclidean Lab distance (CIE76) of every pixel to one colour."""
-    diff = lab - colour.astype(np.float32)
-    return cv2.sqrt(np.einsum("...c,...c->...", diff, diff))
+    level, red, yellow = (cv2.subtract(plane, float(value)) for plane, value in zip(cv2.split(lab), colour, strict=True))
+    return cv2.magnitude(cv2.magnitude(level, red), yellow)
