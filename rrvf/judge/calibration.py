@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from rrvf.judge.embedded import judge_pair
-from rrvf.judge.scenes import KINDS, WORDS, ChartScene, PageScene, draw_chart, draw_page, random_chart, random_page
+from rrvf.judge.scenes import WORDS, ChartScene, PageScene, draw_chart, draw_page, random_chart, random_page
 from rrvf.records import Judgement, Record
 
 SEED = 20_766
@@ -129,10 +129,11 @@ def _fewer(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
     return replace(scene, values=scene.values[:keep], colours=scene.colours[:keep], names=scene.names[:keep])
 
 
-def _retyped(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
-    """One wrong kind; the steps are four draws of it, so that only right against wrong is ranked."""
-    others = [kind for kind in ("bar", "line", "scatter", "area") if kind != scene.kind]
-    return replace(scene, kind=others[k % len(others)])
+def _retyped(rng: random.Random) -> Steps:
+    """Two steps: the right kind of mark and a wrong one, over the same data and text."""
+    scene = random_chart(rng, series=1)
+    other = rng.choice([kind for kind in ("bar", "line", "scatter", "area") if kind != scene.kind])
+    return [draw_chart(scene), draw_chart(replace(scene, kind=other))]
 
 
 def _squeezed(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
@@ -197,7 +198,7 @@ FAMILIES: dict[tuple[str, str], Callable[[random.Random], Steps]] = {
     ("chart", "data jittered"): _charts(lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))),
     ("chart", "bars permuted"): _charts(_permuted, kind="hist"),
     ("chart", "series missing"): _charts(_fewer, kind="bar", series=5),
-    ("chart", "type"): _charts(_retyped, kind="step"),
+    ("chart", "type"): _retyped,
     ("chart", "legend moved"): _legend_moved,
     ("chart", "layout"): _charts(_squeezed),
     ("chart", "noise"): _pixels(_chart, _noisy),

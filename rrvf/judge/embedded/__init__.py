@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from rrvf.judge.embedded.chart_pair import compare_charts
-from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, NOTHING, feedback_text
+from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, MATCH_PAGE, NOTHING, feedback_text
 from rrvf.judge.embedded.page_pair import compare_pages
 from rrvf.judge.embedded.picture import check, fit
 from rrvf.domains import domain as find_domain
@@ -53,8 +53,8 @@ def _flat(gray: np.ndarray) -> bool:
 
 
 def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:
-    general = GENERAL_PAGE if domain == "web" else GENERAL
-    spoken = {a: phrases.get(a) or ([general[a]] if parts[a] < MATCH[a] else []) for a in parts}
+    general, match = (GENERAL_PAGE, MATCH_PAGE) if domain == "web" else (GENERAL, MATCH)
+    spoken = {a: phrases.get(a) or ([general[a]] if parts[a] < match[a] else []) for a in parts}
     if BLANK in phrases.get("data", []):
         spoken = {"data": [BLANK]}
     elif phrases.get("type"):  # what other marks show is no news

@@ -11,6 +11,8 @@ import numpy as np
 from rrvf.judge.embedded.picture import INK, Picture, distance, lab_of, mode_colour
 from rrvf.judge.embedded.shape import tight
 
+#: Lab distance from the background above which a flat area counts as an axes' own ground.
+TINT = 6.0
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 
 
@@ -51,7 +53,8 @@ def read_chart(picture: Picture) -> Chart:
 def _panels(picture: Picture) -> tuple[Box, ...]:
     """Boxes around long straight ink: spines, and whatever they touch. Inner boxes (legend, bars) are dropped."""
     height, width = picture.shape
-    ink = picture.ink.astype(np.uint8)
+    tinted = cv2.morphologyEx((picture.contrast > TINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    ink = tinted | picture.ink
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(8, width // 8)), np.uint8))
     upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((max(8, height // 8), 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(level | upright, np.ones((3, 3), np.uint8)))
@@ -66,16 +69,26 @@ def _panels(picture: Picture) -> tuple[Box, ...]:
 
 
 def _trimmed(box: Box, level: np.ndarray, upright: np.ndarray) -> Box:
-    """Cut off tick marks: each side moves inwards, by a tenth at most, to its spine, where it has one."""
+    """Cut off tick marks: each side moves inwards to its spine, by no more than a tick's length."""
     top, left, bottom, right = box
     rows = np.flatnonzero(level[top:bottom, left:right].mean(1) > 0.6)
     cols = np.flatnonzero(upright[top:bottom, left:right].mean(0) > 0.6)
-    tall, wide = 0.1 * (bottom - top), 0.1 * (right - left)
-    if len(rows):
-        top, bottom = (top + int(rows[0]) if rows[0] < tall else top), (top + int(rows[-1]) + 1 if bottom - top - rows[-1] < tall else bottom)
-    if len(cols):
-        left, right = (left + int(cols[0]) if cols[0] < wide else left), (left + int(cols[-1]) + 1 if right - left - cols[-1] < wide else right)
-    return top, left, bottom, right
+    above, below = _ends(rows, bottom - top, tick_length(level))
+    before, after = _ends(cols, right - left, tick_length(level))
+    return top + above, left + before, bottom - below, right - after
+
+
+def _ends(lines: np.ndarray, length: int, most: int) -> tuple[int, int]:
+    """How far the first and the last line stand from both ends; 0 where that is more than `most`."""
+    if not len(lines):
+        return 0, 0
+    ends = int(lines[0]), length - 1 - int(lines[-1])
+    return tuple(e if e <= most else 0 for e in ends)
+
+
+def tick_length(picture: np.ndarray) -> int:
+    """What tick marks may reach out of the axes, in pixels."""
+    return max(6, round(0.016 * picture.shape[0]))
 
 
 def _inside(a: Box, b: Box) -> bool:
@@ -145,11 +158,14 @@ def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines:
 
 
 def _ground(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """A panel's own background: the picture's, unless hardly any of it is left inside (dark or tinted axes)."""
+    """A panel's own background: the picture's, unless one other colour fills much of the panel and its rim."""
     colour = lab_of(mode_colour(rgb[::2, ::2].reshape(-1, 3)))
-    rim = np.concatenate([rgb[:2].reshape(-1, 3), rgb[:, -2:].reshape(-1, 3)])
+    if np.linalg.norm(colour - background) <= TINT:
+        return background
+    rim = np.concatenate([rgb[:2].reshape(-1, 3), rgb[-2:].reshape(-1, 3), rgb[:, -2:].reshape(-1, 3)])
     edge = lab_of(mode_colour(rim))
-    return edge if np.linalg.norm(colour - background) > INK and np.linalg.norm(edge - background) > INK else background
+    share = (np.abs(rgb[::2, ::2].astype(np.int16) - mode_colour(rim)).max(axis=2) < 12).mean()
+    return edge if np.linalg.norm(edge - colour) < TINT and share > 0.25 else background
 
 
 def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dict[str, np.ndarray]:
@@ -158,7 +174,7 @@ def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dic
     top, left = min(p[0] for p in panels), min(p[1] for p in panels)
     bottom, right = max(p[2] for p in panels), max(p[3] for p in panels)
     gap = max(2, picture.shape[1] // 110)
-    ticks = max(6, round(0.016 * picture.shape[0]))  # what tick marks may reach out of the axes
+    ticks = tick_length(ink)
     below, x_label = _split(ink[bottom + ticks :], 2)
     left_side = ink[top:bottom, : max(0, left - ticks)]
     y_ticks, y_label = (part.T[:, ::-1] for part in _split(left_side[:, ::-1].T, gap))

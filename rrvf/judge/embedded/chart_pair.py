@@ -44,6 +44,12 @@ def _iou(a: Box, b: Box) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
+def _near(a: Box, b: Box, shape: tuple[int, int]) -> float:
+    """Overlap, and for boxes apart the distance of their centres as well."""
+    away = np.hypot((a[0] + a[2] - b[0] - b[2]) / 2 / shape[0], (a[1] + a[3] - b[1] - b[3]) / 2 / shape[1])
+    return 0.4 * _iou(a, b) + 0.6 * max(0.0, 1 - 1.5 * float(away))
+
+
 def _matched(ref: tuple[Box, ...], gen: tuple[Box, ...]) -> list[tuple[int, int]]:
     """Panels paired greedily by overlap; a lone panel on both sides always pairs."""
     if len(ref) == len(gen) == 1:
@@ -58,13 +64,13 @@ def _matched(ref: tuple[Box, ...], gen: tuple[Box, ...]) -> list[tuple[int, int]
 
 def _layout(ref: Chart, gen: Chart, pairs: list[tuple[int, int]], aspect: float) -> tuple[float, list[str]]:
     panels = 2 * sum(_iou(ref.panels[i], gen.panels[j]) for i, j in pairs) / (len(ref.panels) + len(gen.panels))
-    legend = _iou(ref.legend, gen.legend) if ref.legend and gen.legend else float(ref.legend is gen.legend)
+    legend = _near(ref.legend, gen.legend, ref.picture.shape) if ref.legend and gen.legend else float(ref.legend is gen.legend)
     phrases = []
     if len(ref.panels) != len(gen.panels):
         phrases.append(f"panels should be {min(9, len(ref.panels))}, yours are {min(9, len(gen.panels))}")
     elif panels < 0.75:
         phrases.append("the plot area differs")
-    if ref.legend and gen.legend and legend < 0.3:
+    if ref.legend and gen.legend and _iou(ref.legend, gen.legend) < 0.3:
         phrases.append("the legend is elsewhere")
     if grid := presence("the grid", ref.grid, gen.grid, True):
         phrases.append(grid)

@@ -67,11 +67,11 @@ def _merged(rows: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarra
 
 
 def palette_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """1 minus the earth mover's distance of two palettes over 45 Lab units, not below 0. Two empty palettes agree."""
+    """exp(-d / 28) of the earth mover's distance d of two palettes, in Lab units. Two empty palettes agree."""
     if not len(a) or not len(b):
         return float(len(a) == len(b))
     moved = cv2.EMD(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.DIST_L2)[0]
-    return float(max(0.0, 1.0 - max(0.0, moved) / 45.0))
+    return float(np.exp(-max(0.0, moved) / 28.0))
 
 
 def unmatched(a: np.ndarray, b: np.ndarray, least: float = 0.12) -> list[str]:

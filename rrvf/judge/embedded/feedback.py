@@ -28,6 +28,7 @@ GENERAL_PAGE = GENERAL | {"type": "the block types differ", "data": "the details
 BLANK = "the picture is blank"
 #: A part at or above this goes unmentioned, unless a phrase was found.
 MATCH = {"layout": 0.9, "type": 0.5, "text": 0.9, "colour": 0.8, "data": 0.95}
+MATCH_PAGE = MATCH | {"data": 0.5}
 
 
 def feedback_text(losses: Mapping[str, float], phrases: Mapping[str, Sequence[str]]) -> str:
