@@ -135,6 +135,7 @@ class Walls:
             owner = f",uid={FIRST_SLOT_UID + slot},gid={FIRST_SLOT_UID + slot}" if self._root_user else ""
             kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, SCRATCH_OPTIONS + owner)
         os.chdir(folder)
+        os.environ.update(HOME=folder, TMPDIR=folder)
         self._give_up_power(slot)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
+import shutil
 
 _MODULES = """
 matplotlib.pyplot matplotlib.animation matplotlib.cbook matplotlib.collections matplotlib.colors matplotlib.dates
@@ -27,6 +29,8 @@ def load() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    if matplotlib.get_configdir() != os.environ.get("MPLCONFIGDIR"):
+        shutil.rmtree(matplotlib.get_configdir(), ignore_errors=True)  # a temporary folder, where ours is not writable
 
 
 def warm() -> None:
@@ -34,13 +38,23 @@ def warm() -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(4, 3))
-    flat = figure.add_subplot(1, 3, 1)
-    flat.plot([1, 2], [2, 1], "o--", label="warm $x^2$")
-    flat.bar([1, 2], [1, 2])
-    flat.set_title("warm", fontweight="bold", fontstyle="italic")
-    flat.legend()
-    figure.add_subplot(1, 3, 2, projection="polar").plot([0, 1], [1, 2])
-    figure.add_subplot(1, 3, 3, projection="3d").scatter([1, 2], [1, 2], [1, 2])
-    figure.colorbar(flat.scatter([1, 2], [1, 2], c=[1, 2]), ax=flat)
+    figure.add_subplot(1, 2, 1, projection="polar").plot([0, 1], [1, 2])
+    solid = figure.add_subplot(1, 2, 2, projection="3d")
+    figure.colorbar(solid.scatter([1, 2], [1, 2], [1, 2], c=[1, 2]), ax=solid)
+    figure.suptitle("warm", fontweight="bold", fontstyle="italic")
     figure.savefig(io.BytesIO(), format="png")
+    plt.close("all")
+    touch()
+
+
+def touch() -> None:
+    """Draw one plain figure. In a child that waits, this copies the pages that nearly every script will write to."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(3, 2))
+    axes.plot([1, 2], [2, 1], "o--", label="warm $x^2$")
+    axes.bar([1, 2], [1, 2])
+    axes.set_title("warm")
+    axes.legend()
+    figure.canvas.draw()
     plt.close("all")
