@@ -12,7 +12,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -39,12 +38,17 @@ class FamilyResult(Record):
         return np.mean(self.scores, axis=0).round(4).tolist()
 
 
-def calibrate(judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED) -> dict[str, FamilyResult]:
+def calibrate(
+    judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED, domains: tuple[str, ...] = ("chart", "web")
+) -> dict[str, FamilyResult]:
     """Every family over `pictures` pictures of its domain. A picture on which the judge failed once is left out and counted."""
-    return {f"{domain}/{name}": _family(judge, domain, make, pictures, seed) for (domain, name), make in FAMILIES.items()}
+    wanted = {key: make for key, make in FAMILIES.items() if key[0] in domains}
+    return {f"{domain}/{name}": _family(judge, domain, make, pictures, seed) for (domain, name), make in wanted.items()}
 
 
-def _family(judge: Judge, domain: str, make: Callable[[random.Random], Steps], pictures: int, seed: int) -> FamilyResult:
+def _family(
+    judge: Judge, domain: str, make: Callable[[random.Random], Steps], pictures: int, seed: int
+) -> FamilyResult:
     rows, errors = [], 0
     for index in range(pictures):
         steps = make(random.Random(seed * 1000 + index))
@@ -53,7 +57,9 @@ def _family(judge: Judge, domain: str, make: Callable[[random.Random], Steps], p
             rows.append(tuple(j.score for j in judged))
         errors += sum(not j.ok for j in judged)
     rhos = [_rho(row) for row in rows]
-    return FamilyResult(domain=domain, scores=tuple(rows), spearman=float(np.mean(rhos)) if rhos else 0.0, errors=errors)
+    return FamilyResult(
+        domain=domain, scores=tuple(rows), spearman=float(np.mean(rhos)) if rhos else 0.0, errors=errors
+    )
 
 
 def _rho(scores: tuple[float, ...]) -> float:
@@ -62,7 +68,9 @@ def _rho(scores: tuple[float, ...]) -> float:
     return float(spearmanr(range(len(scores)), [-s for s in scores]).statistic)
 
 
-def _charts(change: Callable[[ChartScene, int, random.Random], ChartScene], **fixed) -> Callable[[random.Random], Steps]:
+def _charts(
+    change: Callable[[ChartScene, int, random.Random], ChartScene], **fixed
+) -> Callable[[random.Random], Steps]:
     def make(rng: random.Random) -> Steps:
         scene, seed = random_chart(rng, **fixed), rng.random()
         return [draw_chart(scene if k == 0 else change(scene, k, random.Random(seed))) for k in range(5)]
@@ -169,11 +177,15 @@ def _tint(colour: tuple[int, int, int], k: int) -> tuple[int, ...]:
 def _page_text(scene: PageScene, k: int, rng: random.Random) -> PageScene:
     texts = [b for b in scene.blocks if b.kind == "text"]
     wrong = texts[: -(-len(texts) * k // 4)]
-    return replace(scene, blocks=tuple(replace(b, words=rng.choice(WORDS)[::-1]) if b in wrong else b for b in scene.blocks))
+    return replace(
+        scene, blocks=tuple(replace(b, words=rng.choice(WORDS)[::-1]) if b in wrong else b for b in scene.blocks)
+    )
 
 
 def _page_moved(scene: PageScene, k: int, rng: random.Random) -> PageScene:
-    blocks = (replace(b, place=(b.place[0] + 3 * 2**k, *b.place[1:])) if i > 1 else b for i, b in enumerate(scene.blocks))
+    blocks = (
+        replace(b, place=(b.place[0] + 3 * 2**k, *b.place[1:])) if i > 1 else b for i, b in enumerate(scene.blocks)
+    )
     return replace(scene, blocks=tuple(blocks))
 
 
@@ -195,7 +207,9 @@ FAMILIES: dict[tuple[str, str], Callable[[random.Random], Steps]] = {
     ("chart", "text errors"): _charts(_text_errors),
     ("chart", "text missing"): _charts(_text_missing, kind="line", series=2),
     ("chart", "data scaled"): _charts(lambda s, k, r: _mapped(s, lambda v: v * (1 - 0.18 * k)), kind="bar"),
-    ("chart", "data jittered"): _charts(lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))),
+    ("chart", "data jittered"): _charts(
+        lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))
+    ),
     ("chart", "bars permuted"): _charts(_permuted, kind="hist"),
     ("chart", "series missing"): _charts(_fewer, kind="bar", series=5),
     ("chart", "type"): _retyped,

@@ -128,7 +128,10 @@ def random_page(rng: random.Random) -> PageScene:
     tone = lambda low, high: tuple(rng.randint(low, high) for _ in range(3))  # noqa: E731
     background, ink = tone(225, 255), tone(0, 70)
     top = rng.randint(40, 80)
-    blocks = [Block("fill", (0, 0, top, 640), tone(0, 200)), Block("text", (top // 3, 20, 24, 300), (255, 255, 255), _words(rng, 2), 20)]
+    blocks = [
+        Block("fill", (0, 0, top, 640), tone(0, 200)),
+        Block("text", (top // 3, 20, 24, 300), (255, 255, 255), _words(rng, 2), 20),
+    ]
     columns = rng.choice((1, 2, 3))
     wide = 600 // columns
     for column in range(columns):
@@ -139,7 +142,15 @@ def random_page(rng: random.Random) -> PageScene:
                 blocks.append(Block("fill", (row, left, tall, wide - 20), tone(40, 220)))
             else:
                 tall = 18
-                blocks.append(Block("text", (row, left, tall, wide - 20), ink, _words(rng, max(2, wide // 90)), rng.choice((12, 14, 18))))
+                blocks.append(
+                    Block(
+                        "text",
+                        (row, left, tall, wide - 20),
+                        ink,
+                        _words(rng, max(2, wide // 90)),
+                        rng.choice((12, 14, 18)),
+                    )
+                )
             row += tall + rng.randint(8, 24)
     blocks.append(Block("fill", (440, 0, 40, 640), tone(20, 120)))
     return PageScene(background, tuple(blocks))

@@ -11,16 +11,17 @@ import time
 import cv2
 import numpy as np
 
+from rrvf.domains import domain as find_domain
 from rrvf.judge.embedded.chart_pair import compare_charts
 from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, MATCH_PAGE, NOTHING, feedback_text
 from rrvf.judge.embedded.page_pair import compare_pages
 from rrvf.judge.embedded.picture import check, fit
-from rrvf.domains import domain as find_domain
+from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
 #: Named in every judgement. Raise it with any change that moves a score or a word.
 MODEL = "rrvf-embedded-judge-1"
-WEIGHTS = {"layout": 0.15, "type": 0.15, "text": 0.2, "colour": 0.2, "data": 0.3}
+WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
 #: What is left of the weighted mean above FLOOR, to the power GAMMA: unrelated pictures come below 0.15, and a slope remains.
 FLOOR, GAMMA = 0.12, 2.0
 

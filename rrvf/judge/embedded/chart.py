@@ -47,7 +47,14 @@ def read_chart(picture: Picture) -> Chart:
     panels = _panels(picture)
     legend = _legend(picture, panels)
     lines = _grid_lines(picture, panels)
-    return Chart(picture, panels, _marks(picture, panels, legend, lines), legend, bool(lines.any()), _texts(picture, panels, legend))
+    return Chart(
+        picture,
+        panels,
+        _marks(picture, panels, legend, lines),
+        legend,
+        bool(lines.any()),
+        _texts(picture, panels, legend),
+    )
 
 
 def _panels(picture: Picture) -> tuple[Box, ...]:
@@ -129,7 +136,9 @@ def _area(box: Box) -> int:
 def _grid_lines(picture: Picture, panels: tuple[Box, ...]) -> np.ndarray:
     """HxW bool: pale gray lines across much of a panel, two or more of them; empty otherwise."""
     pale = (picture.gray > 120) & (picture.gray < 236) & (picture.chroma < 6)
-    pale &= ~cv2.morphologyEx(pale.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(bool)  # gray marks
+    pale &= ~cv2.morphologyEx(pale.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(
+        bool
+    )  # gray marks
     out = np.zeros(picture.shape, bool)
     for top, left, bottom, right in panels:
         part = pale[top + 3 : bottom - 3, left + 3 : right - 3]
@@ -184,7 +193,14 @@ def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dic
     above, title = (part[::-1] for part in _split(ink[: max(0, top - 1)][::-1], 2))
     if tight(title) is None:
         above, title = title, above
-    crops = {"title": title, "top text": above, "x label": x_label, "y label": y_label, "x ticks": below, "y ticks": y_ticks}
+    crops = {
+        "title": title,
+        "top text": above,
+        "x label": x_label,
+        "y label": y_label,
+        "x ticks": below,
+        "y ticks": y_ticks,
+    }
     crops["side text"] = ink[top:bottom, right + 1 :]
     if legend is not None:
         crops["legend"] = ink[legend[0] + 3 : legend[2] - 3, legend[1] + 3 : legend[3] - 3]

@@ -64,7 +64,11 @@ def _matched(ref: tuple[Box, ...], gen: tuple[Box, ...]) -> list[tuple[int, int]
 
 def _layout(ref: Chart, gen: Chart, pairs: list[tuple[int, int]], aspect: float) -> tuple[float, list[str]]:
     panels = 2 * sum(_iou(ref.panels[i], gen.panels[j]) for i, j in pairs) / (len(ref.panels) + len(gen.panels))
-    legend = _near(ref.legend, gen.legend, ref.picture.shape) if ref.legend and gen.legend else float(ref.legend is gen.legend)
+    legend = (
+        _near(ref.legend, gen.legend, ref.picture.shape)
+        if ref.legend and gen.legend
+        else float(ref.legend is gen.legend)
+    )
     phrases = []
     if len(ref.panels) != len(gen.panels):
         phrases.append(f"panels should be {min(9, len(ref.panels))}, yours are {min(9, len(gen.panels))}")

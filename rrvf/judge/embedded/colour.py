@@ -47,7 +47,9 @@ def palette(rgb: np.ndarray, lab: np.ndarray) -> np.ndarray:
     bins = high[:, 0] * 64 + high[:, 1] * 8 + high[:, 2]
     counts = np.bincount(bins, minlength=512)
     sums = np.stack([np.bincount(bins, lab[:, c], 512) for c in range(3)], axis=1)
-    order = [b for b in counts.argsort(kind="stable")[::-1][:24] if counts[b] > 0.015 * len(rgb)] or [int(counts.argmax())]
+    order = [b for b in counts.argsort(kind="stable")[::-1][:24] if counts[b] > 0.015 * len(rgb)] or [
+        int(counts.argmax())
+    ]
     rows = _merged([(float(counts[b]), sums[b] / counts[b]) for b in order])
     weights = np.sqrt([r[0] for r in rows])
     return np.column_stack([weights / weights.sum(), np.stack([r[1] for r in rows])]).astype(np.float32)

@@ -34,7 +34,8 @@ def read_page(picture: Picture) -> Page:
     background = lab_of(mode_colour(picture.rgb[::2, ::2].reshape(-1, 3)))
     kernel = np.ones((9, 9), np.uint8)
     thin = cv2.max(
-        cv2.morphologyEx(picture.gray, cv2.MORPH_BLACKHAT, kernel), cv2.morphologyEx(picture.gray, cv2.MORPH_TOPHAT, kernel)
+        cv2.morphologyEx(picture.gray, cv2.MORPH_BLACKHAT, kernel),
+        cv2.morphologyEx(picture.gray, cv2.MORPH_TOPHAT, kernel),
     )
     text = np.minimum(thin.astype(np.float32) / 120, 1.0) * (thin > 24)
     solid = (distance(picture.lab, background) > 6).astype(np.uint8)
@@ -51,7 +52,9 @@ def _lines(text: np.ndarray) -> tuple[Box, ...]:
     return tuple(sorted(boxes[:_MAX_LINES]))
 
 
-def compare_pages(reference: Picture, generated: Picture, aspect: float) -> tuple[dict[str, float], dict[str, list[str]]]:
+def compare_pages(
+    reference: Picture, generated: Picture, aspect: float
+) -> tuple[dict[str, float], dict[str, list[str]]]:
     """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
     ref, gen = read_page(reference), read_page(generated)
     results = {
@@ -138,7 +141,10 @@ def _spoken(place: str, ref: Page, gen: Page) -> str:
 
 
 def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    a, b = (colour.palette(p.picture.rgb[::2, ::2].reshape(-1, 3), p.picture.lab[::2, ::2].reshape(-1, 3)) for p in (ref, gen))
+    a, b = (
+        colour.palette(p.picture.rgb[::2, ::2].reshape(-1, 3), p.picture.lab[::2, ::2].reshape(-1, 3))
+        for p in (ref, gen)
+    )
     x, y = (cv2.resize(p.picture.lab, (32, 32), interpolation=cv2.INTER_AREA) for p in (ref, gen))
     placed = float(np.exp(-np.linalg.norm(x - y, axis=2) / 20).mean())
     phrases: list[str] = []

@@ -40,7 +40,9 @@ class Picture:
     @cached_property
     def background(self) -> np.ndarray:
         """The most frequent colour of the outer frame, as Lab."""
-        frame = np.concatenate([self.rgb[:3].reshape(-1, 3), self.rgb[-3:].reshape(-1, 3), self.rgb[:, :3].reshape(-1, 3)])
+        frame = np.concatenate(
+            [self.rgb[:3].reshape(-1, 3), self.rgb[-3:].reshape(-1, 3), self.rgb[:, :3].reshape(-1, 3)]
+        )
         return lab_of(mode_colour(frame))
 
     @cached_property
@@ -113,5 +115,7 @@ def lab_of(colour: np.ndarray) -> np.ndarray:
 
 def distance(lab: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Euclidean Lab distance (CIE76) of every pixel to one colour."""
-    level, red, yellow = (cv2.subtract(plane, float(value)) for plane, value in zip(cv2.split(lab), colour, strict=True))
+    level, red, yellow = (
+        cv2.subtract(plane, float(value)) for plane, value in zip(cv2.split(lab), colour, strict=True)
+    )
     return cv2.magnitude(cv2.magnitude(level, red), yellow)

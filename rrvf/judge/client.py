@@ -1,0 +1,251 @@
+"""Any OpenAI-compatible endpoint as a judge: the embedded server, vLLM, a hosted model.
+
+    with JudgeClient("http://127.0.0.1:8000", cache_dir=".cache/judge") as judge:
+        judge.score(target_png, rendered_png, "chart").score
+
+Every call ends in a Judgement: a complete answer, or `judge_error` with a reason. There is no default number. Asking
+with the pictures swapped and asking several times to learn a judge's spread are not built in: call twice and compare.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import openai
+from pydantic import ValidationError
+
+from rrvf.domains import domain as find_domain
+from rrvf.errors import UserError
+from rrvf.judge.card import JudgeCard, Sampling
+from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
+from rrvf.judge.replies import BadReply, feedback_of, question, score_of
+from rrvf.records import Judgement
+
+_FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class JudgeClient:
+    """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
+
+    url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. cache_dir: answers are kept
+    there, keyed by pictures, prompt, model and sampling; None keeps none. max_in_flight: requests at once.
+    timeout_s: one request. deadline_s: one call, its retries included. max_retries: for 429 (Retry-After is heeded),
+    5xx and lost connections, with growing, jittered pauses; replies that are no answer are asked for once more.
+    """
+
+    def __init__(
+        self, url: str, model: str | None = None, *, api_key: str | None = None, cache_dir: str | Path | None = None,
+        max_in_flight: int = 16, timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4,
+        max_tokens: int = 512, revision: str = "",
+    ) -> None:  # fmt: skip
+        self._base = _base_url(url)
+        self._model = model
+        self._revision = revision
+        self._sampling = Sampling(temperature=0.0, seed=0, max_tokens=max_tokens)
+        self._deadline_s = deadline_s
+        self._structured = True
+        self._running: dict[str, asyncio.Task[Judgement]] = {}
+        self._cache = _open_cache(cache_dir)
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._api = openai.AsyncOpenAI(
+            base_url=self._base, api_key=api_key or "none", timeout=timeout_s, max_retries=max_retries,
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=urlsplit(self._base).hostname not in _LOOPBACK),
+        )  # fmt: skip
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="rrvf-judge-client", daemon=True)
+        self._thread.start()
+
+    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """What differs, as text (Fig. 2c, step 2). The Judgement holds feedback and no score."""
+        return self._submit(reference_png, generated_png, domain, "feedback").result()
+
+    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """How alike, as a number in [0, 1] with parts (Fig. 2d). The Judgement holds no feedback."""
+        return self._submit(reference_png, generated_png, domain, "score").result()
+
+    async def acompare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """`compare` for any running loop."""
+        return await asyncio.wrap_future(self._submit(reference_png, generated_png, domain, "feedback"))
+
+    async def ascore(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """`score` for any running loop."""
+        return await asyncio.wrap_future(self._submit(reference_png, generated_png, domain, "score"))
+
+    def card(self, domain: str) -> JudgeCard:
+        """Who judges and how it is asked. Raises UserError when the model is not given and the endpoint does not say."""
+        try:
+            model = asyncio.run_coroutine_threadsafe(self._model_name(), self._loop).result()
+        except (openai.OpenAIError, BadReply, ValueError) as error:
+            raise UserError(f"the judge at {self._base} does not name its model: is it running?") from error
+        return self._card(model, domain)
+
+    def close(self) -> None:
+        """Stop the loop and close connections and cache."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
+        if self._cache is not None:
+            self._cache.close()
+
+    async def _stop(self) -> None:
+        for task in self._running.values():
+            task.cancel()
+        await self._api.close()
+
+    def __enter__(self) -> JudgeClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _submit(self, reference: bytes, generated: bytes, domain: str, mode: Mode) -> Future[Judgement]:
+        prompt = load_judge_prompt(find_domain(domain).name, mode)
+        return asyncio.run_coroutine_threadsafe(self._judged(reference, generated, domain, mode, prompt), self._loop)
+
+    async def _judged(
+        self, reference: bytes, generated: bytes, domain: str, mode: Mode, prompt: JudgePrompt
+    ) -> Judgement:
+        """The cached answer, the answer already under way, or a new one."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                model = await self._model_name()
+                key = _key(reference, generated, prompt.sha256, self._card(model, domain).id)
+                if (kept := self._kept(key)) is not None:
+                    return kept
+                if key not in self._running:
+                    task = asyncio.create_task(
+                        self._answer(question(prompt, reference, generated), model, domain, mode, key)
+                    )
+                    self._running[key] = task
+                    task.add_done_callback(lambda done: self._forget(key, done))
+                return await asyncio.shield(self._running[key])
+        except Exception as error:  # whatever went wrong, the caller learns it as a judge_error, never as a number
+            seconds = time.perf_counter() - started
+            return Judgement(status="judge_error", reason=_reason(error), judge=self._model or "", seconds=seconds)
+
+    def _forget(self, key: str, task: asyncio.Task[Judgement]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # looked at, in case every caller ran out of time
+
+    async def _answer(self, messages: list[dict], model: str, domain: str, mode: Mode, key: str) -> Judgement:
+        started = time.perf_counter()
+        card = self._card(model, domain).id
+        async with self._slots, asyncio.timeout(self._deadline_s):
+            try:
+                fields = _fields(await self._text(messages, model, mode), mode)
+            except BadReply:
+                fields = _fields(await self._text(messages, model, mode), mode)
+        judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, **fields)
+        if self._cache is not None:
+            self._cache[key] = json.loads(judgement.model_dump_json())
+        return judgement
+
+    async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
+        """One reply's text. An endpoint that refuses `response_format` is asked without it from then on."""
+        extra = {"response_format": _FORMAT} if mode == "score" and self._structured else {}
+        try:
+            reply = await self._api.chat.completions.create(
+                model=model, messages=messages, **self._sampling.model_dump(), **extra
+            )
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if not extra or "response_format" not in str(error):
+                raise
+            self._structured = False
+            return await self._text(messages, model, mode)
+        except ValueError as error:
+            raise BadReply("the reply's body is not JSON") from error
+        return _content(reply)
+
+    async def _model_name(self) -> str:
+        if self._model is None:
+            models = await self._api.models.list()
+            if not getattr(models, "data", None):
+                raise BadReply("the endpoint lists no model")
+            self._model = models.data[0].id
+        return self._model
+
+    def _card(self, model: str, domain: str) -> JudgeCard:
+        return JudgeCard.of(model, domain, self._sampling, self._revision)
+
+    def _kept(self, key: str) -> Judgement | None:
+        try:
+            return Judgement.model_validate(self._cache[key]) if self._cache is not None else None
+        except (KeyError, ValueError, ValidationError):
+            return None
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"the judge's address {url!r} is no URL: write it like http://127.0.0.1:8000")
+    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
+
+
+def _open_cache(folder: str | Path | None):
+    if folder is None:
+        return None
+    from diskcache import Cache, JSONDisk  # JSON: a cache that others can write must not hold pickles
+
+    return Cache(str(folder), disk=JSONDisk, eviction_policy="none", size_limit=2**40)
+
+
+def _key(reference: bytes, generated: bytes, *words: str) -> str:
+    pictures = (hashlib.sha256(png).hexdigest() for png in (reference, generated))
+    return hashlib.sha256("\n".join((*pictures, *words)).encode()).hexdigest()
+
+
+def _content(reply: object) -> str:
+    """The text of a chat completion, wholly written. Raises BadReply."""
+    choices = getattr(reply, "choices", None)  # the library does not check what it received
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if (message := getattr(choice, "message", None)) is None:
+        raise BadReply("the reply is no chat completion")
+    if getattr(message, "refusal", None):
+        raise BadReply("the judge refused")
+    if getattr(choice, "finish_reason", None) == "length":
+        raise BadReply("the reply was cut off")
+    content = getattr(message, "content", None)
+    if not isinstance(content, str) or not content.strip():
+        raise BadReply("the reply is empty")
+    return content
+
+
+def _fields(text: str, mode: Mode) -> dict:
+    if mode == "feedback":
+        return {"feedback": feedback_of(text)}
+    score, parts = score_of(text)
+    return {"score": score, "parts": parts}
+
+
+def _reason(error: Exception) -> str:
+    """A reason of one line: a word of a short list, then what was seen."""
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return "timeout: no answer in time"
+    if isinstance(error, openai.APIConnectionError):
+        return "unreachable: no connection to the judge"
+    if isinstance(error, openai.RateLimitError):
+        return "rate_limited: the judge kept answering 429"
+    if isinstance(error, openai.APIStatusError):
+        return f"http_{error.status_code}: {_said(error)}"
+    if isinstance(error, BadReply):
+        return f"bad_reply: {error}"
+    return f"bad_reply: {type(error).__name__}"
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What the endpoint gave as its reason, in one short line."""
+    body = error.body if isinstance(error.body, dict) else {}
+    words = " ".join(str(body.get("message") or "the judge answered with an error").split())
+    return words[:200]

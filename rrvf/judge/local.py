@@ -1,0 +1,62 @@
+"""The embedded judge behind PNG bytes: what `JudgeClient` does, in this process and without HTTP."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from rrvf.errors import UserError
+from rrvf.judge.embedded import judge_pair
+from rrvf.records import Judgement
+
+MAX_PIXELS = 16_000_000
+
+
+def decode(data: bytes) -> np.ndarray:
+    """PNG or JPEG bytes as (H, W, 3) uint8 RGB; transparency is laid on white.
+
+    Raises UserError for bytes that are no such picture, for a side under 16 pixels and for more than `MAX_PIXELS`;
+    the size is read from the header before anything is unpacked.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
+            width, height = header.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError("not a PNG or JPEG picture") from error
+    if width * height > MAX_PIXELS or min(width, height) < 16:
+        raise UserError(f"a picture of {width} x {height}: use 16 pixels a side to {MAX_PIXELS:,} in all")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise UserError("the picture's data is damaged")
+    return _rgb(pixels)
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    if pixels.shape[2] == 3:
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    opaque = pixels[..., 3:].astype(np.float32) / 255
+    mixed = pixels[..., 2::-1] * opaque + 255 * (1 - opaque)
+    return mixed.round().astype(np.uint8)
+
+
+class EmbeddedJudge:
+    """`compare` and `score` of the embedded judge; both give the whole record. Thread-safe: it keeps no state."""
+
+    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """Feedback, Fig. 2c. A picture that cannot be read is a judge_error."""
+        return self.score(reference_png, generated_png, domain)
+
+    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """Score, Fig. 2d."""
+        try:
+            pair = decode(reference_png), decode(generated_png)
+        except UserError as error:
+            return Judgement(status="judge_error", reason=f"bad_picture: {error}")
+        return judge_pair(*pair, domain)

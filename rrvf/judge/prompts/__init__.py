@@ -1,0 +1,45 @@
+"""What a judge is asked, as files named `DOMAIN_MODE.txt`, and the rubric that all of them share.
+
+The first line of every prompt is `RRVF judge: DOMAIN MODE`; the embedded server knows by it what it is asked for.
+The paper's own prompts are unpublished (D9): these are ours, and every result carries their hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["feedback", "score"]
+_FOLDER = Path(__file__).parent
+HEADER = re.compile(r"^RRVF judge: (chart|web) (feedback|score)$", re.MULTILINE)
+
+#: The 100 points of the rubric.
+POINTS = {"layout": 15, "type": 15, "text": 20, "colour": 20, "data": 30}
+
+#: What a score reply must look like; sent as `response_format` and checked again on arrival.
+SCORE_SCHEMA = {
+    "type": "object",
+    "properties": {name: {"type": "number", "minimum": 0, "maximum": top} for name, top in POINTS.items()}
+    | {"score": {"type": "number", "minimum": 0, "maximum": 100}},
+    "required": [*POINTS, "score"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class JudgePrompt:
+    """The words that stand before the two pictures, and their hash."""
+
+    text: str
+    sha256: str
+
+
+@cache
+def load_judge_prompt(domain: str, mode: Mode) -> JudgePrompt:
+    """The prompt for one domain and mode."""
+    text = (_FOLDER / f"{domain}_{mode}.txt").read_text().strip()
+    return JudgePrompt(text, hashlib.sha256(text.encode()).hexdigest())

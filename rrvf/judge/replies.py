@@ -1,0 +1,60 @@
+"""The words on the wire: the question with two pictures, and what counts as an answer.
+
+Nothing is guessed from a reply. A score stands in one JSON object with every part in its range, or there is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+
+from rrvf.judge.prompts import POINTS, JudgePrompt
+
+MAX_FEEDBACK = 4000
+_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
+_LINE = re.compile(r"^-\*\*\w+\*\*- \S", re.MULTILINE)
+
+
+class BadReply(Exception):
+    """The judge answered, but not with an answer. The message is short and fit for a record."""
+
+
+def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) -> list[dict]:
+    """One user message: the prompt, then the two pictures, each after its role; the reference first."""
+    content = [{"type": "text", "text": prompt.text}]
+    for role, png in (("Reference picture:", reference_png), ("Generated picture:", generated_png)):
+        uri = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        content += [{"type": "text", "text": role}, {"type": "image_url", "image_url": {"url": uri}}]
+    return [{"role": "user", "content": content}]
+
+
+def score_of(text: str) -> tuple[float, dict[str, float]]:
+    """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply."""
+    fenced = _FENCE.match(text.strip())
+    try:
+        reply = json.loads(fenced.group(1) if fenced else text)
+    except (ValueError, RecursionError):
+        raise BadReply("the reply is not one JSON object") from None
+    if not isinstance(reply, dict) or set(reply) != {*POINTS, "score"}:
+        raise BadReply(f"the reply's keys are not {', '.join(POINTS)}, score")
+    parts = {name: _share(reply[name], top, name) for name, top in POINTS.items()}
+    return _share(reply["score"], 100, "score"), parts
+
+
+def _share(value: object, top: float, name: str) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 <= value <= top:
+        raise BadReply(f"{name} is not a number from 0 to {top}")
+    return round(value / top, 6)
+
+
+def feedback_of(text: str) -> str:
+    """The feedback of a reply in the form `---Comments:` and lines by aspect. Raises BadReply."""
+    text = text.strip()
+    if not text.startswith("---Comments:") or not _LINE.search(text):
+        raise BadReply("the reply is not in the form ---Comments: and lines by aspect")
+    if len(text) > MAX_FEEDBACK:
+        raise BadReply(f"the feedback is longer than {MAX_FEEDBACK} characters")
+    return text
