@@ -25,7 +25,7 @@ Steps = list[np.ndarray]  # pictures, the unharmed one first, each worse than th
 
 
 class FamilyResult(Record):
-    """scores: per picture, one score a step. spearman: mean over pictures of rho(step, -score). errors: judge_error count."""
+    """scores: per picture one score a step. spearman: mean over pictures of rho(step, -score). errors: of the judge."""
 
     domain: str
     scores: tuple[tuple[float, ...], ...]
@@ -41,7 +41,7 @@ class FamilyResult(Record):
 def calibrate(
     judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED, domains: tuple[str, ...] = ("chart", "web")
 ) -> dict[str, FamilyResult]:
-    """Every family over `pictures` pictures of its domain. A picture on which the judge failed once is left out and counted."""
+    """Every family over `pictures` pictures of its domain; a picture on which the judge failed is left out."""
     wanted = {key: make for key, make in FAMILIES.items() if key[0] in domains}
     return {f"{domain}/{name}": _family(judge, domain, make, pictures, seed) for (domain, name), make in wanted.items()}
 

@@ -47,7 +47,7 @@ class JudgeCard(Record):
 #: What the embedded judge can and cannot see.
 EMBEDDED_NOTE = (
     "A stand-in for a vision-language model: OpenCV statistics of layout, mark type, colour and alignment. Text is "
-    "compared as shapes of ink and never read; it knows no chart semantics; noise over a page costs it more than a person."
+    "compared as shapes of ink and never read; it knows no chart semantics; noise costs it more than it costs a person."
 )
 
 

@@ -25,7 +25,7 @@ from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.card import JudgeCard, Sampling
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
-from rrvf.judge.replies import BadReply, feedback_of, question, score_of
+from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
 from rrvf.records import Judgement
 
 _FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
@@ -80,7 +80,7 @@ class JudgeClient:
         return await asyncio.wrap_future(self._submit(reference_png, generated_png, domain, "score"))
 
     def card(self, domain: str) -> JudgeCard:
-        """Who judges and how it is asked. Raises UserError when the model is not given and the endpoint does not say."""
+        """Who judges and how it is asked. Raises UserError when neither caller nor endpoint names the model."""
         try:
             model = asyncio.run_coroutine_threadsafe(self._model_name(), self._loop).result()
         except (openai.OpenAIError, BadReply, ValueError) as error:
@@ -132,7 +132,7 @@ class JudgeClient:
                 return await asyncio.shield(self._running[key])
         except Exception as error:  # whatever went wrong, the caller learns it as a judge_error, never as a number
             seconds = time.perf_counter() - started
-            return Judgement(status="judge_error", reason=_reason(error), judge=self._model or "", seconds=seconds)
+            return Judgement(status="judge_error", reason=reason_of(error), judge=self._model or "", seconds=seconds)
 
     def _forget(self, key: str, task: asyncio.Task[Judgement]) -> None:
         self._running.pop(key, None)
@@ -144,9 +144,9 @@ class JudgeClient:
         card = self._card(model, domain).id
         async with self._slots, asyncio.timeout(self._deadline_s):
             try:
-                fields = _fields(await self._text(messages, model, mode), mode)
+                fields = fields_of(await self._text(messages, model, mode), mode)
             except BadReply:
-                fields = _fields(await self._text(messages, model, mode), mode)
+                fields = fields_of(await self._text(messages, model, mode), mode)
         judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, **fields)
         if self._cache is not None:
             self._cache[key] = json.loads(judgement.model_dump_json())
@@ -166,7 +166,7 @@ class JudgeClient:
             return await self._text(messages, model, mode)
         except ValueError as error:
             raise BadReply("the reply's body is not JSON") from error
-        return _content(reply)
+        return content_of(reply)
 
     async def _model_name(self) -> str:
         if self._model is None:
@@ -204,48 +204,3 @@ def _open_cache(folder: str | Path | None):
 def _key(reference: bytes, generated: bytes, *words: str) -> str:
     pictures = (hashlib.sha256(png).hexdigest() for png in (reference, generated))
     return hashlib.sha256("\n".join((*pictures, *words)).encode()).hexdigest()
-
-
-def _content(reply: object) -> str:
-    """The text of a chat completion, wholly written. Raises BadReply."""
-    choices = getattr(reply, "choices", None)  # the library does not check what it received
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if (message := getattr(choice, "message", None)) is None:
-        raise BadReply("the reply is no chat completion")
-    if getattr(message, "refusal", None):
-        raise BadReply("the judge refused")
-    if getattr(choice, "finish_reason", None) == "length":
-        raise BadReply("the reply was cut off")
-    content = getattr(message, "content", None)
-    if not isinstance(content, str) or not content.strip():
-        raise BadReply("the reply is empty")
-    return content
-
-
-def _fields(text: str, mode: Mode) -> dict:
-    if mode == "feedback":
-        return {"feedback": feedback_of(text)}
-    score, parts = score_of(text)
-    return {"score": score, "parts": parts}
-
-
-def _reason(error: Exception) -> str:
-    """A reason of one line: a word of a short list, then what was seen."""
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
-        return "timeout: no answer in time"
-    if isinstance(error, openai.APIConnectionError):
-        return "unreachable: no connection to the judge"
-    if isinstance(error, openai.RateLimitError):
-        return "rate_limited: the judge kept answering 429"
-    if isinstance(error, openai.APIStatusError):
-        return f"http_{error.status_code}: {_said(error)}"
-    if isinstance(error, BadReply):
-        return f"bad_reply: {error}"
-    return f"bad_reply: {type(error).__name__}"
-
-
-def _said(error: openai.APIStatusError) -> str:
-    """What the endpoint gave as its reason, in one short line."""
-    body = error.body if isinstance(error.body, dict) else {}
-    words = " ".join(str(body.get("message") or "the judge answered with an error").split())
-    return words[:200]

@@ -10,7 +10,9 @@ import json
 import math
 import re
 
-from rrvf.judge.prompts import POINTS, JudgePrompt
+import openai
+
+from rrvf.judge.prompts import POINTS, JudgePrompt, Mode
 
 MAX_FEEDBACK = 4000
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
@@ -58,3 +60,49 @@ def feedback_of(text: str) -> str:
     if len(text) > MAX_FEEDBACK:
         raise BadReply(f"the feedback is longer than {MAX_FEEDBACK} characters")
     return text
+
+
+def content_of(reply: object) -> str:
+    """The text of a chat completion, wholly written. Raises BadReply."""
+    choices = getattr(reply, "choices", None)  # the library does not check what it received
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if (message := getattr(choice, "message", None)) is None:
+        raise BadReply("the reply is no chat completion")
+    if getattr(message, "refusal", None):
+        raise BadReply("the judge refused")
+    if getattr(choice, "finish_reason", None) == "length":
+        raise BadReply("the reply was cut off")
+    content = getattr(message, "content", None)
+    if not isinstance(content, str) or not content.strip():
+        raise BadReply("the reply is empty")
+    return content
+
+
+def fields_of(text: str, mode: Mode) -> dict:
+    """What a reply's text says, as fields of a Judgement. Raises BadReply."""
+    if mode == "feedback":
+        return {"feedback": feedback_of(text)}
+    score, parts = score_of(text)
+    return {"score": score, "parts": parts}
+
+
+def reason_of(error: Exception) -> str:
+    """A reason of one line: a word of a short list, then what was seen."""
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return "timeout: no answer in time"
+    if isinstance(error, openai.APIConnectionError):
+        return "unreachable: no connection to the judge"
+    if isinstance(error, openai.RateLimitError):
+        return "rate_limited: the judge kept answering 429"
+    if isinstance(error, openai.APIStatusError):
+        return f"http_{error.status_code}: {_said(error)}"
+    if isinstance(error, BadReply):
+        return f"bad_reply: {error}"
+    return f"bad_reply: {type(error).__name__}"
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What the endpoint gave as its reason, in one short line."""
+    body = error.body if isinstance(error.body, dict) else {}
+    words = " ".join(str(body.get("message") or "the judge answered with an error").split())
+    return words[:200]

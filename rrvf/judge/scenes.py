@@ -11,14 +11,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 KINDS = ("bar", "barh", "line", "scatter", "pie", "area", "step", "hist")
-WORDS = "Sales Growth Annual Output Energy Rainfall Traffic Visits Score Income Cost Yield Export Demand Weight Speed Noise".split()
+WORDS = (
+    *("Sales", "Growth", "Annual", "Output", "Energy", "Rainfall", "Traffic", "Visits"),
+    *("Score", "Income", "Cost", "Yield", "Export", "Demand", "Weight", "Speed", "Noise"),
+)
 COLOURS = "tab:blue tab:orange tab:green tab:red tab:purple tab:brown teal navy gold salmon".split()
 CORNERS = ("upper left", "upper right", "lower right", "lower left")
 
 
 @dataclass(frozen=True)
 class ChartScene:
-    """One chart. values: per series one number in 0..1 a category; colours: one a series; box: left, bottom, width, height."""
+    """One chart. values: a row a series, 0..1 each; colours, names: one a series; box: left, bottom, width, height."""
 
     kind: str
     title: str

@@ -22,7 +22,7 @@ from rrvf.records import Judgement
 #: Named in every judgement. Raise it with any change that moves a score or a word.
 MODEL = "rrvf-embedded-judge-1"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
-#: What is left of the weighted mean above FLOOR, to the power GAMMA: unrelated pictures come below 0.15, and a slope remains.
+#: What the weighted mean has above FLOOR, to the power GAMMA: unrelated pictures come below 0.15, and a slope remains.
 FLOOR, GAMMA = 0.12, 2.0
 
 cv2.setNumThreads(1)
@@ -32,8 +32,8 @@ def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Jud
     """Compare a generated picture with its reference.
 
     reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: "chart" or "web".
-    Gives a Judgement whose score is the mean of the parts by WEIGHTS, less FLOOR, to the power GAMMA: 1.0 for identical pictures, 0.0 for a blank
-    one. Raises UserError for arrays that are no pictures or an unknown domain.
+    Gives a Judgement: the mean of the parts by WEIGHTS, above FLOOR, to the power GAMMA. Identical pictures have 1.0, a
+    blank one 0.0. Raises UserError for arrays that are no pictures or an unknown domain.
     """
     started = time.perf_counter()
     find_domain(domain)

@@ -12,8 +12,8 @@ from rrvf.judge.embedded.picture import Picture
 from rrvf.judge.embedded.shape import ink_similarity, mark_statistics, overlap, rescaled
 
 _TEXT_WEIGHTS = {
-    "title": 3.0, "x label": 2.0, "y label": 2.0, "legend": 2.0, "x ticks": 1.0, "y ticks": 1.0, "panel text": 2.0, "side text": 1.0,
-    "top text": 1.0,
+    "title": 3.0, "x label": 2.0, "y label": 2.0, "legend": 2.0, "panel text": 2.0,
+    "x ticks": 1.0, "y ticks": 1.0, "side text": 1.0, "top text": 1.0,
 }  # fmt: skip
 _SPOKEN = {"x ticks": "the x tick text", "y ticks": "the y tick text"}
 _FRAME = (144, 112)  # every panel is compared at this width and height
@@ -139,7 +139,7 @@ def _data(
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:
-    """Where the top of the marks is off by more than a twentieth of the panel; for bars that lie, where their end is."""
+    """Where the top of the marks is off by more than a twentieth of the panel; for bars that lie, their end."""
     lying = all((m[:, :3] > 0.3).any(1).mean() > 0.35 and (m[-3:] > 0.3).any(0).mean() < 0.3 for m in (a, b))
     tops = [_tops(m[:, ::-1].T if lying else m) for m in (a, b)]
     words = ("long", "short", ("top", "middle", "bottom")) if lying else ("high", "low", ("left", "middle", "right"))

@@ -32,7 +32,7 @@ MATCH_PAGE = MATCH | {"data": 0.5}
 
 
 def feedback_text(losses: Mapping[str, float], phrases: Mapping[str, Sequence[str]]) -> str:
-    """losses: aspect to what it costs the score; phrases: aspect to what differs. Aspects without phrases are left out."""
+    """losses: aspect to what it costs the score. phrases: aspect to what differs; one without phrases is left out."""
     told = [a for a in sorted(losses, key=lambda a: -losses[a]) if phrases.get(a)][:MAX_ASPECTS]
     if not told:
         return NOTHING
@@ -57,3 +57,12 @@ def recolour(subject: str, wanted: Sequence[str], found: Sequence[str], be: str 
     if want:
         return f"{subject} should have {want}"
     return f"{subject} should not have {have}" if have else None
+
+
+def words() -> frozenset[str]:
+    """Every word that feedback can hold, colour names apart (`colour.NAMES`): for tokenizers and for tests."""
+    slots = """title x y label legend tick text top side panel panels marks background header body footer page block the
+        a at and plot area layout grid is are missing should be not there have differs differ yours elsewhere too high
+        low long short left middle right bottom 1 2 3 4 5 6 7 8 9 mark type types colours details no difference found
+        picture blank"""
+    return frozenset(slots.split()) | frozenset(ASPECTS.values()) | {"All", "Comments"}

@@ -20,7 +20,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Page:
-    """text: HxW float, thin contrast of either sign. fill: HxW float, areas off the background. lines: boxes of text."""
+    """text: HxW float, thin contrast of either sign. fill: HxW float, areas off the background. lines: text boxes."""
 
     picture: Picture
     background: np.ndarray
@@ -174,7 +174,8 @@ def _band(page: Page, start: float, stop: float) -> np.ndarray:
 
 def _details(ref: Page, gen: Page) -> tuple[float, list[str]]:
     """Edges laid over edges."""
-    edges = [np.minimum(_small(cv2.morphologyEx(p.picture.gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), 2) / 90, 1)
-             for p in (ref, gen)]  # fmt: skip
-    value = rescaled(overlap(*(e.astype(np.float32) for e in edges), (0.8, 2.0, 4.0)), 0.15, 0.97)
+    kernel = np.ones((3, 3), np.uint8)
+    steps = (_small(cv2.morphologyEx(p.picture.gray, cv2.MORPH_GRADIENT, kernel), 2) for p in (ref, gen))
+    edges = [np.minimum(step.astype(np.float32) / 90, 1.0) for step in steps]
+    value = rescaled(overlap(*edges, (0.8, 2.0, 4.0)), 0.15, 0.97)
     return value, []

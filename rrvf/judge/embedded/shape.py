@@ -7,7 +7,7 @@ import numpy as np
 
 
 def overlap(a: np.ndarray, b: np.ndarray, blurs: tuple[float, ...]) -> float:
-    """Sum of minima over sum of maxima of two maps (float32, one shape), averaged over Gaussian blurs. Both empty: 1."""
+    """Sum of minima over sum of maxima of two maps (float32, one shape), mean over Gaussian blurs. Both empty: 1."""
     if not a.any() and not b.any():
         return 1.0
     ratios = []
