@@ -1,0 +1,151 @@
+"""What a table is before it is written: blocks of rows under their own column heads, and the text of every cell.
+
+A block is one measurement: the paper's rows are one, each of our evaluation sets another, so that no row stands in a
+column of rows that were measured in another way. Writers decorate `lay_out(block)`; none of them formats a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rrvf.records import TableRow
+
+DASH = "–"
+NOT_AVAILABLE = "n/a"
+
+Mark = Literal["", "best", "second"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric. `digits` of the value, `interval_digits` of its bounds; `marked`: how many places are marked (0 to 2)."""
+
+    key: str
+    label: str
+    digits: int = 2
+    interval_digits: int = 1
+    marked: int = 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row with its delta row. `printed`: cells to copy as they are; `note`: stands after the model's name."""
+
+    row: TableRow
+    delta: TableRow | None = None
+    printed: Mapping[str, str] = field(default_factory=dict)
+    delta_printed: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under a heading inside a block; an empty heading prints nothing."""
+
+    heading: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that may be compared with each other, and the footer that says what they are."""
+
+    title: str
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+    footer: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[Line]:
+        return [line for group in self.groups for line in group.lines]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the paper's tables with what was measured here under it."""
+
+    number: int
+    title: str
+    blocks: tuple[Block, ...]
+    footer: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"table{self.number}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The finished text of one cell: value, interval (may be empty) and mark."""
+
+    text: str
+    interval: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One printed row of a block."""
+
+    kind: Literal["heading", "row", "delta"]
+    label: str
+    cells: tuple[Cell, ...] = ()
+
+
+def marks(block: Block) -> dict[tuple[int, str], Mark]:
+    """The paper's rule: best and second best value per column among ranked rows, keyed by (line number, column).
+
+    Equal values share a mark. Fewer than two ranked values: nothing is marked.
+    """
+    found: dict[tuple[int, str], Mark] = {}
+    ranked = [(i, line.row.values) for i, line in enumerate(block.lines) if line.row.ranked]
+    for column in block.columns:
+        values = {i: row[column.key] for i, row in ranked if row.get(column.key) is not None}
+        order = sorted(set(values.values()), reverse=True)[: column.marked] if len(values) > 1 else []
+        for value, mark in zip(order, ("best", "second"), strict=False):
+            found |= {(i, column.key): mark for i, v in values.items() if v == value}
+    return found
+
+
+def lay_out(block: Block) -> list[Printed]:
+    """The rows of a block in printing order, every cell as text."""
+    marked, rows, number = marks(block), [], 0
+    for group in block.groups:
+        if group.heading:
+            rows.append(Printed("heading", group.heading))
+        for line in group.lines:
+            row = line.row
+            cells = tuple(_cell(c, row, line.printed, marked.get((number, c.key), "")) for c in block.columns)
+            rows.append(Printed("row", f"{row.model} ({line.note})" if line.note else row.model, cells))
+            if line.delta is not None:
+                cells = tuple(_delta_cell(c, line.delta, line.delta_printed) for c in block.columns)
+                rows.append(Printed("delta", line.delta.model, cells))
+            number += 1
+    return rows
+
+
+def _cell(column: Column, row: TableRow, printed: Mapping[str, str], mark: Mark) -> Cell:
+    if column.key in printed:
+        return Cell(printed[column.key], mark=mark)
+    if column.key not in row.values:
+        return Cell(DASH)
+    value = row.values[column.key]
+    if value is None:
+        return Cell(NOT_AVAILABLE)
+    return Cell(f"{value:.{column.digits}f}", _bounds(column, row, ""), mark)
+
+
+def _delta_cell(column: Column, delta: TableRow, printed: Mapping[str, str]) -> Cell:
+    if column.key in printed:
+        return Cell(printed[column.key])
+    value = delta.values.get(column.key)
+    return Cell(DASH) if value is None else Cell(f"{value:+.{column.digits}f}", _bounds(column, delta, "+"))
+
+
+def _bounds(column: Column, row: TableRow, sign: str) -> str:
+    if column.key not in row.intervals:
+        return ""
+    low, high = (f"{bound:{sign}.{column.interval_digits}f}" for bound in row.intervals[column.key])
+    return f"[{low}, {high}]"

@@ -1,0 +1,174 @@
+"""Evaluation runs on disk, read back: `.../<set>/<policy>/{summary.json, records.jsonl, renders/}`.
+
+A run's printed values come from its summary; differences between two runs come from their records, sample by sample.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rrvf.errors import UserError
+from rrvf.records import Outcome, Provenance, SampleResult
+from rrvf.report.audit import LOW_LEVEL, overall
+from rrvf.report.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
+
+#: A table with more judge errors than this is refused: what is left is no longer the test set.
+MAX_JUDGE_ERRORS = 0.01
+
+
+class Metric(BaseModel):
+    """One aggregate with its interval; None where the metric could not be measured on this machine."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Summary(BaseModel):
+    """`summary.json` as the runner writes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int
+    benchmark: Literal["chartmimic", "plot2code", "websight"]
+    set: str
+    policy: str
+    outcomes: dict[Outcome, int]
+    metrics: dict[str, Metric]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Run:
+    """One policy on one set."""
+
+    summary: Summary
+    folder: Path
+
+    @cached_property
+    def records(self) -> dict[str, SampleResult]:
+        """Results by sample id. The file is append-only: the last line of a sample counts, a line cut by a kill does not."""
+        path = self.folder / "records.jsonl"
+        found = {}
+        for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else []:
+            try:
+                record = SampleResult.model_validate(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+            except ValidationError:
+                raise UserError(f"{path} holds a line that is no result: remove it and run the evaluation again") from None
+            found[record.sample_id] = record
+        return found
+
+    @property
+    def judge_errors(self) -> int:
+        return self.summary.outcomes.get("judge_error", 0)
+
+    def render_path(self, sample_id: str) -> Path:
+        """Where the runner puts the picture of this sample; the name cannot leave the folder."""
+        return self.folder / "renders" / f"{sample_id.replace('/', '__')}.png"
+
+    def check_judge(self) -> None:
+        """UserError where more than 1 % of the samples have no judge's word."""
+        s = self.summary
+        if self.judge_errors > MAX_JUDGE_ERRORS * s.n:
+            raise UserError(
+                f"{s.policy} on {s.set}: the judge failed on {self.judge_errors} of {s.n} samples (more than 1 %): "
+                "run the evaluation again to ask for these, or allow judge errors"
+            )
+
+
+def find_runs(results: Path) -> list[Run]:
+    """Every finished evaluation under a folder, in path order. UserError where there is none or one is unreadable."""
+    runs = [Run(_read(path), path.parent) for path in sorted(results.rglob("summary.json"))]
+    if not runs:
+        raise UserError(f"no evaluation under {results}: run `rrvf eval` first, or name the folder that holds eval/")
+    return runs
+
+
+def _read(path: Path) -> Summary:
+    try:
+        return Summary.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is no evaluation summary ({reason}): remove it and run `rrvf eval` again") from None
+
+
+def difference(a: Run, b: Run, metric: str) -> Interval | None:
+    """a - b on one metric, in the table's unit, with a 95 % interval; None where the records do not bear it.
+
+    The same samples under both: paired bootstrap. Different sets: Newcombe for rates, two bootstraps for the rest.
+    """
+    paired = a.records.keys() == b.records.keys()
+    if metric == "exec_rate" and not paired:
+        return newcombe(*(wilson(sum(map(ran, r.records.values())), len(r.records)) for r in (a, b)))
+    left, right = contributions(a, metric), contributions(b, metric)
+    if left is None or right is None:
+        return None
+    function = paired_difference if paired else independent_difference
+    return function(left[0], right[0], left[1], right[1])
+
+
+def ran(record: SampleResult) -> bool:
+    """Whether the code gave a picture, whatever the judge did then."""
+    return record.outcome in ("scored", "judge_error")
+
+
+def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """(values, weights) per sample in sample-id order, so that sum(values) / sum(weights) is the run's metric.
+
+    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge failed weighs 0.
+    None where the records do not lead to the summary's value (another aggregation, or a metric that was not measured).
+    """
+    records = [run.records[i] for i in sorted(run.records)]
+    target = run.summary.metrics.get(metric)
+    if target is None or target.value is None or not records:
+        return None
+    name, given_exec = metric.removesuffix("_pass"), metric.endswith("_pass")
+    pairs = [_contribution(record, name, given_exec) for record in records]
+    if any(pair is None for pair in pairs):
+        return None
+    values, weights = np.array(pairs, dtype=float).T
+    factor = _unit(values.sum() / weights.sum() if weights.sum() else 0.0, target.value)
+    return None if factor is None else (factor * values, weights)
+
+
+def _contribution(record: SampleResult, name: str, given_exec: bool) -> tuple[float, float] | None:
+    if name == "exec_rate":
+        return float(ran(record)), 1.0
+    if not ran(record):
+        return 0.0, float(not given_exec)
+    if record.outcome == "judge_error":
+        return 0.0, 0.0
+    value = _overall(record.metrics) if name == "overall" else record.metrics.get(name)
+    return None if value is None or not math.isfinite(value) else (value, 1.0)
+
+
+def _overall(metrics: dict[str, float | None]) -> float | None:
+    """A sample's Overall in percent: the low-level scores are fractions, the judge's is in percent."""
+    if any(metrics.get(c) is None for c in (*LOW_LEVEL, "judge")):
+        return metrics.get("overall")
+    return overall({c: 100 * metrics[c] for c in LOW_LEVEL} | {"judge": metrics["judge"]})
+
+
+def _unit(mean: float, value: float) -> float | None:
+    """A sample's unit against the table's: fractions become percent, or parts of ten. None: the two disagree."""
+    fits = [f for f in (1.0, 10.0, 100.0) if math.isclose(f * mean, value, rel_tol=0.01, abs_tol=1e-6)]
+    return fits[0] if fits else None
+
+
+def by_set(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
+    """Runs by set, then by policy."""
+    grouped: dict[str, dict[str, Run]] = {}
+    for run in runs:
+        grouped.setdefault(run.summary.set, {})[run.summary.policy] = run
+    return grouped

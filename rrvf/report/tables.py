@@ -1,0 +1,242 @@
+"""Tables 1 to 3: the paper's rows as printed, and under them, apart, what was measured here.
+
+    tables = build_tables(find_runs(Path("results/nano")), load_profile("nano"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rrvf.profile import EvalSet, Profile
+from rrvf.records import TableRow
+from rrvf.report.grid import Block, Column, Group, Line, Table
+from rrvf.report.paper import SOURCE, PaperRow, paper_table
+from rrvf.report.runs import Run, by_set, difference
+
+TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3}
+
+#: Column heads as printed. Table 2 ranks its primary metrics only, Table 3 marks the best only.
+PAPER_COLUMNS = {
+    1: (
+        Column("exec_rate", "Exec rate"),
+        Column("text", "Text"),
+        Column("layout", "Layout"),
+        Column("type", "Type"),
+        Column("color", "Color"),
+        Column("judge", "GPT-4o score"),
+        Column("overall", "Overall"),
+    ),
+    2: (
+        Column("exec_rate", "Exec rate"),
+        Column("text", "Text"),
+        Column("judge", "GPT-4o score", interval_digits=2),
+        Column("text_pass", "Text (pass)", marked=0),
+        Column("judge_pass", "GPT-4o score (pass)", interval_digits=2, marked=0),
+    ),
+    3: (Column("clip", "CLIP score", marked=1), Column("judge", "GPT score", marked=1)),
+}
+#: What web runs carry beyond the paper's two columns.
+WEB_EXTRAS = (
+    Column("exec_rate", "Exec rate", marked=0),
+    Column("ssim", "SSIM", 3, 3, marked=0),
+    Column("block_match", "Block match", 3, 3, marked=0),
+    Column("text", "Text", 3, 3, marked=0),
+    Column("position", "Position", 3, 3, marked=0),
+    Column("color", "Color", 3, 3, marked=0),
+)
+
+#: Rows of a block of ours, in order. The first two calibrate the protocol and are not ranked.
+MODELS = {
+    "reference": "Reference code (ceiling)",
+    "blank": "Blank picture (floor)",
+    "base": "Base",
+    "sft": "SFT [with code labels]",
+    "rrvf": "RRVF [without code labels]",
+}
+CALIBRATION = ("reference", "blank")
+RANKING = (
+    "Bold and underlined: best and second best by the paper's rule (open-source models under 10B; ours: base and trained "
+    "rows). Marks order values; whether a difference is beyond chance is for the intervals to say."
+)
+BRACKETS = "Brackets: 95 % intervals (rates: Wilson; means: bootstrap over samples; Δ: paired bootstrap)."
+NO_CLIP = "n/a: no CLIP weights on this machine."
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation set: its settings, the policies that belong to it and the runs that exist."""
+
+    name: str
+    settings: EvalSet
+    policies: tuple[str, ...]
+    runs: Mapping[str, Run]
+
+
+def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judge_errors: bool = False) -> list[Table]:
+    """Tables 1 to 3 with the paper's block first, then one block per evaluation set.
+
+    profile: names the sets and the policies that should be there; None prints what was found. UserError where the judge
+    failed on more than 1 % of a run's samples, unless allowed.
+    """
+    if not allow_judge_errors:
+        for run in runs:
+            run.check_judge()
+    sets = evaluated_sets(runs, profile)
+    return [_table(number, [s for s in sets if s.settings.table == number], profile) for number in PAPER_COLUMNS]
+
+
+def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluated]:
+    """The profile's sets in its order, then other sets that were found."""
+    found = by_set(runs)
+    planned = profile.evaluations if profile else {}
+    settings = dict(planned) | {name: _guess(name, group) for name, group in found.items() if name not in planned}
+    return [
+        Evaluated(name, config, _policies(config, found.get(name, {}), profile), found.get(name, {}))
+        for name, config in settings.items()
+    ]
+
+
+def _guess(name: str, runs: Mapping[str, Run]) -> EvalSet:
+    benchmark = next(iter(runs.values())).summary.benchmark
+    table = TABLE_OF[benchmark]
+    domain = "web" if benchmark == "websight" else "chart"
+    return EvalSet(benchmark=benchmark, dataset=name, table=table, title=name, domain=domain)
+
+
+def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
+    """Calibration and base, then SFT and RRVF where the profile trains them for this domain, then what else was run."""
+    expected = ["reference", "blank", "base"]
+    for name in ("sft", "grpo"):
+        sections = getattr(profile, name, {}).values()
+        if any(section.domain == settings.domain for section in sections):
+            expected.append("rrvf" if name == "grpo" else name)
+    if profile is None:
+        expected = [name for name in MODELS if name in runs]
+    return tuple(expected + sorted(set(runs) - set(expected)))
+
+
+def _table(number: int, sets: Sequence[Evaluated], profile: Profile | None) -> Table:
+    blocks = (paper_block(number), *(our_block(s, profile) for s in sets))
+    footer = (RANKING, BRACKETS) if sets else (RANKING,)
+    return Table(number, f"Table {number}: {paper_table(number).title}", blocks, footer)
+
+
+def paper_block(number: int) -> Block:
+    """The paper's rows, as printed."""
+    table = paper_table(number)
+    groups = tuple(Group(name, tuple(map(_paper_line, rows))) for name, rows in table.groups.items())
+    stars = any(row.starred for row in table.rows)
+    footer = f"As printed in {SOURCE}, n = {table.n}; no intervals are printed there."
+    footer += " *: reported by the original benchmark." if stars else ""
+    return Block(f"The paper ({SOURCE})", PAPER_COLUMNS[number], groups, (footer,))
+
+
+def _paper_line(row: PaperRow) -> Line:
+    main = TableRow(model=row.model, values=dict(row.values), starred=row.starred, ranked=row.ranked)
+    delta = TableRow(model="Δ (vs Qwen2.5-VL-7B-Instruct)", values=dict(row.delta_values), ranked=False)
+    return Line(main, delta if row.delta else None, row.printed, row.delta)
+
+
+def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
+    """What was measured here on one set."""
+    columns = our_columns(evaluated.settings.table, evaluated.runs)
+    lines = []
+    for policy in evaluated.policies:
+        lines.append(our_line(policy, evaluated, columns, profile))
+        lines += _beside(policy, evaluated, profile)
+    return Block(_title(evaluated, profile), columns, (Group("", tuple(lines)),), tuple(_footer(evaluated)))
+
+
+def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
+    """The paper's row under ours, where a real model was run; a stand-in is not set beside the paper's models."""
+    table = paper_table(evaluated.settings.table)
+    if profile is None or is_stand_in(profile) or policy not in {row.key for row in table.rows}:
+        return []
+    row = table.row(policy)
+    return [Line(TableRow(model=f"the paper: {row.model}", values=dict(row.values), ranked=False), printed=row.printed)]
+
+
+def is_stand_in(profile: Profile) -> bool:
+    """Whether the profile trains the small stand-in policy instead of a model that the paper knows."""
+    return profile.policy.model == "nano"
+
+
+def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
+    """The paper's columns under names that are true here: our judge is not GPT-4o."""
+    columns = tuple(
+        Column(c.key, c.label.replace("GPT-4o", "Judge").replace("GPT", "Judge"), c.digits, c.interval_digits, c.marked)
+        for c in PAPER_COLUMNS[number]
+    )
+    measured = {name for run in runs.values() for name in run.summary.metrics}
+    return columns + tuple(c for c in WEB_EXTRAS if number == 3 and c.key in measured)
+
+
+def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profile: Profile | None) -> Line:
+    """One policy's row, with its difference against the base where both ran."""
+    run, model = evaluated.runs.get(policy), MODELS.get(policy, policy)
+    if policy == "base" and profile is not None:
+        model = f"{model} ({'rrvf-nano' if is_stand_in(profile) else profile.policy.model})"
+    if run is None:
+        return Line(TableRow(model=model, values={}, ranked=False), note="not run")
+    metrics = {c.key: run.summary.metrics[c.key] for c in columns if c.key in run.summary.metrics}
+    values = {key: m.value for key, m in metrics.items()}
+    intervals = {k: (m.low, m.high) for k, m in metrics.items() if None not in (m.value, m.low, m.high)}
+    row = TableRow(model=model, values=values, intervals=intervals, ranked=policy not in CALIBRATION)
+    base = evaluated.runs.get("base")
+    compared = base is not None and policy != "base" and row.ranked
+    note = f"{run.judge_errors} judge errors" if run.judge_errors else ""
+    return Line(row, delta_row(run, base, columns) if compared else None, note=note)
+
+
+def delta_row(run: Run, base: Run, columns: Sequence[Column]) -> TableRow:
+    """Differences against the base with their intervals; a dash where the records do not bear one."""
+    found = {c.key: difference(run, base, c.key) for c in columns}
+    found = {key: d for key, d in found.items() if d is not None}
+    return TableRow(
+        model="Δ (vs base)",
+        values={key: d.value for key, d in found.items()},
+        intervals={key: d.bounds for key, d in found.items()},
+        ranked=False,
+    )
+
+
+def _title(evaluated: Evaluated, profile: Profile | None) -> str:
+    if profile is None:
+        return f"Ours: {evaluated.settings.title}"
+    stand_in = " (a small stand-in policy, not comparable with the paper's rows)" if is_stand_in(profile) else ""
+    return f"Ours, {profile.name} profile: {evaluated.settings.title}{stand_in}"
+
+
+def _footer(evaluated: Evaluated) -> list[str]:
+    runs = evaluated.runs
+    if not runs:
+        return [f"{evaluated.settings.title}: not run."]
+    lines = [f"{evaluated.settings.title}: {provenance_line(runs)}"]
+    if any(r.summary.metrics.get("clip") is not None and r.summary.metrics["clip"].value is None for r in runs.values()):
+        lines.append(NO_CLIP)
+    return lines
+
+
+def provenance_line(runs: Mapping[str, Run]) -> str:
+    """What produced a block. Rows that were not produced alike are named: they do not compare."""
+    fields = {
+        "protocol": lambda r: r.summary.provenance.protocol,
+        "judge": lambda r: r.summary.provenance.judge,
+        "prompt": lambda r: r.summary.provenance.prompt_hash,
+        "metrics": lambda r: r.summary.provenance.metric_version,
+        "profile": lambda r: r.summary.provenance.profile_hash,
+        "seed": lambda r: str(r.summary.provenance.seed),
+        "n": lambda r: str(r.summary.n),
+    }
+    parts = []
+    for name, read in fields.items():
+        by_value: dict[str, list[str]] = {}
+        for policy, run in runs.items():
+            by_value.setdefault(read(run), []).append(policy)
+        if len(by_value) == 1:
+            parts.append(f"{name} {next(iter(by_value))}")
+        else:
+            differing = "; ".join(f"{value} for {', '.join(policies)}" for value, policies in by_value.items())
+            parts.append(f"{name} DIFFERS between rows, which do not compare ({differing})")
+    return ", ".join(parts) + "."

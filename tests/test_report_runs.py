@@ -1,0 +1,153 @@
+"""Runs read back from disk, and differences between them. `write_run` makes up clearly synthetic runs in a tmp folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rrvf.errors import UserError
+from rrvf.records import Judgement, Provenance, Render, SampleResult
+from rrvf.report.audit import overall
+from rrvf.report.intervals import bootstrap, wilson
+from rrvf.report.runs import contributions, difference, find_runs
+
+PROVENANCE = Provenance(
+    protocol="synthetic", prompt_hash="0" * 12, judge="synthetic-judge", metric_version="0", versions={}, seed=0, profile_hash="f" * 12
+)
+PARTS = {
+    "chartmimic": ("text", "layout", "type", "color"),
+    "plot2code": ("text",),
+    "websight": ("ssim", "block_match", "text", "position", "color"),
+}
+
+
+def write_run(
+    folder: Path, benchmark: str = "chartmimic", n: int = 60, exec_rate: float = 0.7, quality: float = 0.5,
+    judge_errors: int = 0, seed: int = 0, provenance: Provenance = PROVENANCE, reply: str = "made up", ids: str = "s",
+) -> Path:
+    """A synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them."""
+    rng = np.random.default_rng(seed)
+    records = [_record(f"{ids}{i:03}", i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply) for i in range(n)]
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text("".join(r.model_dump_json() + "\n" for r in records))
+    outcomes = {o: sum(r.outcome == o for r in records) for o in ("scored", "policy_error", "render_error", "judge_error")}
+    summary = {
+        "n": n, "benchmark": benchmark, "set": folder.parent.name, "policy": folder.name, "outcomes": outcomes,
+        "metrics": _metrics(records, benchmark), "provenance": provenance.model_dump(),
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def _record(name, i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply) -> SampleResult:
+    fields = {"sample_id": name, "reply": reply, "code": f"plt.plot({i})", "provenance": provenance}
+    drawn = np.clip(rng.normal(quality, 0.15, 6), 0, 1)
+    if i < judge_errors:
+        return SampleResult(outcome="judge_error", render=Render(status="ok"), **fields)
+    if i >= round(exec_rate * n):
+        render = Render(status="render_error", reason="exception", message="NameError")
+        return SampleResult(outcome="render_error", render=render, message="NameError", **fields)
+    metrics = dict(zip(PARTS[benchmark], map(float, drawn), strict=False))
+    metrics["judge"] = float(drawn[5]) * (10 if benchmark == "plot2code" else 100)
+    if benchmark == "websight":
+        metrics["clip"] = None
+    judgement = Judgement(status="ok", score=float(drawn[5]), feedback="---Comments:\n-**Text**- the title is missing.")
+    return SampleResult(outcome="scored", metrics=metrics, render=Render(status="ok"), judgement=judgement, **fields)
+
+
+def _metrics(records, benchmark) -> dict:
+    judged = [r for r in records if r.outcome != "judge_error"]
+    ran = [r for r in judged if r.outcome == "scored"]
+    rate = wilson(sum(r.outcome in ("scored", "judge_error") for r in records), len(records))
+    found = {"exec_rate": {"value": rate.value, "low": rate.low, "high": rate.high}}
+    unit = 1 if benchmark == "websight" else 100
+
+    def put(name, values):
+        b = bootstrap(values)
+        found[name] = {"value": b.value, "low": b.low, "high": b.high}
+
+    for name in PARTS[benchmark]:
+        put(name, [unit * r.metrics.get(name, 0) for r in judged])
+    put("judge", [r.metrics.get("judge", 0) for r in judged])
+    if benchmark == "chartmimic":
+        rows = [{k: (1 if k == "judge" else 100) * r.metrics.get(k, 0) for k in (*PARTS[benchmark], "judge")} for r in judged]
+        put("overall", [overall(row) for row in rows])
+    if benchmark == "plot2code" and ran:
+        put("text_pass", [100 * r.metrics["text"] for r in ran])
+        put("judge_pass", [r.metrics["judge"] for r in ran])
+    if benchmark == "websight":
+        found["clip"] = {"value": None, "low": None, "high": None}
+    return found
+
+
+def runs_of(root: Path) -> dict:
+    return {r.summary.policy: r for r in find_runs(root)}
+
+
+@pytest.mark.parametrize("benchmark", ["chartmimic", "plot2code", "websight"])
+def test_records_lead_to_every_summary_value(tmp_path, benchmark):
+    write_run(tmp_path / "set" / "base", benchmark)
+    run = runs_of(tmp_path)["base"]
+    for name, metric in run.summary.metrics.items():
+        if metric.value is not None:
+            values, weights = contributions(run, name)
+            assert values.sum() / weights.sum() == pytest.approx(metric.value), name
+
+
+def test_a_metric_that_was_not_measured_has_no_difference(tmp_path):
+    write_run(tmp_path / "set" / "base", "websight")
+    write_run(tmp_path / "set" / "rrvf", "websight")
+    runs = runs_of(tmp_path)
+    assert difference(runs["rrvf"], runs["base"], "clip") is None
+
+
+def test_a_summary_that_the_records_contradict_gives_no_difference(tmp_path):
+    folder = write_run(tmp_path / "set" / "base")
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["metrics"]["text"]["value"] += 7
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert contributions(runs_of(tmp_path)["base"], "text") is None
+
+
+def test_the_difference_of_a_run_with_itself_is_zero(tmp_path):
+    write_run(tmp_path / "set" / "base")
+    run = runs_of(tmp_path)["base"]
+    assert difference(run, run, "overall").bounds == (0.0, 0.0)
+
+
+def test_rates_on_different_sets_compare_without_pairing(tmp_path):
+    write_run(tmp_path / "a" / "sft", exec_rate=0.9, ids="a")
+    write_run(tmp_path / "b" / "rrvf", exec_rate=0.5, ids="b")
+    runs = runs_of(tmp_path)
+    d = difference(runs["sft"], runs["rrvf"], "exec_rate")
+    assert d.value == pytest.approx(40) and 20 < d.low < 40 < d.high < 60
+
+
+def test_the_last_record_of_a_sample_counts_and_a_cut_line_does_not(tmp_path):
+    folder = write_run(tmp_path / "set" / "base", n=5)
+    last = SampleResult(sample_id="s000", outcome="policy_error", message="later")
+    with (folder / "records.jsonl").open("a") as file:
+        file.write(last.model_dump_json() + "\n" + '{"sample_id": "s0')
+    records = runs_of(tmp_path)["base"].records
+    assert len(records) == 5 and records["s000"].message == "later"
+
+
+def test_a_judge_error_weighs_nothing_in_a_score_and_counts_as_run(tmp_path):
+    write_run(tmp_path / "set" / "base", n=10, judge_errors=2, exec_rate=0.5)
+    run = runs_of(tmp_path)["base"]
+    assert contributions(run, "judge")[1].sum() == 8
+    assert contributions(run, "exec_rate")[0].sum() == pytest.approx(500)
+
+
+def test_an_empty_folder_says_what_to_do(tmp_path):
+    with pytest.raises(UserError, match="rrvf eval"):
+        find_runs(tmp_path)
+
+
+def test_a_broken_summary_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(UserError, match="summary.json"):
+        find_runs(tmp_path)

@@ -1,0 +1,178 @@
+"""Tables from synthetic runs: what is printed, what is refused, and that every writer carries it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from rich.console import Console
+from test_report_runs import PROVENANCE, write_run
+
+from rrvf.errors import UserError
+from rrvf.profile import EvalSet, GRPOConfigSection, PolicyConfig, Profile, SFTConfigSection
+from rrvf.report.grid import lay_out
+from rrvf.report.runs import find_runs
+from rrvf.report.tables import build_tables
+from rrvf.report.writers import comma_separated, latex, markdown, print_tables, write_tables
+
+CHARTS = EvalSet(benchmark="chartmimic", dataset="c", table=1, title="Generated charts", domain="chart")
+PAGES = EvalSet(benchmark="websight", dataset="p", table=3, title="Generated pages", domain="web")
+
+
+def a_profile(model: str = "nano") -> Profile:
+    grpo = {d: GRPOConfigSection(domain=d, train_set="t", steps=1, prompts_per_step=1) for d in ("chart", "web")}
+    return Profile(
+        name="nano",
+        policy=PolicyConfig(model=model),
+        grpo=grpo,
+        sft={"chart": SFTConfigSection(domain="chart", train_set="t", steps=1, batch=1)},
+        evaluations={"charts": CHARTS, "pages": PAGES},
+    )
+
+
+@pytest.fixture
+def results(tmp_path):
+    for i, (policy, rate, quality) in enumerate([("reference", 1.0, 0.98), ("base", 0.7, 0.5), ("rrvf", 0.95, 0.6)]):
+        write_run(tmp_path / "eval" / "charts" / policy, exec_rate=rate, quality=quality, seed=i)
+    write_run(tmp_path / "eval" / "pages" / "base", "websight", n=30)
+    return tmp_path
+
+
+@pytest.fixture
+def tables(results):
+    return build_tables(find_runs(results), a_profile())
+
+
+def printed(block) -> dict:
+    return {row.label: row.cells for row in lay_out(block)}
+
+
+def test_the_papers_block_prints_the_paper(tables):
+    cells = printed(tables[0].blocks[0])["(2024/03) DeepSeek-VL-7B"]
+    assert [c.text for c in cells] == ["41.3*", "15.3*", "26.6*", "19.7*", "14.5*", "20.4*", "19.7*"]
+
+
+def test_ours_stand_in_a_block_of_their_own_and_say_what_they_are(tables):
+    ours = tables[0].blocks[1]
+    assert "stand-in" in ours.title and "nano" in ours.title
+    assert [c.label for c in ours.columns][5] == "Judge score"
+    assert not any("the paper:" in label for label in printed(ours))
+
+
+def test_a_real_model_stands_beside_the_papers_row(results):
+    ours = build_tables(find_runs(results), a_profile("Qwen/Qwen2.5-VL-7B-Instruct"))[0].blocks[1]
+    cells = printed(ours)["the paper: RRVF (Ours) [without text labels]"]
+    assert cells[0].text == "97.83"
+    assert "stand-in" not in ours.title
+
+
+def test_every_value_of_ours_has_an_interval_around_it(tables):
+    row = next(line.row for line in tables[0].blocks[1].lines if line.row.model.startswith("RRVF"))
+    assert row.intervals.keys() == row.values.keys()
+    assert all(low <= row.values[k] <= high for k, (low, high) in row.intervals.items())
+
+
+def test_a_missing_run_is_a_row_of_dashes(tables):
+    cells = printed(tables[0].blocks[1])["SFT [with code labels] (not run)"]
+    assert {c.text for c in cells} == {"–"}
+
+
+def test_web_has_no_sft_row_where_none_is_trained(tables):
+    assert not any("SFT" in label for label in printed(tables[2].blocks[1]))
+
+
+def test_missing_clip_weights_print_as_not_available(tables):
+    block = tables[2].blocks[1]
+    assert printed(block)["Base (rrvf-nano)"][0].text == "n/a"
+    assert any("no CLIP weights" in line for line in block.footer)
+
+
+def test_calibration_rows_take_no_mark_and_no_delta(tables):
+    line = tables[0].blocks[1].lines[0]
+    assert line.row.model.startswith("Reference") and not line.row.ranked and line.delta is None
+    assert not any(c.mark for c in printed(tables[0].blocks[1])["Reference code (ceiling)"])
+
+
+def test_the_best_of_ours_is_marked(tables):
+    rows = printed(tables[0].blocks[1])
+    assert rows["RRVF [without code labels]"][0].mark == "best" and rows["Base (rrvf-nano)"][0].mark == "second"
+
+
+def test_a_table_with_many_judge_errors_is_refused(tmp_path):
+    write_run(tmp_path / "charts" / "base", n=100, judge_errors=2)
+    with pytest.raises(UserError, match=r"2 of 100"):
+        build_tables(find_runs(tmp_path))
+    block = build_tables(find_runs(tmp_path), allow_judge_errors=True)[0].blocks[1]
+    assert "Base (2 judge errors)" in printed(block)
+
+
+def test_one_judge_error_in_a_hundred_is_printed(tmp_path):
+    write_run(tmp_path / "charts" / "base", n=100, judge_errors=1)
+    assert build_tables(find_runs(tmp_path))
+
+
+def test_rows_made_by_different_judges_are_named(tmp_path):
+    write_run(tmp_path / "charts" / "base")
+    write_run(tmp_path / "charts" / "rrvf", provenance=PROVENANCE.model_copy(update={"judge": "another"}))
+    footer = build_tables(find_runs(tmp_path))[0].blocks[1].footer[0]
+    assert "judge DIFFERS" in footer and "another for rrvf" in footer
+
+
+def test_two_protocols_of_one_table_stand_side_by_side(tmp_path):
+    for name in ("official", "july2025"):
+        write_run(tmp_path / name / "base", provenance=PROVENANCE.model_copy(update={"protocol": name}))
+    blocks = build_tables(find_runs(tmp_path))[0].blocks[1:]
+    assert [f"protocol {n}" in b.footer[0] for n, b in zip(("july2025", "official"), blocks, strict=True)] == [True, True]
+
+
+def test_write_tables_leaves_four_files_a_table(results, tmp_path):
+    paths = write_tables(results, tmp_path / "out", a_profile())
+    assert len(paths) == 12 and all(p.stat().st_size > 500 for p in paths)
+    assert (tmp_path / "out" / "table1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_csv_keeps_full_precision_and_provenance(tables):
+    text = comma_separated(tables[0])
+    rows = list(csv.DictReader(io.StringIO("\n".join(s for s in text.splitlines() if not s.startswith("# ")))))
+    ours = next(r for r in rows if r["model"].startswith("RRVF [") and r["metric"] == "overall")
+    line = next(x for x in tables[0].blocks[1].lines if x.row.model.startswith("RRVF"))
+    assert float(ours["value"]) == line.row.values["overall"]
+    assert "# Generated charts: protocol synthetic, judge synthetic-judge, prompt 000000000000" in text
+
+
+def test_latex_rows_have_as_many_cells_as_their_tabular(tables):
+    for table in tables:
+        text = latex(table)
+        for spec, body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
+            rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+            assert rows and {len(re.split(r"(?<!\\)&", line)) for line in rows} == {len(spec)}
+        assert text.count("{") == text.count("}")
+
+
+HOSTILE = "x|<script>alert(1)</script>_*`$&%\\[b]"
+
+
+def test_names_from_outside_cannot_break_out(tmp_path):
+    write_run(tmp_path / "charts" / "base")
+    write_run(tmp_path / "charts" / "other")
+    run = find_runs(tmp_path)
+    object.__setattr__(run[1].summary, "policy", HOSTILE)
+    table = build_tables(run)[0]
+    text = markdown(table)
+    assert "<script>" not in text and r"x\|&lt;script" in text
+    assert r"x|<script>alert(1)</script>\_*`\$\&\%\textbackslash{}{[}b{]}" in latex(table)
+    print_tables([table], Console(file=io.StringIO()))
+
+
+def test_markdown_rows_are_as_wide_as_their_heads(tables):
+    for table in tables:
+        widths = [len(re.findall(r"(?<!\\)\|", line)) for line in markdown(table).splitlines() if line.startswith("|")]
+        assert len(set(widths)) == len({len(b.columns) for b in table.blocks})
+
+
+def test_the_terminal_shows_values_with_their_intervals(tables):
+    out = io.StringIO()
+    print_tables(tables, Console(file=out))
+    assert "97.83" in out.getvalue() and "[86.3, 98.3]" in out.getvalue()
