@@ -1,0 +1,295 @@
+"""Whatever a judge server does, the client ends in a whole answer or in a judge_error: never in a made-up number."""
+
+import asyncio
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rrvf.errors import UserError
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.prompts import POINTS
+
+GOOD = json.dumps({name: top / 2 for name, top in POINTS.items()} | {"score": 50})
+WORDS = "---Comments:\n-**Text**- the title is missing."
+
+
+def completion(content, **choice) -> str:
+    message = {"role": "assistant", "content": content} | choice.pop("message", {})
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"} | choice]
+    return json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": choices})
+
+
+class FakeJudge:
+    """A server whose replies are a list of functions of the handler; the last one repeats."""
+
+    def __init__(self) -> None:
+        self.replies: list[Callable] = []
+        self.requests: list[dict] = []
+        self.released = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                fake.requests.append(json.loads(body))
+                fake.replies[min(len(fake.requests), len(fake.replies)) - 1](self)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def says(self, *contents) -> None:
+        self.replies = [body(completion(c)) for c in contents]
+
+
+def body(text: str, status: int = 200, kind: str = "application/json", **headers) -> Callable:
+    def send(handler) -> None:
+        data = text.encode()
+        handler.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": len(data), **headers}.items():
+            handler.send_header(name.replace("_", "-"), str(value))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return send
+
+
+def reset(handler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def cut_off(handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", "5000")
+    handler.end_headers()
+    handler.wfile.write(completion(GOOD)[:40].encode())
+    handler.wfile.flush()
+    reset(handler)
+
+
+@pytest.fixture
+def fake():
+    judge = FakeJudge()
+    yield judge
+    judge.released.set()
+    judge.server.shutdown()
+    judge.server.server_close()
+
+
+@pytest.fixture
+def ask(fake):
+    clients = []
+
+    def make(**options) -> JudgeClient:
+        clients.append(JudgeClient(fake.url, "m", **{"max_retries": 0, "timeout_s": 20} | options))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def test_a_good_reply_is_scored(fake, ask):
+    fake.says(GOOD)
+    judged = ask().score(b"a", b"b", "chart")
+    assert judged.ok and judged.score == 0.5 and set(judged.parts.values()) == {0.5}
+
+
+def test_good_feedback_is_passed_on(fake, ask):
+    fake.says(WORDS)
+    judged = ask().compare(b"a", b"b", "chart")
+    assert judged.ok and judged.feedback == WORDS and judged.score is None
+
+
+FAULTS = {
+    "reset": reset,
+    "cut off in the body": cut_off,
+    "429": body("{}", 429),
+    "429 with Retry-After": body("{}", 429, Retry_After=0),
+    "500": body("oops", 500, "text/plain"),
+    "400": body('{"error": {"message": "no"}}', 400),
+    "HTML page": body("<html>proxy login</html>", kind="text/html"),
+    "HTML as JSON": body("<html>proxy login</html>"),
+    "truncated JSON body": body(completion(GOOD)[:60]),
+    "empty body": body(""),
+    "other schema": body('{"result": 1.0}'),
+    "no choices": body('{"choices": []}'),
+    "choice without message": body('{"choices": [{"index": 0}]}'),
+    "JSON null": body("null"),
+    "null content": body(completion(None)),
+    "empty content": body(completion("  ")),
+    "prose": body(completion("These look 90% alike!")),
+    "Score: 100/10": body(completion("Score: 100/10")),
+    "bare number": body(completion("0.9")),
+    "truncated answer": body(completion(GOOD[:-9])),
+    "stopped by length": body(completion(GOOD, finish_reason="length")),
+    "refusal": body(completion(GOOD, message={"refusal": "I cannot"})),
+    "NaN": body(completion(GOOD.replace("50", "NaN"))),
+    "infinity": body(completion(GOOD.replace("50", "1e999"))),
+    "above the range": body(completion(GOOD.replace("50", "150"))),
+    "below the range": body(completion(GOOD.replace("50", "-1"))),
+    "part above its range": body(completion(GOOD.replace("7.5", "75", 1))),
+    "number as text": body(completion(GOOD.replace("50", '"50"'))),
+    "true for a number": body(completion(GOOD.replace("50", "true"))),
+    "missing part": body(completion('{"score": 50}')),
+    "extra key": body(completion(GOOD.replace("{", '{"note": 1, '))),
+    "list": body(completion(f"[{GOOD}]")),
+    "two objects": body(completion(GOOD + GOOD)),
+    "a tag before it": body(completion("Sure! " + GOOD)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_score_is_a_judge_error(fake, ask, fault):
+    fake.replies = [FAULTS[fault]]
+    judged = ask().score(b"a", b"b", "chart")
+    assert (judged.status, judged.score, judged.parts) == ("judge_error", None, {}) and judged.reason
+
+
+@pytest.mark.parametrize(
+    "words", ["", "fine", "---Comments:", "The title is missing.", GOOD, "---Comments:\n-**Text**- " + "x" * 9000]
+)
+def test_feedback_of_another_form_is_a_judge_error(fake, ask, words):
+    fake.says(words)
+    assert ask().compare(b"a", b"b", "web").status == "judge_error"
+
+
+def test_nobody_listening_is_a_judge_error():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        with JudgeClient(f"http://127.0.0.1:{free.getsockname()[1]}", "m", max_retries=0) as client:
+            assert client.score(b"a", b"b", "chart").reason.startswith("unreachable")
+
+
+def test_a_hanging_judge_ends_at_the_timeout(fake, ask):
+    fake.replies = [lambda handler: fake.released.wait(30)]
+    assert ask(timeout_s=0.2).score(b"a", b"b", "chart").reason.startswith("timeout")
+
+
+def test_the_deadline_bounds_all_retries(fake, ask):
+    fake.replies = [lambda handler: fake.released.wait(30)]
+    judged = ask(timeout_s=30, deadline_s=0.3, max_retries=9).score(b"a", b"b", "chart")
+    assert judged.reason.startswith("timeout") and judged.seconds < 10
+
+
+@pytest.mark.parametrize("fault", ["429 with Retry-After", "500", "reset", "cut off in the body"])
+def test_a_passing_fault_is_retried(fake, ask, fault):
+    fake.replies = [FAULTS[fault], body(completion(GOOD))]
+    assert ask(max_retries=2).score(b"a", b"b", "chart").score == 0.5
+
+
+def test_one_bad_reply_is_asked_again(fake, ask):
+    fake.says("well, ...", GOOD)
+    assert ask().score(b"a", b"b", "chart").score == 0.5
+
+
+def test_a_server_without_structured_output_is_asked_without_it(fake, ask):
+    refusal = body('{"error": {"message": "response_format is not supported"}}', 400)
+    fake.replies = [refusal, body(completion(f"```json\n{GOOD}\n```"))]
+    assert ask().score(b"a", b"b", "chart").score == 0.5
+    assert ["response_format" in r for r in fake.requests] == [True, False]
+
+
+def test_the_reference_comes_first_and_roles_are_named(fake, ask):
+    fake.says(GOOD)
+    ask().score(b"REF", b"GEN", "chart")
+    parts = fake.requests[0]["messages"][0]["content"]
+    assert [p.get("text", p.get("image_url", {}).get("url", ""))[:40] for p in parts[1:]] == [
+        "Reference picture:", "data:image/png;base64,UkVG", "Generated picture:", "data:image/png;base64,R0VO",
+    ]  # fmt: skip
+
+
+def test_the_same_pair_is_paid_once(fake, ask, tmp_path):
+    fake.says(GOOD)
+    first = ask(cache_dir=tmp_path).score(b"a", b"b", "chart")
+    again = ask(cache_dir=tmp_path).score(b"a", b"b", "chart")
+    assert first == again and len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"generated_png": b"c"}, {"reference_png": b"c"}, {"domain": "web"}, {"model": "n"}, {"max_tokens": 9}]
+)
+def test_another_question_is_asked_anew(fake, ask, tmp_path, change):
+    fake.says(GOOD)
+    pair = {"reference_png": b"a", "generated_png": b"b", "domain": "chart"}
+    ask(cache_dir=tmp_path).score(**pair)
+    with JudgeClient(
+        fake.url, change.pop("model", "m"), cache_dir=tmp_path, max_tokens=change.pop("max_tokens", 512)
+    ) as other:
+        other.score(**pair | change)
+    assert len(fake.requests) == 2
+
+
+def test_an_error_is_not_cached(fake, ask, tmp_path):
+    fake.says("no", "no", GOOD)
+    client = ask(cache_dir=tmp_path)
+    assert [client.score(b"a", b"b", "chart").status for _ in range(2)] == ["judge_error", "ok"]
+
+
+def test_identical_questions_in_flight_are_one_request(fake, ask):
+    def slow(handler) -> None:
+        fake.released.wait(30)
+        body(completion(GOOD))(handler)
+
+    fake.replies = [slow]
+    client = ask()
+
+    async def all_at_once() -> list:
+        calls = [asyncio.ensure_future(client.ascore(b"a", b"b", "chart")) for _ in range(8)]
+        while not fake.requests:
+            await asyncio.sleep(0)
+        fake.released.set()
+        return await asyncio.gather(*calls)
+
+    judged = asyncio.run(all_at_once())
+    assert [j.score for j in judged] == [0.5] * 8 and len(fake.requests) == 1
+
+
+def test_requests_in_flight_are_bounded(fake, ask):
+    inside, most, lock = [0], [0], threading.Lock()
+
+    def count(handler) -> None:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        body(completion(GOOD))(handler)
+        with lock:
+            inside[0] -= 1
+
+    fake.replies = [count]
+    client = ask(max_in_flight=2)
+
+    async def many() -> list:
+        return await asyncio.gather(*(client.ascore(b"a", bytes([i]), "chart") for i in range(12)))
+
+    assert all(j.ok for j in asyncio.run(many())) and most[0] <= 2
+
+
+def test_sync_calls_work_inside_a_running_loop(fake, ask):
+    fake.says(GOOD)
+    client = ask()
+
+    async def notebook_cell() -> float:
+        return client.score(b"a", b"b", "chart").score
+
+    assert asyncio.run(notebook_cell()) == 0.5
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host"])
+def test_an_address_that_is_none_is_a_user_error(url):
+    with pytest.raises(UserError):
+        JudgeClient(url, "m")

@@ -1,0 +1,185 @@
+"""The embedded judge as a server: the same answers as in process, and plain refusals."""
+
+import asyncio
+import base64
+import io
+import socket
+import subprocess
+import sys
+import threading
+import zlib
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from rrvf.errors import UserError
+from rrvf.judge import compare_files
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.embedded import MODEL, judge_pair
+from rrvf.judge.local import EmbeddedJudge, decode
+from rrvf.judge.prompts import load_judge_prompt
+from rrvf.judge.replies import question
+from rrvf.judge.server import JudgeApp, running_server, serve
+
+
+def png(picture: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
+
+
+def sketch(shade: int, left: int = 40) -> np.ndarray:
+    picture = np.full((120, 160, 3), 255, np.uint8)
+    picture[20:100, 20] = picture[100, 20:150] = 0
+    picture[40:100, left : left + 20] = (shade, 90, 200)
+    return picture
+
+
+A, B = sketch(20), sketch(220, 90)
+
+
+@pytest.fixture(scope="module")
+def url():
+    with running_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    with JudgeClient(url) as judge:
+        yield judge
+
+
+def post(url: str, **changes) -> httpx.Response:
+    request = {"model": MODEL, "messages": question(load_judge_prompt("chart", "score"), png(A), png(B))} | changes
+    return httpx.post(f"{url}/v1/chat/completions", json=request, trust_env=False)
+
+
+@pytest.mark.parametrize("domain", ["chart", "web"])
+def test_the_round_trip_changes_nothing(client, domain):
+    direct = judge_pair(A, B, domain)
+    scored, compared = client.score(png(A), png(B), domain), client.compare(png(A), png(B), domain)
+    assert (scored.score, scored.parts, compared.feedback) == (direct.score, direct.parts, direct.feedback)
+
+
+def test_the_model_names_itself(client):
+    assert client.card("chart").model == MODEL
+
+
+def test_health_and_metrics_answer(url, client):
+    client.score(png(A), png(B), "chart")
+    assert httpx.get(f"{url}/health", trust_env=False).text == "ok"
+    assert 'rrvf_judge_requests_total{outcome="ok"}' in httpx.get(f"{url}/metrics", trust_env=False).text
+
+
+PROMPT = load_judge_prompt("chart", "score")
+REFUSED = {
+    "no messages": {"messages": []},
+    "messages of another kind": {"messages": 3},
+    "unknown prompt": {"messages": question(type(PROMPT)("Compare them.", ""), png(A), png(B))},
+    "one picture": {"messages": [{"role": "user", "content": question(PROMPT, png(A), png(B))[0]["content"][:3]}]},
+    "not a picture": {"messages": question(PROMPT, png(A), b"GIF89a")},
+    "damaged picture": {"messages": question(PROMPT, png(A), png(B)[:90])},
+    "streaming": {"stream": True},
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_it_cannot_answer_is_refused_with_400(url, case):
+    reply = post(url, **REFUSED[case])
+    assert reply.status_code == 400 and reply.json()["error"]["message"]
+
+
+def test_pictures_are_never_fetched(url):
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        messages = question(PROMPT, png(A), png(B))
+        messages[0]["content"][-1]["image_url"]["url"] = f"http://127.0.0.1:{trap.getsockname()[1]}/x.png"
+        assert post(url, messages=messages).status_code == 400
+        trap.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+
+def test_a_picture_that_cannot_be_read_is_a_judge_error(client):
+    judged = client.score(png(A), b"junk", "chart")
+    assert judged.status == "judge_error" and judged.score is None
+
+
+def test_a_full_queue_answers_429_with_retry_after():
+    app = JudgeApp(threads=1, queue=0)
+    busy, free = threading.Event(), threading.Event()
+    app._pool.submit(lambda: (busy.set(), free.wait(30)))
+    busy.wait(30)
+    request = {"messages": question(PROMPT, png(A), png(B))}
+
+    async def two() -> tuple[httpx.Response, httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app.asgi), base_url="http://judge") as http:
+            first = asyncio.create_task(http.post("/v1/chat/completions", json=request))
+            while app._inside == 0:
+                await asyncio.sleep(0)
+            second = await http.post("/v1/chat/completions", json=request)
+            free.set()
+            return await first, second
+
+    first, second = asyncio.run(two())
+    assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 429, "1")
+
+
+def test_a_port_in_use_is_a_user_error():
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(UserError, match="another port"):
+        serve(port=other.getsockname()[1])
+
+
+def test_the_server_dies_with_its_parent():
+    script = "from rrvf.judge.server import running_server\nwith running_server() as u:\n print(u, flush=True); input()"
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    address = parent.stdout.readline().strip()
+    port = int(address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), 30) as alive:
+        parent.kill()
+        parent.wait()
+        alive.settimeout(30)
+        assert alive.recv(1) == b""  # the server closes its connections as it goes
+    parent.stdin.close(), parent.stdout.close()
+
+
+def test_stopping_leaves_no_listener():
+    with running_server() as address:
+        port = int(address.rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_two_files_are_compared_in_process_and_by_url(url, tmp_path):
+    for name, picture in (("a", A), ("b", B)):
+        (tmp_path / f"{name}.png").write_bytes(png(picture))
+    here = compare_files(tmp_path / "a.png", tmp_path / "b.png", "chart")
+    there = compare_files(tmp_path / "a.png", tmp_path / "b.png", "chart", url=url)
+    assert (here.score, here.parts, here.feedback) == (there.score, there.parts, there.feedback)
+
+
+def test_a_missing_file_is_a_user_error(tmp_path):
+    with pytest.raises(UserError):
+        compare_files(tmp_path / "none.png", tmp_path / "none.png")
+
+
+def test_transparency_is_laid_on_white():
+    clear = np.dstack([np.zeros((20, 20, 3), np.uint8), np.full((20, 20), 0, np.uint8)])
+    assert (decode(png(clear)) == 255).all()
+
+
+def test_a_huge_picture_is_refused_by_its_header():
+    bomb = bytearray(png(A))
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bytes(bomb[12:29])).to_bytes(4, "big")
+    assert EmbeddedJudge().score(png(A), bytes(bomb), "chart").reason.startswith("bad_picture")
+
+
+def test_base64_that_is_none_is_refused(url):
+    messages = question(PROMPT, png(A), png(B))
+    messages[0]["content"][-1]["image_url"]["url"] = (
+        "data:image/png;base64," + base64.b64encode(png(B)).decode()[:-3] + "!?"
+    )
+    assert post(url, messages=messages).status_code == 400
