@@ -108,7 +108,7 @@ def difference(a: Run, b: Run, metric: str) -> Interval | None:
 
     The same samples under both: paired bootstrap. Different sets: Newcombe for rates, two bootstraps for the rest.
     """
-    paired = a.records.keys() == b.records.keys()
+    paired = a.summary.set == b.summary.set and a.records.keys() == b.records.keys()
     if metric == "exec_rate" and not paired:
         return newcombe(*(wilson(sum(map(ran, r.records.values())), len(r.records)) for r in (a, b)))
     left, right = contributions(a, metric), contributions(b, metric)

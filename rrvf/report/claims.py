@@ -1,0 +1,207 @@
+"""The paper's claims as inequalities between table cells, tested on the paper's printed values and on our runs.
+
+    findings = evaluate_claims(load_claims(), find_runs(Path("results/nano")), load_profile("nano"))
+    print(claims_markdown(findings))
+
+Rule for ours: the 95 % interval of left - right (paired bootstrap on one set, Newcombe or two bootstraps across sets)
+lies beyond the margin: supported; lies on its other side: not_supported; holds it: undecided. A claim of several
+inequalities is supported where all are, not_supported where one is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from rrvf.errors import UserError
+from rrvf.profile import Profile
+from rrvf.records import Claim
+from rrvf.report.audit import nearest_count
+from rrvf.report.intervals import Interval, newcombe, wilson
+from rrvf.report.paper import paper_table
+from rrvf.report.runs import Run, difference
+from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in
+
+CLAIMS = Path(__file__).parents[2] / "reproduce" / "claims.yaml"
+#: Below this a bootstrap interval says little: such a difference stays undecided.
+MIN_SAMPLES = 20
+
+Verdict = Literal["supported", "not_supported", "undecided", "not_run"]
+
+
+class CellSpec(BaseModel):
+    """Cells of one table: one row or several, one column or several."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: Literal[1, 2, 3]
+    row: tuple[str, ...]
+    column: tuple[str, ...]
+
+    @field_validator("row", "column", mode="before")
+    @classmethod
+    def _listed(cls, value):
+        return (value,) if isinstance(value, str) else value
+
+
+class ClaimSpec(BaseModel):
+    """One claim of `claims.yaml`: left - right `relation` margin, for every pair of cells named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    statement: str
+    where: str
+    left: CellSpec
+    right: CellSpec
+    relation: Literal[">", "<"] = ">"
+    margin: float = 0.0
+    stand_in: str | None = None
+
+    def pairs(self) -> list[tuple[str, str, str]]:
+        """(column, left row, right row) of every inequality in the claim."""
+        columns = self.left.column
+        return [(c, left, right) for c in columns for left in self.left.row for right in self.right.row]
+
+    def holds(self, value: float) -> bool:
+        return value > self.margin if self.relation == ">" else value < self.margin
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim with both sides written out."""
+
+    claim: Claim
+    where: str
+    paper: str
+    ours: str
+
+
+def load_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
+    """The claims of a YAML file; UserError names the claim and the key that is wrong."""
+    try:
+        return [ClaimSpec.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (OSError, TypeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} holds no list of claims: {str(error).splitlines()[0]}") from None
+
+
+def evaluate_claims(specs: Sequence[ClaimSpec], runs: Sequence[Run], profile: Profile | None = None) -> list[Finding]:
+    """Every claim on the paper's values and on ours. A table stands for its first set in the profile's order."""
+    sets: dict[int, Evaluated] = {}
+    for evaluated in evaluated_sets(runs, profile):
+        sets.setdefault(evaluated.settings.table, evaluated)
+    return [_finding(spec, sets, profile) for spec in specs]
+
+
+def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | None) -> Finding:
+    paper_holds, paper = on_paper(spec)
+    if spec.stand_in and profile is not None and is_stand_in(profile):
+        verdict, ours = "not_run", spec.stand_in
+    else:
+        verdict, ours = on_ours(spec, sets)
+    claim = Claim(
+        id=spec.id, statement=spec.statement, paper_holds=paper_holds, ours=verdict, detail=f"paper: {paper}; ours: {ours}"
+    )
+    return Finding(claim, spec.where, paper, ours)
+
+
+def on_paper(spec: ClaimSpec) -> tuple[bool, str]:
+    """Whether the claim holds on the printed values, and these; rates with the interval that their counts allow."""
+    holds, parts = [], []
+    left_table, right_table = paper_table(spec.left.table), paper_table(spec.right.table)
+    for column, left_row, right_row in spec.pairs():
+        a, b = left_table.row(left_row).values[column], right_table.row(right_row).values[column]
+        holds.append(spec.holds(a - b))
+        interval = ""
+        if column == "exec_rate":
+            rates = [wilson(nearest_count(v, t.n)[0], t.n) for v, t in ((a, left_table), (b, right_table))]
+            interval = " " + _bounds(newcombe(*rates))
+        name = f"{right_row}: " if len(spec.right.row) > 1 else f"{column}: " if len(spec.left.column) > 1 else ""
+        parts.append(f"{name}{a:.2f} - {b:.2f} = {a - b:+.2f}{interval}")
+    return all(holds), "; ".join(parts)
+
+
+def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
+    """The verdict on our runs, and the differences that it stands on."""
+    missing = sorted(_missing(spec.left, sets) | _missing(spec.right, sets))
+    if missing:
+        return "not_run", "not run: " + ", ".join(missing)
+    verdicts, parts = [], []
+    for column, left_row, right_row in spec.pairs():
+        a, b = sets[spec.left.table].runs[left_row], sets[spec.right.table].runs[right_row]
+        found = difference(a, b, column)
+        if found is None:
+            return "not_run", _why_none(column, a, b)
+        n = min(a.summary.n, b.summary.n)
+        verdicts.append(_verdict(spec, found) if n >= MIN_SAMPLES else "undecided")
+        name = f"{right_row} " if len(spec.right.row) > 1 else f"{column} " if len(spec.left.column) > 1 else ""
+        few = f", fewer than {MIN_SAMPLES} samples" if n < MIN_SAMPLES else ""
+        parts.append(f"{name}{found.value:+.2f} {_bounds(found)}{few}")
+    return _together(verdicts), "; ".join(parts)
+
+
+def _why_none(column: str, *runs: Run) -> str:
+    for run in runs:
+        metric = run.summary.metrics.get(column)
+        if metric is None or metric.value is None:
+            return f"{column} was not measured for {run.summary.policy} on {run.summary.set}"
+    return f"the records do not lead to the {column} of their summaries: run the evaluation again"
+
+
+def _missing(cells: CellSpec, sets: dict[int, Evaluated]) -> set[str]:
+    evaluated = sets.get(cells.table)
+    runs = evaluated.runs if evaluated else {}
+    return {f"{row} for Table {cells.table}" for row in cells.row if row not in runs}
+
+
+def _verdict(spec: ClaimSpec, found: Interval) -> Verdict:
+    sides = {spec.holds(found.low), spec.holds(found.high)}
+    # A bound that falls on the margin neither holds nor fails: (0, 0) is no evidence for a difference of zero or less.
+    if len(sides) == 2 or spec.margin in found.bounds:
+        return "undecided"
+    return "supported" if sides == {True} else "not_supported"
+
+
+def _together(verdicts: Sequence[Verdict]) -> Verdict:
+    for verdict in ("not_supported", "undecided"):
+        if verdict in verdicts:
+            return verdict
+    return "supported"
+
+
+def _bounds(interval: Interval) -> str:
+    return f"[{interval.low:+.1f}, {interval.high:+.1f}]"
+
+
+def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None) -> str:
+    """A Markdown table of all claims."""
+    title = f"the {profile.name} profile" if profile else "these runs"
+    lines = ["# The paper's claims", "", f"On the paper's own printed values, and on {title}.", ""]
+    lines += ["| claim | the paper's values | holds there | ours: difference, 95 % interval | ours |", "|---|---|---|---|---|"]
+    for f in findings:
+        holds = "yes" if f.claim.paper_holds else "**no**"
+        verdict = f.claim.ours.replace("_", " ")
+        lines.append(f"| {f.claim.statement} <sub>{f.where}</sub> | {f.paper} | {holds} | {f.ours} | {verdict} |")
+    return "\n".join([*lines, "", *_rules(findings, profile)]) + "\n"
+
+
+RULES = """
+Supported: the whole 95 % interval lies on the claimed side of the margin; undecided: it holds the margin. {n} claims are
+tested at 95 % each, without a correction for their number. The paper prints no per-sample results: only its execution
+rates, being counts, carry an interval here."""
+STAND_IN = """
+A supported claim of this profile says that the mechanism works on a small stand-in policy and generated pictures. It
+is no replication of the paper's numbers."""
+
+
+def _rules(findings: Sequence[Finding], profile: Profile | None) -> list[str]:
+    rules = RULES.format(n=len(findings))
+    return [rules, STAND_IN] if profile is not None and is_stand_in(profile) else [rules]

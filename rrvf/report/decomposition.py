@@ -1,0 +1,121 @@
+"""How much of a score is execution rate: score = execution rate x score given execution.
+
+On the paper's values two thirds of RRVF's gain over its base is execution rate. Caveat, printed with every table:
+conditioning on execution keeps the easier samples of a policy that runs less often, so its conditional score flatters it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rrvf.profile import Profile
+from rrvf.report.intervals import bootstrap
+from rrvf.report.paper import PaperTable, paper_table
+from rrvf.report.runs import Run, contributions, ran
+from rrvf.report.tables import CALIBRATION, MODELS, Evaluated, evaluated_sets
+
+#: The score that is split, by table: Overall of Table 1, the two primary scores of Table 2.
+SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}
+LABELS = {"overall": "Overall", "text": "Text", "judge": "Judge score"}
+CAVEAT = (
+    "Score = execution rate x score given execution. Conditioning keeps the samples on which a policy's code ran, which "
+    "are the easier ones where it runs seldom: scores given execution of two policies are over different samples."
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One policy's score in its two factors. `rate` in percent, the scores in the table's unit.
+
+    `given_bounds`: 95 % bootstrap interval of the conditional score; None for the paper's rows. `gain`: what the rate and
+    what the conditional score add to the base's score, in its unit; None for the base and the calibration rows.
+    """
+
+    group: str
+    policy: str
+    metric: str
+    rate: float
+    score: float
+    given: float
+    given_bounds: tuple[float, float] | None = None
+    gain: tuple[float, float] | None = None
+
+
+def gain(rate: float, given: float, base_rate: float, base_given: float) -> tuple[float, float]:
+    """rate x given - base_rate x base_given in its two parts, rates in percent: each factor's change at the other's mean.
+
+    The parts add up to the whole. (97.83, 65.79) against (68.83, 55.46) gives (17.6, 8.6).
+    """
+    by_rate = (rate - base_rate) * (given + base_given) / 200
+    by_given = (given - base_given) * (rate + base_rate) / 200
+    return by_rate, by_given
+
+
+def paper_splits(number: int) -> list[Split]:
+    """The paper's rows of one table that print an execution rate, most telling ones included; none for Table 3."""
+    if "exec_rate" not in paper_table(number).columns:
+        return []
+    return [split for metric in SCORES[number] for split in _paper_splits(paper_table(number), metric)]
+
+
+def _paper_splits(table: PaperTable, metric: str) -> list[Split]:
+    values = {row.model: row.values for row in table.rows}
+    splits = [_split(f"The paper, Table {table.number}", m, metric, v["exec_rate"], v[metric]) for m, v in values.items()]
+    base = next(s for s in splits if s.policy == table.row("base").model)
+    return [_against(s, base) for s in splits]
+
+
+def our_splits(runs: Sequence[Run], profile: Profile | None = None) -> list[Split]:
+    """The same of every run on disk, set by set."""
+    return [
+        split
+        for evaluated in evaluated_sets(runs, profile)
+        for metric in SCORES[evaluated.settings.table]
+        for split in _set_splits(evaluated, metric)
+    ]
+
+
+def _set_splits(evaluated: Evaluated, metric: str) -> list[Split]:
+    title, runs = evaluated.settings.title, evaluated.runs
+    splits = {p: _our_split(title, runs[p], metric) for p in evaluated.policies if p in runs}
+    base = splits.get("base")
+    return [s if p in CALIBRATION else _against(s, base) for p, s in splits.items() if s is not None]
+
+
+def _our_split(title: str, run: Run, metric: str) -> Split | None:
+    pairs, rate = contributions(run, metric), run.summary.metrics.get("exec_rate")
+    records = [run.records[i] for i in sorted(run.records)]
+    executed = [i for i, record in enumerate(records) if ran(record)]
+    if pairs is None or rate is None or rate.value is None or not sum(pairs[1][executed]):
+        return None
+    given = bootstrap(pairs[0][executed], pairs[1][executed])
+    name = MODELS.get(run.summary.policy, run.summary.policy)
+    return Split(title, name, metric, rate.value, run.summary.metrics[metric].value, given.value, given.bounds)
+
+
+def _split(group: str, policy: str, metric: str, rate: float, score: float) -> Split:
+    return Split(group, policy, metric, rate, score, 100 * score / rate)
+
+
+def _against(split: Split, base: Split | None) -> Split:
+    if base is None or split.policy == base.policy:
+        return split
+    return replace(split, gain=gain(split.rate, split.given, base.rate, base.given))
+
+
+def decomposition_markdown(splits: Sequence[Split]) -> str:
+    """One Markdown table per group and score."""
+    parts = ["# Execution rate and score given execution", CAVEAT]
+    for key in dict.fromkeys((s.group, s.metric) for s in splits):
+        rows = [s for s in splits if (s.group, s.metric) == key]
+        label = LABELS[key[1]]
+        head = f"| model | exec rate (%) | {label} | {label} given execution | against base: by rate | by the rest |"
+        parts += [f"## {key[0]}: {label}", "\n".join([head, "|---|---:|---:|---:|---:|---:|", *map(_line, rows)])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(s: Split) -> str:
+    bounds = "" if s.given_bounds is None else f" <sub>[{s.given_bounds[0]:.1f}, {s.given_bounds[1]:.1f}]</sub>"
+    gains = "– | –" if s.gain is None else f"{s.gain[0]:+.2f} | {s.gain[1]:+.2f}"
+    return f"| {s.policy} | {s.rate:.2f} | {s.score:.2f} | {s.given:.2f}{bounds} | {gains} |"
