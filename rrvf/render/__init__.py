@@ -32,7 +32,9 @@ import asyncio
 import atexit
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from rrvf.domains import domain as known_domain
@@ -45,7 +47,7 @@ __all__ = ["Limits", "Renderer", "Trace", "isolation", "render"]
 
 
 class Renderer:
-    """A pool of `workers` warm renderers of one domain. A context manager; every method may be called from any thread."""
+    """A pool of `workers` warm renderers of one domain; a context manager, all methods callable from any thread."""
 
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
         self.domain = known_domain(domain).name
@@ -59,7 +61,17 @@ class Renderer:
 
     def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
         """Render all `codes`, `workers` at a time; results in their order."""
-        return self._engine.render_many(codes, **self._tracing(trace))
+        return list(self.render_each(codes, trace))
+
+    def render_each(self, codes: Iterable[str], trace: Trace | None = None) -> Iterator[Render]:
+        """`render_many` for any number of programs: reads and renders only a little ahead of what is taken."""
+        ahead: deque[Future[Render]] = deque()
+        for code in codes:
+            ahead.append(self._threads.submit(self.render, code, trace))
+            if len(ahead) > 2 * self.workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
     async def arender(self, code: str, trace: Trace | None = None) -> Render:
         """`render` for coroutines; cancelling the task ends the chart's process."""
@@ -104,7 +116,7 @@ _warm_lock = threading.Lock()
 
 
 def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | None = None) -> Render:
-    """One render by a warm renderer that this process keeps; for many, use `Renderer`. A web renderer serves one `limits`."""
+    """One render by a warm renderer that this process keeps; for many programs, use `Renderer`."""
     renderer = _warm_renderer(known_domain(domain).name, limits)
     if domain == "chart":
         return renderer._engine.render(code, trace, limits)

@@ -1,4 +1,4 @@
-"""Charts: a script in, a `Render` out. The host's side; nothing that comes from a child is believed before it is checked."""
+"""Charts, the host's side: a script in, a `Render` out. Nothing that a child says is believed before it is checked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import signal
 import struct
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import cv2
 import numpy as np
@@ -27,7 +26,7 @@ from rrvf.render.zygote import Child, Zygote
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
 _HEADER_BYTES = 8 << 20
 _MESSAGE_CHARS = 300
-_FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?/(?:[^\s'\"/:;,]+/)*(?=[^\s'\"/])")
+_FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?(?:/+[^\s'\"/:;,]+)+/+(?=[^\s'\"/])")
 _ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 
 
@@ -89,12 +88,17 @@ class ChartRenderer:
         self._free = threading.BoundedSemaphore(workers)
         self._starting = threading.Lock()
         self._closed = False
+        self._owner = os.getpid()
         self._zygote = self._start()
 
     def render(
         self, code: str, trace: Trace | None = None, limits: Limits | None = None, ticket: Ticket | None = None
     ) -> Render:
         """Run `code` and give its picture, or the typed reason why there is none. Blocks; call it from any thread."""
+        if os.getpid() != self._owner:
+            raise UserError("a renderer does not outlive a fork: make one in each process")
+        if trace is not None and trace not in get_args(Trace):
+            raise UserError(f"no trace called {trace!r}: choose one of {', '.join(get_args(Trace))}")
         limits = limits or self.limits
         started = time.perf_counter()
         try:
@@ -108,11 +112,6 @@ class ChartRenderer:
                 status="render_error", reason=failure.reason, message=policy_text(failure.message), items=failure.items
             )
         return render.model_copy(update={"seconds": round(time.perf_counter() - started, 4)})
-
-    def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
-        """Render all `codes`, `workers` at a time, results in their order."""
-        with ThreadPoolExecutor(self._workers) as threads:
-            return list(threads.map(lambda code: self.render(code, trace), codes))
 
     def close(self) -> None:
         """End every process of the pool; safe to call twice."""
@@ -153,6 +152,15 @@ class ChartRenderer:
             raise Failure("crash", str(error)) from None
 
     def _render(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
+        """One try in a child; a second one where the zygote itself died under it."""
+        try:
+            return self._try(code, trace, limits, ticket)
+        except Failure:
+            if self._zygote.alive or self._closed:
+                raise
+            return self._try(code, trace, limits, ticket)
+
+    def _try(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
         child = self._take()
         try:
             ticket.hold(child)

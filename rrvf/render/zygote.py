@@ -21,7 +21,7 @@ _START_S = 120.0
 
 
 def plot_python() -> Path:
-    """The interpreter of the plotting runtime: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; UserError if absent."""
+    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; UserError if absent."""
     default = Path(__file__).parents[2] / ".venv-plot" / "bin" / "python"
     python = Path(os.environ.get("RRVF_PLOT_PYTHON", default))
     if not python.exists():
@@ -147,7 +147,7 @@ def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
     python = plot_python()
     with theirs:
         process = subprocess.Popen(
-            [python, "-B", "-s", "-P", _MAIN, str(theirs.fileno()), ",".join(sorted(without))],
+            [python, "-s", "-P", _MAIN, str(theirs.fileno()), ",".join(sorted(without))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -25,6 +25,7 @@ from seccomp import Filter
 WORK = "/tmp/work"
 SCRATCH_OPTIONS = "size=64m,nr_inodes=1000,mode=0700"
 FIRST_SLOT_UID = 61_000
+_REPLY_RESERVE = 32 << 20  # memory for the reply of a script that used up its own
 _NEW_ROOT = "/proc"  # the one folder that every Linux has and no library lies in; what is mounted there, only we see
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
@@ -136,6 +137,7 @@ class Walls:
             kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, SCRATCH_OPTIONS + owner)
         os.chdir(folder)
         os.environ.update(HOME=folder, TMPDIR=folder)
+        tempfile.tempdir = None  # asked for once already, before this folder was there
         self._give_up_power(slot)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -148,12 +150,12 @@ class Walls:
 
     def limit(self, memory_mb: int, cpu_s: float, file_mb: int, zygote_bytes: int) -> None:
         """Bound this child's memory (beyond what it inherits), processor time and file size for its one job."""
+        memory = zygote_bytes + (memory_mb << 20)
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
-        bounds = {resource.RLIMIT_AS: zygote_bytes + (memory_mb << 20), resource.RLIMIT_CPU: seconds}
-        bounds[resource.RLIMIT_FSIZE] = file_mb << 20
-        for kind, bound in bounds.items():
-            resource.setrlimit(kind, (bound, bound))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_mb << 20, file_mb << 20))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory + _REPLY_RESERVE))
 
     def _give_up_power(self, slot: int) -> None:
         if self._root_user:
@@ -169,7 +171,7 @@ class Walls:
 
 
 def _in_a_trial_process(action: Callable[[], None]) -> int:
-    """Try `action` in a process that ends at once; its errno, 0 for success. A half-entered namespace has no way back."""
+    """Try `action` in a process that ends at once; its errno, 0 for success. Half-entered namespaces have no way back."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

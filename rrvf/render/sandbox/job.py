@@ -6,10 +6,12 @@ RGB rows. The host believes none of it before it has checked it.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import json
 import os
 import random
+import resource
 import struct
 import sys
 import types
@@ -34,11 +36,13 @@ _NAME = "script.py"
 _encode = json.dumps
 _write, _read, _pack, _rgba = os.write, os.read, struct.pack, np.frombuffer
 _draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba
+_get_limit, _set_limit, _MEMORY = resource.getrlimit, resource.setrlimit, resource.RLIMIT_AS
 _active = Gcf.get_active
+_builtins, _restore = dict(vars(builtins)), vars(builtins).update
 
 
 def receive(fd: int) -> dict:
-    """The job: `code`, `trace`, `canvas`, `max_pixels`, `literal_bytes` and the limits. Written by the host, trusted."""
+    """The job: `code`, `trace`, `canvas` and the limits. Written by the host, trusted."""
     size = int.from_bytes(_read(fd, 4), "big")
     text = bytearray()
     while len(text) < size:
@@ -59,11 +63,14 @@ def run(fd: int, job: dict) -> None:
     try:
         header, picture = _run(job)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are failures of the script too
+        _set_limit(_MEMORY, (_get_limit(_MEMORY)[1],) * 2)
         header, picture = describe(error, _NAME, job["code"]), b""
     send(fd, header, picture)
 
 
 def _run(job: dict) -> tuple[dict, bytes]:
+    if job["trace"] and Tracer is None:
+        raise Fault("crash", "this installation cannot trace charts")
     tracer = Tracer(job["trace"]) if job["trace"] else None
     source = tracer.prepare(job["code"]) if tracer else job["code"]
     tree = parse(source, _NAME)
@@ -78,7 +85,10 @@ def _run(job: dict) -> tuple[dict, bytes]:
     sys.modules["__main__"] = module
     if tracer:
         tracer.start()
-    exec(program, module.__dict__)
+    try:
+        exec(program, module.__dict__)
+    finally:
+        _restore(_builtins)  # our own code below relies on them
     figure = _figure() or (saved[-1] if saved else None)
     return _reply(figure, job, (lambda: tracer.finish(figure, module.__dict__)) if tracer else None)
 

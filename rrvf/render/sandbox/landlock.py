@@ -24,7 +24,7 @@ def abi() -> int:
 
 
 class Ruleset:
-    """Read below `readable`, read and write below `writable`, nothing else; no TCP, no signals or sockets to outside."""
+    """Read below `readable`, read and write below `writable`, nothing else; no TCP, no signals to outside."""
 
     def __init__(self, readable: list[str], writable: list[str]) -> None:
         version = abi()

@@ -1,8 +1,8 @@
 """The system call filter of a chart worker: a list of what is allowed, EPERM for the rest.
 
-Files of the private folder, memory, time and waiting are all that a drawing program needs. Not on the list, hence denied:
-sockets, fork and threads, exec, kill, ptrace, mount, bpf, io_uring, perf, keyctl, shared memory, chmod, chown, every later
-invention.
+Files of the private folder, memory, time and waiting are all that a drawing program needs. Not on the list, hence
+denied: sockets, fork and threads, exec, kill, ptrace, mount, bpf, io_uring, perf, keyctl, shared memory, chmod, chown,
+every later invention.
 """
 
 from __future__ import annotations

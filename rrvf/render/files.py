@@ -1,0 +1,64 @@
+"""Files in, pictures out: what `rrvf render` does with one program or a folder of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rrvf.domains import domain as known_domain
+from rrvf.errors import UserError
+from rrvf.records import Render
+from rrvf.render import Renderer, render
+from rrvf.render.limits import Limits
+
+RECORDS = "records.jsonl"
+
+
+def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -> Render:
+    """Render the program in `path`; its picture goes to `out`, where there is one. Raises UserError for bad paths."""
+    if not path.is_file():
+        raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
+    record = render(domain, _read(path), limits)
+    if record.png:
+        _folder(out.parent)
+        out.write_bytes(record.png)
+    return record
+
+
+def render_folder(
+    domain: str, folder: Path, out: Path, workers: int = 1, limits: Limits = Limits()
+) -> Iterator[tuple[str, Render]]:
+    """Render every program of `folder`, in the order of names; gives (name, record) as each is done.
+
+    Writes `NAME.png` for each that has a picture, and `records.jsonl`: one record a line with its `name`.
+    """
+    paths = programs(domain, folder)
+    _folder(out)
+    with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
+        for path, record in zip(paths, renderer.render_each(map(_read, paths)), strict=True):
+            if record.png:
+                (out / f"{path.stem}.png").write_bytes(record.png)
+            lines.write(json.dumps({"name": path.stem, **record.model_dump()}) + "\n")
+            lines.flush()
+            yield path.stem, record
+
+
+def programs(domain: str, folder: Path) -> list[Path]:
+    """The programs of `folder` in the order of names; raises UserError where there are none."""
+    suffix = known_domain(domain).suffix
+    paths = sorted(p for p in folder.glob(f"*{suffix}") if p.is_file()) if folder.is_dir() else []
+    if not paths:
+        raise UserError(f"no {suffix} files in {folder}: name a folder that holds some")
+    return paths
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None

@@ -1,0 +1,4 @@
+# expect: crash
+import os
+
+os.abort()

@@ -1,0 +1,2 @@
+# expect: memory
+data = bytearray(10 << 30)

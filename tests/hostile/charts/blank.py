@@ -1,0 +1,4 @@
+# expect: blank
+import matplotlib.pyplot as plt
+
+plt.figure()

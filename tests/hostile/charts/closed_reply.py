@@ -1,0 +1,6 @@
+# expect: forbidden
+import os
+import time
+
+os.close(3)
+time.sleep(1000)

@@ -1,0 +1,2 @@
+# expect: syntax_error,exception,crash
+x = __NESTED__

@@ -1,0 +1,4 @@
+# expect: forbidden,exception
+import os
+
+os.execv('/bin/sh', ['sh'])

@@ -1,0 +1,5 @@
+# expect: forbidden,exception
+import os
+import sys
+
+os.execv(sys.executable, ['python', '-c', 'pass'])

@@ -1,0 +1,5 @@
+# expect: forbidden
+import os
+
+os.write(3, b'\xff' * 8)
+os._exit(0)

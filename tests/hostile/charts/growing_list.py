@@ -1,0 +1,4 @@
+# expect: memory
+rows = []
+while True:
+    rows.append('x' * 100_000)

@@ -1,0 +1,2 @@
+# expect: timeout,memory
+print(len(str(7 ** 10**9)))

@@ -1,0 +1,2 @@
+# expect: exception
+name = input('name? ')

@@ -1,0 +1,4 @@
+# expect: forbidden
+import os
+
+os.kill(-1, 9)

@@ -1,0 +1,4 @@
+# expect: forbidden
+import os
+
+os.kill(os.getppid(), 9)

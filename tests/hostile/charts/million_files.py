@@ -1,0 +1,3 @@
+# expect: limit
+for number in range(1_000_000):
+    open(f'f{number}', 'w').close()

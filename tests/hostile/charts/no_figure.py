@@ -1,0 +1,2 @@
+# expect: no_figure
+print('done')

@@ -1,0 +1,2 @@
+# expect: syntax_error
+I cannot see the picture.

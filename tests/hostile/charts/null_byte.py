@@ -1,0 +1,2 @@
+# expect: syntax_error
+x = '\0'__NULL__

@@ -1,0 +1,4 @@
+# expect: forbidden
+import matplotlib
+
+open(matplotlib.__file__, 'a').write('x')

@@ -1,0 +1,2 @@
+# expect: forbidden,exception
+raise RuntimeError('LEAK ' + open('__CANARY__').read())

@@ -1,0 +1,2 @@
+# expect: forbidden,exception
+raise RuntimeError('LEAK ' + open('/etc/passwd').read())

@@ -1,0 +1,4 @@
+# expect: crash
+import ctypes
+
+ctypes.string_at(0)

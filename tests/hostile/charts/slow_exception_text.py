@@ -1,0 +1,8 @@
+# expect: timeout
+class Slow(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+raise Slow

@@ -1,0 +1,4 @@
+# expect: exit
+import sys
+
+sys.exit(0)

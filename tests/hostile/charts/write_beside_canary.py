@@ -1,0 +1,2 @@
+# expect: forbidden,exception
+open('__CANARY__.out', 'w').write('x')

@@ -1,0 +1,2 @@
+# expect: forbidden,exception
+open('/tmp/outside', 'w').write('x')

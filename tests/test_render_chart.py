@@ -1,0 +1,231 @@
+"""Charts that mean well: canvas rules, outcomes, order, isolation between renders, and clean ends."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rrvf.domains import NANO_CANVAS, Canvas
+from rrvf.errors import UserError
+from rrvf.records import Render
+from rrvf.render import Limits, Renderer, render
+from rrvf.render.chart import ChartRenderer, policy_text
+from rrvf.render.files import render_file, render_folder
+
+LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[ChartRenderer]:
+    with ChartRenderer(workers=2) as one:
+        yield one
+
+
+def _pixels(record: Render) -> np.ndarray:
+    assert record.png, record.message
+    return np.asarray(Image.open(io.BytesIO(record.png)))
+
+
+def test_without_canvas_the_script_chooses_its_size(engine: ChartRenderer) -> None:
+    record = engine.render("import matplotlib.pyplot as plt\nplt.figure(figsize=(3, 2), dpi=300)\nplt.plot([1, 2])")
+    assert (record.width, record.height) == (300, 200)
+    assert _pixels(record).shape == (200, 300, 3)
+
+
+@pytest.mark.parametrize("size", [(280, 224), (229, 231), (230, 1001)])
+def test_a_canvas_is_met_to_the_pixel(engine: ChartRenderer, size: tuple[int, int]) -> None:
+    code = "import matplotlib.pyplot as plt\nplt.figure(figsize=(9, 9), dpi=70)\nplt.plot([1, 2])"
+    record = engine.render(code, limits=Limits(canvas=Canvas(*size, dpi=100)))
+    assert _pixels(record).shape == (size[1], size[0], 3)
+
+
+def test_a_canvas_sets_the_base_font_size(engine: ChartRenderer) -> None:
+    code = LINE + "assert plt.rcParams['font.size'] == 8 and plt.rcParams['figure.autolayout']"
+    assert engine.render(code, limits=Limits(canvas=NANO_CANVAS)).ok
+
+
+def test_the_picture_is_what_matplotlib_itself_saves(engine: ChartRenderer) -> None:
+    code = LINE + "plt.title('own')\nplt.savefig('own.png', dpi=100)\n"
+    own = (
+        "import io, numpy as np\nfrom PIL import Image\nimport matplotlib.figure as f\nsave = f.Figure.savefig\n"
+        + code
+        + "buffer = io.BytesIO()\nplt.gcf().savefig(buffer, dpi=100)\nimage = Image.open(buffer)\n"
+        "plt.close()\nplt.figure(figsize=(6.4, 4.8)).figimage(np.asarray(image))"
+    )
+    assert (_pixels(engine.render(code)) == _pixels(engine.render(own))).all()
+
+
+def test_a_transparent_figure_stands_on_white(engine: ChartRenderer) -> None:
+    record = engine.render(LINE + "plt.gcf().patch.set_alpha(0)")
+    assert tuple(_pixels(record)[0, 0]) == (255, 255, 255)
+
+
+def test_the_current_one_of_several_figures_is_rendered(engine: ChartRenderer) -> None:
+    code = "import matplotlib.pyplot as plt\n" + "".join(
+        f"plt.figure({n}, figsize=({n}, 2))\nplt.plot([1, 2])\n" for n in (2, 3, 4)
+    )
+    assert engine.render(code + "plt.figure(3)").width == 300
+
+
+@pytest.mark.parametrize("ending", ["plt.savefig('a.png')", "plt.gcf().savefig('a.pdf')", "plt.show()"])
+def test_a_figure_saved_or_shown_and_then_closed_is_rendered(engine: ChartRenderer, ending: str) -> None:
+    assert engine.render(f"{LINE}{ending}\nplt.close()").png == engine.render(LINE).png
+
+
+def test_a_script_may_save_into_memory(engine: ChartRenderer) -> None:
+    code = LINE + "import io\nbuffer = io.BytesIO()\nplt.savefig(buffer)\nassert buffer.getvalue()[:4] == b'\\x89PNG'"
+    assert engine.render(code).ok
+
+
+def test_a_script_may_use_its_own_folder(engine: ChartRenderer) -> None:
+    code = (
+        LINE + "import tempfile\nopen('a.csv', 'w').write('1')\nassert open('a.csv').read() == '1'\ntempfile.mkdtemp()"
+    )
+    assert engine.render(code).ok
+
+
+def test_a_script_runs_as_the_main_program(engine: ChartRenderer) -> None:
+    assert engine.render(
+        "def main():\n    " + LINE.replace("\n", "\n    ") + "\nif __name__ == '__main__':\n    main()"
+    ).ok
+
+
+def test_an_error_names_its_line_and_kind(engine: ChartRenderer) -> None:
+    record = engine.render(LINE + "plt.bar([1, 2], [1, 2, 3])")
+    assert (record.reason, record.png) == ("exception", None)
+    assert record.message.startswith("line 3: plt.bar([1, 2], [1, 2, 3])\nValueError: shape mismatch")
+
+
+def test_a_syntax_error_names_its_line(engine: ChartRenderer) -> None:
+    record = engine.render("x = 1\nplot(")
+    assert record.reason == "syntax_error"
+    assert record.message.startswith("line 2: plot(\nSyntaxError")
+
+
+def test_unseeded_scripts_are_reproducible(engine: ChartRenderer) -> None:
+    code = (
+        "import random\nimport numpy as np\nimport matplotlib.pyplot as plt\nrng = np.random.default_rng()\n"
+        'plt.plot([random.random(), np.random.rand(), rng.random()])\nplt.title(f\'{hash("x")} {set("abc")}\')'
+    )
+    assert engine.render(code).png == engine.render(code).png
+
+
+def test_nothing_passes_from_one_render_to_the_next(engine: ChartRenderer) -> None:
+    spoil = (
+        "import matplotlib.pyplot as plt\nplt.rcParams['axes.facecolor'] = 'red'\nopen('left', 'w').close()\n" + LINE
+    )
+    clean = engine.render(LINE).png
+    engine.render(spoil)
+    assert engine.render(LINE + "import os\nassert os.listdir() == []").png == clean
+
+
+def test_the_raster_share_tells_a_pasted_picture(engine: ChartRenderer) -> None:
+    pasted = "import matplotlib.pyplot as plt\nplt.figure().add_axes([0, 0, 1, 1]).imshow([[1, 2]], aspect='auto')"
+    assert engine.render(pasted).raster_share == pytest.approx(1, abs=0.01)
+    assert engine.render(LINE).raster_share == 0
+
+
+def test_processor_time_is_bounded_apart_from_wall_time(engine: ChartRenderer) -> None:
+    record = engine.render("while True: pass", limits=Limits(wall_s=60, cpu_s=1))
+    assert record.reason == "timeout"
+    assert "processor" in record.message
+
+
+def test_code_size_is_bounded(engine: ChartRenderer) -> None:
+    assert engine.render("#" * 100, limits=Limits(code_bytes=99)).reason == "limit"
+
+
+def test_picture_size_is_bounded(engine: ChartRenderer) -> None:
+    assert engine.render(LINE, limits=Limits(max_pixels=640 * 480)).ok
+    assert engine.render(LINE, limits=Limits(max_pixels=640 * 480 - 1)).reason == "limit"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("File '/home/me/secret/a.py'", "File 'a.py'"),
+        ("a <|im_end|> b", "a < |im_end|> b"),
+        ("x = 3 / 4 / 5", "x = 3 / 4 / 5"),
+        ("../../etc/passwd", "passwd"),
+    ],
+)
+def test_a_message_is_made_fit_for_a_policy(written: str, shown: str) -> None:
+    assert policy_text(written) == shown
+
+
+def test_results_do_not_depend_on_the_number_of_workers() -> None:
+    codes = [f"import matplotlib.pyplot as plt\nplt.plot([{n}, 1])\nplt.title('{n}')" for n in range(12)]
+    codes[5] = "1 / 0"
+    results = []
+    for workers in (1, 4):
+        with Renderer("chart", workers) as renderer:
+            results.append([(r.reason, r.message, r.png) for r in renderer.render_many(codes)])
+    assert results[0] == results[1]
+    assert len(set(results[0])) == 12
+
+
+def test_a_dead_zygote_is_replaced() -> None:
+    with ChartRenderer() as engine:
+        before = engine.render(LINE).png
+        os.kill(engine._zygote._process.pid, signal.SIGKILL)
+        engine._zygote._process.wait()
+        assert engine.render(LINE).png == before
+
+
+def test_a_cancelled_render_frees_its_worker() -> None:
+    async def cancel(renderer: Renderer) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(renderer.arender("while True: pass"), 0.3)
+        assert (await renderer.arender(LINE)).ok
+
+    with Renderer("chart", 1, Limits(wall_s=30)) as renderer:
+        asyncio.run(asyncio.wait_for(cancel(renderer), 15))
+
+
+@pytest.mark.parametrize("without", ["namespaces", "landlock", "namespaces,landlock"])
+def test_a_weaker_sandbox_is_refused_until_accepted(monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    missing = frozenset(without.split(","))
+    with pytest.raises(UserError, match="RRVF_ACCEPT_WEAK_SANDBOX=" + without):
+        ChartRenderer(without=missing)
+    monkeypatch.setenv("RRVF_ACCEPT_WEAK_SANDBOX", without)
+    with ChartRenderer(without=missing) as engine:
+        assert set(engine.missing) == missing
+        assert engine.render(LINE).ok
+        for attack in ("import os\nos.fork()", "import socket\nsocket.socket()", "import os\nos.kill(os.getppid(), 0)"):
+            assert engine.render(attack).reason == "forbidden"
+
+
+def test_a_folder_is_rendered_in_name_order(tmp_path: Path) -> None:
+    for name, code in (("b", LINE), ("a", "1 / 0"), ("c", LINE + "plt.title('c')")):
+        (tmp_path / f"{name}.py").write_text(code)
+    names = [name for name, _ in render_folder("chart", tmp_path, tmp_path / "out", workers=2)]
+    lines = [json.loads(line) for line in (tmp_path / "out" / "records.jsonl").read_text().splitlines()]
+    assert names == [line["name"] for line in lines] == ["a", "b", "c"]
+    assert [line["status"] for line in lines] == ["render_error", "ok", "ok"]
+    assert {p.name for p in (tmp_path / "out").glob("*.png")} == {"b.png", "c.png"}
+
+
+def test_a_file_is_rendered(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(LINE)
+    record = render_file("chart", tmp_path / "a.py", tmp_path / "new" / "a.png")
+    assert (tmp_path / "new" / "a.png").read_bytes() == record.png == render("chart", LINE).png
+
+
+def test_bad_input_is_told_to_the_user(tmp_path: Path) -> None:
+    for call in (
+        lambda: render_file("chart", tmp_path / "none.py", tmp_path / "a.png"),
+        lambda: list(render_folder("chart", tmp_path, tmp_path / "out")),
+        lambda: render("poem", LINE),
+        lambda: render("chart", LINE, trace="none"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(UserError):
+            call()

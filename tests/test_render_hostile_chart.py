@@ -1,0 +1,161 @@
+"""Hostile programs: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render.
+
+Every file of `hostile/charts` names on its first line the outcomes that are right for it; a program that gets through
+to something raises an error that says LEAK.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rrvf.records import Render
+from rrvf.render import Limits, Renderer
+
+PROGRAMS = sorted((Path(__file__).parent / "hostile" / "charts").glob("*.py"))
+HARMLESS = """import os, random
+import matplotlib.pyplot as plt
+plt.plot([random.random() for _ in range(9)])
+plt.title(str(os.listdir()))
+"""
+LIMITS = Limits(wall_s=3, memory_mb=200)
+SECRET = "the-secret-of-the-canary"
+
+
+@dataclass
+class Outcome:
+    """All that one run of all programs left behind."""
+
+    hostile: dict[str, Render]
+    harmless: list[Render]
+    contacts: int
+    left: list[str]
+    descriptors: int
+    canary: Path
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    canary = tmp_path_factory.mktemp("secret") / "canary.txt"
+    canary.write_text(SECRET)
+    before = _descriptors()
+    with pytest.MonkeyPatch.context() as patch, _listeners(canary) as listeners:
+        patch.setenv("RRVF_TEST_SECRET", SECRET)
+        renderer = Renderer("chart", workers=3, limits=LIMITS)
+        session = renderer._engine._zygote._process.pid
+        sources = [_fill(p.read_text(), canary, listeners.port) for p in PROGRAMS]
+        renders = renderer.render_many([code for source in sources for code in (source, HARMLESS)])
+        renderer.close()
+        contacts = listeners.contacts()
+    hostile = {p.stem: r for p, r in zip(PROGRAMS, renders[::2], strict=True)}
+    return Outcome(hostile, renders[1::2], contacts, _session(session), _descriptors() - before, canary)
+
+
+class _listeners:
+    """TCP, UDP and unix sockets that count who calls."""
+
+    def __init__(self, canary: Path) -> None:
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self._tcp.getsockname()[1]
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", self.port))
+        self._unix = socket.socket(socket.AF_UNIX)
+        self._unix.bind(f"{canary}.sock")
+        self._unix.listen()
+        self._all = (self._tcp, self._udp, self._unix)
+
+    def __enter__(self) -> _listeners:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._all:
+            one.close()
+
+    def contacts(self) -> int:
+        return sum(map(self._called, self._all))
+
+    def _called(self, one: socket.socket) -> bool:
+        one.setblocking(False)
+        try:
+            one.recv(1) if one is self._udp else one.accept()
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _fill(source: str, canary: Path, port: int) -> str:
+    marks = {"__CANARY__": str(canary), "__PORT__": str(port), "__BLOB__": "QUJD" * 6000, "__NULL__": "\0",
+             "__NUMBERS__": "0.25, " * 6000, "__NESTED__": "(" * 5000 + ")" * 5000}  # fmt: skip
+    for mark, text in marks.items():
+        source = source.replace(mark, text)
+    return source
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def _session(number: int) -> list[str]:
+    """Processes of the session that the sandbox runs in."""
+    return [p for p in _stats() if p.rsplit(")", 1)[1].split()[3] == str(number)]
+
+
+def _stats() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            yield path.read_text()
+        except OSError:
+            continue
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
+def test_a_hostile_program_ends_as_expected(outcome: Outcome, path: Path) -> None:
+    render = outcome.hostile[path.stem]
+    expected = path.read_text().splitlines()[0].removeprefix("# expect: ").split(",")
+    assert (render.reason or "ok") in expected, render.message
+
+
+@pytest.mark.parametrize("name", [p.stem for p in PROGRAMS])
+def test_it_ends_within_its_time(outcome: Outcome, name: str) -> None:
+    assert outcome.hostile[name].seconds < LIMITS.wall_s + 1
+
+
+@pytest.mark.parametrize("name", [p.stem for p in PROGRAMS])
+def test_its_message_is_fit_for_a_policy(outcome: Outcome, name: str) -> None:
+    message = outcome.hostile[name].message
+    assert "LEAK" not in message.rsplit("\n", 1)[-1]
+    assert SECRET not in message
+    assert not any(mark in message for mark in ("<|", "<answer>", "</tool_response>", "/usr/", "/tmp/", "/root/"))
+    assert len(message) <= 300
+
+
+def test_the_render_beside_a_hostile_one_is_unaffected(outcome: Outcome) -> None:
+    assert {r.status for r in outcome.harmless} == {"ok"}
+    assert len({r.png for r in outcome.harmless}) == 1
+
+
+def test_patching_the_libraries_changes_no_picture(outcome: Outcome) -> None:
+    pictures = {outcome.hostile[n].png for n in ("patched_saving", "patched_interpreter", "swallowed_fork_bomb")}
+    assert len(pictures) == 1
+
+
+def test_nobody_was_contacted(outcome: Outcome) -> None:
+    assert outcome.contacts == 0
+
+
+def test_nothing_was_written_beside_the_canary(outcome: Outcome) -> None:
+    assert {p.name for p in outcome.canary.parent.iterdir()} == {"canary.txt", "canary.txt.sock"}
+    assert outcome.canary.read_text() == SECRET
+
+
+def test_no_process_is_left(outcome: Outcome) -> None:
+    assert outcome.left == []
+
+
+def test_no_descriptor_is_left(outcome: Outcome) -> None:
+    assert outcome.descriptors == 0
