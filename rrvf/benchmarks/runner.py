@@ -1,0 +1,154 @@
+"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of four outcomes.
+
+`DIR/replies.jsonl` holds what the policy wrote, `DIR/records.jsonl` what it scored; both are append-only and the truth.
+A killed run continues: replies are asked for in fixed blocks, so a resumed run batches as the uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from rrvf.policies.local import read_picture
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult
+
+#: Pictures per call of the policy.
+BLOCK = 32
+
+
+class Benchmark(Protocol):
+    """One file a benchmark: how code is found in a reply, what is measured, how it is averaged."""
+
+    name: str
+
+    def extract(self, reply: str) -> str | None:
+        """The code in a reply, or None."""
+
+    def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
+        """Render the code and measure it against the sample, all but the judge's score."""
+
+    def judge_score(self, judgement: Judgement) -> float:
+        """The judge's [0, 1] on the benchmark's own scale."""
+
+    def summary(self, results: list[SampleResult], seed: int) -> dict[str, dict[str, float | None]]:
+        """Each metric's value with its 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an evaluation needs besides the policy: the pictures, where they lie, the benchmark and the judge."""
+
+    benchmark: Benchmark
+    samples: list[Sample]
+    root: Path
+    judge: object
+    provenance: Provenance
+    out: Path
+    workers: int = 2
+
+
+def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict:
+    """Ask, score, write; gives the summary that `DIR/summary.json` holds.
+
+    `reply` takes samples and gives one text each, None where the policy itself failed.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    (run.out / "renders").mkdir(exist_ok=True)
+    replies = ask(run, reply)
+    done = read_results(run.out)
+    todo = [s for s in run.samples if s.id not in done]
+    with ThreadPoolExecutor(run.workers) as pool, (run.out / "records.jsonl").open("a") as file:
+        scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
+        for result in tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"):
+            file.write(result.model_dump_json() + "\n")
+            file.flush()
+    return write_summary(run)
+
+
+def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict[str, str | None]:
+    """Every sample's reply, from disk where it was paid for already."""
+    path = run.out / "replies.jsonl"
+    known = {line["id"]: line["reply"] for line in json_lines(path)}
+    blocks = [run.samples[i : i + BLOCK] for i in range(0, len(run.samples), BLOCK)]
+    for block in tqdm(blocks, desc=f"ask {run.out.name}", unit="block"):
+        if all(s.id in known for s in block):
+            continue
+        answers = dict(zip((s.id for s in block), reply(block), strict=True))
+        known |= answers
+        with path.open("a") as file:
+            file.writelines(json.dumps({"id": i, "reply": text}) + "\n" for i, text in answers.items())
+    return known
+
+
+def score_sample(run: Run, sample: Sample, reply: str | None) -> SampleResult:
+    """One sample's outcome. A failed judge is `judge_error` and leaves no number behind."""
+    fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
+    if reply is None:
+        return SampleResult(outcome="policy_error", message="the policy gave no reply", **fields)
+    code = run.benchmark.extract(reply)
+    if code is None:
+        return SampleResult(outcome="policy_error", message="no code in the reply", **fields)
+    reference = (run.root / sample.code).read_text()
+    render, metrics = run.benchmark.score(sample, reference, code)
+    fields |= {"code": code, "render": render}
+    if not render.ok:
+        return SampleResult(outcome="render_error", message=render.message, **fields)
+    (run.out / "renders" / f"{sample.id.replace('/', '__')}.png").write_bytes(render.png)
+    judgement = run.judge.score((run.root / sample.image).read_bytes(), render.png, sample.domain)
+    if not judgement.ok:
+        return SampleResult(outcome="judge_error", judgement=judgement, message=judgement.reason or "", **fields)
+    metrics = metrics | {"judge": run.benchmark.judge_score(judgement)}
+    return SampleResult(outcome="scored", metrics=metrics, judgement=judgement, **fields)
+
+
+def write_summary(run: Run) -> dict:
+    """`DIR/summary.json` from `DIR/records.jsonl`, in the samples' order."""
+    by_id = read_results(run.out)
+    results = [by_id[s.id] for s in run.samples]
+    outcomes = {name: 0 for name in ("scored", "policy_error", "render_error", "judge_error")}
+    for result in results:
+        outcomes[result.outcome] += 1
+    summary = {
+        "n": len(results),
+        "benchmark": run.benchmark.name,
+        "set": run.out.parent.name,
+        "policy": run.out.name,
+        "outcomes": outcomes,
+        "metrics": run.benchmark.summary(results, run.provenance.seed),
+        "provenance": run.provenance.model_dump(),
+    }
+    partial = run.out / "summary.json.partial"
+    partial.write_text(json.dumps(summary, indent=1) + "\n")
+    partial.rename(run.out / "summary.json")
+    return summary
+
+
+def read_results(out: Path) -> dict[str, SampleResult]:
+    """The results of a run by sample id. A judge error is asked again, so it does not count as done."""
+    results = (SampleResult.model_validate(line) for line in json_lines(out / "records.jsonl"))
+    return {r.sample_id: r for r in results}
+
+
+def json_lines(path: Path) -> Iterator[dict]:
+    """The objects of a JSON-lines file; none where it is missing; a last line cut by a kill is left out."""
+    for text in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            yield json.loads(text)
+        except ValueError:
+            return
+
+
+def local_replies(policy, root: Path, prompt: str) -> Callable[[list[Sample]], list[str | None]]:
+    """`reply` for a policy that looks at pictures."""
+    return lambda samples: policy.reply([read_picture(root / s.image) for s in samples], prompt)
+
+
+def oracle_replies(policy, root: Path) -> Callable[[list[Sample]], list[str]]:
+    """`reply` for the calibration rows, which look at the true code."""
+    return lambda samples: [policy.answer((root / s.code).read_text()) for s in samples]

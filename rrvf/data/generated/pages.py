@@ -1,0 +1,103 @@
+"""Small web pages: a header with navigation, then a hero, cards, a table or a form, then a footer; inline styles.
+
+As in `charts`, `spec(seed)` says what stands on the page and `code(spec)` writes it. Attributes stand in single quotes,
+which need no escape inside the JSON of a tool call.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from rrvf.data.generated.words import BRANDS, PAGE_WORDS, PALETTE, SECTIONS
+
+VERSION = 1
+BODIES = ("hero", "cards", "table", "form", "list", "sidebar")
+PAPERS = ("white", "whitesmoke", "lavender", "beige", "lightcyan")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a page shows. `header` and `footer` may be missing; `centred` aligns the body's text."""
+
+    body: str
+    colour: str
+    accent: str
+    paper: str
+    brand: str
+    links: tuple[str, ...]
+    title: str
+    text: str
+    button: str
+    cells: tuple[str, ...]
+    header: bool
+    footer: str | None
+    centred: bool
+
+
+def spec(seed: int) -> Spec:
+    """What page number `seed` shows."""
+    rng = random.Random(f"page {VERSION} {seed}")
+    colour, accent = rng.sample(PALETTE, 2)
+    brand = rng.choice(BRANDS)
+    return Spec(
+        body=rng.choice(BODIES),
+        colour=colour,
+        accent=accent,
+        paper=rng.choice(PAPERS),
+        brand=brand,
+        links=tuple(rng.sample(SECTIONS, rng.randint(2, 3))),
+        title=" ".join(rng.sample(PAGE_WORDS, 2)).title(),
+        text=" ".join(rng.sample(PAGE_WORDS, rng.randint(3, 6))).capitalize(),
+        button=rng.choice(PAGE_WORDS).title(),
+        cells=tuple(rng.choice((rng.choice(PAGE_WORDS).title(), str(rng.randint(1, 99)))) for _ in range(6)),
+        header=rng.random() < 0.9,
+        footer=f"{rng.randint(2019, 2026)} {brand}" if rng.random() < 0.5 else None,
+        centred=rng.random() < 0.4,
+    )
+
+
+def generate(seed: int) -> str:
+    """The page number `seed`."""
+    return code(spec(seed))
+
+
+def code(s: Spec) -> str:
+    """The HTML that shows `s`."""
+    lines = ["<!DOCTYPE html>", f"<body style='margin:0;font:12px Arial;background:{s.paper}'>"]
+    if s.header:
+        links = " ".join(f"<a>{link}</a>" for link in s.links)
+        lines.append(f"<div style='background:{s.colour};color:white;padding:8px'><b>{s.brand}</b> {links}</div>")
+    align = ";text-align:center" if s.centred else ""
+    lines.append(f"<div style='padding:12px{align}'>")
+    lines += _body(s)
+    lines.append("</div>")
+    if s.footer:
+        lines.append(f"<div style='background:{s.accent};color:white;padding:4px'>{s.footer}</div>")
+    return "\n".join(lines)
+
+
+def _body(s: Spec) -> list[str]:
+    title = f"<h2 style='color:{s.colour}'>{s.title}</h2>"
+    text = f"<p>{s.text}</p>"
+    button = f"<button style='background:{s.accent};color:white'>{s.button}</button>"
+    return {
+        "hero": [title, text, button],
+        "cards": [title, *(_card(s, cell) for cell in s.cells[:2])],
+        "table": [title, "<table border=1>", *(_row(s.cells[i : i + 3]) for i in (0, 3)), "</table>"],
+        "form": [title, *(f"<input placeholder='{cell}'><br>" for cell in s.cells[:2]), button],
+        "list": [title, "<ul>", *(f"<li>{cell}</li>" for cell in s.cells[:3]), "</ul>"],
+        "sidebar": [
+            f"<div style='float:left;width:80px;height:90px;background:{s.accent};color:white'>{s.cells[0]}</div>",
+            title,
+            text,
+        ],
+    }[s.body]
+
+
+def _card(s: Spec, cell: str) -> str:
+    return f"<div style='border:2px solid {s.accent};padding:6px;margin:4px'>{cell}</div>"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

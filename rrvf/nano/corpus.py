@@ -1,0 +1,186 @@
+"""What the nano policy is pre-trained on: generated pictures with the turns that an able policy would write.
+
+A transcript is a list of segments; only what a good policy says carries loss. A flawed draft, written so that there is
+something to repair, carries none: the policy must not learn to make it.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rrvf.data.generated import charts, pages
+from rrvf.data.generated.words import PAGE_WORDS, PALETTE, SERIES_COLOURS, TOPICS
+from rrvf.domains import DOMAINS, NANO_CANVAS
+from rrvf.protocol import answer_text, load_prompt, sanitize, tool_call_text
+from rrvf.records import Render
+
+GENERATORS = {"chart": charts, "web": pages}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a transcript: an assistant's turn or what stands between two. `learn`: it carries loss."""
+
+    text: str
+    learn: bool
+
+
+def think(domain: str, spec) -> str:
+    """What stands in `<think>`: the kind and the title, read aloud before the program is begun."""
+    if domain == "chart":
+        return f"{spec.kind}; {spec.title or 'no title'}"
+    return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
+
+
+def opening(domain: str, mode: str) -> Segment:
+    """What stands between the picture and the policy's first word, as the chat template writes it."""
+    prompt = load_prompt(DOMAINS[domain], mode, "nano")
+    return Segment(f"<|vision_end|>{prompt.text}<|im_end|>\n<|im_start|>assistant\n", False)
+
+
+def reply(feedback: str) -> Segment:
+    """A tool's reply and the start of the next turn, as the chat template writes them."""
+    text = f"\n<|im_start|>user\n<tool_response>{feedback}</tool_response><|im_end|>\n<|im_start|>assistant\n"
+    return Segment(text, False)
+
+
+def turn(text: str, learn: bool = True) -> Segment:
+    """An assistant's turn with its end."""
+    return Segment(f"{text}<|im_end|>", learn)
+
+
+def direct(domain: str, spec) -> list[Segment]:
+    """Picture, direct prompt, answer."""
+    code = GENERATORS[domain].code(spec)
+    return [opening(domain, "direct"), turn(answer_text(code, DOMAINS[domain], think(domain, spec)))]
+
+
+def first_call(domain: str, spec) -> list[Segment]:
+    """Picture, tools prompt, a first call."""
+    code = GENERATORS[domain].code(spec)
+    return [opening(domain, "tools"), turn(tool_call_text(code, DOMAINS[domain], think(domain, spec)))]
+
+
+def repair(domain: str, spec, draft: str, feedback: str, again: str | None = None) -> list[Segment]:
+    """A draft with its real feedback, then the answer; with `again`, first a right second call and its feedback."""
+    d, code, thought = DOMAINS[domain], GENERATORS[domain].code(spec), think(domain, spec)
+    flawed = draft != code
+    segments = [opening(domain, "tools"), turn(tool_call_text(draft, d, thought), learn=not flawed), reply(feedback)]
+    if again is not None:
+        segments += [turn(tool_call_text(code, d, thought)), reply(again)]
+    return [*segments, turn(answer_text(code, d, thought))]
+
+
+def flawed_chart(spec: charts.Spec, rng: random.Random) -> str:
+    """A chart program with one thing wrong, in what it shows or in whether it runs."""
+    code = charts.code(spec)
+    shown: list[Callable[[], str]] = [
+        lambda: charts.code(replace(spec, colour=rng.choice(SERIES_COLOURS))),
+        lambda: charts.code(replace(spec, title=rng.choice((None, rng.choice(TOPICS))))),
+        lambda: charts.code(replace(spec, xlabel=rng.choice((None, rng.choice(TOPICS))))),
+        lambda: charts.code(replace(spec, kind=rng.choice(("bar", "line", "barh", "area", "scatter")))),
+        lambda: charts.code(replace(spec, values=tuple(rng.randint(1, 50) for _ in spec.values))),
+        lambda: code.replace("\nax.legend()", "").replace("\nplt.legend()", ""),
+    ]
+    broken: list[Callable[[], str]] = [
+        lambda: code.partition("\n")[2],
+        lambda: _drop(code, ")", rng),
+        lambda: _drop(code, "]", rng),
+        lambda: re.sub(r"y = \[\d+, ", "y = [", code, count=1),
+        lambda: code.replace("color=", "colour=", 1),
+    ]
+    return rng.choice(shown if rng.random() < 0.7 else broken)()
+
+
+def flawed_page(spec: pages.Spec, rng: random.Random) -> str:
+    """A page with one thing wrong."""
+    words = rng.sample(PAGE_WORDS, 2)
+    return rng.choice(
+        [
+            lambda: pages.code(replace(spec, colour=rng.choice(PALETTE))),
+            lambda: pages.code(replace(spec, accent=rng.choice(PALETTE))),
+            lambda: pages.code(replace(spec, paper=rng.choice(pages.PAPERS))),
+            lambda: pages.code(replace(spec, header=not spec.header)),
+            lambda: pages.code(replace(spec, footer=None if spec.footer else f"2024 {spec.brand}")),
+            lambda: pages.code(replace(spec, body=rng.choice(pages.BODIES))),
+            lambda: pages.code(replace(spec, title=" ".join(words).title())),
+            lambda: pages.code(replace(spec, centred=not spec.centred)),
+        ]
+    )()
+
+
+def _drop(code: str, character: str, rng: random.Random) -> str:
+    places = [i for i, c in enumerate(code) if c == character]
+    at = rng.choice(places)
+    return code[:at] + code[at + 1 :]
+
+
+def render_pictures(
+    domain: str, first: int, count: int, path: Path, render_many: Callable[[list[str]], list[Render]], block: int = 100
+) -> np.ndarray:
+    """Pictures of the generated programs `first` to `first + count`, uint8 [count, 224, 280, 3], memory-mapped at `path`.
+
+    A file that is there is taken as it is; a killed run begins anew (the file gets its name last).
+    """
+    if not path.exists():
+        shape = (count, NANO_CANVAS.height, NANO_CANVAS.width, 3)
+        partial = path.with_suffix(".partial")
+        pictures = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        for start in range(0, count, block):
+            size = min(block, count - start)
+            codes = [GENERATORS[domain].generate(first + start + i) for i in range(size)]
+            for i, render in enumerate(render_many(codes)):
+                if not render.ok:
+                    raise RuntimeError(f"generated {domain} {first + start + i} does not render: {render.message}")
+                pictures[start + i] = decode(render.png)
+        pictures.flush()
+        partial.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def decode(png: bytes) -> np.ndarray:
+    """PNG bytes as uint8 [H, W, 3]."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def repairs(
+    domain: str,
+    seeds: range,
+    pictures: np.ndarray,
+    render_many: Callable[[list[str]], list[Render]],
+    judge: Callable[[np.ndarray, np.ndarray, str], str],
+    block: int = 100,
+) -> Iterator[tuple[int, list[Segment]]]:
+    """Multi-turn transcripts with the real renderer's errors and the real judge's words, one per seed.
+
+    pictures[i] belongs to seeds[i]. A third of the drafts is right already. Gives (index, segments).
+    """
+    flaw = {"chart": flawed_chart, "web": flawed_page}[domain]
+    generator = GENERATORS[domain]
+    for start in range(0, len(seeds), block):
+        specs = [generator.spec(s) for s in seeds[start : start + block]]
+        rngs = [random.Random(f"flaw {domain} {s}") for s in seeds[start : start + block]]
+        drafts = [
+            flaw(spec, rng) if rng.random() < 0.67 else generator.code(spec)
+            for spec, rng in zip(specs, rngs, strict=True)
+        ]
+        for i, render in enumerate(render_many(drafts)):
+            spec, target = specs[i], pictures[start + i]
+            said = feedback(domain, target, render, judge)
+            again = judge(target, target, domain) if rngs[i].random() < 0.3 else None
+            yield start + i, repair(domain, spec, drafts[i], said, again)
+
+
+def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:
+    """What `rrvf.rollout.Tools.draft` would say of this render."""
+    if not render.ok:
+        return sanitize(f"---Error: {render.reason}: {render.message}")
+    return sanitize(judge(target, decode(render.png), domain))

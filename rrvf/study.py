@@ -1,0 +1,226 @@
+"""A profile at work on disk: the rooms joined once, for the command line, the notebooks and `make reproduce` alike.
+
+    study = Study(load_profile("nano"))
+    study.prepare_data()
+    study.train_grpo("chart")
+    study.evaluate("chartmimic", "rrvf")
+
+Everything long is a stage: skipped when finished with the same inputs, continued when broken, begun anew when its inputs
+changed. A stage's key is the hash of the profile's settings, the code and the earlier stages that it depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from rrvf.benchmarks import registry
+from rrvf.benchmarks.runner import Run, evaluate, local_replies, oracle_replies
+from rrvf.data import load_split, prepare
+from rrvf.domains import domain
+from rrvf.errors import UserError
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.server import running_server
+from rrvf.profile import EvalSet, Profile
+from rrvf.protocol import load_prompt
+from rrvf.records import Provenance, Sample
+from rrvf.render import Limits, Renderer
+from rrvf.rollout import Tools
+
+REPOSITORY = Path(__file__).parent.parent
+
+#: What each kind of stage is made of: a change in one of these makes a finished stage stale.
+CODE = {
+    "data": ("domains", "render", "data"),
+    "train": ("domains", "protocol", "render", "judge", "reward.py", "rollout.py", "training", "nano"),
+    "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
+}
+
+#: Policies of a table, in its order: two calibration rows, then what the paper compares.
+POLICIES = ("reference", "blank", "base", "sft", "rrvf")
+
+
+class Study:
+    """One profile's data, runs and results. `results` defaults to `runs/<profile>` of the checkout."""
+
+    def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
+        self.profile = profile
+        self.results = results or REPOSITORY / "runs" / profile.name
+        self.data = data or Path(os.environ.get("RRVF_DATA", REPOSITORY / "data" / profile.name))
+
+    def prepare_data(self, progress: bool = True) -> None:
+        """Build the splits that are missing and check all against their manifests."""
+        prepare(self.profile.data, self.data, progress=progress)
+
+    def split(self, name: str) -> list[Sample]:
+        """The samples of one split."""
+        return load_split(name, self.data)
+
+    @contextmanager
+    def judge(self) -> Iterator[JudgeClient]:
+        """A client of the profile's judge; without an address the embedded judge is started in a process of its own."""
+        config = self.profile.judge
+        cache = REPOSITORY / ".cache" / "judge"
+        settings = {"cache_dir": cache, "max_in_flight": config.max_in_flight, "timeout_s": config.timeout_s}
+        if config.url is not None:
+            yield JudgeClient(config.url, config.model, **settings)
+            return
+        with running_server() as url:
+            yield JudgeClient(url, config.model, **settings)
+
+    def limits(self, domain_name: str, owned_canvas: bool = True) -> Limits:
+        """What a render may cost, on the profile's canvas or at the script's own size."""
+        return Limits(canvas=getattr(self.profile.canvas, domain_name) if owned_canvas else None)
+
+    @contextmanager
+    def tools(self, *domains: str) -> Iterator[Tools]:
+        """Renderers and judge of an episode, for the domains named."""
+        renderers = {name: Renderer(name, self.profile.workers, self.limits(name)) for name in domains}
+        try:
+            with self.judge() as judge:
+                tools = Tools(renderers, judge, threads=4 * self.profile.workers)
+                try:
+                    yield tools
+                finally:
+                    tools.close()
+        finally:
+            for renderer in renderers.values():
+                renderer.close()
+
+    def train_grpo(self, name: str) -> Path:
+        """RRVF on one domain's pictures; gives the folder of the trained policy."""
+        from rrvf.training.grpo import train_grpo
+
+        config = self._section(self.profile.grpo, name, "grpo")
+        with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
+            if not finished:
+                with self.tools(config.domain) as tools:
+                    samples, root = self.split(config.train_set), self.data / config.train_set
+                    train_grpo(self.profile, config, samples, root, tools, out, resume=True)
+        return out / "final"
+
+    def train_sft(self, name: str) -> Path:
+        """The supervised baseline on one domain's pairs; gives the folder of the trained policy."""
+        from rrvf.training.sft import train_sft
+
+        config = self._section(self.profile.sft, name, "sft")
+        with self.stage(f"train/sft_{name}", "train", config.model_dump()) as (out, finished):
+            if not finished:
+                samples, root = self.split(config.train_set), self.data / config.train_set
+                train_sft(self.profile, config, samples, root, out, resume=True)
+        return out / "final"
+
+    def evaluate(self, set_name: str, policy: str) -> dict:
+        """One policy (of POLICIES) on one set of the profile; gives the summary that lies on disk."""
+        config = self._section(self.profile.evaluations, set_name, "evaluations")
+        model = self._model_of(policy, config.domain)
+        inputs = config.model_dump() | {"policy": policy, "weights": weights_digest(model)}
+        with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
+            if not finished:
+                self.evaluate_model(config, policy, model, out)
+        return json.loads((out / "summary.json").read_text())
+
+    def evaluate_model(self, config: EvalSet, policy: str, model: str | None, out: Path, limit: int | None = None) -> dict:
+        """Evaluate `model` (None: the calibration policy called `policy`) under the rules of `config` into `out`."""
+        samples = self.split(config.dataset)[: limit or config.limit]
+        root = self.data / config.dataset
+        limits = self.limits(config.domain, config.owned_canvas)
+        prompt = load_prompt(domain(config.domain), "direct", self.profile.policy.prompts)
+        with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
+            benchmark = registry.load(config, self.profile, renderer)
+            provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card_id)
+            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers)
+            return evaluate(run, self._replies(policy, model, config, root, prompt.text))
+
+    def _replies(self, policy: str, model: str | None, config: EvalSet, root: Path, prompt: str):
+        if model is None:
+            from rrvf.policies.oracle import Blank, Reference
+
+            return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(config.domain)), root)
+
+        def reply(samples: list[Sample]) -> list[str | None]:
+            # Loaded on the first block that is missing: a finished run needs no model.
+            nonlocal loaded
+            loaded = loaded or load_policy(model, self.profile.policy.dtype, config.max_new_tokens)
+            return local_replies(loaded, root, prompt)(samples)
+
+        loaded = None
+        return reply
+
+    def _model_of(self, policy: str, domain_name: str) -> str | None:
+        if policy in ("reference", "blank"):
+            return None
+        if policy == "base":
+            return self.profile.policy.model
+        if policy in ("sft", "rrvf"):
+            return str(self.train_sft(domain_name) if policy == "sft" else self.train_grpo(domain_name))
+        raise UserError(f"no policy called {policy!r}: choose one of {', '.join(POLICIES)}")
+
+    def _section(self, sections: dict, name: str, kind: str):
+        if name not in sections:
+            known = ", ".join(sections) or "none"
+            raise UserError(f"profile {self.profile.name} has no {kind} called {name!r}: it has {known}")
+        return sections[name]
+
+    def provenance(self, protocol: str, prompt_hash: str, judge: str) -> Provenance:
+        """What produced the results of this study."""
+        names = ("torch", "transformers", "trl", "playwright")
+        return Provenance(
+            protocol=protocol,
+            prompt_hash=prompt_hash[:12],
+            judge=judge,
+            metric_version=version("rrvf"),
+            versions={name: version(name) for name in names} | {"matplotlib (sandbox)": "3.8.4"},
+            seed=self.profile.seed,
+            profile_hash=self.profile.hash,
+        )
+
+    @contextmanager
+    def stage(self, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
+        """The folder of a stage, and whether it is finished. Marked finished when the block ends without an exception."""
+        out = self.results / name
+        key = stage_key(kind, inputs, self.profile)
+        marker, begun = out / "finished", out / "key"
+        if begun.is_file() and begun.read_text() != key:
+            shutil.rmtree(out)
+        out.mkdir(parents=True, exist_ok=True)
+        begun.write_text(key)
+        finished = marker.is_file()
+        yield out, finished
+        marker.touch()
+
+
+def stage_key(kind: str, inputs: dict, profile: Profile) -> str:
+    """The hash of what a stage depends on: its inputs, the profile's shared settings, the data and the code."""
+    shared = profile.model_dump(include={"seed", "policy", "judge", "canvas", "reward", "data", "chartmimic_protocol"})
+    digest = hashlib.sha256(json.dumps([inputs, shared], sort_keys=True, default=str).encode())
+    for part in CODE[kind]:
+        path = REPOSITORY / "rrvf" / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def weights_digest(model: str | None) -> str | None:
+    """The sha256 of a local model's weights; the name itself for `nano` and hub ids."""
+    weights = Path(model or "") / "model.safetensors"
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16] if model and weights.is_file() else model
+
+
+def load_policy(model: str, dtype: str, max_new_tokens: int):
+    """A policy by address: `http(s)://…/v1#model` for an endpoint, else a local model."""
+    if model.startswith(("http://", "https://")):
+        from rrvf.policies.endpoint import EndpointPolicy
+
+        url, _, name = model.partition("#")
+        return EndpointPolicy(url, name or "default", max_new_tokens)
+    from rrvf.policies.local import LocalPolicy
+
+    return LocalPolicy(model, dtype, max_new_tokens)
