@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 
 import openai
@@ -47,7 +46,7 @@ def score_of(text: str) -> tuple[float, dict[str, float]]:
 
 def _share(value: object, top: float, name: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= top:
+    if not number or not 0 <= value <= top:  # NaN is in no range
         raise BadReply(f"{name} is not a number from 0 to {top}")
     return round(value / top, 6)
 
