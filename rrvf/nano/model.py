@@ -42,11 +42,18 @@ CONTROL = [
 #: The protocol's tags: one token each, but ordinary text when decoded.
 TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
 
+_MARKS = r"[^\sA-Za-z0-9_\\<]+"
+#: Where words may be cut: an escaped line end, a digit, an HTML tag, a CSS property, an attribute or a word, marks.
+PIECES = (
+    r"\\n|[0-9]| ?</?[a-z]+[0-9]?>?|;?[a-z-]+:| ?\.?[A-Za-z_]+"
+    rf"| ?{_MARKS}(?: {_MARKS})* ?|\s+|<!?|\\"
+)
+
 
 def build_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE over the transcripts themselves, digits apart, words whole where they are common."""
     tokenizer = Tokenizer(models.BPE())
-    words = pre_tokenizers.Split(Regex(r"\\n|[0-9]| ?[A-Za-z_]+|\s+|[^\sA-Za-z0-9_\\]+|\\"), "isolated")
+    words = pre_tokenizers.Split(Regex(PIECES), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
