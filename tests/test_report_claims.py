@@ -69,7 +69,9 @@ def test_a_metric_without_weights_is_not_run(tmp_path):
 
 
 def test_the_stand_in_cannot_surpass_a_judge_that_writes_no_code(root):
-    finding = next(f for f in evaluate_claims(load_claims(), find_runs(root), a_profile()) if f.claim.id == "surpasses_teacher")
+    finding = next(
+        f for f in evaluate_claims(load_claims(), find_runs(root), a_profile()) if f.claim.id == "surpasses_teacher"
+    )
     assert finding.claim.ours == "not_run" and "writes no code" in finding.claim.detail
 
 

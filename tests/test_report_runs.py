@@ -15,7 +15,13 @@ from rrvf.report.intervals import bootstrap, wilson
 from rrvf.report.runs import contributions, difference, find_runs
 
 PROVENANCE = Provenance(
-    protocol="synthetic", prompt_hash="0" * 12, judge="synthetic-judge", metric_version="0", versions={}, seed=0, profile_hash="f" * 12
+    protocol="synthetic",
+    prompt_hash="0" * 12,
+    judge="synthetic-judge",
+    metric_version="0",
+    versions={},
+    seed=0,
+    profile_hash="f" * 12,
 )
 PARTS = {
     "chartmimic": ("text", "layout", "type", "color"),
@@ -25,18 +31,36 @@ PARTS = {
 
 
 def write_run(
-    folder: Path, benchmark: str = "chartmimic", n: int = 60, exec_rate: float = 0.7, quality: float = 0.5,
-    judge_errors: int = 0, seed: int = 0, provenance: Provenance = PROVENANCE, reply: str = "made up", ids: str = "s",
+    folder: Path,
+    benchmark: str = "chartmimic",
+    n: int = 60,
+    exec_rate: float = 0.7,
+    quality: float = 0.5,
+    judge_errors: int = 0,
+    seed: int = 0,
+    provenance: Provenance = PROVENANCE,
+    reply: str = "made up",
+    ids: str = "s",
 ) -> Path:
     """A synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them."""
     rng = np.random.default_rng(seed)
-    records = [_record(f"{ids}{i:03}", i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply) for i in range(n)]
+    records = [
+        _record(f"{ids}{i:03}", i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply)
+        for i in range(n)
+    ]
     folder.mkdir(parents=True)
     (folder / "records.jsonl").write_text("".join(r.model_dump_json() + "\n" for r in records))
-    outcomes = {o: sum(r.outcome == o for r in records) for o in ("scored", "policy_error", "render_error", "judge_error")}
+    outcomes = {
+        o: sum(r.outcome == o for r in records) for o in ("scored", "policy_error", "render_error", "judge_error")
+    }
     summary = {
-        "n": n, "benchmark": benchmark, "set": folder.parent.name, "policy": folder.name, "outcomes": outcomes,
-        "metrics": _metrics(records, benchmark), "provenance": provenance.model_dump(),
+        "n": n,
+        "benchmark": benchmark,
+        "set": folder.parent.name,
+        "policy": folder.name,
+        "outcomes": outcomes,
+        "metrics": _metrics(records, benchmark),
+        "provenance": provenance.model_dump(),
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     return folder
@@ -73,7 +97,10 @@ def _metrics(records, benchmark) -> dict:
         put(name, [unit * r.metrics.get(name, 0) for r in judged])
     put("judge", [r.metrics.get("judge", 0) for r in judged])
     if benchmark == "chartmimic":
-        rows = [{k: (1 if k == "judge" else 100) * r.metrics.get(k, 0) for k in (*PARTS[benchmark], "judge")} for r in judged]
+        rows = [
+            {k: (1 if k == "judge" else 100) * r.metrics.get(k, 0) for k in (*PARTS[benchmark], "judge")}
+            for r in judged
+        ]
         put("overall", [overall(row) for row in rows])
     if benchmark == "plot2code" and ran:
         put("text_pass", [100 * r.metrics["text"] for r in ran])
@@ -149,5 +176,5 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
 
 def test_a_broken_summary_is_named(tmp_path):
     (tmp_path / "summary.json").write_text("{")
-    with pytest.raises(UserError, match="summary.json"):
+    with pytest.raises(UserError, match=r"summary\.json"):
         find_runs(tmp_path)

@@ -124,7 +124,10 @@ def test_two_protocols_of_one_table_stand_side_by_side(tmp_path):
     for name in ("official", "july2025"):
         write_run(tmp_path / name / "base", provenance=PROVENANCE.model_copy(update={"protocol": name}))
     blocks = build_tables(find_runs(tmp_path))[0].blocks[1:]
-    assert [f"protocol {n}" in b.footer[0] for n, b in zip(("july2025", "official"), blocks, strict=True)] == [True, True]
+    assert [f"protocol {n}" in b.footer[0] for n, b in zip(("july2025", "official"), blocks, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_write_tables_leaves_four_files_a_table(results, tmp_path):

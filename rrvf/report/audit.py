@@ -1,5 +1,7 @@
 """Arithmetic on the paper's own numbers that anyone can check: which printed cells follow from which others.
 
+Three do not; `audit` finds them:
+
     for check in audit(): print(check.ok, check.what, check.printed, check.expected)
 """
 

@@ -108,7 +108,11 @@ def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | Non
     else:
         verdict, ours = on_ours(spec, sets)
     claim = Claim(
-        id=spec.id, statement=spec.statement, paper_holds=paper_holds, ours=verdict, detail=f"paper: {paper}; ours: {ours}"
+        id=spec.id,
+        statement=spec.statement,
+        paper_holds=paper_holds,
+        ours=verdict,
+        detail=f"paper: {paper}; ours: {ours}",
     )
     return Finding(claim, spec.where, paper, ours)
 
@@ -185,7 +189,10 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
     """A Markdown table of all claims."""
     title = f"the {profile.name} profile" if profile else "these runs"
     lines = ["# The paper's claims", "", f"On the paper's own printed values, and on {title}.", ""]
-    lines += ["| claim | the paper's values | holds there | ours: difference, 95 % interval | ours |", "|---|---|---|---|---|"]
+    lines += [
+        "| claim | the paper's values | holds there | ours: difference, 95 % interval | ours |",
+        "|---|---|---|---|---|",
+    ]
     for f in findings:
         holds = "yes" if f.claim.paper_holds else "**no**"
         verdict = f.claim.ours.replace("_", " ")

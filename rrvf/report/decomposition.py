@@ -26,13 +26,14 @@ CAVEAT = (
 
 @dataclass(frozen=True)
 class Split:
-    """One policy's score in its two factors. `rate` in percent, the scores in the table's unit.
+    """One policy's score in its two factors. `rate` in percent, the scores in the table's unit; `key`: base, sft, rrvf, ...
 
     `given_bounds`: 95 % bootstrap interval of the conditional score; None for the paper's rows. `gain`: what the rate and
     what the conditional score add to the base's score, in its unit; None for the base and the calibration rows.
     """
 
     group: str
+    key: str
     policy: str
     metric: str
     rate: float
@@ -60,9 +61,12 @@ def paper_splits(number: int) -> list[Split]:
 
 
 def _paper_splits(table: PaperTable, metric: str) -> list[Split]:
-    values = {row.model: row.values for row in table.rows}
-    splits = [_split(f"The paper, Table {table.number}", m, metric, v["exec_rate"], v[metric]) for m, v in values.items()]
-    base = next(s for s in splits if s.policy == table.row("base").model)
+    splits = []
+    for row in table.rows:
+        rate, score = row.values["exec_rate"], row.values[metric]
+        group = f"The paper, Table {table.number}"
+        splits.append(Split(group, row.key, row.model, metric, rate, score, 100 * score / rate))
+    base = next(s for s in splits if s.key == "base")
     return [_against(s, base) for s in splits]
 
 
@@ -90,16 +94,21 @@ def _our_split(title: str, run: Run, metric: str) -> Split | None:
     if pairs is None or rate is None or rate.value is None or not sum(pairs[1][executed]):
         return None
     given = bootstrap(pairs[0][executed], pairs[1][executed])
-    name = MODELS.get(run.summary.policy, run.summary.policy)
-    return Split(title, name, metric, rate.value, run.summary.metrics[metric].value, given.value, given.bounds)
-
-
-def _split(group: str, policy: str, metric: str, rate: float, score: float) -> Split:
-    return Split(group, policy, metric, rate, score, 100 * score / rate)
+    key = run.summary.policy
+    return Split(
+        title,
+        key,
+        MODELS.get(key, key),
+        metric,
+        rate.value,
+        run.summary.metrics[metric].value,
+        given.value,
+        given.bounds,
+    )
 
 
 def _against(split: Split, base: Split | None) -> Split:
-    if base is None or split.policy == base.policy:
+    if base is None or split.key == base.key:
         return split
     return replace(split, gain=gain(split.rate, split.given, base.rate, base.given))
 

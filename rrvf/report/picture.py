@@ -58,7 +58,9 @@ class _Pen:
     def note(self, text: str) -> None:
         lines = text.count("\n") + 1
         y = (self.y - 0.08) / self.height
-        self.figure.text(MARGIN / WIDTH, y, text, size=SMALL + 0.5, color=SOFT, va="top", parse_math=False, linespacing=1.25)
+        self.figure.text(
+            MARGIN / WIDTH, y, text, size=SMALL + 0.5, color=SOFT, va="top", parse_math=False, linespacing=1.25
+        )
         self.down(0.75 * lines)
 
     def left_edge(self, artist) -> float:

@@ -65,7 +65,9 @@ class Run:
             except json.JSONDecodeError:
                 continue
             except ValidationError:
-                raise UserError(f"{path} holds a line that is no result: remove it and run the evaluation again") from None
+                raise UserError(
+                    f"{path} holds a line that is no result: remove it and run the evaluation again"
+                ) from None
             found[record.sample_id] = record
         return found
 
@@ -88,8 +90,12 @@ class Run:
 
 
 def find_runs(results: Path) -> list[Run]:
-    """Every finished evaluation under a folder, in path order. UserError where there is none or one is unreadable."""
-    runs = [Run(_read(path), path.parent) for path in sorted(results.rglob("summary.json"))]
+    """Every finished evaluation under a folder (its `eval/`, where it has one), in path order.
+
+    UserError where there is none or one is unreadable.
+    """
+    root = results / "eval" if (results / "eval").is_dir() else results
+    runs = [Run(_read(path), path.parent) for path in sorted(root.rglob("summary.json"))]
     if not runs:
         raise UserError(f"no evaluation under {results}: run `rrvf eval` first, or name the folder that holds eval/")
     return runs

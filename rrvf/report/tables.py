@@ -1,5 +1,7 @@
 """Tables 1 to 3: the paper's rows as printed, and under them, apart, what was measured here.
 
+Example:
+
     tables = build_tables(find_runs(Path("results/nano")), load_profile("nano"))
 """
 
@@ -213,7 +215,9 @@ def _footer(evaluated: Evaluated) -> list[str]:
     if not runs:
         return [f"{evaluated.settings.title}: not run."]
     lines = [f"{evaluated.settings.title}: {provenance_line(runs)}"]
-    if any(r.summary.metrics.get("clip") is not None and r.summary.metrics["clip"].value is None for r in runs.values()):
+    if any(
+        r.summary.metrics.get("clip") is not None and r.summary.metrics["clip"].value is None for r in runs.values()
+    ):
         lines.append(NO_CLIP)
     return lines
 

@@ -1,5 +1,7 @@
 """Tables as Markdown, CSV, LaTeX (booktabs) and terminal text. The picture is in `rrvf.report.picture`.
 
+Example:
+
     write_tables(Path("results/nano"), Path("results/nano/report"), load_profile("nano"))
 """
 
@@ -110,7 +112,10 @@ def latex(table: Table) -> str:
 def _tex_block(block: Block) -> list[str]:
     width = len(block.columns) + 1
     head = " & ".join(["Model", *(_tex(c.label) for c in block.columns)])
-    lines = [rf"\par\smallskip\textbf{{{_tex(block.title)}}}\par\smallskip", rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}"]
+    lines = [
+        rf"\par\smallskip\textbf{{{_tex(block.title)}}}\par\smallskip",
+        rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
+    ]
     lines += [r"\toprule", head + r" \\", r"\midrule"]
     for row in lay_out(block):
         if row.kind == "heading":

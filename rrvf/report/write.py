@@ -1,0 +1,78 @@
+"""Everything that `rrvf report DIR` leaves behind: tables, claims, decomposition, audit and the sample browser.
+
+Example:
+
+    write_report(Path("results/nano"))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rrvf.errors import UserError
+from rrvf.profile import Profile, load_profile
+from rrvf.report.audit import audit
+from rrvf.report.browser import Targets, write_browser
+from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
+from rrvf.report.decomposition import decomposition_markdown, our_splits, paper_splits
+from rrvf.report.figures import decomposition_figure
+from rrvf.report.runs import find_runs
+from rrvf.report.writers import write_tables
+
+
+def write_report(
+    results_dir: Path,
+    out_dir: Path | None = None,
+    profile: Profile | None = None,
+    targets: Targets | None = None,
+    allow_judge_errors: bool = False,
+) -> list[Path]:
+    """Write the whole report of the evaluations under `results_dir`; gives the paths, tables first.
+
+    out_dir: `results_dir/report` by default. profile: names what should have been run; by default the profile that the
+    folder is called after, else none. targets: where the target pictures are (default: the reference policy's renders).
+    UserError where there are no runs, or the judge failed on more than 1 % of a run and this is not allowed.
+    """
+    out_dir = out_dir or results_dir / "report"
+    profile = profile or profile_of(results_dir)
+    runs = find_runs(results_dir)
+    paths = write_tables(results_dir, out_dir, profile, allow_judge_errors)
+    splits = [*paper_splits(1), *paper_splits(2)]
+    texts = {
+        "claims.md": claims_markdown(evaluate_claims(load_claims(), runs, profile), profile),
+        "decomposition.md": decomposition_markdown([*splits, *our_splits(runs, profile)]),
+        "audit.md": audit_markdown(),
+    }
+    for name, text in texts.items():
+        paths.append(out_dir / name)
+        paths[-1].write_text(text, encoding="utf-8")
+    paths.append(out_dir / "decomposition.png")
+    decomposition_figure(paper_splits(1), "The paper's Table 1: running, and being right where it runs").savefig(
+        paths[-1]
+    )
+    return paths + write_browser(runs, out_dir / "browser", targets, profile)
+
+
+def profile_of(results_dir: Path) -> Profile | None:
+    """The profile that a results folder is named after (`results/nano`); None where it is named otherwise."""
+    try:
+        return load_profile(results_dir.resolve().name)
+    except UserError:
+        return None
+
+
+def audit_markdown() -> str:
+    """The arithmetic checks on the paper's tables that fail, and how many hold."""
+    checks = audit()
+    failed = [c for c in checks if not c.ok]
+    head = [
+        "# Arithmetic on the paper's own numbers",
+        f"{len(checks) - len(failed)} of {len(checks)} recomputed cells follow from the others within rounding. These do not:",
+    ]
+    rows = [f"| {c.table} | {c.model} | {c.what} | {c.printed:.2f} | {c.expected:.2f} |" for c in failed]
+    return (
+        "\n\n".join(head)
+        + "\n\n| table | row | cell | printed | recomputed |\n|---|---|---|---:|---:|\n"
+        + "\n".join(rows)
+        + "\n"
+    )

@@ -1,0 +1,221 @@
+"""The sample browser, the episode page and the figures: escaping, completeness, and what a failed judge shows."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from test_report_runs import write_run
+from test_report_tables import a_profile
+
+from rrvf.judge.calibration import FamilyResult
+from rrvf.records import Judgement, Render, RewardTerms, Trajectory, Turn
+from rrvf.report.browser import trajectory_html, write_browser
+from rrvf.report.decomposition import paper_splits
+from rrvf.report.episodes import drawn_again, kept_pictures, read_trajectories, worth
+from rrvf.report.figures import calibration_figure, decomposition_figure, learning_curve, loop_figure
+from rrvf.report.html import thumbnail, visible
+from rrvf.report.runs import find_runs
+from rrvf.report.write import write_report
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> {{ 7*7 }} \u202e \x00"
+
+
+def a_png(color: str = "orange", size: tuple[int, int] = (28, 22)) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, color).save(out, "PNG")
+    return out.getvalue()
+
+
+class Tags(HTMLParser):
+    """Which tags a page really opens, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def an_episode(**changes) -> Trajectory:
+    ok = Render(status="ok", png=a_png())
+    turns = (
+        Turn(
+            text="<think>…",
+            action="tool_call",
+            code="plt.bar(0)",
+            render=ok,
+            feedback="---Comments:\n-**Text**- missing.",
+        ),
+        Turn(text=HOSTILE, action="answer", code=HOSTILE),
+    )
+    fields = {
+        "sample_id": "s/<b>1",
+        "domain": "chart",
+        "turns": turns,
+        "final_code": "x",
+        "final_render": ok,
+        "judgement": Judgement(status="ok", score=0.5),
+        "reward": RewardTerms(vision=0.5, format=1, tool=1 / 3, total=1.2),
+    }
+    return Trajectory(**(fields | changes))
+
+
+@pytest.fixture
+def results(tmp_path):
+    for policy in ("reference", "base"):
+        folder = write_run(tmp_path / "eval" / "charts" / policy, n=6, reply=HOSTILE, exec_rate=0.5)
+        (folder / "renders").mkdir()
+        for i in range(3):
+            (folder / "renders" / f"s00{i}.png").write_bytes(a_png())
+    return tmp_path
+
+
+@pytest.fixture
+def pages(results, tmp_path):
+    return write_browser(find_runs(results), tmp_path / "out")
+
+
+def test_every_sample_is_on_the_page_with_its_outcomes(pages):
+    cards = Tags(pages[1].read_text()).named("article")
+    assert [c["data-name"] for c in cards] == [f"s00{i}" for i in range(6)]
+    assert cards[0]["data-outcomes"].split() == ["0:scored", "1:scored"]
+    assert cards[5]["data-outcomes"].split() == ["0:render_error", "1:render_error"]
+
+
+def test_every_picture_of_a_page_exists(pages):
+    found = [a["src"] for a in Tags(pages[1].read_text()).named("img")]
+    assert len(found) == 9  # three targets (the reference's renders) and three renders of each policy
+    assert all((pages[1].parent / address).is_file() for address in found)
+
+
+def hostile_page(tmp_path) -> str:
+    folder = write_run(tmp_path / "charts" / "base", n=3)
+    records = (folder / "records.jsonl").read_text()
+    encoded = HOSTILE.encode("unicode_escape").decode().replace("\\x00", "\\u0000").replace("\\x", "\\u00")
+    (folder / "records.jsonl").write_text(re.sub(r'"code":"[^"]*"', lambda _: f'"code":"{encoded}"', records))
+    return write_browser(find_runs(tmp_path), tmp_path / "out")[1].read_text()
+
+
+def test_policy_output_opens_no_tag(tmp_path):
+    tags = Tags(hostile_page(tmp_path))
+    assert len(tags.named("script")) == 1
+    assert not any(key.startswith("on") for _, attributes in tags.found for key in attributes)
+    assert not tags.named("img")
+
+
+def test_policy_output_is_shown_as_written(tmp_path):
+    text = hostile_page(tmp_path)
+    assert "&lt;script&gt;alert(1)" in text and "{{ 7*7 }}" in text
+    assert "\\u202e \\u0000" in text and "\u202e" not in text
+
+
+def test_only_the_pages_own_script_may_run(pages):
+    policy = next(m for m in Tags(pages[1].read_text()).named("meta") if "http-equiv" in m)["content"]
+    assert "default-src 'none'" in policy and "unsafe-inline" not in policy
+    assert re.search(r"script-src 'sha256-[\w+/=]+';", policy)
+
+
+@pytest.mark.parametrize("name", ["../../escape", "a/b", "index", ""])
+def test_a_set_name_cannot_leave_the_folder(tmp_path, name):
+    write_run(tmp_path / "in" / "charts" / "base", n=2)
+    runs = find_runs(tmp_path / "in")
+    object.__setattr__(runs[0].summary, "set", name)
+    pages = write_browser(runs, tmp_path / "out")
+    assert len(set(pages)) == 2 and all(p.resolve().parent == (tmp_path / "out").resolve() for p in pages)
+
+
+def test_a_sample_name_cannot_leave_the_renders(tmp_path):
+    write_run(tmp_path / "charts" / "base", n=1)
+    run = find_runs(tmp_path)[0]
+    assert run.render_path("../../etc/passwd").parent == run.folder / "renders"
+
+
+def test_broken_pictures_are_left_out():
+    assert thumbnail(b"no picture") is None
+
+
+def test_thumbnails_are_bounded():
+    with Image.open(io.BytesIO(thumbnail(a_png(size=(2000, 9000))))) as image:
+        assert image.width <= 640 and image.height <= 1280
+
+
+def test_long_and_unpaired_text_survives():
+    assert visible("\ud800") == "\\ud800"
+    assert len(visible("x" * 100_000)) < 21_000
+
+
+def test_an_episode_shows_target_turns_feedback_and_reward():
+    page = trajectory_html([an_episode()], kept_pictures({"s/<b>1": a_png("blue")}))
+    tags = Tags(page)
+    assert len(tags.named("img")) == 3 and all(a["src"].startswith("data:image/webp") for a in tags.named("img"))
+    assert len(tags.named("script")) == 1 and not tags.named("b")
+    assert "-**Text**- missing." in page and "R = 1.20" in page
+
+
+def test_an_episode_without_a_judge_names_no_number():
+    failed = an_episode(
+        judgement=Judgement(status="judge_error", reason="timeout"),
+        reward=RewardTerms(vision=None, format=1, tool=0, total=None),
+    )
+    assert worth(failed) == "judge_error: the episode leaves its group"
+    assert "timeout" in trajectory_html([failed], kept_pictures({}))
+
+
+def test_episodes_from_disk_are_drawn_again(tmp_path):
+    path = tmp_path / "episodes.jsonl"
+    path.write_text(an_episode().model_dump_json() + '\n{"cut')
+    episodes = read_trajectories(path)
+    shown = drawn_again({}, lambda code: Render(status="ok", png=code.encode()))(episodes[0])
+    assert shown.turns == (b"plt.bar(0)", HOSTILE.encode())
+
+
+def test_the_loop_figure_has_a_panel_a_turn_and_the_target():
+    figure = loop_figure(an_episode(), a_png("blue"), [a_png(), None])
+    assert [a.get_title() for a in figure.axes] == ["Target", "Turn 1: draft", "Turn 2: answer"]
+
+
+def test_the_learning_curve_names_what_was_not_logged():
+    figure = learning_curve([{"step": i, "rrvf/exec_rate": 0.5} for i in range(1, 4)])
+    words = {axes.get_title(loc="left"): [t.get_text() for t in axes.texts] for axes in figure.axes}
+    assert words["Execution rate"] == [] and words["Judge errors (share)"] == ["not logged"]
+
+
+def test_an_empty_log_draws():
+    assert isinstance(learning_curve([]), Figure)
+
+
+def test_the_calibration_figure_has_a_panel_a_family():
+    family = FamilyResult(domain="chart", scores=((1.0, 0.5), (1.0, 0.7)), spearman=1.0)
+    figure = calibration_figure({"chart/a": family, "chart/b": family}, columns=3)
+    assert [a.get_visible() for a in figure.axes] == [True, True, False]
+
+
+def test_the_decomposition_figure_names_the_papers_rows():
+    figure = decomposition_figure(paper_splits(1))
+    assert {"SFT", "RRVF (Ours)"} <= {t.get_text() for t in figure.axes[0].texts}
+
+
+def test_the_whole_report(results):
+    paths = write_report(results, profile=a_profile())
+    names = {p.name for p in paths}
+    assert {
+        "table1.md",
+        "table3.png",
+        "claims.md",
+        "decomposition.md",
+        "audit.md",
+        "index.html",
+        "charts.html",
+    } <= names
+    assert all(p.is_file() for p in paths)
+    assert "75 of 78" in (results / "report" / "audit.md").read_text()
