@@ -39,6 +39,11 @@ def test_a_real_difference_is_supported_and_its_opposite_is_not(root):
     assert found["all_low_level_vs_sft"] == "not_supported"
 
 
+def test_a_finding_names_the_sets_it_stands_on(root):
+    ours = {f.claim.id: f.ours for f in evaluate_claims(load_claims(), find_runs(root))}
+    assert ours["exec_vs_base"].endswith("(charts)") and ours["sft_drops_unseen"].endswith("(gallery against charts)")
+
+
 def test_rates_across_sets_are_compared(root):
     found = verdicts(root)
     assert found["sft_drops_unseen"] == "supported"

@@ -149,7 +149,8 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
         name = f"{right_row} " if len(spec.right.row) > 1 else f"{column} " if len(spec.left.column) > 1 else ""
         few = f", fewer than {MIN_SAMPLES} samples" if n < MIN_SAMPLES else ""
         parts.append(f"{name}{found.value:+.2f} {_bounds(found)}{few}")
-    return _together(verdicts), "; ".join(parts)
+    titles = dict.fromkeys(sets[side.table].settings.title for side in (spec.left, spec.right))
+    return _together(verdicts), f"{'; '.join(parts)} ({' against '.join(titles)})"
 
 
 def _why_none(column: str, *runs: Run) -> str:
