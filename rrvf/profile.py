@@ -33,7 +33,7 @@ class PolicyConfig(Section):
 class JudgeConfig(Section):
     """Who compares. `url` None starts the embedded judge in a process of its own."""
 
-    model: str = "rrvf-embedded"
+    model: str | None = Field(default=None, description="None: the first model that the endpoint names")
     url: str | None = None
     max_in_flight: int = 32
     timeout_s: float = 60.0

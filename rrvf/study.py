@@ -26,7 +26,7 @@ from rrvf.data import load_split, prepare
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.judge.client import JudgeClient
-from rrvf.judge.server import running_server
+from rrvf.judge.child import running_server
 from rrvf.profile import EvalSet, Profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample
@@ -97,7 +97,7 @@ class Study:
         """RRVF on one domain's pictures; gives the folder of the trained policy."""
         from rrvf.training.grpo import train_grpo
 
-        config = self._section(self.profile.grpo, name, "grpo")
+        config = self.section("grpo", name)
         with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
             if not finished:
                 with self.tools(config.domain) as tools:
@@ -109,7 +109,7 @@ class Study:
         """The supervised baseline on one domain's pairs; gives the folder of the trained policy."""
         from rrvf.training.sft import train_sft
 
-        config = self._section(self.profile.sft, name, "sft")
+        config = self.section("sft", name)
         with self.stage(f"train/sft_{name}", "train", config.model_dump()) as (out, finished):
             if not finished:
                 samples, root = self.split(config.train_set), self.data / config.train_set
@@ -118,7 +118,7 @@ class Study:
 
     def evaluate(self, set_name: str, policy: str) -> dict:
         """One policy (of POLICIES) on one set of the profile; gives the summary that lies on disk."""
-        config = self._section(self.profile.evaluations, set_name, "evaluations")
+        config = self.section("evaluations", set_name)
         model = self._model_of(policy, config.domain)
         inputs = config.model_dump() | {"policy": policy, "weights": weights_digest(model)}
         with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
@@ -134,7 +134,7 @@ class Study:
         prompt = load_prompt(domain(config.domain), "direct", self.profile.policy.prompts)
         with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
             benchmark = registry.load(config, self.profile, renderer)
-            provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card_id)
+            provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card(config.domain).id)
             run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers)
             return evaluate(run, self._replies(policy, model, config, root, prompt.text))
 
@@ -162,7 +162,9 @@ class Study:
             return str(self.train_sft(domain_name) if policy == "sft" else self.train_grpo(domain_name))
         raise UserError(f"no policy called {policy!r}: choose one of {', '.join(POLICIES)}")
 
-    def _section(self, sections: dict, name: str, kind: str):
+    def section(self, kind: str, name: str):
+        """A named section of the profile; `kind` is grpo, sft or evaluations."""
+        sections = getattr(self.profile, kind)
         if name not in sections:
             known = ", ".join(sections) or "none"
             raise UserError(f"profile {self.profile.name} has no {kind} called {name!r}: it has {known}")

@@ -1,0 +1,3 @@
+from rrvf.cli import main
+
+main()

@@ -1,0 +1,296 @@
+"""The command `rrvf` (also `python -m rrvf`): one thin function a subcommand; the work is done by the rooms.
+
+Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input, in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rrvf.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+score_app = typer.Typer(no_args_is_help=True, help="Score generated programs against true ones.")
+judge_app = typer.Typer(no_args_is_help=True, help="The embedded judge, or any judge behind a URL.")
+data_app = typer.Typer(no_args_is_help=True, help="Build and check the data sets of a profile.")
+train_app = typer.Typer(no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs.")
+for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
+    app.add_typer(group, name=name)
+
+DomainArgument = Annotated[Literal["chart", "web"], typer.Argument(help="chart (.py) or web (.html)")]
+ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML file")]
+Json = Annotated[bool, typer.Option("--json", help="print the record as JSON")]
+
+
+@app.command()
+def render(
+    domain: DomainArgument,
+    path: Annotated[Path, typer.Argument(help="a program, or a folder of programs")],
+    out: Annotated[Path, typer.Option(help="the PNG, or the folder of PNGs with records.jsonl")],
+    timeout: Annotated[float, typer.Option(help="seconds per render")] = 10.0,
+    workers: Annotated[int, typer.Option(help="renders at once, for a folder")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Render one program or a folder of them in the sandbox.
+
+    Example: rrvf render chart plot.py --out plot.png
+    """
+    from rrvf.render import Limits
+    from rrvf.render.files import render_file, render_folder
+
+    limits = Limits(wall_s=timeout, cpu_s=timeout)
+    if path.is_dir():
+        from tqdm import tqdm
+
+        failed = sum(not record.ok for _, record in tqdm(render_folder(domain, path, out, workers, limits), unit="program"))
+        raise typer.Exit(1 if failed else 0)
+    record = render_file(domain, path, out, limits)
+    shown = record.model_dump(include={"status", "reason", "message", "seconds", "width", "height"})
+    print(json.dumps(shown) if as_json else f"{record.status} {record.reason or ''} {record.message}".strip())
+    raise typer.Exit(0 if record.ok else 1)
+
+
+@app.command()
+def extract(
+    folder: Annotated[Path, typer.Argument(help="scripts, NAME.py")],
+    out: Annotated[Path, typer.Option(help="the JSON file")],
+    protocol: Annotated[Literal["official", "fixed", "july2025"], typer.Option()] = "fixed",
+    workers: Annotated[int, typer.Option()] = 2,
+) -> None:
+    """Write the items that the ChartMimic metrics see in each script.
+
+    Example: rrvf extract scripts/ --out items.json
+    """
+    from rrvf.benchmarks.chartmimic import extract_folder
+
+    extract_folder(folder, out, protocol, workers)
+
+
+@score_app.command("chartmimic")
+def score_chartmimic(
+    folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
+    out: Annotated[Path, typer.Option(help="the JSON file")],
+    protocol: Annotated[Literal["official", "fixed", "july2025"], typer.Option()] = "fixed",
+    workers: Annotated[int, typer.Option()] = 2,
+) -> None:
+    """Text, layout, type and colour F1 of each pair, and their aggregate.
+
+    Example: rrvf score chartmimic pairs/ --out scores.json
+    """
+    from rrvf.benchmarks.chartmimic import score_folder
+
+    score_folder(folder, out, protocol, workers)
+
+
+@score_app.command("plot2code")
+def score_plot2code(
+    folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
+    out: Annotated[Path, typer.Option(help="the JSON file")],
+    workers: Annotated[int, typer.Option()] = 2,
+) -> None:
+    """Text match of each pair, and the aggregate.
+
+    Example: rrvf score plot2code pairs/ --out scores.json
+    """
+    from rrvf.benchmarks.plot2code import score_folder
+
+    score_folder(folder, out, workers=workers)
+
+
+@score_app.command("web")
+def score_web(
+    folder: Annotated[Path, typer.Argument(help="NAME.gt.html or NAME.gt.png, and NAME.gen.html")],
+    out: Annotated[Path, typer.Option(help="the JSON file")],
+    workers: Annotated[int, typer.Option()] = 2,
+) -> None:
+    """CLIP and pixel scores of each pair of pages.
+
+    Example: rrvf score web pairs/ --out scores.json
+    """
+    from rrvf.benchmarks.websight import score_folder
+
+    score_folder(folder, out, workers=workers)
+
+
+@judge_app.command("serve")
+def judge_serve(
+    port: Annotated[int, typer.Option(help="0 takes a free one")] = 8000,
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+) -> None:
+    """Serve the embedded judge as an OpenAI-compatible endpoint.
+
+    Example: rrvf judge serve --port 8000
+    """
+    from rrvf.judge.server import serve
+
+    serve(host, port)
+
+
+@judge_app.command("compare")
+def judge_compare(
+    reference: Annotated[Path, typer.Argument(help="the picture to match")],
+    generated: Annotated[Path, typer.Argument(help="the picture that was made")],
+    url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
+    domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
+    as_json: Json = False,
+) -> None:
+    """Compare two pictures.
+
+    Example: rrvf judge compare reference.png generated.png
+    """
+    from rrvf.judge import compare_files
+
+    judgement = compare_files(reference, generated, domain, url)
+    if as_json:
+        keep = {"status", "score", "parts", "feedback"} if judgement.ok else {"status", "reason"}
+        print(judgement.model_dump_json(include=keep))
+    else:
+        print(f"{judgement.score:.4f}\n{judgement.feedback}" if judgement.ok else f"judge_error: {judgement.reason}")
+    raise typer.Exit(0 if judgement.ok else 1)
+
+
+@data_app.command("prepare")
+def data_prepare(profile: ProfileOption = "nano") -> None:
+    """Build the splits of a profile that are missing.
+
+    Example: rrvf data prepare --profile nano
+    """
+    _study(profile).prepare_data()
+
+
+@data_app.command("verify")
+def data_verify(profile: ProfileOption = "nano") -> None:
+    """Check every picture of a profile's splits against its manifest.
+
+    Example: rrvf data verify
+    """
+    from rrvf.data import split_digest, verify_split
+
+    study = _study(profile)
+    for name in study.profile.data:
+        count = verify_split(name, study.data)
+        print(f"{name}: {count} pictures, digest {split_digest(name, study.data)}")
+
+
+@train_app.command("grpo")
+def train_grpo(
+    out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
+    profile: ProfileOption = "nano",
+    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
+    max_steps: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
+) -> None:
+    """RRVF: GRPO from pictures alone.
+
+    Example: rrvf train grpo --out runs/mine --max-steps 20
+    """
+    from rrvf.training.grpo import train_grpo as train
+
+    study, config = _section(profile, "grpo", section, max_steps)
+    samples = study.split(config.train_set)
+    with study.tools(config.domain) as tools:
+        print(train(study.profile, config, samples, study.data / config.train_set, tools, out, seed, resume))
+
+
+@train_app.command("sft")
+def train_sft(
+    out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
+    profile: ProfileOption = "nano",
+    section: Annotated[str, typer.Option(help="which sft section of the profile")] = "chart",
+    max_steps: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
+) -> None:
+    """The supervised baseline, from pictures with their true code.
+
+    Example: rrvf train sft --out runs/sft --max-steps 50
+    """
+    from rrvf.training.sft import train_sft as train
+
+    study, config = _section(profile, "sft", section, max_steps)
+    samples = study.split(config.train_set)
+    print(train(study.profile, config, samples, study.data / config.train_set, out, seed, resume))
+
+
+@app.command("eval")
+def evaluate(
+    benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")],
+    policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
+    out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
+    profile: ProfileOption = "nano",
+    limit: Annotated[int | None, typer.Option(help="only the first N samples")] = None,
+    seed: Annotated[int | None, typer.Option(help="of the bootstrap intervals")] = None,
+) -> None:
+    """Evaluate one policy, single turn, no tools; run it again to continue.
+
+    Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
+    """
+    study = _study(profile, seed=seed)
+    if benchmark not in study.profile.evaluations:
+        known = ", ".join(study.profile.evaluations)
+        raise UserError(f"profile {study.profile.name} has no evaluation set {benchmark!r}: it has {known}")
+    model = None if policy in ("reference", "blank") else policy
+    summary = study.evaluate_model(study.profile.evaluations[benchmark], policy, model, out, limit)
+    print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="a results folder, as runs/nano")],
+    profile: ProfileOption = "nano",
+) -> None:
+    """Tables 1 to 3, the claims and the sample browser of finished evaluations.
+
+    Example: rrvf report runs/nano
+    """
+    from rrvf.profile import load_profile
+    from rrvf.report import write_report
+
+    for path in write_report(folder, load_profile(profile)):
+        print(path)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine can run, what is missing and the line that mends it.
+
+    Example: rrvf doctor
+    """
+    from rrvf.doctor import report as examine
+
+    text, healthy = examine()
+    print(text)
+    raise typer.Exit(0 if healthy else 1)
+
+
+def _study(profile: str, seed: int | None = None):
+    from rrvf.profile import load_profile
+    from rrvf.study import Study
+
+    settings = load_profile(profile)
+    return Study(settings if seed is None else settings.model_copy(update={"seed": seed}))
+
+
+def _section(profile: str, kind: str, name: str, max_steps: int | None):
+    study = _study(profile)
+    config = study.section(kind, name)
+    return study, config if max_steps is None else config.model_copy(update={"steps": max_steps})
+
+
+def main() -> None:
+    """Run the command line; a UserError is one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(_say(error))
+
+
+def _say(error: UserError) -> int:
+    print(f"rrvf: {error}", file=sys.stderr)
+    return 2
