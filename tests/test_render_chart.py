@@ -8,6 +8,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.errors import UserError
 from rrvf.records import Render
-from rrvf.render import Limits, Renderer, render
+from rrvf.render import Limits, Renderer, isolation, render
 from rrvf.render.chart import ChartRenderer, policy_text
 from rrvf.render.files import render_file, render_folder
 
@@ -173,6 +174,21 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
     assert len(set(results[0])) == 12
 
 
+def test_closing_ends_a_render_under_way() -> None:
+    engine = ChartRenderer()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(engine.render, "while True: pass", limits=Limits(wall_s=60))
+        while engine._free._value:
+            pass
+        engine.close()
+        assert running.result().reason == "crash"
+
+
+def test_isolation_names_what_is_missing() -> None:
+    with ChartRenderer() as engine:
+        assert isolation() == engine.missing == {}
+
+
 def test_a_dead_zygote_is_replaced() -> None:
     with ChartRenderer() as engine:
         before = engine.render(LINE).png
@@ -192,14 +208,21 @@ def test_a_cancelled_render_frees_its_worker() -> None:
 
 
 @pytest.mark.parametrize("without", ["namespaces", "landlock", "namespaces,landlock"])
-def test_a_weaker_sandbox_is_refused_until_accepted(monkeypatch: pytest.MonkeyPatch, without: str) -> None:
-    missing = frozenset(without.split(","))
+def test_a_weaker_sandbox_is_refused_until_accepted(without: str) -> None:
     with pytest.raises(UserError, match="RRVF_ACCEPT_WEAK_SANDBOX=" + without):
-        ChartRenderer(without=missing)
+        ChartRenderer(without=frozenset(without.split(",")))
+
+
+@pytest.mark.parametrize("without", ["namespaces", "landlock"])
+def test_each_means_of_isolation_holds_without_the_other(monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    missing = frozenset(without.split(","))
     monkeypatch.setenv("RRVF_ACCEPT_WEAK_SANDBOX", without)
     with ChartRenderer(without=missing) as engine:
         assert set(engine.missing) == missing
         assert engine.render(LINE).ok
+        assert (
+            engine.render("raise RuntimeError(open('/etc/passwd').read())").message.splitlines()[1][:10] != "RuntimeErr"
+        )
         for attack in ("import os\nos.fork()", "import socket\nsocket.socket()", "import os\nos.kill(os.getppid(), 0)"):
             assert engine.render(attack).reason == "forbidden"
 

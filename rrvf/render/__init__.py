@@ -21,7 +21,7 @@ Not covered
 - time spent together: a program can slow its neighbours down within its limits, and can measure time
 - where the machine refuses namespaces, Landlock or seccomp (`isolation()` tells), the renderer refuses to start until
   `RRVF_ACCEPT_WEAK_SANDBOX` accepts the lack by name. Without namespaces the other two still deny reading, sockets and
-  signals, but a program can ask whether a file exists
+  signals, but a program can ask whether a file exists, and only time bounds the sum of the files that it writes
 
 Pages: see `rrvf.render.web`.
 """
@@ -42,6 +42,7 @@ from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render.chart import ChartRenderer, Ticket, Trace
 from rrvf.render.limits import Limits
+from rrvf.render.zygote import missing_means
 
 __all__ = ["Limits", "Renderer", "Trace", "isolation", "render"]
 
@@ -143,8 +144,4 @@ atexit.register(_close_warm)
 
 def isolation() -> dict[str, str]:
     """The means of isolation that charts lack on this machine, each with the reason; empty where all are in force."""
-    from rrvf.render.zygote import Zygote
-
-    zygote = Zygote(spare=0)
-    zygote.close()
-    return zygote.missing
+    return missing_means()

@@ -21,13 +21,12 @@ from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
 from rrvf.render.limits import Limits
-from rrvf.render.zygote import Child, Zygote
+from rrvf.render.zygote import ACCEPT, Child, Zygote
 
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
 _HEADER_BYTES = 8 << 20
 _MESSAGE_CHARS = 300
 _FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?(?:/+[^\s'\"/:;,]+)+/+(?=[^\s'\"/])")
-_ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 
 
 class Reply(BaseModel):
@@ -130,15 +129,8 @@ class ChartRenderer:
         return self._zygote.missing
 
     def _start(self) -> Zygote:
-        zygote = Zygote(self._workers + 1 + self._workers // 4, self._without)
-        refused = [m for m in zygote.missing if m not in os.environ.get(_ACCEPT, "").split(",")]
-        if refused:
-            zygote.close()
-            raise UserError(
-                f"this machine refuses {', '.join(refused)}, so charts would render with weaker isolation; "
-                f"set {_ACCEPT}={','.join(zygote.missing)} to accept that"
-            )
-        return zygote
+        accepted = frozenset(os.environ.get(ACCEPT, "").split(","))
+        return Zygote(self._workers + 1 + self._workers // 4, accepted, self._without)
 
     def _take(self) -> Child:
         """A waiting child; a zygote that died is started again, once."""
@@ -156,7 +148,9 @@ class ChartRenderer:
         try:
             return self._try(code, trace, limits, ticket)
         except Failure:
-            if self._zygote.alive or self._closed:
+            if self._closed:
+                raise Failure("crash", "the renderer was closed") from None
+            if self._zygote.alive:
                 raise
             return self._try(code, trace, limits, ticket)
 

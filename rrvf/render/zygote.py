@@ -17,11 +17,12 @@ from pathlib import Path
 from rrvf.errors import UserError
 
 _MAIN = Path(__file__).parent / "sandbox" / "main.py"
-_START_S = 120.0
+_START_S = 300.0
+ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 
 
 def plot_python() -> Path:
-    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; UserError if absent."""
+    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; else UserError."""
     default = Path(__file__).parents[2] / ".venv-plot" / "bin" / "python"
     python = Path(os.environ.get("RRVF_PLOT_PYTHON", default))
     if not python.exists():
@@ -50,21 +51,39 @@ class Child:
             self.pidfd = -1
 
 
-class Zygote:
-    """A running zygote. `take` and `give_back` are thread-safe; `missing` names the means that this machine lacks."""
+def missing_means() -> dict[str, str]:
+    """The means of isolation that this machine lacks, each with the reason."""
+    process, control = _start(frozenset())
+    try:
+        return _await(process, control)["missing"]
+    finally:
+        control.close()
+        process.kill()
+        process.communicate()
 
-    def __init__(self, spare: int, without: frozenset[str] = frozenset()) -> None:
+
+class Zygote:
+    """A running zygote. `take` and `replace` are thread-safe; `missing` names the means that this machine lacks.
+
+    Raises UserError where `accepted` does not name all that is missing.
+    """
+
+    def __init__(
+        self, spare: int, accepted: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+    ) -> None:
         self._idle: queue.SimpleQueue[Child | None] = queue.SimpleQueue()
         self._children: dict[int, Child] = {}
-        self._lock = threading.Lock()
         self.alive = True
         self._process, self._control = _start(without)
+        self._reader = threading.Thread(target=self._read, name="rrvf-zygote", daemon=True)
         try:
-            self.missing: dict[str, str] = self._await_ready()
+            self.missing: dict[str, str] = _await(self._process, self._control)["missing"]
+            _refuse(self.missing, accepted)
+            _await(self._process, self._control)
         except BaseException:
+            self._process.kill()
             self.close()
             raise
-        self._reader = threading.Thread(target=self._read, name="rrvf-zygote", daemon=True)
         self._reader.start()
         for _ in range(spare):
             self._fork(touched=True)
@@ -84,37 +103,29 @@ class Zygote:
         self._fork(touched)
 
     def close(self) -> None:
-        """End the zygote and every child; nothing of them is left when this returns."""
+        """End the zygote and every child. A descriptor of a render under way is closed by its `replace`."""
         self.alive = False
-        self._control.close() if not hasattr(self, "_reader") else self._control.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stderr.close()
-        if hasattr(self, "_reader"):
+        if self._reader.ident:
             self._reader.join()
-            self._control.close()
-        for child in list(self._children.values()):
-            child.close()
+        self._process.stderr.close()
+        self._control.close()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                child = self._idle.get_nowait()
+                if child is not None:
+                    child.close()
+        self._idle.put(None)
 
     def _fork(self, touched: bool) -> None:
         with contextlib.suppress(OSError):
             self._control.send(b"touched" if touched else b"fork")
-
-    def _await_ready(self) -> dict[str, str]:
-        self._control.settimeout(_START_S)
-        try:
-            message = self._control.recv(1 << 16)
-        except TimeoutError:
-            message = b""
-        if not message:
-            self._process.kill()
-            last = self._process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise UserError(f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again")
-        self._control.settimeout(None)
-        return json.loads(message)["ready"]
 
     def _read(self) -> None:
         """Receive children and deaths until the zygote ends; then wake whoever waits."""
@@ -140,6 +151,29 @@ class Zygote:
         else:
             child = self._children.pop(message["dead"])
             child.status.set_result(message["status"])
+
+
+def _await(process: subprocess.Popen, control: socket.socket) -> dict:
+    """The next message of a zygote that starts; raises UserError where none comes."""
+    control.settimeout(_START_S)
+    try:
+        message = control.recv(1 << 16)
+    except TimeoutError:
+        message = b""
+    control.settimeout(None)
+    if not message:
+        process.kill()
+        last = process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+        raise UserError(f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again")
+    return json.loads(message)
+
+
+def _refuse(missing: dict[str, str], accepted: frozenset[str]) -> None:
+    if refused := [m for m in missing if m not in accepted]:
+        raise UserError(
+            f"this machine refuses {', '.join(refused)}, so charts would render with weaker isolation; "
+            f"set {ACCEPT}={','.join(missing)} to accept that"
+        )
 
 
 def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:

@@ -74,6 +74,17 @@ class Walls:
             _map_user(user, group)
         kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
 
+    def find_means(self) -> None:
+        """Build the system call filter and look for Landlock; a lack is written down in `missing`."""
+        try:
+            self._filter = Filter() if "seccomp" not in self._without else None
+        except KeyError:
+            self._filter = None
+        if self._filter is None:
+            self.missing["seccomp"] = f"no system call filter for {kernel.MACHINE}"
+        if "landlock" in self._without or not abi():
+            self.missing["landlock"] = "the kernel has no Landlock"
+
     def close_file_system(self) -> None:
         """Leave the machine's file system for a read-only one that holds `readable_paths` and an empty `WORK`."""
         if not self.namespaces:
@@ -91,18 +102,7 @@ class Walls:
         kernel.unmount(".")
         os.chdir("/")
         kernel.make_read_only("/", kernel.ATTR_NOSUID)
-
-    def prepare(self) -> None:
-        """Build once what every child applies: the system call filter and the Landlock rules."""
-        try:
-            self._filter = Filter() if "seccomp" not in self._without else None
-        except KeyError:
-            self._filter = None
-        if self._filter is None:
-            self.missing["seccomp"] = f"no system call filter for {kernel.MACHINE}"
-        if "landlock" in self._without or not abi():
-            self.missing["landlock"] = "the kernel has no Landlock"
-        elif self.namespaces:
+        if "landlock" not in self.missing:
             # Landlock skips the folder that a mount hides, so the rule stands on the parent of WORK.
             self._ruleset = self._rules(os.path.dirname(WORK))
 
@@ -143,8 +143,8 @@ class Walls:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if "landlock" not in self.missing:
             (self._ruleset or self._rules(folder)).apply()
-        for kind, bound in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64), (resource.RLIMIT_MEMLOCK, 0)):
-            resource.setrlimit(kind, (bound, bound))
+        for name, bound in (("CORE", 0), ("NPROC", 0), ("NOFILE", 64), ("MEMLOCK", 0)):
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (bound, bound))
         if self._filter:
             self._filter.apply()
 
@@ -171,7 +171,7 @@ class Walls:
 
 
 def _in_a_trial_process(action: Callable[[], None]) -> int:
-    """Try `action` in a process that ends at once; its errno, 0 for success. Half-entered namespaces have no way back."""
+    """Try `action` in a process that ends at once; its errno, 0 for success. There is no way back."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -1,7 +1,7 @@
 """The zygote: started by the host as `python main.py CONTROL_FD WITHOUT`, it forks a locked-in child on request.
 
-Messages on the control socket (one datagram each): from the host `fork` or `touched` (a fork
-that draws a figure while it waits: quicker later, for processor time now); to the host a JSON object, `ready` once,
+Messages on the control socket, one datagram each. From the host: `fork`, or `touched` for a child that draws a figure
+while it waits (it answers sooner, for processor time now). To the host, JSON objects: `missing` and `ready` once each,
 `child` with the child's socket and pidfd attached, `dead` with its exit status. End of file ends the zygote and all.
 """
 
@@ -93,19 +93,20 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     walls = isolate.Walls(frozenset(sys.argv[2].split(",")) - {""})
     walls.enter_namespaces()
+    walls.find_means()
+    control.send(json.dumps({"missing": walls.missing}).encode())
     libraries.load()
     import job  # noqa: F401  (children inherit it)
 
     libraries.warm()
     zygote = Zygote(control, walls)
     walls.close_file_system()
-    walls.prepare()
     os.environ.clear()
     os.environ.update(LANG="C.UTF-8", TZ="UTC", MPLBACKEND="agg")
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
     gc.collect()
     gc.freeze()
-    control.send(json.dumps({"ready": walls.missing}).encode())
+    control.send(json.dumps({"ready": True}).encode())
     silence = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(silence, standard)
