@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
@@ -61,9 +61,10 @@ def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) ->
     run.out.mkdir(parents=True, exist_ok=True)
     (run.out / "renders").mkdir(exist_ok=True)
     replies = ask(run, reply)
-    done = read_results(run.out)
+    # A judge that failed is asked again; what was measured is not measured twice.
+    done = {i for i, result in read_results(run.out).items() if result.outcome != "judge_error"}
     todo = [s for s in run.samples if s.id not in done]
-    with ThreadPoolExecutor(run.workers) as pool, (run.out / "records.jsonl").open("a") as file:
+    with ThreadPoolExecutor(run.workers) as pool, append_lines(run.out / "records.jsonl") as file:
         scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
         for result in tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"):
             file.write(result.model_dump_json() + "\n")
@@ -81,7 +82,7 @@ def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict
             continue
         answers = dict(zip((s.id for s in block), reply(block), strict=True))
         known |= answers
-        with path.open("a") as file:
+        with append_lines(path) as file:
             file.writelines(json.dumps({"id": i, "reply": text}) + "\n" for i, text in answers.items())
     return known
 
@@ -130,18 +131,27 @@ def write_summary(run: Run) -> dict:
 
 
 def read_results(out: Path) -> dict[str, SampleResult]:
-    """The results of a run by sample id. A judge error is asked again, so it does not count as done."""
+    """The results of a run by sample id; the last line of a sample counts."""
     results = (SampleResult.model_validate(line) for line in json_lines(out / "records.jsonl"))
     return {r.sample_id: r for r in results}
 
 
 def json_lines(path: Path) -> Iterator[dict]:
-    """The objects of a JSON-lines file; none where it is missing; a last line cut by a kill is left out."""
+    """The objects of a JSON-lines file; none where it is missing; a line cut by a kill is left out."""
     for text in path.read_text().splitlines() if path.is_file() else []:
         try:
             yield json.loads(text)
         except ValueError:
-            return
+            continue
+
+
+def append_lines(path: Path) -> TextIO:
+    """Open a JSON-lines file to append to, past whatever a kill left of its last line."""
+    cut = path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n")
+    file = path.open("a")
+    if cut:
+        file.write("\n")
+    return file
 
 
 def local_replies(policy, root: Path, prompt: str) -> Callable[[list[Sample]], list[str | None]]:

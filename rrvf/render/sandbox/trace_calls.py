@@ -1,0 +1,71 @@
+"""Counts plotting calls by label (metrics_spec 1.5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import matplotlib_venn
+import networkx
+import squarify
+from matplotlib.axes import Axes
+from matplotlib.image import NonUniformImage
+from matplotlib.patches import Circle, Ellipse
+from matplotlib.projections.polar import PolarAxes
+from mpl_toolkits.mplot3d import Axes3D
+from networkx.drawing import nx_pylab
+from trace_wrap import Wrapping
+
+#: Methods of ordinary axes whose label is their own name.
+_AXES = (
+    "bar barh scatter axhline axvline axhspan axvspan hlines vlines errorbar boxplot violinplot violin hist fill_between "
+    "fill_betweenx quiver pie fill imshow pcolor contour contourf broken_barh tripcolor"
+).split()
+#: Methods of 3-D axes and their labels. Aliases such as `plot3D` are other attributes and stay as they are.
+_AXES_3D = {
+    "bar": "bar",
+    "scatter": "scatter",
+    "plot": "plot@3d",
+    "contour": "contour",
+    "contourf": "contourf",
+    "plot_surface": "plot_surface@3d",
+    "bar3d": "bar3d@3d",
+    "add_collection3d": "add_collection3d@3d",
+}
+_NETWORKX = {"draw_networkx_nodes": "nx_nodes", "draw_networkx_edges": "nx_edges", "draw_networkx_labels": "nx_labels"}
+
+
+class CallTrace(Wrapping):
+    """How often each label was called from outside any other traced call."""
+
+    nothing: dict = {}
+
+    def __init__(self, named: bool, keep_flag: bool) -> None:
+        super().__init__(named, keep_flag)
+        self._counts: Counter[str] = Counter()
+
+    def install(self) -> None:
+        """Wrap every traced function."""
+        for name in _AXES:
+            self._count(Axes, name, name)
+        self.wrap(Axes, "plot", self._count_plot, before=True)
+        for name, label in _AXES_3D.items():
+            self._count(Axes3D, name, label)
+        for patch in (Ellipse, Circle):
+            self._count(patch, "__init__", "ellipse_or_circle")
+        self._count(NonUniformImage, "__init__", "non_uniform_image")
+        self._count(matplotlib_venn._common.VennDiagram, "__init__", "venn")
+        self._count(squarify, "plot", "squarify")
+        for name, label in _NETWORKX.items():
+            # The package's own drawing functions look the name up in their module, scripts in the package.
+            self._count(nx_pylab, name, label)
+            self._count(networkx, name, label)
+
+    def _count(self, owner: object, name: str, label: str) -> None:
+        self.wrap(owner, name, lambda result, args, kwargs: self._counts.update([label]), before=True)
+
+    def _count_plot(self, _, args, kwargs) -> None:
+        self._counts["plot@polar" if type(args[0]) is PolarAxes else "plot"] += 1
+
+    def items(self) -> dict[str, int]:
+        """Label to count."""
+        return dict(self._counts)
