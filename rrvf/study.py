@@ -133,7 +133,7 @@ class Study:
         limits = self.limits(config.domain, config.owned_canvas)
         prompt = load_prompt(domain(config.domain), "direct", self.profile.policy.prompts)
         with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
-            benchmark = registry.load(config, self.profile, renderer)
+            benchmark = registry.load(config, self.profile, renderer, root)
             provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card(config.domain).id)
             run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers)
             return evaluate(run, self._replies(policy, model, config, root, prompt.text))

@@ -11,7 +11,7 @@ import pytest
 from rrvf.errors import UserError
 from rrvf.records import Judgement, Provenance, Render, SampleResult
 from rrvf.report.audit import overall
-from rrvf.report.intervals import bootstrap, wilson
+from rrvf.benchmarks.intervals import bootstrap, wilson
 from rrvf.report.runs import contributions, difference, find_runs
 
 PROVENANCE = Provenance(

@@ -22,7 +22,7 @@ from rrvf.errors import UserError
 from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
-from rrvf.report.intervals import Interval, newcombe, wilson
+from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
 from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rrvf.profile import Profile
-from rrvf.report.intervals import bootstrap
+from rrvf.benchmarks.intervals import bootstrap
 from rrvf.report.paper import PaperTable, paper_table
 from rrvf.report.runs import Run, contributions, ran
 from rrvf.report.tables import CALIBRATION, MODELS, Evaluated, evaluated_sets

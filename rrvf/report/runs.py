@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rrvf.errors import UserError
 from rrvf.records import Outcome, Provenance, SampleResult
 from rrvf.report.audit import LOW_LEVEL, overall
-from rrvf.report.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
+from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 
 #: A table with more judge errors than this is refused: what is left is no longer the test set.
 MAX_JUDGE_ERRORS = 0.01

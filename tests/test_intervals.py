@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from rrvf.report.intervals import bootstrap, independent_difference, newcombe, paired_difference, wilson
+from rrvf.benchmarks.intervals import bootstrap, independent_difference, newcombe, paired_difference, wilson
 
 DATA = np.random.default_rng(3).normal(50, 10, 400)
 
