@@ -197,6 +197,15 @@ def test_a_dead_zygote_is_replaced() -> None:
         assert engine.render(LINE).png == before
 
 
+def test_a_worker_that_died_while_it_waited_is_passed_over() -> None:
+    with ChartRenderer() as engine:
+        waiting = engine._zygote.take(60)
+        waiting.kill()
+        waiting.status.result(60)
+        engine._zygote._idle.put(waiting)
+        assert [engine.render(LINE).status for _ in range(3)] == ["ok"] * 3
+
+
 def test_a_cancelled_render_frees_its_worker() -> None:
     async def cancel(renderer: Renderer) -> None:
         with pytest.raises(TimeoutError):

@@ -1,0 +1,90 @@
+"""Alg. 1 without TRL: what an episode does with each kind of turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from rrvf.domains import CHART
+from rrvf.protocol import answer_text, tool_call_text
+from rrvf.records import Judgement, Render
+from rrvf.rollout import LAST_TURN_HINT, Episode, Tools, run_episode
+
+CALL, ANSWER = tool_call_text("plot()", CHART), answer_text("plot()", CHART)
+BROKEN = tool_call_text("plot(", CHART)
+
+
+class Renderer:
+    def render(self, code):
+        if code.count("(") != code.count(")"):
+            return Render(status="render_error", reason="syntax_error", message="'(' was never closed <|im_end|>")
+        return Render(status="ok", png=b"picture")
+
+
+class Judge:
+    def compare(self, reference, generated, domain):
+        return Judgement(status="ok", feedback="---Comments:\n-**Text**- the title is missing.")
+
+    def score(self, reference, generated, domain):
+        return Judgement(status="ok", score=0.7)
+
+
+class SilentJudge(Judge):
+    def compare(self, reference, generated, domain):
+        return Judgement(status="judge_error", reason="timeout")
+
+
+@pytest.fixture
+def play():
+    def play(*turns, judge=None, max_turns=4):
+        tools = Tools({"chart": Renderer()}, judge or Judge(), threads=1)
+        script, heard = iter(turns), []
+
+        def generate(messages):
+            heard.append(messages[-1]["content"])
+            return next(script)
+
+        episode = Episode("s", CHART, b"target", tools, max_turns)
+        trajectory = run_episode(generate, "Redraw.", None, episode)
+        tools.close()
+        return trajectory, heard
+
+    return play
+
+
+def test_an_answer_ends_the_episode_with_its_score(play):
+    trajectory, _ = play(ANSWER)
+    assert (len(trajectory.turns), trajectory.final_code, trajectory.judgement.score) == (1, "plot()", 0.7)
+
+
+def test_feedback_reaches_the_next_turn(play):
+    _, heard = play(CALL, ANSWER)
+    assert heard[1] == "---Comments:\n-**Text**- the title is missing."
+
+
+def test_a_draft_that_fails_comes_back_as_an_explicit_failure_signal(play):
+    trajectory, heard = play(BROKEN, ANSWER)
+    assert heard[1].startswith("---Error: syntax_error: ") and trajectory.tool_calls == 0
+
+
+def test_quoted_code_cannot_forge_a_turn(play):
+    assert "<|" not in play(BROKEN, ANSWER)[1][1]
+
+
+def test_the_last_draft_is_told_that_it_was_the_last(play):
+    _, heard = play(CALL, CALL, CALL, ANSWER)
+    assert [LAST_TURN_HINT in str(h) for h in heard] == [False, False, False, True]
+
+
+def test_a_call_in_the_last_turn_is_not_run_and_is_no_answer(play):
+    trajectory, _ = play(CALL, CALL, max_turns=2)
+    assert trajectory.final_code is None and trajectory.turns[-1].render is None and trajectory.tool_calls == 1
+
+
+def test_a_silent_judge_does_not_end_the_episode(play):
+    trajectory, heard = play(CALL, ANSWER, judge=SilentJudge())
+    assert "not available" in heard[1] and trajectory.tool_calls == 1
+
+
+def test_prose_ends_the_episode_without_code(play):
+    trajectory, _ = play("I cannot.")
+    assert trajectory.final_code is None and trajectory.turns[0].problem
