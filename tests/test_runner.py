@@ -1,0 +1,128 @@
+"""The evaluation runner: four outcomes, nothing paid twice, the same after a kill."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from rrvf.benchmarks.runner import Run, ask, evaluate, read_results
+from rrvf.records import Judgement, Provenance, Render, Sample
+
+PROVENANCE = Provenance(
+    protocol="p", prompt_hash="h", judge="j", metric_version="0", versions={}, seed=0, profile_hash="x"
+)
+
+
+class Benchmark:
+    """Code is what stands after `code:`; `bad` does not run."""
+
+    name = protocol = "fake"
+
+    def extract(self, reply):
+        return reply.removeprefix("code:") if reply.startswith("code:") else None
+
+    def score(self, sample, reference_code, code):
+        if code == "bad":
+            return Render(status="render_error", reason="exception", message="it raised"), {"exec": 0.0}
+        return Render(status="ok", png=b"picture"), {"exec": 1.0, "text": float(code == reference_code)}
+
+    def judge_score(self, judgement):
+        return 100 * judgement.score
+
+    def summary(self, results, seed):
+        return {"n": {"value": float(len(results))}}
+
+
+class Judge:
+    broken = False
+
+    def __init__(self):
+        self.calls = 0
+
+    def score(self, reference, generated, domain):
+        self.calls += 1
+        if self.broken:
+            return Judgement(status="judge_error", reason="timeout")
+        return Judgement(status="ok", score=0.5)
+
+
+@pytest.fixture
+def run(tmp_path):
+    samples = []
+    for i in range(40):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{i}.png")
+        (tmp_path / f"{i}.py").write_text(f"c{i}")
+        fields = {"domain": "chart", "split": "t", "sha256": "", "phash": "", "source": "", "licence": ""}
+        samples.append(Sample(id=f"a/{i}", image=f"{i}.png", code=f"{i}.py", **fields))
+    return Run(Benchmark(), samples, tmp_path, Judge(), PROVENANCE, tmp_path / "set" / "policy")
+
+
+def replies(samples):
+    special = {"a/0": None, "a/1": "no code here", "a/2": "code:bad"}
+    return [special.get(s.id, f"code:c{s.id[2:]}") for s in samples]
+
+
+def test_every_sample_ends_in_one_of_four_outcomes(run):
+    summary = evaluate(run, replies)
+    assert summary["outcomes"] == {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0}
+
+
+def test_only_a_scored_sample_has_metrics(run):
+    evaluate(run, replies)
+    assert {r.outcome for r in read_results(run.out).values() if r.metrics} == {"scored"}
+
+
+def test_a_failed_judge_is_no_score(run):
+    run.judge.broken = True
+    evaluate(run, replies)
+    assert read_results(run.out)["a/5"].outcome == "judge_error"
+
+
+def test_a_failed_judge_is_asked_again_and_nothing_else_is(run):
+    run.judge.broken = True
+    evaluate(run, replies)
+    run.judge.broken, run.judge.calls = False, 0
+    summary = evaluate(run, lambda samples: pytest.fail("the policy was asked again"))
+    assert summary["outcomes"]["judge_error"] == 0 and run.judge.calls == 37
+
+
+def test_a_finished_run_asks_and_judges_nothing(run):
+    first = evaluate(run, replies)
+    run.judge.calls = 0
+    assert evaluate(run, lambda samples: pytest.fail("asked again")) == first and run.judge.calls == 0
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.9])
+def test_a_run_killed_in_the_middle_of_a_line_continues_to_the_same_summary(run, cut):
+    whole = evaluate(run, replies)
+    for name in ("records.jsonl", "replies.jsonl"):
+        data = (run.out / name).read_bytes()
+        (run.out / name).write_bytes(data[: int(len(data) * cut)])
+    assert evaluate(run, replies) == whole
+    assert len(read_results(run.out)) == 40
+
+
+def test_blocks_do_not_depend_on_where_a_run_was_killed(run):
+    blocks = []
+    ask_in = lambda samples: blocks.append([s.id for s in samples]) or replies(samples)  # noqa: E731
+    run.out.mkdir(parents=True)
+    ask(run, ask_in)
+    first = list(blocks)
+    lines = (run.out / "replies.jsonl").read_text().splitlines()
+    (run.out / "replies.jsonl").write_text("\n".join(lines[:10]) + "\n")
+    blocks.clear()
+    ask(run, ask_in)
+    assert blocks == first
+
+
+def test_renders_are_kept_under_names_that_stay_in_the_folder(run):
+    evaluate(run, replies)
+    assert (run.out / "renders" / "a__5.png").is_file()
+
+
+def test_the_summary_names_set_policy_and_provenance(run):
+    evaluate(run, replies)
+    summary = json.loads((run.out / "summary.json").read_text())
+    assert (summary["set"], summary["policy"], summary["provenance"]["protocol"]) == ("set", "policy", "p")
