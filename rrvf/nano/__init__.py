@@ -14,7 +14,9 @@ from rrvf.errors import UserError
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 MANIFEST = "manifest.json"
 WEIGHTS = "model.safetensors"
-_MEND = "restore it with `git checkout rrvf/nano/checkpoint`, or make it again: `python -m rrvf.nano.pretrain --out DIR`"
+_MEND = (
+    "restore it with `git checkout rrvf/nano/checkpoint`, or make it again: `python -m rrvf.nano.pretrain --out DIR`"
+)
 
 
 def write_manifest(folder: Path = CHECKPOINT) -> None:

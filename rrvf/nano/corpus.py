@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from PIL import Image
@@ -19,8 +20,11 @@ from PIL import Image
 from rrvf.data.generated import charts, pages
 from rrvf.data.generated.words import PAGE_WORDS, PALETTE, SERIES_COLOURS, TOPICS
 from rrvf.domains import DOMAINS, NANO_CANVAS
+from rrvf.judge.embedded.colour import NAMES
+from rrvf.judge.embedded.feedback import HEAD, words
 from rrvf.protocol import answer_text, load_prompt, sanitize, tool_call_text
-from rrvf.records import Render
+from rrvf.records import Render, RenderReason
+from rrvf.rollout import LAST_TURN_HINT
 
 GENERATORS = {"chart": charts, "web": pages}
 
@@ -63,10 +67,17 @@ def direct(domain: str, spec) -> list[Segment]:
     return [opening(domain, "direct"), turn(answer_text(code, DOMAINS[domain], think(domain, spec)))]
 
 
-def first_call(domain: str, spec) -> list[Segment]:
-    """Picture, tools prompt, a first call."""
+def first_call(domain: str, spec, at_once: bool = False) -> list[Segment]:
+    """Picture, tools prompt, a first call; or, `at_once`, the answer without any call."""
     code = GENERATORS[domain].code(spec)
-    return [opening(domain, "tools"), turn(tool_call_text(code, DOMAINS[domain], think(domain, spec)))]
+    write = answer_text if at_once else tool_call_text
+    return [opening(domain, "tools"), turn(write(code, DOMAINS[domain], think(domain, spec)))]
+
+
+def vocabulary() -> list[str]:
+    """Texts that hold what may come back from a tool, for the tokenizer: the judge's words, reasons, the hint."""
+    phrases = [*sorted(words()), *sorted(NAMES), *get_args(RenderReason)]
+    return [f"{HEAD}\n-**Text**- the {w}, yours {w}.\n---Error: {w}: {LAST_TURN_HINT}" for w in phrases] * 20
 
 
 def repair(domain: str, spec, draft: str, feedback: str, again: str | None = None) -> list[Segment]:
@@ -176,6 +187,8 @@ def repairs(
             spec, target = specs[i], pictures[start + i]
             said = feedback(domain, target, render, judge)
             again = judge(target, target, domain) if rngs[i].random() < 0.3 else None
+            if rngs[i].random() < 0.5:
+                said, again = (said, again + LAST_TURN_HINT) if again else (said + LAST_TURN_HINT, None)
             yield start + i, repair(domain, spec, drafts[i], said, again)
 
 

@@ -19,6 +19,7 @@ from transformers import (
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
 )
+from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from rrvf.domains import NANO_CANVAS
 from rrvf.protocol import CHAT_TEMPLATE
@@ -40,7 +41,16 @@ CONTROL = [
     "<|video_pad|>",
 ]
 #: The protocol's tags: one token each, but ordinary text when decoded.
-TAGS = ["<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
+TAGS = [
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
+]
 
 _MARKS = r"[^\sA-Za-z0-9_\\<]+"
 #: Where words may be cut: an escaped line end, a digit, an HTML tag, a CSS property, an attribute or a word, marks.
@@ -92,32 +102,32 @@ def config(vocabulary: int = VOCABULARY) -> Qwen2_5_VLConfig:
     """Qwen2.5-VL's configuration at nano size; control tokens have the ids of their places in CONTROL."""
     ids = {token: place for place, token in enumerate(CONTROL)}
     rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10_000.0}
-    text = dict(
-        vocab_size=vocabulary,
-        hidden_size=TEXT_WIDTH,
-        intermediate_size=3 * TEXT_WIDTH,
-        num_hidden_layers=TEXT_LAYERS,
-        num_attention_heads=TEXT_WIDTH // HEAD,
-        num_key_value_heads=TEXT_WIDTH // HEAD,
-        max_position_embeddings=2048,
-        rope_parameters=rope,
-        tie_word_embeddings=True,
-        bos_token_id=ids["<|endoftext|>"],
-        eos_token_id=ids["<|im_end|>"],
-        pad_token_id=ids["<|endoftext|>"],
-    )
-    vision = dict(
-        depth=VISION_LAYERS,
-        hidden_size=VISION_WIDTH,
-        intermediate_size=3 * VISION_WIDTH,
-        num_heads=VISION_WIDTH // HEAD,
-        out_hidden_size=TEXT_WIDTH,
-        patch_size=PATCH,
-        spatial_merge_size=2,
-        temporal_patch_size=2,
-        window_size=112,
-        fullatt_block_indexes=list(range(VISION_LAYERS)),
-    )
+    text = {
+        "vocab_size": vocabulary,
+        "hidden_size": TEXT_WIDTH,
+        "intermediate_size": 3 * TEXT_WIDTH,
+        "num_hidden_layers": TEXT_LAYERS,
+        "num_attention_heads": TEXT_WIDTH // HEAD,
+        "num_key_value_heads": TEXT_WIDTH // HEAD,
+        "max_position_embeddings": 2048,
+        "rope_parameters": rope,
+        "tie_word_embeddings": True,
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": ids["<|im_end|>"],
+        "pad_token_id": ids["<|endoftext|>"],
+    }
+    vision = {
+        "depth": VISION_LAYERS,
+        "hidden_size": VISION_WIDTH,
+        "intermediate_size": 3 * VISION_WIDTH,
+        "num_heads": VISION_WIDTH // HEAD,
+        "out_hidden_size": TEXT_WIDTH,
+        "patch_size": PATCH,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+        "fullatt_block_indexes": list(range(VISION_LAYERS)),
+    }
     return Qwen2_5_VLConfig(
         text_config=text,
         vision_config=vision,
@@ -143,11 +153,20 @@ def patches(pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
 
     H and W must be multiples of 28. Many times faster than the processor, picture by picture; a test compares the two.
     """
-    x = torch.from_numpy(pictures).float().permute(0, 3, 1, 2) / 127.5 - 1
+    x = torch.tensor(pictures).float().permute(0, 3, 1, 2) / 127.5 - 1
     batch, (h, w) = len(x), (x.shape[2] // PATCH, x.shape[3] // PATCH)
     x = x.reshape(batch, 3, h // 2, 2, PATCH, w // 2, 2, PATCH).permute(0, 2, 5, 3, 6, 1, 4, 7)
     x = x.reshape(batch * h * w, 3, 1, PATCH, PATCH).expand(-1, 3, 2, PATCH, PATCH).reshape(batch * h * w, -1)
     return x, torch.tensor([[1, h, w]] * batch)
+
+
+def linear_patches() -> None:
+    """Embed patches by a matrix product in this process: what the convolution does, in a tenth of the time on a CPU."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.linear(hidden_states.to(self.proj.weight.dtype), self.proj.weight.flatten(1))
+
+    qwen.Qwen2_5_VisionPatchEmbed.forward = forward
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

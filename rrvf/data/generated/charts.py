@@ -4,6 +4,7 @@
 one thing at a time can be changed in it (rrvf.nano.corpus makes flawed drafts that way).
 """
 
+# ruff: noqa: SIM905 - long lists of words read better unquoted
 from __future__ import annotations
 
 import random

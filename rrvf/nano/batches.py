@@ -1,0 +1,105 @@
+"""Batches for pre-training: strips of text with their words, and pictures with the transcripts of `corpus`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rrvf.nano.corpus import Segment
+from rrvf.nano.eye import strip
+from rrvf.nano.model import CONTROL, MERGED, patches
+
+START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token ids after the picture, which of them carry loss, and where the picture lies: (domain, index)."""
+
+    ids: list[int]
+    learn: list[bool]
+    picture: tuple[str, int]
+
+
+def user_ids(tokenizer) -> list[int]:
+    """What stands between the start of the user's turn and the picture."""
+    return tokenizer("user\n", add_special_tokens=False)["input_ids"]
+
+
+def encode(tokenizer, domain: str, index: int, segments: list[Segment]) -> Example:
+    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway."""
+    ids, learn = [], []
+    for segment in segments:
+        tokens = tokenizer(segment.text, add_special_tokens=False)["input_ids"]
+        ids += tokens
+        learn += [segment.learn] * len(tokens)
+    return Example(ids, learn, (domain, index))
+
+
+def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> dict[str, torch.Tensor]:
+    """A batch for the model: `user` ids, the picture's places, then each example's ids, padded on the right."""
+    pixels, grid = patches(pictures)
+    places = (pictures.shape[1] // MERGED) * (pictures.shape[2] // MERGED)
+    head = [START, *user, VISION_START, *[PAD_IMAGE] * places]
+    longest = max(len(e.ids) for e in examples)
+    ids = torch.zeros(len(examples), len(head) + longest, dtype=torch.long)
+    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
+    for row, e in enumerate(examples):
+        end = len(head) + len(e.ids)
+        ids[row, :end] = torch.tensor(head + e.ids)
+        mask[row, :end] = 1
+        labels[row, len(head) : end] = torch.tensor([t if k else IGNORED for t, k in zip(e.ids, e.learn, strict=True)])
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": labels,
+        "pixel_values": pixels,
+        "image_grid_thw": grid,
+        "mm_token_type_ids": (ids == PAD_IMAGE).long(),
+    }
+
+
+def strip_batches(tokenizer, rng: random.Random, size: int = 64) -> Callable[[], dict]:
+    """Strips of text with their words as the answer, in the place where programs will stand."""
+    user = user_ids(tokenizer)
+    opening = tokenizer("<|vision_end|><|im_end|>\n<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
+
+    def make() -> dict:
+        strips = [strip(rng, MERGED) for _ in range(size)]
+        answers = [tokenizer(f"{s[1]}<|im_end|>", add_special_tokens=False)["input_ids"] for s in strips]
+        rows = [Example(opening + a, [False] * len(opening) + [True] * len(a), ("", 0)) for a in answers]
+        return collate(rows, np.stack([s[0] for s in strips]), user)
+
+    return make
+
+
+def program_batches(
+    tokenizer, groups: list[list[Example]], pictures: dict[str, np.ndarray], rng: random.Random, size: int
+) -> list[Callable[[], dict]]:
+    """One source of batches per group; examples of like length together, to spare padding."""
+    user = user_ids(tokenizer)
+
+    def source(group: list[Example]) -> Callable[[], dict]:
+        order = _passes(group, rng, size)
+
+        def make() -> dict:
+            batch = next(order)
+            return collate(batch, np.stack([pictures[d][i] for d, i in (e.picture for e in batch)]), user)
+
+        return make
+
+    return [source(group) for group in groups]
+
+
+def _passes(group: list[Example], rng: random.Random, size: int) -> Iterator[list[Example]]:
+    while True:
+        order = rng.sample(group, len(group))
+        for start in range(0, len(order) - size + 1, 16 * size):
+            near = sorted(order[start : start + 16 * size], key=lambda e: len(e.ids))
+            batches = [near[i : i + size] for i in range(0, len(near), size)]
+            yield from rng.sample(batches, len(batches))

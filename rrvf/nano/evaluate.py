@@ -1,0 +1,232 @@
+"""Prints the figures of the nano policy's card on held-out generated charts and pages:
+
+    python -m rrvf.nano.evaluate [--model DIR] [--count 240]
+
+Greedy decoding. Seeds from 2,000,000 on, which no training set holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import json
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from rrvf.data.generated import charts, pages
+from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
+from rrvf.judge.local import EmbeddedJudge
+from rrvf.nano.corpus import GENERATORS
+from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import load_prompt, parse_turn
+from rrvf.records import Render
+from rrvf.render import Limits, Renderer
+from rrvf.rollout import Episode, Tools
+
+FIRST_SEED = 2_000_000
+BATCH = 40
+#: Kinds whose `y` is read off an axis.
+READ_KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "area", "step", "stem", "errorbar")
+#: A draft at or above this score leaves no room to be bettered.
+ROOM = 0.95
+
+
+@dataclass(frozen=True)
+class Case:
+    """A held-out picture with the spec that it was drawn from."""
+
+    spec: charts.Spec | pages.Spec
+    png: bytes
+
+    @property
+    def picture(self) -> Image.Image:
+        return Image.open(io.BytesIO(self.png)).convert("RGB")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What came of one case: the code (None: no whole turn), its render, and the embedded judge's score if it ran."""
+
+    case: Case
+    code: str | None
+    render: Render | None
+    score: float | None
+
+    @property
+    def ran(self) -> bool:
+        return self.render is not None and self.render.ok
+
+
+def cases(domain: str, count: int, renderer: Renderer) -> list[Case]:
+    """The first `count` held-out pictures of a domain."""
+    generator = GENERATORS[domain]
+    specs = [generator.spec(FIRST_SEED + i) for i in range(count)]
+    renders = renderer.render_many([generator.code(s) for s in specs])
+    return [Case(s, r.png) for s, r in zip(specs, renders, strict=True)]
+
+
+def draw(policy: LocalPolicy, domain: Domain, mode: str, some: list[Case], renderer: Renderer) -> list[Drawn]:
+    """One greedy turn per case, rendered and scored; a call counts as much as an answer."""
+    prompt = load_prompt(domain, mode, "nano").text
+    replies: list[str] = []
+    for start in range(0, len(some), BATCH):
+        replies += policy.reply([c.picture for c in some[start : start + BATCH]], prompt)
+    codes = [parse_turn(reply, domain).code for reply in replies]
+    renders = iter(renderer.render_many([c for c in codes if c]))
+    return [_drawn(case, code, next(renders) if code else None, domain) for case, code in zip(some, codes, strict=True)]
+
+
+def _drawn(case: Case, code: str | None, render: Render | None, domain: Domain) -> Drawn:
+    ran = render is not None and render.ok
+    score = EmbeddedJudge().score(case.png, render.png, domain.name).score if ran else None
+    return Drawn(case, code, render, score)
+
+
+def kind_of(code: str) -> str | None:
+    """Which of the generator's kinds a chart program draws; None for another or one that does not parse."""
+    calls = [f"{c}" for c in re.findall(r"\.(\w+)\(", code)]
+    if "(1, 2)" in code:
+        return "subplots"
+    if calls.count("bar") > 1:
+        return "stacked" if "bottom=" in code else "grouped"
+    if calls.count("plot") > 1:
+        return "multiline"
+    names = {"plot": "line", "fill_between": "area", "boxplot": "box", "imshow": "heatmap"}
+    return next((names.get(c, c) for c in calls if names.get(c, c) in charts.KINDS), None)
+
+
+def text_of(code: str, what: str) -> str | None:
+    """The title, xlabel or ylabel that a chart program sets; None if it sets none."""
+    found = re.search(rf"(?:\.|set_|sup){what}\('([^']*)'", code)
+    return found.group(1) if found else None
+
+
+def values_of(code: str) -> list[float]:
+    """The list called `y`, or an empty one."""
+    found = re.search(r"^y = (\[[^\[\]]*\])$", code, re.MULTILINE)
+    try:
+        return [float(v) for v in ast.literal_eval(found.group(1))] if found else []
+    except (ValueError, SyntaxError):
+        return []
+
+
+def chart_figures(drawn: list[Drawn]) -> dict[str, float]:
+    """The card's rows for charts. Shares are over all cases, similarity over those that ran."""
+
+    def share(right: Iterator[bool]) -> float:
+        return statistics.fmean(list(right))
+
+    pairs = [(d.case.spec, d.code or "") for d in drawn]
+    coloured = [(s, c) for s, c in pairs if s.kind not in ("pie", "heatmap", "box", "stem")]
+    labels = [(s, c, w) for s, c in pairs for w in ("xlabel", "ylabel") if s.kind not in ("pie", "heatmap", "subplots")]
+    errors = [
+        abs(a - b) / max(abs(b), 1)
+        for s, c in pairs
+        if s.kind in READ_KINDS and len(values_of(c)) == len(s.values)
+        for a, b in zip(values_of(c), s.values, strict=True)
+    ]
+    read = [(s, c) for s, c in pairs if s.kind in READ_KINDS]
+    return {
+        "exec rate": share(d.ran for d in drawn),
+        "type right": share(kind_of(c) == s.kind for s, c in pairs),
+        "title exact": share(text_of(c, "title") == s.title for s, c in pairs if s.title),
+        "axis labels exact": share(text_of(c, w) == getattr(s, w) for s, c, w in labels if getattr(s, w)),
+        "no axis label where there is none": share(text_of(c, w) is None for s, c, w in labels if not getattr(s, w)),
+        "main colour right": share(f"color='{s.colour}'" in c for s, c in coloured),
+        "as many values as drawn": share(len(values_of(c)) == len(s.values) for s, c in read),
+        "values: median relative error": statistics.median(errors) if errors else float("nan"),
+        "similarity given execution": _mean([d.score for d in drawn if d.ran]),
+    }
+
+
+def page_figures(drawn: list[Drawn]) -> dict[str, float]:
+    """The card's rows for pages."""
+    codes = [(d.case.spec, d.code or "") for d in drawn]
+    return {
+        "rendered": statistics.fmean(d.ran for d in drawn),
+        "title exact": statistics.fmean(f">{s.title}</h2>" in c for s, c in codes),
+        "header colour right": statistics.fmean(f"background:{s.colour};" in c for s, c in codes if s.header),
+        "paper right": statistics.fmean(f"background:{s.paper}'" in c for s, c in codes),
+        "similarity given execution": _mean([d.score for d in drawn if d.ran]),
+    }
+
+
+def second_turns(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools) -> dict[str, float]:
+    """Greedy first turn with tools, real feedback, greedy second turn: how often the second is better."""
+    prompt = load_prompt(domain, "tools", "nano").text
+    firsts, seconds, outcome = [], [], Counter()
+    for start in range(0, len(some), BATCH):
+        block = some[start : start + BATCH]
+        openings = [_opening(case, prompt) for case in block]
+        firsts += zip(block, openings, policy.chat(openings), strict=True)
+    called = [(c, o, t) for c, o, t in firsts if parse_turn(t, domain).kind == "tool_call"]
+    episodes = [Episode("", domain, c.png, tools, max_turns=3) for c, _, _ in called]
+    replies = [e.tool_call(json.dumps(_call(t, domain)), t) for e, (_, _, t) in zip(episodes, called, strict=True)]
+    talks = [
+        [*o, {"role": "assistant", "content": t}, {"role": "tool", "content": reply}]
+        for (_, o, t), reply in zip(called, replies, strict=True)
+    ]
+    for start in range(0, len(talks), BATCH):
+        seconds += policy.chat(talks[start : start + BATCH])
+    for (case, _, first), second in zip(called, seconds, strict=True):
+        before, after = (_score(parse_turn(t, domain).code, case, domain, tools) for t in (first, second))
+        if before < ROOM:
+            outcome["better" if after > before + 1e-6 else "same" if after > before - 1e-6 else "worse"] += 1
+    room = max(1, outcome.total())
+    return {"first turns that call": len(called) / len(some), "cases with room": outcome.total()} | {
+        f"second turn {name}": outcome[name] / room for name in ("better", "same", "worse")
+    }
+
+
+def _opening(case: Case, prompt: str) -> list[dict]:
+    return [{"role": "user", "content": [{"type": "image", "image": case.picture}, {"type": "text", "text": prompt}]}]
+
+
+def _call(text: str, domain: Domain) -> dict:
+    return {"name": domain.tool_name, "arguments": {domain.tool_argument: parse_turn(text, domain).code}}
+
+
+def _score(code: str | None, case: Case, domain: Domain, tools: Tools) -> float:
+    judgement = tools.final(code, case.png, domain)[1] if code else None
+    return judgement.score if judgement else 0.0
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def evaluate(model: str = "nano", count: int = 240) -> dict[str, dict[str, float]]:
+    """All figures of the card, by section. `model`: `nano` or a folder. Minutes on two cores."""
+    policy = LocalPolicy(model, max_new_tokens=320)
+    figures: dict[str, dict[str, float]] = {}
+    for domain in DOMAINS.values():
+        with Renderer(domain.name, 2, Limits(canvas=NANO_CANVAS)) as renderer:
+            some = cases(domain.name, count, renderer)
+            drawn = draw(policy, domain, "direct", some, renderer)
+            figures[f"{domain.name}, direct"] = (chart_figures if domain.name == "chart" else page_figures)(drawn)
+            tools = Tools({domain.name: renderer}, EmbeddedJudge(), threads=2)
+            figures[f"{domain.name}, tools"] = second_turns(policy, domain, some, tools)
+            tools.close()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--count", type=int, default=240)
+    options = parser.parse_args()
+    for section, rows in evaluate(options.model, options.count).items():
+        print(f"\n{section}")
+        for name, value in rows.items():
+            print(f"  {name:<36} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()

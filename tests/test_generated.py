@@ -1,0 +1,62 @@
+"""The seeded generators of charts and pages."""
+
+import ast
+import hashlib
+import html.parser
+
+import pytest
+
+from rrvf.data.generated import charts, pages
+from rrvf.nano.evaluate import kind_of, text_of, values_of
+
+#: sha256 over the first 200 programs; another digest means another corpus, hence a new VERSION.
+DIGESTS = {charts: (1, "5eb683e3f48cab18"), pages: (1, "11adc594df7331de")}
+
+
+@pytest.mark.parametrize("generator", DIGESTS, ids=("charts", "pages"))
+def test_a_version_names_one_corpus(generator):
+    text = "\0".join(generator.generate(seed) for seed in range(200))
+    assert (generator.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == DIGESTS[generator]
+
+
+def test_every_kind_of_chart_comes_up_about_as_often():
+    kinds = [charts.spec(seed).kind for seed in range(1600)]
+    assert all(60 <= kinds.count(kind) <= 140 for kind in charts.KINDS)
+
+
+def test_chart_programs_are_python_and_say_what_their_spec_says():
+    for seed in range(300):
+        spec, code = charts.spec(seed), charts.generate(seed)
+        ast.parse(code)
+        assert kind_of(code) == spec.kind
+        assert text_of(code, "title") == spec.title
+        if spec.kind == "bar":
+            assert values_of(code) == list(spec.values)
+
+
+def test_pages_need_no_escape_in_json():
+    assert not any('"' in pages.generate(seed) or "\\" in pages.generate(seed) for seed in range(300))
+
+
+def test_pages_close_what_they_open():
+    class Balance(html.parser.HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in ("body", "br", "input"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    for seed in range(200):
+        balance = Balance()
+        balance.feed(pages.generate(seed))
+        assert not balance.open
+
+
+def test_neighbouring_seeds_give_different_programs():
+    for generator in DIGESTS:
+        assert len({generator.generate(seed) for seed in range(500)}) == 500

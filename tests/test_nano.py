@@ -1,0 +1,141 @@
+"""The nano policy: what it is trained on, and what was shipped."""
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rrvf import nano
+from rrvf.data.generated import charts
+from rrvf.domains import CHART, DOMAINS, NANO_CANVAS
+from rrvf.errors import UserError
+from rrvf.nano import corpus, evaluate
+from rrvf.nano.batches import IGNORED, collate, encode, user_ids
+from rrvf.nano.eye import BINS, strip
+from rrvf.nano.model import patches
+from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import answer_text, load_prompt, tool_call_text
+from rrvf.render import Limits, Renderer
+
+ERROR = "---Error: syntax_error: '(' was never closed"
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return LocalPolicy("nano", max_new_tokens=320)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (224, 280, 3), np.uint8)
+
+
+def test_the_shipped_weights_are_the_ones_in_the_manifest():
+    nano.verify()
+
+
+@pytest.mark.parametrize("damage", ["missing", "corrupt"])
+def test_damaged_weights_are_refused_with_the_mend(tmp_path, damage):
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(nano.CHECKPOINT, folder)
+    weights = folder / nano.WEIGHTS
+    if damage == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="make it again"):
+        nano.verify(folder)
+
+
+def test_it_is_small(policy):
+    assert sum(p.numel() for p in policy.model.parameters()) < 20e6
+    assert (nano.CHECKPOINT / nano.WEIGHTS).stat().st_size < 20 * 2**20
+
+
+def test_it_is_transformers_own(policy):
+    assert type(policy.model).__name__ == "Qwen2_5_VLForConditionalGeneration"
+    assert type(policy.processor).__name__ == "Qwen2_5_VLProcessor"
+
+
+def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
+    spec = charts.spec(1)
+    code, thought, draft = charts.code(spec), corpus.think("chart", spec), "plt.plot("
+    image = Image.fromarray(picture)
+    talk = [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image", "image": image},
+                {"type": "text", "text": load_prompt(CHART, "tools", "nano").text},
+            ],
+        },
+        {"role": "assistant", "content": tool_call_text(draft, CHART, thought)},
+        {"role": "tool", "content": ERROR},
+        {"role": "assistant", "content": answer_text(code, CHART, thought)},
+    ]
+    text = policy.processor.apply_chat_template(talk, tokenize=False)
+    wanted = policy.processor(text=[text], images=[image], return_tensors="pt")["input_ids"][0].tolist()
+    tokenizer = policy.processor.tokenizer
+    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, draft, ERROR))
+    got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
+    assert wanted == [*got, *tokenizer("\n")["input_ids"]]
+
+
+def test_patches_are_the_processors(policy, picture):
+    pixels, grid = patches(picture[None])
+    wanted = policy.processor.image_processor(images=[Image.fromarray(picture)], return_tensors="pt")
+    assert torch.allclose(pixels, wanted["pixel_values"], atol=1e-5) and torch.equal(grid, wanted["image_grid_thw"])
+
+
+def test_larger_pictures_are_shrunk_to_the_canvas(policy):
+    grid = policy.processor.image_processor(images=[Image.new("RGB", (1600, 1280))], return_tensors="pt")[
+        "image_grid_thw"
+    ]
+    assert int(grid.prod()) // 4 <= NANO_CANVAS.width * NANO_CANVAS.height // 28**2
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_flawed_drafts_carry_no_loss_and_right_ones_do(policy, picture, domain):
+    generator, tokenizer = corpus.GENERATORS[domain], policy.processor.tokenizer
+    spec = generator.spec(3)
+    for draft, learned in ((generator.code(generator.spec(4)), 1), (generator.code(spec), 2)):
+        example = encode(tokenizer, domain, 0, corpus.repair(domain, spec, draft, ERROR))
+        labels = collate([example], picture[None], user_ids(tokenizer))["labels"]
+        ends = (labels == tokenizer.eos_token_id).sum()
+        assert ends == learned and (labels == IGNORED).any()
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_flaws_change_the_program(domain):
+    flaw = {"chart": corpus.flawed_chart, "web": corpus.flawed_page}[domain]
+    generator, rng = corpus.GENERATORS[domain], random.Random(0)
+    specs = [generator.spec(seed) for seed in range(200)]
+    assert sum(flaw(s, rng) != generator.code(s) for s in specs) > 140
+
+
+def test_the_eye_is_told_where_each_character_stands():
+    picture, text, labels = strip(random.Random(4), 28, "A B")
+    assert labels.shape == (1, 10, BINS) and text == "A B"
+    columns = np.flatnonzero(labels.reshape(-1))
+    ink = np.flatnonzero((picture != picture[0, 0]).any((0, 2)))
+    assert len(columns) == 2
+    assert ink.min() <= 4 * columns[0] + 4 and 4 * columns[1] <= ink.max()
+
+
+def test_protocol_tags_survive_decoding_and_control_tokens_do_not(policy):
+    tokenizer = policy.processor.tokenizer
+    text = tool_call_text("x = 1", CHART, "bar")
+    ids = tokenizer(text + "<|im_end|>")["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
+    with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
+        some = evaluate.cases("chart", 24, renderer)
+        figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, renderer))
+    assert figures["exec rate"] >= 0.6
+    assert figures["type right"] >= 0.85
+    assert figures["title exact"] >= 0.7
