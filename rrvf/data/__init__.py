@@ -1,10 +1,27 @@
 """Splits and their manifests: every picture by name, hash, source and licence.
 
-A split is a folder `<root>/<name>/` with `manifest.jsonl` (one `Sample` a line), the pictures and, where it is known, the
-true code. It is built beside and renamed, so a folder that has its name is whole.
+    prepare({"charts_train": {"kind": "generated_charts", "seed": 1_000_000, "count": 256}}, Path("data"))
+    load_split("charts_train", Path("data"))
+
+A split is a folder `<root>/<name>/`: `manifest.jsonl` (one `Sample` a line), the pictures, the true code where it is known,
+`SHA256SUMS` over them all (`sha256sum -c` reads it). It is built beside and renamed, so a folder of that name is whole.
 """
 
-from rrvf.data.manifest import load_split, near_duplicates, split_digest, verify_split, write_split
-from rrvf.data.prepare import DataConfig, prepare
+from rrvf.data.build import prepare, verify
+from rrvf.data.config import DataConfig
+from rrvf.data.duplicates import Duplicate, near_duplicates
+from rrvf.data.manifest import Item, load_split, read_image, split_digest, verify_split, write_split
 
-__all__ = ["DataConfig", "load_split", "near_duplicates", "prepare", "split_digest", "verify_split", "write_split"]
+__all__ = [
+    "DataConfig",
+    "Duplicate",
+    "Item",
+    "load_split",
+    "near_duplicates",
+    "prepare",
+    "read_image",
+    "split_digest",
+    "verify",
+    "verify_split",
+    "write_split",
+]

@@ -1,27 +1,31 @@
-"""Writing, reading and checking one split."""
+"""One split on disk: written whole or not at all, read, checked."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import imagehash
+import numpy as np
 from PIL import Image
+from pydantic import ValidationError
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.records import Sample
+from rrvf.records import DomainName, Sample
 
 MANIFEST = "manifest.jsonl"
+SUMS = "SHA256SUMS"
+RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture on its way into a split. `code` None: the set has no labels."""
+    """A picture on its way into a split. `code` None: the set has no label for it."""
 
     id: str
     png: bytes
@@ -30,69 +34,106 @@ class Item:
     licence: str
 
 
-def write_split(name: str, domain_name: str, items: Iterable[Item], root: Path) -> list[Sample]:
-    """Write `items` as the split `name`; gives its samples. An interrupted write leaves no folder of that name."""
-    final, partial = root / name, root / f"{name}.partial"
+def write_split(
+    name: str, domain_name: DomainName, items: Iterable[Item], root: Path, recipe: str = ""
+) -> list[Sample]:
+    """Write `items` as `<root>/<name>`; gives its samples. `recipe` says how it was made and is kept with it.
+
+    An interrupted write, or an exception from `items`, leaves no folder of that name. UserError where there are no items.
+    """
+    final, partial = root / name, root / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     samples = [_write(item, name, domain_name, partial) for item in items]
+    if len({s.image for s in samples}) < max(1, len(samples)):
+        raise UserError(f"split {name}: {'two samples share an id' if samples else 'nothing was found for it'}")
     (partial / MANIFEST).write_text("".join(s.model_dump_json() + "\n" for s in samples))
+    (partial / RECIPE).write_text(recipe)
+    (partial / SUMS).write_text("".join(f"{_sha256(p)}  {p.name}\n" for p in sorted(partial.iterdir())))
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     return samples
 
 
-def _write(item: Item, split: str, domain_name: str, folder: Path) -> Sample:
-    stem = item.id.replace("/", "__")
+def _write(item: Item, split: str, domain_name: DomainName, folder: Path) -> Sample:
+    stem = re.sub(r"[^\w.-]+", "__", item.id)
     (folder / f"{stem}.png").write_bytes(item.png)
     code = None
     if item.code is not None:
         code = stem + domain(domain_name).suffix
-        (folder / code).write_text(item.code)
+        (folder / code).write_text(item.code, encoding="utf-8")
     return Sample(
         id=item.id,
         domain=domain_name,
         split=split,
         image=f"{stem}.png",
         sha256=hashlib.sha256(item.png).hexdigest(),
-        phash=str(imagehash.phash(Image.open(io.BytesIO(item.png)))),
+        phash=perceptual_hash(item.png),
         source=item.source,
         licence=item.licence,
         code=code,
     )
 
 
+def perceptual_hash(png: bytes) -> str:
+    """The 64-bit DCT hash of a picture, 16 hex digits."""
+    import imagehash  # slow to import, and only writers need it
+
+    return str(imagehash.phash(Image.open(io.BytesIO(png)).convert("RGB")))
+
+
 def load_split(name: str, root: Path) -> list[Sample]:
-    """The samples of a split, in the order in which they were written."""
+    """The samples of a split, in the order in which they were written. UserError where it is missing or damaged."""
     manifest = root / name / MANIFEST
     if not manifest.is_file():
-        raise UserError(f"no data set {name} in {root}: run `rrvf data prepare` first")
-    return [Sample.model_validate_json(line) for line in manifest.read_text().splitlines()]
+        raise UserError(f"no split {name} in {root}: run `rrvf data prepare` with the profile that names it")
+    try:
+        return [Sample.model_validate_json(line) for line in manifest.read_text().splitlines()]
+    except ValidationError as error:
+        raise UserError(f"{manifest}: {error.errors()[0]['msg']}: {_mend(root / name)}") from None
+
+
+def read_image(sample: Sample, root: Path) -> np.ndarray:
+    """The picture of a sample, H x W x 3, uint8, RGB. `root` holds the split's folder."""
+    with Image.open(root / sample.split / sample.image) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def verify_split(name: str, root: Path) -> int:
-    """Check every picture against its hash; gives how many there are. UserError names the first that differs."""
+    """Check manifest, pictures and code against `SHA256SUMS`; gives the number of samples. UserError names the first bad file."""
+    folder = root / name
     samples = load_split(name, root)
-    for sample in samples:
-        path = root / name / sample.image
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sample.sha256:
-            raise UserError(f"{path} is missing or not what its manifest says: remove {root / name} and prepare it again")
+    sums = _sums(folder)
+    for file in [MANIFEST, RECIPE, *(f for s in samples for f in (s.image, s.code) if f)]:
+        if not (folder / file).is_file():
+            raise UserError(f"{folder / file} is missing: {_mend(folder)}")
+        if _sha256(folder / file) != sums.get(file):
+            raise UserError(f"{folder / file} is not the file that was written: {_mend(folder)}")
     return len(samples)
 
 
+def _sums(folder: Path) -> dict[str, str]:
+    if not (folder / SUMS).is_file():
+        raise UserError(f"{folder / SUMS} is missing: {_mend(folder)}")
+    pairs = (line.split("  ", 1) for line in (folder / SUMS).read_text().splitlines())
+    return {name: digest for digest, name in pairs}
+
+
 def split_digest(name: str, root: Path) -> str:
-    """The hash of a split's manifest: two splits with the same digest hold the same pictures in the same order."""
-    return hashlib.sha256((root / name / MANIFEST).read_bytes()).hexdigest()[:16]
+    """Twelve hex digits over every file of a split: the same digest, the same pictures and code in the same order."""
+    load_split(name, root)
+    return _sha256(root / name / SUMS)[:12]
 
 
-def near_duplicates(first: list[Sample], second: list[Sample], distance: int = 4) -> list[tuple[str, str, int]]:
-    """Pairs (id, id, distance) whose 64-bit perceptual hashes differ in at most `distance` bits.
+def recipe_of(name: str, root: Path) -> str | None:
+    """How the finished split was made; None where there is none."""
+    path = root / name / RECIPE
+    return path.read_text() if path.is_file() else None
 
-    A hint to look, not a verdict: charts of the same kind look alike at 8x8.
-    """
-    hashes = [(s.id, int(s.phash, 16)) for s in second]
-    found = []
-    for sample in first:
-        own = int(sample.phash, 16)
-        found += [(sample.id, other, bits) for other, h in hashes if (bits := (own ^ h).bit_count()) <= distance]
-    return found
+
+def _mend(folder: Path) -> str:
+    return f"remove {folder} and run `rrvf data prepare` again"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

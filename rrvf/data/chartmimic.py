@@ -1,0 +1,121 @@
+"""ChartMimic, direct task: 1,800 pictures to train on and 600 to test on (the paper's Table 1).
+
+The archive `dataset-iclr.tar.gz` holds `direct_600/` and `direct_1800/`, each with `PREFIX_NUMBER.py/.png/.pdf`. Names start
+again in each folder, so a sample's id is `task/name`; the metrics read the prefix (graph, box). The hub shows the same
+data as a table too; public code disagrees whether its GroundTruthFigureCode is code or a path, so both are taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rrvf.data import hub
+from rrvf.data.config import ChartMimic
+from rrvf.data.manifest import Item
+from rrvf.errors import UserError
+
+ARCHIVE = "dataset-iclr.tar.gz"
+_PICTURES = ("GroundTruthFigurePreview", "InputFigurePreview", "GroundTruthFigure", "InputFigure")
+_CODE = "GroundTruthFigureCode"
+
+
+def items(split: ChartMimic) -> Iterator[Item]:
+    """The figures of a task in the order of names; from the table, in its order."""
+    return islice(_table(split) if split.view == "table" else _archive(split), split.count)
+
+
+def _archive(split: ChartMimic) -> Iterator[Item]:
+    path = Path(split.source)
+    if path.is_dir():
+        yield from _folder(split, path)
+        return
+    path = path if path.is_file() else hub.file(split.source, ARCHIVE)
+    check_archive(path, split.sha256)
+    with TemporaryDirectory() as unpacked, tarfile.open(path) as tar:
+        members = (m for m in tar if m.isfile() and split.task in Path(m.name).parts)
+        tar.extractall(unpacked, members=members, filter="data")
+        yield from _folder(split, Path(unpacked))
+
+
+def check_archive(path: Path, expected: str | None) -> None:
+    """UserError where the archive is not the one that was pinned."""
+    if expected is None:
+        return
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise UserError(
+            f"{path} has sha256 {found}, not the reported one: fetch it again, or set `sha256` to it or to null"
+        )
+
+
+def _folder(split: ChartMimic, root: Path) -> Iterator[Item]:
+    scripts = sorted(p for p in root.rglob("*.py") if p.parent.name == split.task)
+    if not scripts:
+        raise UserError(f"no folder {split.task} with scripts in {split.source}: name the ICLR archive of ChartMimic")
+    for script in scripts:
+        code = script.read_text(encoding="utf-8")
+        yield _item(split, script.stem, picture(script.with_suffix(f".{split.picture}")), code)
+
+
+def picture(path: Path) -> bytes:
+    """A shipped figure as PNG; a PDF's first page at 120 dpi, as the official runner shows it to a model."""
+    if not path.is_file():
+        raise UserError(
+            f"{path.name} is missing beside its script: fetch the archive again, or choose the other `picture`"
+        )
+    if path.suffix == ".png":
+        return hub.png(path.read_bytes())
+    command = ["pdftoppm", "-r", "120", "-png", "-singlefile", "-f", "1", str(path)]
+    try:
+        return hub.png(subprocess.run(command, check=True, capture_output=True).stdout)
+    except FileNotFoundError:
+        raise UserError("no pdftoppm to draw PDFs: install poppler-utils, or set `picture: png`") from None
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"{path.name} cannot be drawn: {error.stderr.decode(errors='replace').strip()[:200]}") from None
+
+
+def _table(split: ChartMimic) -> Iterator[Item]:
+    for row in hub.rows(split.source, "chartmimic", "test", images=()):
+        if belongs(row, split.task):
+            value = next((row[c] for c in _PICTURES if _is_picture(row.get(c))), None)
+            if value is None:
+                raise UserError(f"row {row['ExampleID']} of {split.source} has no picture: use `view: archive`")
+            yield _item(split, Path(str(row["ExampleID"])).name, hub.png(value), _code(split, row[_CODE]))
+
+
+def belongs(row: dict[str, Any], task: str) -> bool:
+    """Whether a row is of the task: by the folder in its id or code path, where one is named, else by its Task."""
+    named = f"{row['ExampleID']} {row[_CODE] if _is_path(row[_CODE]) else ''}"
+    folders = [f for f in ("direct_600", "direct_1800", "customized_600", "customized_1800") if f in named]
+    return task in folders if folders else "direct" in str(row["Task"]).lower()
+
+
+def _is_picture(value: Any) -> bool:
+    return value is not None and not isinstance(value, str)
+
+
+def _is_path(value: str) -> bool:
+    return "\n" not in value.strip() and value.strip().endswith(".py")
+
+
+def _code(split: ChartMimic, value: str) -> str:
+    if not _is_path(value):
+        return value
+    local = Path(split.source)
+    base = local if local.is_dir() else local.parent
+    path = base / value if local.exists() else hub.file(split.source, value)
+    if not path.is_file():
+        raise UserError(f"{path} is missing, which the table names as code: use `view: archive`")
+    return path.read_text(encoding="utf-8")
+
+
+def _item(split: ChartMimic, name: str, png: bytes, code: str) -> Item:
+    return Item(f"{split.task}/{name}", png, code, f"ChartMimic {split.task}, {name}", "Apache-2.0")

@@ -1,0 +1,163 @@
+"""The `data` section of a profile: split names, each with where its pictures come from, how many, by which seed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+
+from rrvf.domains import NANO_CANVAS, Canvas
+from rrvf.errors import UserError
+from rrvf.records import DomainName
+
+#: Generator seeds, one million each: pre-training, training, test.
+SEED_RANGE = 1_000_000
+
+
+class SplitConfig(BaseModel):
+    """Base of all kinds: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Generated(SplitConfig):
+    """Charts or pages of our own generators, seeds from `seed` on.
+
+    No program stands in two generated splits of a profile, nor among the first `pretraining` seeds of the generator,
+    which the shipped policy was pre-trained on.
+    """
+
+    kind: Literal["generated_charts", "generated_pages"]
+    count: int = Field(gt=0)
+    seed: int = Field(ge=SEED_RANGE)
+    pretraining: int = Field(default=50_000, ge=0, le=SEED_RANGE)
+    canvas: Canvas = NANO_CANVAS
+
+    @property
+    def domain(self) -> DomainName:
+        return "chart" if self.kind == "generated_charts" else "web"
+
+
+class Gallery(SplitConfig):
+    """Matplotlib's gallery at the scripts' own size. `count` None, here and below: all there are."""
+
+    kind: Literal["gallery"]
+    count: int | None = Field(default=None, gt=0)
+    seed: int = 0
+
+    @property
+    def domain(self) -> DomainName:
+        return "chart"
+
+
+class NpmPages(SplitConfig):
+    """Pages of MIT packages of the npm registry."""
+
+    kind: Literal["npm_pages"]
+    count: int | None = Field(default=None, gt=0)
+    seed: int = 0
+    canvas: Canvas = Canvas(width=1280, height=720)
+
+    @property
+    def domain(self) -> DomainName:
+        return "web"
+
+
+class ChartMimic(SplitConfig):
+    """ChartMimic's direct task. `source`: the hub id, or a local archive or its unpacked folder.
+
+    `sha256` None accepts any archive. `picture`: the PNG that ships, or the PDF at 120 dpi as in the official runner.
+    """
+
+    kind: Literal["chartmimic"]
+    task: Literal["direct_600", "direct_1800"]
+    source: str = "ChartMimic/ChartMimic"
+    sha256: str | None = "a9b774a165e2e534f02b269285736cb2eed6bdb433d603a66e835fd768336866"
+    view: Literal["archive", "table"] = "archive"
+    picture: Literal["png", "pdf"] = "png"
+    count: int | None = Field(default=None, gt=0)
+
+    @property
+    def domain(self) -> DomainName:
+        return "chart"
+
+
+class Plot2Code(SplitConfig):
+    """Plot2Code's figures: the 132 of matplotlib, which the paper scores, or all 368 (decisions D7)."""
+
+    kind: Literal["plot2code"]
+    source: str = "TencentARC/Plot2Code"
+    figures: Literal["matplotlib", "all"] = "matplotlib"
+    count: int | None = Field(default=None, gt=0)
+
+    @property
+    def domain(self) -> DomainName:
+        return "chart"
+
+
+class WebSight(SplitConfig):
+    """WebSight screenshots. Rows are drawn by `seed` among the first `pool`; train and test never meet (decisions D6).
+
+    The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and seed.
+    """
+
+    kind: Literal["websight"]
+    part: Literal["train", "test"]
+    count: int = Field(gt=0)
+    version: Literal["v0.1", "v0.2"] = "v0.2"
+    source: str = "HuggingFaceM4/WebSight"
+    pool: int = Field(default=15_000, ge=0)
+    seed: int = 0
+
+    @property
+    def domain(self) -> DomainName:
+        return "web"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.pool and self.count > self.pool // 2:
+            raise ValueError(f"count {self.count} is more than half of the pool of {self.pool} rows")
+        return self
+
+
+class ColdStart(SplitConfig):
+    """The released warm-up pairs (decisions D8, cc-by-nc-4.0). Its columns are unpublished: name them here."""
+
+    kind: Literal["cold_start"]
+    source: str = "syficy/rrvf_coldstart_chartqa"
+    hub_split: str = "train"
+    image_column: str = "image"
+    code_column: str = "code"
+    count: int | None = Field(default=None, gt=0)
+
+    @property
+    def domain(self) -> DomainName:
+        return "chart"
+
+
+AnySplit = Annotated[
+    Generated | Gallery | NpmPages | ChartMimic | Plot2Code | WebSight | ColdStart, Field(discriminator="kind")
+]
+
+
+class DataConfig(RootModel[dict[str, AnySplit]]):
+    """All splits of a profile by name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        """Train and test of WebSight are disjoint only when drawn from one permutation."""
+        if len({(s.pool, s.seed) for s in self.root.values() if isinstance(s, WebSight)}) > 1:
+            raise ValueError("the WebSight splits differ in pool or seed: give both the same, or they may overlap")
+        return self
+
+    @classmethod
+    def read(cls, section: DataConfig | dict[str, Any]) -> DataConfig:
+        """The typed form of a profile's `data` section. UserError names the key that is wrong."""
+        try:
+            return section if isinstance(section, cls) else cls.model_validate(section)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, ("data", *first["loc"])))
+            raise UserError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None

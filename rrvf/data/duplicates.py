@@ -1,0 +1,55 @@
+"""Train and test must not share a picture or a program (threat: gold that was trained on)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rrvf.records import Sample
+
+
+class Duplicate(NamedTuple):
+    """Two samples that may be one. `distance` counts differing bits of 64; `same_code` None: a code is unknown."""
+
+    first: str
+    second: str
+    distance: int
+    same_code: bool | None
+
+
+def near_duplicates(
+    a: list[Sample], b: list[Sample], max_distance: int = 4, root: Path | None = None
+) -> list[Duplicate]:
+    """Pairs of `a` x `b` whose perceptual hashes differ in at most `max_distance` bits, or whose code is the same.
+
+    Code is compared where `root`, which holds the splits, is given. A close hash is a hint to look and no verdict: two
+    charts of one kind can look alike at the hash's 8 x 8.
+    """
+    distances = np.bitwise_count(_hashes(a)[:, None] ^ _hashes(b)[None, :])
+    codes = [_codes(samples, root) for samples in (a, b)]
+    close = set(map(tuple, np.argwhere(distances <= max_distance).tolist())) | _same(*codes)
+    found = []
+    for i, j in sorted(close):
+        mine, other = codes[0][i], codes[1][j]
+        same = None if mine is None or other is None else mine == other
+        found.append(Duplicate(a[i].id, b[j].id, int(distances[i, j]), same))
+    return found
+
+
+def _hashes(samples: list[Sample]) -> np.ndarray:
+    return np.array([int(s.phash, 16) for s in samples], np.uint64)
+
+
+def _codes(samples: list[Sample], root: Path | None) -> list[str | None]:
+    """Code without its outer blank space; None where it is unknown."""
+    return [(root / s.split / s.code).read_text().strip() if root and s.code else None for s in samples]
+
+
+def _same(a: list[str | None], b: list[str | None]) -> set[tuple[int, int]]:
+    places: dict[str, list[int]] = {}
+    for j, code in enumerate(b):
+        if code is not None:
+            places.setdefault(code, []).append(j)
+    return {(i, j) for i, code in enumerate(a) if code is not None for j in places.get(code, [])}

@@ -1,0 +1,99 @@
+"""The door to the hub: a data set by id or by local path, with one clear line where it cannot be had."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from rrvf.errors import UserError
+
+
+def file(source: str, name: str) -> Path:
+    """The file `name` of the data set `source` (hub id), downloaded once."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(source, name, repo_type="dataset"))
+    except Exception as error:
+        raise unreachable(source, error) from None
+
+
+def rows(source: str, config: str | None, split: str, images: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The rows of a table in their order, streamed. `images` are columns whose pictures are left encoded.
+
+    `source` is a hub id, or a local parquet file or folder of them (then `config` names a subfolder, where there is one,
+    and `split` picks the files that begin with it, where there are some).
+    """
+    import datasets
+
+    try:
+        if Path(source).exists():
+            files = [str(f) for f in _parquet(Path(source), config, split)]
+            table = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+        else:
+            table = datasets.load_dataset(source, config, split=split, streaming=True)
+        for column in images:
+            table = _encoded(table, column, source)
+        yield from table
+    except UserError:
+        raise
+    except Exception as error:  # the libraries below raise whatever the network, the disk or a token brings
+        raise unreachable(source, error) from None
+
+
+def _encoded(table, column: str, source: str):
+    import datasets
+
+    known = table.column_names
+    if known is not None and column not in known:
+        raise UserError(
+            f"{source} has no column {column!r}: it has {', '.join(known)}; name the right one in the profile"
+        )
+    is_image = table.features is None or isinstance(table.features[column], datasets.Image)
+    return table.cast_column(column, datasets.Image(decode=False)) if is_image else table
+
+
+def _parquet(path: Path, config: str | None, split: str) -> list[Path]:
+    folder = path / config if config and (path / config).is_dir() else path
+    files = [path] if path.is_file() else sorted(folder.rglob("*.parquet"))
+    if not files:
+        raise UserError(f"no parquet files in {folder}: name a copy of the data set, or its hub id")
+    return [f for f in files if f.name.startswith(split)] or files
+
+
+def unreachable(source: str, error: Exception) -> UserError:
+    """What to tell someone whose data set does not arrive."""
+    why = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    return UserError(f"cannot read the data set {source} ({why}): check the network, or give `source` a local copy")
+
+
+def png(value: Any) -> bytes:
+    """A table's picture (bytes, {"bytes", "path"}, or a PIL image) as an RGB PNG; transparency becomes white.
+
+    A PNG that is RGB already is kept byte for byte. UserError for what is no picture.
+    """
+    if isinstance(value, dict):
+        value = value.get("bytes") or Path(value["path"]).read_bytes()
+    if isinstance(value, Image.Image):
+        return _as_png(value)
+    try:
+        picture = Image.open(io.BytesIO(value))
+    except (TypeError, UnidentifiedImageError):
+        raise UserError(
+            f"a {type(value).__name__} stands where a picture was expected: check the column's name"
+        ) from None
+    plain = picture.format == "PNG" and picture.mode == "RGB" and "transparency" not in picture.info
+    return value if plain else _as_png(picture)
+
+
+def _as_png(picture: Image.Image) -> bytes:
+    rgba = picture.convert("RGBA")
+    page = Image.new("RGBA", rgba.size, "white")
+    page.alpha_composite(rgba)
+    out = io.BytesIO()
+    page.convert("RGB").save(out, "PNG")
+    return out.getvalue()

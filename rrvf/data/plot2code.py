@@ -1,0 +1,27 @@
+"""Plot2Code: real matplotlib figures with their code, the paper's zero-shot set (Table 2). Evaluation only.
+
+The hub's table (split `test`, 368 rows) has `image, url, code, instruction`; the 132 rows with "matplotlib" in `url` are
+those that every execution rate of the paper's Table 2 is a multiple of (decisions D7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from rrvf.data import hub
+from rrvf.data.config import Plot2Code
+from rrvf.data.manifest import Item
+
+
+def items(split: Plot2Code) -> Iterator[Item]:
+    """The chosen figures in the table's order, named by their row. R and plotly figures come without code."""
+    return islice(_all(split), split.count)
+
+
+def _all(split: Plot2Code) -> Iterator[Item]:
+    for i, row in enumerate(hub.rows(split.source, None, "test", images=("image",))):
+        matplotlib = "matplotlib" in row["url"]
+        if matplotlib or split.figures == "all":
+            code = row["code"] if matplotlib else None
+            yield Item(f"row-{i:03}", hub.png(row["image"]), code, f"{split.source} test, {row['url']}", "Apache-2.0")
