@@ -16,10 +16,15 @@ import io
 import random
 import re
 import types
+from collections.abc import Iterator
+from numbers import Real
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_pdf import RendererPdf
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from trace_calls import CallTrace
 from trace_colors import ColorTrace
@@ -35,7 +40,8 @@ class Tracer:
         self.protocol = protocol
         self._source = ""
         self._texts: list[str] = []
-        self._calls = CallTrace(named=True, keep_flag=protocol != "fixed")
+        self._settings = dict(matplotlib.rcParams)
+        self._calls = CallTrace(named=True, protocol=protocol)
         self._colors = ColorTrace(named=True, protocol=protocol)
 
     def prepare(self, code: str) -> str:
@@ -52,23 +58,26 @@ class Tracer:
             self._calls.install()
             self._colors.install()
 
-    def finish(self, figure, namespace: dict) -> dict:
-        """The items, once the script has run. `figure` is the current one or None."""
+    def finish(self, figure: Figure | None, namespace: dict) -> dict:
+        """The items, once the script has run. `figure` is the current one or None.
+
+        Raises what the line `plt.savefig(...)`, which the benchmark adds to the script, would raise there.
+        """
         if self.protocol == "plot2code":
             return plot2code_items(figure)
-        if figure is not None:
-            for axes in figure.axes:
-                axes.set_xticks([])
-                axes.set_yticks([])
-            # Drawing also settles colours that are mapped from numbers.
-            figure.savefig(io.BytesIO(), format="pdf")
+        save = eval("plt.savefig", namespace)  # a script that calls pyplot by another name fails here
+        for axes in plt.gcf().axes:
+            axes.set_xticks([])
+            axes.set_yticks([])
+        # Drawing also settles colours that are mapped from numbers.
+        save(io.BytesIO(), format="pdf")
         items = {"text": self._text_items(), "layout": layout_items(figure)}
-        calls, colors = self._calls, self._colors
-        if self.protocol != "fixed" and "seaborn" in self._source:
-            items["type"] = self._again(CallTrace(named=False, keep_flag=True))
-            items["color"] = self._again(ColorTrace(named=False, protocol=self.protocol))
-        else:
-            items["type"], items["color"] = calls.items(), colors.items()
+        if self.protocol == "fixed" or "seaborn" not in self._source:
+            return {**items, "type": self._calls.items(), "color": self._colors.items()}
+        self._colors.remove()
+        self._calls.remove()
+        items["type"] = self._again(CallTrace(named=False, protocol=self.protocol))
+        items["color"] = self._again(ColorTrace(named=False, protocol=self.protocol))
         return items
 
     def _text_items(self) -> list[str]:
@@ -76,11 +85,10 @@ class Tracer:
         broken = self.protocol != "fixed" and "plt.savefig" in self._source
         return [] if broken else list(self._texts)
 
-    def _again(self, trace):
+    def _again(self, trace: CallTrace | ColorTrace) -> dict | list:
         """Run the script once more under `trace` alone. One that fails gives nothing, as its crashed evaluator does."""
-        self._calls.remove()
-        self._colors.remove()
         plt.close("all")
+        dict.update(matplotlib.rcParams, self._settings)
         np.random.seed(0)
         random.seed(0)
         trace.install()
@@ -107,7 +115,7 @@ def _log_texts(log: list[str]) -> None:
     RendererPdf.draw_text = draw_text
 
 
-def layout_items(figure) -> list[list[int]]:
+def layout_items(figure: Figure | None) -> list[list[int]]:
     """[nrows, ncols, row_start, row_end, col_start, col_end] of each axes with a place in a grid (metrics_spec 1.4)."""
     items = []
     for axes in figure.axes if figure is not None else []:
@@ -118,7 +126,7 @@ def layout_items(figure) -> list[list[int]]:
     return items
 
 
-def plot2code_items(figure) -> dict:
+def plot2code_items(figure: Figure | None) -> dict:
     """Every visible text with its raw position, and the figure's size in inches (metrics_spec 2.3)."""
     if figure is None:
         return {"texts": [], "size": [0.0, 0.0]}
@@ -130,16 +138,12 @@ def plot2code_items(figure) -> dict:
     return {"texts": texts, "size": [float(v) for v in figure.get_size_inches()]}
 
 
-def _descend(artist):
+def _descend(artist: Artist) -> Iterator[Artist]:
     for child in artist.get_children():
         yield child
         yield from _descend(child)
 
 
-def _number(value) -> float | None:
+def _number(value: object) -> float | None:
     """A position as a number; None for words and dates, which match nothing."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None
+    return float(value) if isinstance(value, Real) and np.isfinite(value) else None

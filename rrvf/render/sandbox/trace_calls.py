@@ -13,7 +13,7 @@ from matplotlib.patches import Circle, Ellipse
 from matplotlib.projections.polar import PolarAxes
 from mpl_toolkits.mplot3d import Axes3D
 from networkx.drawing import nx_pylab
-from trace_wrap import Wrapping
+from trace_wrap import Wrapping, is_kind
 
 #: Methods of ordinary axes whose label is their own name.
 _AXES = (
@@ -39,8 +39,9 @@ class CallTrace(Wrapping):
 
     nothing: dict = {}
 
-    def __init__(self, named: bool, keep_flag: bool) -> None:
-        super().__init__(named, keep_flag)
+    def __init__(self, named: bool, protocol: str) -> None:
+        super().__init__(named, keep_flag=protocol != "fixed")
+        self._exact = protocol == "official"
         self._counts: Counter[str] = Counter()
 
     def install(self) -> None:
@@ -64,7 +65,7 @@ class CallTrace(Wrapping):
         self.wrap(owner, name, lambda result, args, kwargs: self._counts.update([label]), before=True)
 
     def _count_plot(self, _, args, kwargs) -> None:
-        self._counts["plot@polar" if type(args[0]) is PolarAxes else "plot"] += 1
+        self._counts["plot@polar" if is_kind(args[0], PolarAxes, self._exact) else "plot"] += 1
 
     def items(self) -> dict[str, int]:
         """Label to count."""

@@ -19,11 +19,11 @@ from matplotlib.patches import Circle, Ellipse, Patch
 from matplotlib.projections.polar import PolarAxes
 from mpl_toolkits.mplot3d import Axes3D
 from networkx.drawing import nx_pylab
-from trace_wrap import Wrapping
+from trace_wrap import Wrapping, is_kind
 
 
-class Unreadable(Exception):
-    """A colour that the original read-out stumbles over; it then reports none at all."""
+class GivenByName(Exception):
+    """A bar's colour that was last given as a string: the official read-out cannot read it."""
 
 
 def _hex(color) -> str:
@@ -41,10 +41,10 @@ def face(artist) -> list[str]:
 
 
 def bar_face(artist) -> list[str]:
-    """A bar's face as it was last given; the original cannot read one given by name."""
+    """A bar's face as it was last given; the original cannot read one given as a string."""
     given = artist._original_facecolor
     if given is None or isinstance(given, str):
-        raise Unreadable
+        raise GivenByName
     return [_hex(given)]
 
 
@@ -72,13 +72,14 @@ def map_name(artist) -> list[str]:
 
 
 class ColorTrace(Wrapping):
-    """Objects by (group, colour when drawn)."""
+    """Objects by (group, colour when drawn). Polar and ellipse mean exactly these classes in the official protocol."""
 
     nothing: list = []
 
     def __init__(self, named: bool, protocol: str) -> None:
         super().__init__(named, keep_flag=protocol != "fixed")
         self._protocol = protocol
+        self._exact = protocol == "official"
         self._stored: dict[tuple[str, str], tuple[object, Callable]] = {}
 
     def _keep(self, group: str, artists, read: Callable) -> None:
@@ -89,21 +90,23 @@ class ColorTrace(Wrapping):
     def _read(self, read: Callable, artist) -> list[str]:
         try:
             return read(artist)
-        except Unreadable:
-            if self._protocol == "official":
-                raise
-            # July 2025 skips such a bar; fixed reads what is drawn.
-            return [] if self._protocol == "july2025" else face(artist)
+        except GivenByName:
+            if self._protocol == "july2025":
+                return []
+            if self._protocol == "fixed":
+                return face(artist)
+            raise
 
     def items(self) -> list[list[str]]:
-        """Sorted unique [group, colour], colours read now. A colour that cannot be read empties the official list."""
-        try:
-            found = {
-                (group, token) for (group, _), (artist, read) in self._stored.items() for token in self._read(read, artist)
-            }
-        except Unreadable:
-            return []
-        return [list(item) for item in sorted(found)]
+        """Sorted unique [group, colour], colours read now. Where the original read-out crashes there are none at all."""
+        found: set[tuple[str, str]] = set()
+        for (group, _), (artist, read) in self._stored.items():
+            try:
+                found |= {(group, token) for token in self._read(read, artist)}
+            except Exception:
+                self.broken = True
+        crashed = self.broken and self._protocol != "fixed"
+        return [] if crashed else [list(item) for item in sorted(found)]
 
     def install(self) -> None:
         """Wrap every function whose colours count."""
@@ -119,24 +122,15 @@ class ColorTrace(Wrapping):
 
     def _lines(self) -> None:
         # On polar axes `plot` itself is seen, so the line builder inside it is not; elsewhere the builder is.
-        self._wrap_exactly(PolarAxes, "plot", lambda result, kw: self._keep("plot@polar", result, line))
+        self.wrap(Axes, "plot", lambda r, args, kw: self._keep("plot@polar", r, line), when=self._polar)
         self._group(_process_plot_var_args, "_makeline", "line", line, lambda r: [r[0]])
         for name in ("axhline", "axvline"):
             self._group(Axes, name, name, line)
         for name in ("hlines", "vlines"):
             self._group(Axes, name, name, edges)
 
-    def _wrap_exactly(self, kind: type, name: str, seen: Callable) -> None:
-        """Wrap an Axes method for axes of exactly one class; for all others it is not there."""
-        plain = getattr(Axes, name)
-        self.wrap(Axes, name, lambda result, args, kwargs: seen(result, kwargs))
-        wrapped = getattr(Axes, name)
-
-        def method(axes, *args, **kwargs):
-            return (wrapped if type(axes) is kind else plain)(axes, *args, **kwargs)
-
-        method.__name__ = wrapped.__name__ if self._named or name != "plot" else plain.__name__
-        setattr(Axes, name, method)
+    def _polar(self, axes: object) -> bool:
+        return is_kind(axes, PolarAxes, self._exact)
 
     def _patches(self) -> None:
         self._group(Axes, "bar", "bar", bar_face, lambda r: r.patches)
@@ -147,14 +141,11 @@ class ColorTrace(Wrapping):
         for name in ("axhspan", "axvspan"):
             self._group(Axes, name, name, face)
         for kind in (Ellipse, Circle):
-            self._exact_patch(kind)
+            self.wrap(kind, "__init__", self._ellipse)
 
-    def _exact_patch(self, kind: type) -> None:
-        def seen(_, args, kwargs):
-            if type(args[0]) is kind or (self._protocol == "fixed" and isinstance(args[0], Ellipse)):
-                self._keep("ellipse_or_circle", [args[0]], face)
-
-        self.wrap(kind, "__init__", seen)
+    def _ellipse(self, _, args, kwargs) -> None:
+        if is_kind(args[0], Ellipse, self._exact) or type(args[0]) is Circle:
+            self._keep("ellipse_or_circle", [args[0]], face)
 
     def _collections(self) -> None:
         self.wrap(Axes, "scatter", self._scatter)
@@ -164,7 +155,7 @@ class ColorTrace(Wrapping):
         self._group(Axes, "broken_barh", "broken_barh", faces)
 
     def _scatter(self, result, args, kwargs) -> None:
-        group = "scatter@polar" if type(args[0]) is PolarAxes else "scatter"
+        group = "scatter@polar" if self._polar(args[0]) else "scatter"
         self._keep(group, [result], map_name if kwargs.get("cmap") is not None else first_face)
 
     def _maps(self) -> None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+#: Given a call's result, its positional and its keyword arguments.
+Seen = Callable[[object, tuple, dict], None]
+
+
+def is_kind(thing: object, kind: type, exact: bool) -> bool:
+    """Whether `thing` is of a class; exact: and of none derived from it, as the official evaluator asks."""
+    return type(thing) is kind if exact else isinstance(thing, kind)
+
 
 class Wrapping:
     """A set of wrapped functions that share one "inside" flag, and their originals.
@@ -17,24 +25,28 @@ class Wrapping:
         self._named, self._keep_flag = named, keep_flag
         self._inside = False
         self._originals: list[tuple[object, str, Callable]] = []
+        self.broken = False
 
-    def wrap(self, owner: object, name: str, seen: Callable, before: bool = False) -> None:
-        """Replace `owner.name`; `seen(result, args, kwargs)` is called for outermost calls.
+    def wrap(
+        self, owner: object, name: str, seen: Seen, *, before: bool = False, when: Callable[[object], bool] | None = None
+    ) -> None:
+        """Replace `owner.name`; `seen` is called for outermost calls, and whatever it raises never reaches the script.
 
         before: `seen` is called ahead of the function, with the result None.
+        when: only calls whose first argument (the axes) passes are wrapped at all; the wrapper then keeps its name.
         """
         original = getattr(owner, name)
 
         def wrapper(*args, **kwargs):
-            if self._inside:
+            if self._inside or (when is not None and not when(args[0])):
                 return original(*args, **kwargs)
             self._inside = True
             try:
                 if before:
-                    seen(None, args, kwargs)
+                    self._note(seen, None, args, kwargs)
                 result = original(*args, **kwargs)
                 if not before:
-                    seen(result, args, kwargs)
+                    self._note(seen, result, args, kwargs)
             except BaseException:
                 self._inside = self._keep_flag
                 raise
@@ -42,7 +54,13 @@ class Wrapping:
             return result
 
         self._originals.append((owner, name, original))
-        setattr(owner, name, functools.wraps(original)(wrapper) if self._named else wrapper)
+        setattr(owner, name, functools.wraps(original)(wrapper) if self._named or when is not None else wrapper)
+
+    def _note(self, seen: Seen, result: object, args: tuple, kwargs: dict) -> None:
+        try:
+            seen(result, args, kwargs)
+        except Exception:
+            self.broken = True
 
     def remove(self) -> None:
         """Put the originals back."""
