@@ -27,7 +27,7 @@ LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ChartRenderer]:
-    with ChartRenderer(workers=2) as one:
+    with ChartRenderer(2, Limits(wall_s=120)) as one:
         yield one
 
 
@@ -45,13 +45,13 @@ def test_without_canvas_the_script_chooses_its_size(engine: ChartRenderer) -> No
 @pytest.mark.parametrize("size", [(280, 224), (229, 231), (230, 1001)])
 def test_a_canvas_is_met_to_the_pixel(engine: ChartRenderer, size: tuple[int, int]) -> None:
     code = "import matplotlib.pyplot as plt\nplt.figure(figsize=(9, 9), dpi=70)\nplt.plot([1, 2])"
-    record = engine.render(code, limits=Limits(canvas=Canvas(*size, dpi=100)))
+    record = engine.render(code, limits=Limits(wall_s=120, canvas=Canvas(*size, dpi=100)))
     assert _pixels(record).shape == (size[1], size[0], 3)
 
 
 def test_a_canvas_sets_the_base_font_size(engine: ChartRenderer) -> None:
     code = LINE + "assert plt.rcParams['font.size'] == 8 and plt.rcParams['figure.autolayout']"
-    assert engine.render(code, limits=Limits(canvas=NANO_CANVAS)).ok
+    assert engine.render(code, limits=Limits(wall_s=120, canvas=NANO_CANVAS)).ok
 
 
 def test_the_picture_is_what_matplotlib_itself_saves(engine: ChartRenderer) -> None:
@@ -136,7 +136,7 @@ def test_the_raster_share_tells_a_pasted_picture(engine: ChartRenderer) -> None:
 
 
 def test_processor_time_is_bounded_apart_from_wall_time(engine: ChartRenderer) -> None:
-    record = engine.render("while True: pass", limits=Limits(wall_s=60, cpu_s=1))
+    record = engine.render("while True: pass", limits=Limits(wall_s=600, cpu_s=1))
     assert record.reason == "timeout"
     assert "processor" in record.message
 
@@ -146,8 +146,8 @@ def test_code_size_is_bounded(engine: ChartRenderer) -> None:
 
 
 def test_picture_size_is_bounded(engine: ChartRenderer) -> None:
-    assert engine.render(LINE, limits=Limits(max_pixels=640 * 480)).ok
-    assert engine.render(LINE, limits=Limits(max_pixels=640 * 480 - 1)).reason == "limit"
+    assert engine.render(LINE, limits=Limits(wall_s=120, max_pixels=640 * 480)).ok
+    assert engine.render(LINE, limits=Limits(wall_s=120, max_pixels=640 * 480 - 1)).reason == "limit"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
 def test_closing_ends_a_render_under_way() -> None:
     engine = ChartRenderer()
     with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(engine.render, "while True: pass", limits=Limits(wall_s=60))
+        running = thread.submit(engine.render, "while True: pass", limits=Limits(wall_s=600))
         while engine._free._value:
             pass
         engine.close()
@@ -212,8 +212,8 @@ def test_a_cancelled_render_frees_its_worker() -> None:
             await asyncio.wait_for(renderer.arender("while True: pass"), 0.3)
         assert (await renderer.arender(LINE)).ok
 
-    with Renderer("chart", 1, Limits(wall_s=30)) as renderer:
-        asyncio.run(asyncio.wait_for(cancel(renderer), 15))
+    with Renderer("chart", 1, Limits(wall_s=600)) as renderer:
+        asyncio.run(asyncio.wait_for(cancel(renderer), 300))
 
 
 @pytest.mark.parametrize("without", ["namespaces", "landlock", "namespaces,landlock"])

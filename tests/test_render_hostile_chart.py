@@ -19,7 +19,7 @@ from rrvf.records import Render
 from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 
-PATIENT = Limits(wall_s=30, cpu_s=10, memory_mb=200)
+PATIENT = Limits(wall_s=120, cpu_s=10, memory_mb=200)
 PROGRAMS = sorted((Path(__file__).parent / "hostile" / "charts").glob("*.py"))
 HARMLESS = """import os, random
 import matplotlib.pyplot as plt

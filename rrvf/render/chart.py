@@ -208,9 +208,12 @@ def _receive(child: Child, size: int, deadline: float) -> bytearray:
 
 def _death(child: Child, limits: Limits, seconds: float) -> Failure:
     """Why a child closed its reply without one, by its exit status."""
-    if not select.select([child.pidfd], [], [], 0.5)[0]:
+    if not select.select([child.pidfd], [], [], 1.0)[0]:
         return Failure("forbidden", "the program tampered with its reply")
-    status = child.status.result(timeout=10)
+    try:
+        status = child.status.result(timeout=60)
+    except TimeoutError:
+        return Failure("crash", "the chart sandbox does not answer")
     if status >= 0:
         return Failure("exit", "the program ended itself before its picture was made")
     if status != -signal.SIGKILL:

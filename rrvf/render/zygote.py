@@ -92,6 +92,9 @@ class Zygote:
         """A child that waits for a job; raises ChildProcessError where the zygote died."""
         with contextlib.suppress(queue.Empty):
             child = self._idle.get(timeout=timeout_s)
+            if child is not None and child.status.done():  # ended by the machine while it waited
+                self.replace(child, touched=False)
+                return self.take(timeout_s)
             if child is not None:
                 return child
         self._idle.put(None)
