@@ -4,6 +4,11 @@ SHELL := bash
 PROFILE ?= nano
 PY := .venv/bin/python
 
+# The judge of PROFILE=gpu; for the paper's: make judge JUDGE=Qwen/Qwen2.5-VL-72B-Instruct GPUS=8
+JUDGE ?= Qwen/Qwen2.5-VL-7B-Instruct
+GPUS ?= 1
+PORT ?= 8000
+
 # The home folder stays clean.
 export IPYTHONDIR := $(CURDIR)/.cache/ipython
 export JUPYTER_CONFIG_DIR := $(CURDIR)/.cache/jupyter/config
@@ -13,17 +18,23 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup assets reproduce test notebooks bench lint clean
+.PHONY: help setup vllm assets reproduce test test-vllm notebooks bench judge lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: ## build .venv and .venv-plot, find a Chromium
+setup: ## build .venv and .venv-plot, find a Chromium [PYTHON=/path/to/python3.11]
 	@bash reproduce/setup/install.sh
+
+vllm: ## setup, and vLLM into .venv (needs a GPU)
+	@bash reproduce/setup/install.sh vllm
 
 assets: setup ## download the matplotlib gallery and real web pages
 	@$(PY) reproduce/setup/assets.py
 
+ifneq ($(PROFILE),nano)
+reproduce: vllm
+endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
 
@@ -31,14 +42,21 @@ test: assets ## pytest, then the notebooks against their saved outputs
 	@$(PY) -m pytest
 	@$(PY) -m pytest -p no:cacheprovider --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
+test-vllm: ## the integration test with vLLM (not written yet)
+	@echo "test-vllm: there is no such test yet; what the project asks of vLLM stands in docs/decisions.md" >&2; exit 1
+
 notebooks: assets ## open JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir notebooks
 
 bench: assets ## the speed figures, each a ratio in one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
 
+judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=model GPUS=1 PORT=8000]
+	@$(PY) -m vllm.entrypoints.openai.api_server --model $(JUDGE) --tensor-parallel-size $(GPUS) --port $(PORT) \
+	    --limit-mm-per-prompt '{"image": 2, "video": 0}'
+
 lint: setup ## ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-clean: ## remove what was built, downloaded and computed; results/ stays
-	rm -rf .venv .venv-plot .cache data runs
+clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
+	rm -rf .venv .venv-plot .cache

@@ -13,8 +13,10 @@ from pathlib import Path
 from rrvf.errors import UserError
 
 #: In order of preference: the shell without a user interface starts in a third of the time.
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-MEND = "install Debian's chromium-headless-shell, run `.venv/bin/playwright install chromium-headless-shell`, or set RRVF_CHROMIUM"
+NAMES = ("chromium-headless-shell", "google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
+#: Where Playwright puts its download: by its own setting, in the home folder, or, for root, where `make setup` puts it.
+DOWNLOADS = (os.environ.get("PLAYWRIGHT_BROWSERS_PATH", ""), "~/.cache/ms-playwright", "/opt/ms-playwright")
+MEND = "run `make setup`, or install Debian's chromium-headless-shell, or set RRVF_CHROMIUM to its path"
 
 
 def find_chromium() -> str:
@@ -24,13 +26,18 @@ def find_chromium() -> str:
             raise UserError(f"RRVF_CHROMIUM names {named}, which is not an executable file: correct it or unset it")
         return named
     for name in NAMES:
-        if found := shutil.which(name):
+        if (found := shutil.which(name)) and not _is_snap(found):
             return found
-    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
-    shells = sorted(cache.glob("chromium_headless_shell-*/*/*headless*shell"))
-    if shells:
-        return str(shells[-1])
+    for folder in filter(None, DOWNLOADS):
+        if shells := sorted(Path(folder).expanduser().glob("chromium_headless_shell-*/*/*headless*shell")):
+            return str(shells[-1])
     raise UserError(f"no Chromium on this machine: {MEND}")
+
+
+def _is_snap(path: str) -> bool:
+    """Ubuntu's `chromium` and `chromium-browser` only start a snap, which cannot run in a namespace of ours."""
+    with open(path, "rb") as file:
+        return os.path.realpath(path) == "/usr/bin/snap" or b"/snap/bin" in file.read(4096)
 
 
 if __name__ == "__main__":

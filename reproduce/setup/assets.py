@@ -2,101 +2,135 @@
 
     python reproduce/setup/assets.py        (`make assets`)
 
-Everything comes from package registries, is unpacked beside and renamed, and is skipped where it is there. Nothing of it
-is copied into the repository: each package keeps its own licence.
+Everything comes from package registries, is unpacked beside its place and renamed last, and is skipped where it is there.
+Nothing of it is copied into the repository: each package keeps its own licence.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.error
+import tempfile
+import tomllib
 import urllib.request
 from pathlib import Path
 
-ASSETS = Path(__file__).parents[2] / ".cache" / "assets"
-MATPLOTLIB = ("3.8.4", "8aac397d5e9ec158960e31c381c5ffc52ddd52bd9a47717e2a694038167dffea")
-#: name, version, sha512 of the registry's archive. All MIT.
-PAGES = (
-    ("tailwindcss", "2.2.19", "6Ui7JSVtXadtTUo2NtkBBacobzWiQYVjYW0ZnKaP9S1ZCKQ0w7KVNz+YSDI/j7O7KCMHbOkz94ZMQhbT9pOqjw=="),
-    ("gentelella", "4.2.0", "etbwRsQv+fl5tAnmE+SCZGGWWU6H6EudoWFZEPDJ93jGtVlDOnUmG09XW/BY+V3K1n28jZJ3fJx4V3WH7MVzOQ=="),
-    (
-        "startbootstrap-sb-admin-2",
-        "4.1.4",
-        "Zr0JNu4tRD4EJVDwVLETKWfMniFx4Dy3qAnJ96ucqUqIZ8Ns4/H5a6Y0E44/K5lxO05EBQwi24hPxaLEz+2IhA==",
-    ),
-    (
-        "startbootstrap-sb-admin",
-        "7.0.7",
-        "8GcoX/qZLUVOSX+7qWHgnruioIHew6jwcDY6NMjG8sfwHhkBnpPAcUhtqP0ikJE4T0/lMyxvr8zHcmZkN6y/kQ==",
-    ),
-    (
-        "material-dashboard",
-        "3.1.0",
-        "/dkEhja3jybC2ky+cXvOyCu+BgjdHmxN+6Vj04p5+LtDDQZbZ8PW8qV5YwDW/KwHSs8mpYDG20p964kdc0PMQA==",
-    ),
-    ("soft-ui-dashboard", "1.0.1", "cRL8/jseDodYaZFUekr3ZLvKeyxxe5H4r33C3s65ApLE03f8S2P83sc3wYDWEEz2aYt+5vlZLa81ASfQNTQjKg=="),
-)
+CACHE = Path(__file__).parents[2] / ".cache"
+ASSETS = CACHE / "assets"
+MATPLOTLIB = ("3.8.4", "sha256-iqw5fV6ewViWDjHDgcX/xS3dUr2aR3F+KmlAOBZ9/+o=")
+GALLERY = ASSETS / f"matplotlib-{MATPLOTLIB[0]}"
+#: Name, version and the registry's own `integrity` of each package. All MIT. The first two serve pages that link to them.
+PACKAGES = (
+    ("tailwindcss", "2.2.19", "sha512-6Ui7JSVtXadtTUo2NtkBBacobzWiQYVjYW0ZnKaP9S1ZCKQ0w7KVNz+YSDI/j7O7KCMHbOkz94ZMQhbT9pOqjw=="),
+    ("@tailwindcss/browser", "4.3.4", "sha512-RQXHqduRVgmZx6yRl2qHl1hXzchnHNELryeeH2UWMrTWBfcVSo1jzuLl+TOdMWwBSSUbzVU1A4S59JeTlLiS4Q=="),
+    ("gentelella", "4.2.0", "sha512-etbwRsQv+fl5tAnmE+SCZGGWWU6H6EudoWFZEPDJ93jGtVlDOnUmG09XW/BY+V3K1n28jZJ3fJx4V3WH7MVzOQ=="),
+    ("startbootstrap-sb-admin-2", "4.1.4", "sha512-Zr0JNu4tRD4EJVDwVLETKWfMniFx4Dy3qAnJ96ucqUqIZ8Ns4/H5a6Y0E44/K5lxO05EBQwi24hPxaLEz+2IhA=="),
+    ("startbootstrap-sb-admin", "7.0.7", "sha512-8GcoX/qZLUVOSX+7qWHgnruioIHew6jwcDY6NMjG8sfwHhkBnpPAcUhtqP0ikJE4T0/lMyxvr8zHcmZkN6y/kQ=="),
+    ("material-dashboard", "3.1.0", "sha512-/dkEhja3jybC2ky+cXvOyCu+BgjdHmxN+6Vj04p5+LtDDQZbZ8PW8qV5YwDW/KwHSs8mpYDG20p964kdc0PMQA=="),
+    ("soft-ui-dashboard", "1.0.1", "sha512-cRL8/jseDodYaZFUekr3ZLvKeyxxe5H4r33C3s65ApLE03f8S2P83sc3wYDWEEz2aYt+5vlZLa81ASfQNTQjKg=="),
+)  # fmt: skip
 
 
 def main() -> None:
+    """Bring what is missing; ends with one line where that fails."""
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "assets.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            for what, target, bring in missing():
+                print(f"assets: downloading {what}", file=sys.stderr)
+                bring(target)
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", None) or str(error)
+            last = reason.strip().splitlines()[-1]
+            sys.exit(f"assets: {last}: check the network and the disk, then run `make assets` again")
+
+
+def missing() -> list[tuple]:
+    """What is not there yet: a name, its folder, and the function that fills that folder."""
+    wanted = [(f"matplotlib {MATPLOTLIB[0]}'s gallery", GALLERY, gallery)]
+    for name, version, integrity in PACKAGES:
+        bring = lambda target, package=(name, version, integrity): npm_package(target, *package)  # noqa: E731
+        wanted.append((f"{name} {version}", package_folder(name, version), bring))
+    return [item for item in wanted if not item[1].is_dir()]
+
+
+def package_folder(name: str, version: str) -> Path:
+    """`.cache/assets/npm/NAME-VERSION`; a scope is part of the name: `@tailwindcss/browser` is `tailwindcss-browser`."""
+    return ASSETS / "npm" / f"{name.lstrip('@').replace('/', '-')}-{version}"
+
+
+def gallery(target: Path) -> None:
+    """The example scripts of matplotlib's source archive; an installed matplotlib has none."""
+    version, integrity = MATPLOTLIB
+    data = fetched(source_archive(f"matplotlib=={version}"))
+    check(data, integrity, f"matplotlib {version}")
+    unpack(data, target, tuple(f"matplotlib-{version}/{part}/" for part in ("galleries", "LICENSE")), depth=1)
+
+
+def source_archive(requirement: str) -> str:
+    """The address of a package's source archive in the user's registry. uv names it; pip would begin to build it."""
+    settings = run([CACHE / "tools/bin/pip", "config", "list"])
+    mirror = [f"--default-index={url}" for url in re.findall(r"\.index-url='(.*)'$", settings, re.MULTILINE)]
+    uv = [CACHE / "tools/bin/uv", "pip", "compile", "--quiet", "--no-deps", "--python-version=3.11", *mirror]
+    return tomllib.loads(run([*uv, "--format=pylock.toml", "-"], requirement))["packages"][0]["sdist"]["url"]
+
+
+def npm_package(target: Path, name: str, version: str, integrity: str) -> None:
+    """One package of the npm registry, as published: straight from there, or where that fails from npm's own registry."""
     try:
-        gallery()
-        for name, version, digest in PAGES:
-            npm_package(name, version, digest)
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"assets: {error}: check the network or the registry settings, then run it again")
-
-
-def gallery() -> None:
-    """The example scripts of matplotlib's source archive, in the version that draws the charts."""
-    version, digest = MATPLOTLIB
-    target = ASSETS / f"matplotlib-{version}"
-    if target.is_dir():
-        return
-    download = ASSETS / "download"
-    # The package manager knows the user's registry; an installed package has no gallery, the source archive has.
-    pip = [ASSETS.parent / "tools" / "bin" / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--dest", download]
-    subprocess.run([*pip, "--no-binary", "matplotlib", f"matplotlib=={version}"], check=True)
-    data = (download / f"matplotlib-{version}.tar.gz").read_bytes()
-    check(hashlib.sha256(data).hexdigest(), digest, f"matplotlib {version}")
-    keep = (f"matplotlib-{version}/galleries/", f"matplotlib-{version}/LICENSE/")
-    unpack(data, target, keep, depth=1)
-    shutil.rmtree(download)
-
-
-def npm_package(name: str, version: str, digest: str) -> None:
-    """One package of the npm registry, as published."""
-    target = ASSETS / "npm" / f"{name}-{version}"
-    if target.is_dir():
-        return
-    url = f"https://registry.npmjs.org/{name}/-/{name}-{version}.tgz"
-    with urllib.request.urlopen(url, timeout=120) as answer:
-        data = answer.read()
-    check(base64.b64encode(hashlib.sha512(data).digest()).decode(), digest, f"{name} {version}")
+        data = fetched(f"https://registry.npmjs.org/{name}/-/{name.split('/')[-1]}-{version}.tgz")
+    except OSError:
+        if not shutil.which("npm"):
+            raise
+        data = packed(f"{name}@{version}")
+    check(data, integrity, f"{name} {version}")
     unpack(data, target, ("",), depth=0)
 
 
-def check(found: str, expected: str, what: str) -> None:
-    if found != expected:
-        sys.exit(f"assets: {what} is not the archive that was pinned (hash {found[:12]}…): remove .cache/assets and try again")
+def packed(package: str) -> bytes:
+    """The package's archive by way of npm, which takes far longer but knows the user's mirror."""
+    with tempfile.TemporaryDirectory(dir=ASSETS) as folder:
+        run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, package])
+        return next(Path(folder).glob("*.tgz")).read_bytes()
+
+
+def fetched(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.read()
+
+
+def run(command: list, given: str = "") -> str:
+    return subprocess.run(command, check=True, input=given, capture_output=True, text=True).stdout
+
+
+def check(data: bytes, integrity: str, what: str) -> None:
+    """Compare with a hash written as npm writes it: algorithm, dash, base64."""
+    algorithm, _, wanted = integrity.partition("-")
+    found = base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
+    if found != wanted:
+        raise OSError(f"{what} is not the archive that was pinned ({algorithm} {found[:12]}…)")
 
 
 def unpack(archive: bytes, target: Path, keep: tuple[str, ...], depth: int) -> None:
-    """Members under one of `keep`, less `depth` leading folders, into `target`; it gets its name last."""
+    """Members under one of `keep`, less `depth` leading folders, into `target`, which gets its name last."""
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        # Python 3.11.2, Debian 12's, has no filters yet; what is unpacked here was checked by its hash.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
         for member in tar:
             if member.name.startswith(keep):
                 member.name = "/".join(member.name.split("/")[depth:])
-                tar.extract(member, partial, filter="data")
+                tar.extract(member, partial)
     partial.rename(target)
 
 

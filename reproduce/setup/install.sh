@@ -1,70 +1,89 @@
 #!/usr/bin/env bash
-# Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and finds a Chromium.
+# Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-# A finished part leaves a stamp with the hash of what it was made from, last of all; without it the part is made anew.
+#     bash reproduce/setup/install.sh [vllm]        (`make setup`, `make vllm`)
+#
+# A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
 # So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 mkdir -p .cache
 exec 9>.cache/setup.lock
 flock 9
+locks=reproduce/setup
+source $locks/tools.sh
 
-stamp() { cat "$@" reproduce/setup/install.sh | sha256sum | cut -d' ' -f1; }
-fresh() { [ "$(cat "$1/stamp" 2>/dev/null)" = "$2" ]; }
-say() { echo "setup: $*" >&2; }
-fail() { say "$*"; exit 1; }
-
-main=$(stamp requirements.lock reproduce/setup/torch-*.lock pyproject.toml reproduce/setup/rrvf_torchvision_cpu.pth)
+stamp() { { pwd; cat "$@"; } | sha256sum; }  # an environment knows its folder: a moved one is made anew
+fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
+main=$(stamp requirements.lock $locks/torch-*.lock)
+package=$(stamp requirements.lock $locks/torch-*.lock $locks/*.pth pyproject.toml)
 plot=$(stamp requirements-plot.lock)
+gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
 
-need_space() {
+need_mb() {
     local free
-    free=$(df --output=avail -k . | tail -1)
-    [ "$free" -gt "$1" ] || fail "$((free / 1024)) MB free here, about $(($1 / 1024)) MB are needed: make room and run it again"
+    free=$(($(df --output=avail -k . | tail -1) / 1024))
+    [ "$free" -ge "$1" ] || fail "$free MB are free here and about $1 MB are needed: make room and run it again"
 }
 
-install_torch() {
-    local add=("$UV" pip install --quiet --python .venv/bin/python --no-deps --require-hashes)
-    if ! command -v nvidia-smi >/dev/null; then
-        "${add[@]}" "${FIND_LINKS[@]}" -r reproduce/setup/torch-cpu.lock 2>/dev/null && return
-        # PyTorch's own index may be out of reach: ask once, briefly.
-        UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=0 "${add[@]}" --index-url https://download.pytorch.org/whl/cpu \
-            -r reproduce/setup/torch-cpu.lock 2>/dev/null && return
-        say "no CPU build of torch in reach: taking the registry's CUDA build (larger, also runs without a GPU)"
-    fi
-    need_space 9000000
-    "${add[@]}" -r reproduce/setup/torch-cuda.lock
+into() { "$UV" pip install --quiet --python "$1/bin/python" --no-deps "${@:2}" 2>"$log"; }
+locked() { into "$1" "${MIRROR[@]}" --require-hashes -r "$2" || why "cannot install $2"; }
+
+begin() {  # environment, MB
+    tools
+    need_mb "$2"
+    say "building $1"
+    rm -rf "$1"
+    "$PYTHON" -m venv --without-pip "$1" 2>"$log" || why "cannot make $1"
 }
 
-if ! fresh .venv "$main"; then
-    source reproduce/setup/uv.sh
-    need_space 4000000
-    say "building .venv"
-    rm -rf .venv
-    "$PYTHON" -m venv --without-pip .venv
-    install_torch
-    "$UV" pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock
-    "$UV" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
-    echo "$main" > .venv/stamp
+# The CPU build comes from a folder of wheels that pip knows, an index that pip knows, or PyTorch's own; without any of
+# them, the CUDA build from the registry serves, a GPU or not. An index out of reach must cost seconds, not minutes.
+cpu_torch() {
+    local take=(.venv --require-hashes -r $locks/torch-cpu.lock) url
+    [ ${#LINKS[@]} -gt 0 ] && into "${take[@]}" --no-index "${LINKS[@]}" && return
+    for url in $EXTRA https://download.pytorch.org/whl/cpu; do
+        UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=0 into "${take[@]}" --default-index "$url" && return
+    done
+    say "no CPU build of torch in reach: taking the registry's CUDA build, which is larger"
+    return 1
+}
+
+cuda_torch() {
+    need_mb 9000
+    locked .venv $locks/torch-cuda.lock
+}
+
+if ! fresh .venv/stamp "$main"; then
+    begin .venv 3500
+    if command -v nvidia-smi >/dev/null || ! cpu_torch; then cuda_torch; fi
+    locked .venv requirements.lock
+    echo "$main" >.venv/stamp
 fi
 
-if ! fresh .venv-plot "$plot"; then
-    source reproduce/setup/uv.sh
-    need_space 1000000
-    say "building .venv-plot"
-    rm -rf .venv-plot
-    "$PYTHON" -m venv --without-pip .venv-plot
-    "$UV" pip install --quiet --python .venv-plot/bin/python --no-deps --require-hashes -r requirements-plot.lock
-    echo "$plot" > .venv-plot/stamp
+if ! fresh .venv/stamp-package "$package"; then
+    tools
+    into .venv --no-build-isolation --no-index -e . || why "cannot install this package"
+    echo "$package" >.venv/stamp-package
 fi
 
-if ! .venv/bin/python -m rrvf.chromium >/dev/null 2>&1; then
-    say "installing a Chromium"
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-            chromium-headless-shell fonts-liberation fonts-dejavu >/dev/null || true
-    else
-        .venv/bin/playwright install chromium-headless-shell || true
-    fi
-    .venv/bin/python -m rrvf.chromium >/dev/null || fail "no Chromium: install one, or name it with RRVF_CHROMIUM=/path"
+if ! fresh .venv-plot/stamp "$plot"; then
+    begin .venv-plot 1000
+    locked .venv-plot requirements-plot.lock
+    # Matplotlib lists the machine's fonts at its first import; the sandbox cannot.
+    MPLCONFIGDIR=.venv-plot/.mplconfig .venv-plot/bin/python -c 'import matplotlib.pyplot' 2>"$log" || why "matplotlib fails"
+    echo "$plot" >.venv-plot/stamp
 fi
+
+if [ "${1:-}" = vllm ] && ! fresh .venv/stamp-vllm "$gpu"; then
+    command -v nvidia-smi >/dev/null || fail "vLLM needs an NVIDIA GPU (no nvidia-smi here): PROFILE=nano runs on a CPU"
+    tools
+    need_mb 12000
+    say "adding vLLM to .venv"
+    locked .venv $locks/torch-cuda.lock
+    locked .venv requirements-gpu.lock
+    echo "$gpu" >.venv/stamp-vllm
+fi
+
+[ -x "$UV" ] || tools  # `make assets` downloads with the pip beside it
+source $locks/chromium.sh

@@ -1,11 +1,28 @@
 #!/usr/bin/env bash
 # Writes the lock files anew from the .in files. For maintainers; users install what is locked.
 #
-# torch is left out of requirements.lock: which build fits depends on the machine, and torch.lock holds one line for each.
+# One resolution covers CPU and GPU, so that both run the same versions, and is then cut in three: requirements.lock for
+# every machine, torch-cuda.lock with torch and NVIDIA's libraries, requirements-gpu.lock with what vLLM adds.
+# torch-cpu.lock is written by hand: the one line holds the hash of the CPU build that PyTorch's own index serves.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-source reproduce/setup/uv.sh
-compile=("$UV" pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "reproduce/setup/lock.sh")
-"${compile[@]}" "${FIND_LINKS[@]}" --no-emit-package torch requirements.in -o requirements.lock
-"${compile[@]}" requirements-plot.in -o requirements-plot.lock
-echo "torch==2.13.0" | "${compile[@]}" - -o reproduce/setup/torch-cuda.lock
+source reproduce/setup/tools.sh
+tools
+locks=reproduce/setup
+whole=$(mktemp)
+trap 'rm -f "$whole"' EXIT
+
+compile() {
+    "$UV" pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate \
+        --custom-compile-command "reproduce/setup/lock.sh" "$@"
+}
+without() { grep -ohE '^[a-z0-9._-]+==' "$@" | sort -u | sed 's/==//; s/^/--no-emit-package /'; }
+
+# What is locked already stays, where it can: uv keeps the versions that it finds in its output file.
+cat requirements.lock $locks/torch-cuda.lock requirements-gpu.lock >"$whole" 2>/dev/null || true
+compile requirements.in requirements-gpu.in -o "$whole" >/dev/null
+grep -E '^torch==' requirements.in | compile - -c "$whole" $(without requirements.lock | grep -v 'package torch$') -o $locks/torch-cuda.lock >/dev/null
+compile requirements.in -c "$whole" $(without $locks/torch-cuda.lock) -o requirements.lock >/dev/null
+compile requirements-gpu.in -c "$whole" $(without requirements.lock $locks/torch-cuda.lock) -o requirements-gpu.lock >/dev/null
+compile requirements-plot.in -o requirements-plot.lock >/dev/null
+sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null
