@@ -29,27 +29,27 @@ class Action:
 def parse_turn(text: str, domain: Domain) -> Action:
     """The action of one policy turn (Alg. 1, lines 5 to 9): what stands after the last `</think>` decides.
 
-    An answer wins over a call. A call counts only if it is whole and ends the turn, so that a turn cut by the token
-    limit is never executed. Code in an answer may stand in a fence or bare. All else gives kind "none".
+    An answer wins over a call that follows it. A call counts only if it is whole and ends the turn, so that a turn cut
+    by the token limit is never executed. Code in an answer may stand in a fence or bare. All else gives kind "none".
     """
+    if (call := call_content(text)) is not None:
+        return parse_call(call, domain)
     body = text.rpartition("</think>")[2]
     if "<think>" in body:
         return Action("none", problem="the <think> block is not closed")
     if "<answer>" in body:
         answer = _ANSWER.search(body)
         return _from_answer(answer.group(1)) if answer else Action("none", problem="the <answer> is not closed")
-    if (call := call_content(text)) is not None:
-        return parse_call(call, domain)
     return Action("none", problem="no <tool_call> that ends the turn and no <answer>")
 
 
 def call_content(text: str) -> str | None:
     """What stands in the call that ends a turn, well formed or not; None where no call ends it."""
-    body = text.rpartition("</think>")[2]
-    if "<think>" in body or "<answer>" in body:
+    match = _CALL.search(text)
+    if match is None:
         return None
-    match = _CALL.search(body)
-    return match.group(1) if match else None
+    before = text[: match.start()].rpartition("</think>")[2]
+    return None if "<think>" in before or "<answer>" in before else match.group(1)
 
 
 def _from_answer(content: str) -> Action:
