@@ -35,16 +35,20 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self
+from typing import Literal, Self
 
 from rrvf.domains import domain as known_domain
 from rrvf.errors import UserError
 from rrvf.records import Render
-from rrvf.render.chart import ChartRenderer, Ticket, Trace
+from rrvf.render.chart import ChartRenderer, Ticket
+from rrvf.render.chart import Trace as ChartTrace
 from rrvf.render.limits import Limits
 from rrvf.render.zygote import missing_means
 
 __all__ = ["Limits", "Renderer", "Trace", "isolation", "render"]
+
+#: What a render may extract besides its picture: a metric's items of a chart, the blocks of text of a page.
+Trace = ChartTrace | Literal["blocks"]
 
 
 class Renderer:
@@ -75,11 +79,11 @@ class Renderer:
             yield ahead.popleft().result()
 
     async def arender(self, code: str, trace: Trace | None = None) -> Render:
-        """`render` for coroutines; cancelling the task ends the chart's process."""
+        """`render` for coroutines; cancelling the task gives the program up."""
         options: dict = self._tracing(trace)
-        ticket = Ticket()
-        if self.domain == "chart":
-            options["ticket"] = ticket
+        if self.domain == "web":
+            return await self._engine.arender(code, **options)
+        options["ticket"] = ticket = Ticket()
         work = asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._engine.render(code, **options))
         try:
             return await work
@@ -99,8 +103,8 @@ class Renderer:
         self.close()
 
     def _tracing(self, trace: Trace | None) -> dict:
-        if trace and self.domain != "chart":
-            raise UserError(f"only charts can be traced, not the {self.domain} domain")
+        if trace and (trace == "blocks") != (self.domain == "web"):
+            raise UserError(f"trace {trace!r} is not for the {self.domain} domain: charts have protocols, pages blocks")
         return {"trace": trace} if trace else {}
 
 

@@ -1,57 +1,102 @@
-"""One Chromium of one worker: started without a network, watched from outside, killed and started again when it hangs."""
+"""One worker's Chromium: started without a network, watched from outside, killed and started again when it hangs.
+
+Each browser has a Playwright driver of its own, so that a page that floods or breaks the driver harms no other worker.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import shutil
 import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
-from playwright.async_api import Browser, BrowserContext, Page, Playwright
+from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from rrvf.chromium import find_chromium
+from rrvf.domains import Canvas
+from rrvf.errors import UserError
 from rrvf.render.limits import Limits
+from rrvf.render.web_requests import ADDRESS, Requests
 
 WRAPPER = Path(__file__).parent / "chromium-without-network.sh"
 #: Root's browser runs as this user, beside those of the chart sandbox.
 BROWSER_UID = "61900"
 #: A browser is replaced after so many pages: its memory creeps.
 PAGES = 200
+VIEWPORT = Canvas(1280, 720, full_page=True)
+_START_S, _STOP_S = 120, 10
+_PROFILE = "--user-data-dir="
+
+
+class Blank(NamedTuple):
+    """An empty page at ADDRESS, in a context that no other page has seen, and what answers its requests."""
+
+    page: Page
+    requests: Requests
 
 
 class Chromium:
     """A browser that has the next page open before it is asked for. Not for several tasks at once."""
 
-    def __init__(self, playwright: Playwright, limits: Limits) -> None:
-        self._playwright, self._limits = playwright, limits
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._driver: Playwright | None = None
         self._browser: Browser | None = None
-        self._next: asyncio.Task[Page] | None = None
+        self._process: psutil.Process | None = None
+        self._profile: str | None = None
+        self._next: asyncio.Task[Blank] | None = None
         self._pages = 0
-        self._mark = ""
+        self.idle_mb = 0.0
 
-    async def page(self) -> Page:
-        """A page in a context that no other page has seen."""
-        if self._browser is None or not self._browser.is_connected() or self._pages >= PAGES:
-            await self.stop()
-            await self._start()
-        self._pages += 1
-        ready, self._next = self._next or asyncio.create_task(self._open()), None
-        return await ready
+    def prepare(self) -> None:
+        """Begin to open the next page, with a browser where there is none."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._open())
 
-    async def done(self, page: Page) -> None:
-        """Throw a page's context away and open the next one meanwhile."""
-        self._next = asyncio.create_task(self._open())
-        with contextlib.suppress(Exception):
-            await page.context.close()
+    async def page(self) -> Blank:
+        """The page that was opened ahead. UserError where no browser starts."""
+        self.prepare()
+        ready = self._next
+        await asyncio.wait([ready])  # unlike a plain await, a cancelled caller leaves the task alone
+        self._next = None
+        blank = ready.result()
+        return blank if self._alive() else await self._open()
+
+    def done(self, page: Page) -> None:
+        """Throw a page's context away and open the next one; nobody waits for either."""
+        self._next = asyncio.create_task(self._turn_over(page))
+
+    async def _turn_over(self, page: Page) -> Blank:
+        if self._alive():
+            with contextlib.suppress(PlaywrightError, TimeoutError):
+                await asyncio.wait_for(page.context.close(), _STOP_S)
+        return await self._open()
+
+    def _alive(self) -> bool:
+        return self._browser is not None and self._browser.is_connected()
+
+    async def _open(self) -> Blank:
+        try:
+            if not self._alive() or self._pages >= PAGES:
+                await self._end()
+                await self._start()
+            return await asyncio.wait_for(self._new_page(), _START_S)
+        except (PlaywrightError, TimeoutError) as error:
+            raise UserError(f"Chromium does not start ({_reason(error)}): run `rrvf doctor`") from None
 
     async def _start(self) -> None:
-        self._mark = f"--rrvf-worker={uuid.uuid4().hex}"
-        self._browser = await self._playwright.chromium.launch(
+        mark = f"--rrvf-worker={uuid.uuid4().hex}"
+        self._driver = await async_playwright().start()
+        self._browser = await self._driver.chromium.launch(
             executable_path=str(WRAPPER),
             chromium_sandbox=True,
-            args=[self._mark, "--disable-gpu", "--hide-scrollbars", "--font-render-hinting=none"],
+            timeout=1000 * _START_S,
+            args=[mark, "--disable-gpu", "--hide-scrollbars", "--font-render-hinting=none"],
             env={
                 "PATH": os.environ.get("PATH", ""),
                 "HOME": "/nonexistent",
@@ -60,12 +105,15 @@ class Chromium:
             },
         )
         self._pages = 0
+        self._process = next(p for p in psutil.Process().children(recursive=True) if mark in _arguments(p))
+        self._driver_process = self._process.parent()
+        self._profile = next(a.removeprefix(_PROFILE) for a in _arguments(self._process) if a.startswith(_PROFILE))
+        self.idle_mb = self.memory_mb()
 
-    async def _open(self) -> Page:
-        canvas = self._limits.canvas
-        viewport = {"width": canvas.width, "height": canvas.height} if canvas else {"width": 1280, "height": 720}
-        context: BrowserContext = await self._browser.new_context(
-            viewport=viewport,
+    async def _new_page(self) -> Blank:
+        canvas = self._limits.canvas or VIEWPORT
+        context = await self._browser.new_context(
+            viewport={"width": canvas.width, "height": canvas.height},
             device_scale_factor=1,
             java_script_enabled=self._limits.javascript,
             service_workers="block",
@@ -74,38 +122,70 @@ class Chromium:
             locale="en-US",
             timezone_id="UTC",
         )
+        self._pages += 1
+        requests = Requests(whole=self._limits.javascript)
+        await context.route("**/*", requests.answer)
         page = await context.new_page()
-        context.on("page", lambda extra: asyncio.ensure_future(extra.close()))
-        return page
+        context.on("page", lambda extra: asyncio.ensure_future(_close(extra)))
+        await page.goto(ADDRESS)
+        return Blank(page, requests)
 
     def memory_mb(self) -> float:
-        """Resident memory of the browser and all its helpers."""
+        """Resident memory of the browser, its helpers and its driver."""
         total = 0
-        for process in self._processes():
+        for process in self._tree():
             with contextlib.suppress(psutil.Error):
                 total += process.memory_info().rss
         return total / 2**20
 
     def kill(self) -> None:
-        """End the whole tree at once; the browser need not agree."""
-        for process in self._processes():
+        """End the browser and its helpers at once, without asking them; the next page comes from a new one."""
+        for process in self._tree()[:-1]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
-    def _processes(self) -> list[psutil.Process]:
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if self._mark and self._mark in child.cmdline() and "--type=" not in " ".join(child.cmdline()):
-                    return [*child.children(recursive=True), child]
-        return []
+    def _tree(self) -> list[psutil.Process]:
+        """The helpers that are left, the browser and, last, its driver."""
+        if self._process is None:
+            return []
+        helpers: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):
+            helpers = self._process.children(recursive=True)
+        return [*helpers, self._process, self._driver_process]
 
     async def stop(self) -> None:
-        """Close the browser, by force if it does not answer."""
+        """Close the browser and its driver, by force where they do not answer."""
         if self._next is not None:
-            self._next.cancel()
-            self._next = None
-        if self._browser is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._browser.close(), 3)
-            self.kill()
-            self._browser = None
+                await self._next
+            self._next = None
+        await self._end()
+
+    async def _end(self) -> None:
+        tree = self._tree()
+        for ending in (self._browser and self._browser.close, self._driver and self._driver.stop):
+            if ending:
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(ending(), _STOP_S)
+        for process in tree:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if self._profile:
+            shutil.rmtree(self._profile, ignore_errors=True)
+        self._driver = self._browser = self._process = self._profile = None
+
+
+async def _close(page: Page) -> None:
+    with contextlib.suppress(PlaywrightError):
+        await page.close()
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

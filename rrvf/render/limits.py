@@ -16,7 +16,7 @@ class Limits:
 
     wall_s: float = 10.0
     cpu_s: float = 10.0  # chart: processor time of the script; web: unused
-    memory_mb: int = 1024  # chart: address space beyond the idle worker; web: the browser tree
+    memory_mb: int = 1024  # chart: address space beyond the idle worker; web: browser, helpers and driver, beyond idle
     code_bytes: int = 200_000
     literal_bytes: int = (
         20_000  # chart: all literals together, not under a trace; web: data: URIs; stops pasted pictures
@@ -25,3 +25,4 @@ class Limits:
     max_pixels: int = 16_000_000
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts
+    drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000

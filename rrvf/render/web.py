@@ -4,7 +4,7 @@ Covered
 - no network: every request is answered from memory or refused, and the browser lives in an empty network namespace
 - no script, unless `Limits.javascript`; no popup, download, service worker; no second navigation
 - a fresh context per page, a fresh browser every so many pages, after a crash and after a page that hung
-- bounds on wall time, memory of the browser tree, code, embedded data and picture size, kept from outside the browser
+- bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside the browser
 - Chromium's own sandbox is on, also for root
 
 Not covered
@@ -15,35 +15,31 @@ Not covered
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import Self
+from typing import Literal, Self
 
-import cv2
-import numpy as np
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page, Playwright, async_playwright
+from playwright.async_api import Page
 
+from rrvf.errors import UserError
 from rrvf.protocol import sanitize
-from rrvf.records import Render, RenderReason
-from rrvf.render.browser import Chromium
+from rrvf.records import Render
+from rrvf.render.browser import VIEWPORT, Chromium
 from rrvf.render.limits import Limits
-from rrvf.render.web_requests import ADDRESS, Requests
+from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
+from rrvf.render.web_checks import Failure, check_code, check_picture
+from rrvf.render.web_requests import ADDRESS
 
-_DATA_URI = re.compile(r"data:[\w/+.-]*[;,][^\s'\")>]*")
+WebTrace = Literal["blocks"]
 _WATCH_S = 0.2
-
-
-class Failure(Exception):
-    """A page that gave no picture."""
-
-    def __init__(self, reason: RenderReason, message: str) -> None:
-        super().__init__(message)
-        self.reason, self.message = reason, message
+#: Playwright's larger of both: a page's size is its body's or its root's.
+_PAGE_SIZE = """() => ['Width', 'Height'].map(side => Math.max(
+    document.documentElement['scroll' + side], document.body ? document.body['scroll' + side] : 0))"""
+#: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
+_CLOCK_START, _CLOCK_MS = 0, 3000
 
 
 class WebRenderer:
@@ -51,38 +47,35 @@ class WebRenderer:
 
     def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:
         self.limits = limits
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rrvf-web", daemon=True)
         self._thread.start()
-        self._closed = False
-        self._playwright: Playwright | None = None
-        try:
-            self._submit(self._start(workers)).result()
-        except BaseException:
-            self.close()
-            raise
-
-    async def _start(self, workers: int) -> None:
-        self._playwright = await async_playwright().start()
-        self._all = [Chromium(self._playwright, self.limits) for _ in range(workers)]
+        self._all = [Chromium(limits) for _ in range(workers)]
         self._idle: asyncio.Queue[Chromium] = asyncio.Queue()
-        for browser in self._all:
-            self._idle.put_nowait(browser)
+        self._submit(self._start()).result()
 
-    def render(self, code: str) -> Render:
-        """The screenshot of a page, or the typed reason why there is none."""
-        return self._submit(self._render(code)).result()
+    def render(self, code: str, trace: WebTrace | None = None) -> Render:
+        """The screenshot of a page, or the typed reason why there is none.
 
-    def render_many(self, codes: list[str]) -> list[Render]:
+        With trace "blocks" (never with scripts) `items["blocks"]` are its blocks of text, see `web_blocks`. Raises
+        UserError where no Chromium starts.
+        """
+        return self._submit(self._render(code, trace)).result()
+
+    def render_many(self, codes: list[str], trace: WebTrace | None = None) -> list[Render]:
         """Render all `codes`, one per browser at a time; results in their order."""
-        return [job.result() for job in [self._submit(self._render(code)) for code in codes]]
+        return [job.result() for job in [self._submit(self._render(code, trace)) for code in codes]]
+
+    async def arender(self, code: str, trace: WebTrace | None = None) -> Render:
+        """`render` for coroutines; cancelling the task gives the page up."""
+        return await asyncio.wrap_future(self._submit(self._render(code, trace)))
 
     def close(self) -> None:
         """End every browser; safe to call twice."""
         if not self._closed:
             self._closed = True
-            if self._playwright is not None:
-                self._submit(self._stop()).result()
+            self._submit(self._stop()).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -96,92 +89,84 @@ class WebRenderer:
     def _submit(self, work: Coroutine) -> Future:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def _stop(self) -> None:
+    async def _start(self) -> None:
         for browser in self._all:
-            await browser.stop()
-        await self._playwright.stop()
+            browser.prepare()
+            self._idle.put_nowait(browser)
 
-    async def _render(self, code: str) -> Render:
+    async def _stop(self) -> None:
+        await asyncio.gather(*(browser.stop() for browser in self._all))
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _render(self, code: str, trace: WebTrace | None) -> Render:
+        if trace and self.limits.javascript:
+            raise UserError("blocks of text are measured without scripts: leave Limits.javascript off")
+        code = code.encode(errors="replace").decode()  # half a surrogate pair is no text
         browser = await self._idle.get()
         started = time.monotonic()
         try:
-            check_code(code, self.limits)
-            png = await self._watched(browser, code)
-            height, width = check_picture(png, self.limits)
-            return Render(status="ok", seconds=time.monotonic() - started, width=width, height=height, png=png)
+            await asyncio.to_thread(check_code, code, self.limits)
+            started, shots, texts = await self._watched(browser, code, trace)
+            height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
+            items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
+            fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
         except Failure as failure:
-            return Render(
-                status="render_error",
-                reason=failure.reason,
-                message=sanitize(failure.message)[:300],
-                seconds=time.monotonic() - started,
-            )
+            fields = {"status": "render_error", "reason": failure.reason, "message": sanitize(failure.message)[:300]}
         finally:
             self._idle.put_nowait(browser)
+        return Render(seconds=time.monotonic() - started, **fields)
 
-    async def _watched(self, browser: Chromium, code: str) -> bytes:
+    async def _watched(self, browser: Chromium, code: str, trace: WebTrace | None) -> tuple:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
-        work = asyncio.create_task(self._shoot(browser, code))
-        deadline = time.monotonic() + self.limits.wall_s
-        while not work.done():
-            await asyncio.wait([work], timeout=_WATCH_S)
-            late = time.monotonic() > deadline
-            if not work.done() and (late or browser.memory_mb() > self.limits.memory_mb):
+        page, requests = await browser.page()
+        started = time.monotonic()
+        requests.code = code
+        work = asyncio.create_task(self._shoot(page, code, trace))
+        try:
+            while not work.done():
+                await asyncio.wait([work], timeout=_WATCH_S)
+                if not work.done():
+                    self._check_bounds(browser, started)
+            return (started, *work.result())
+        except PlaywrightError as error:
+            gone = any(word in str(error) for word in ("closed", "crashed", "Connection"))
+            raise Failure("crash" if gone else "navigation", _first_line(error)) from None
+        finally:
+            if not work.done():
                 browser.kill()
                 work.cancel()
-                with contextlib.suppress(BaseException):
-                    await work
-                await browser.stop()
-                if late:
-                    raise Failure("timeout", f"the page was not drawn within {self.limits.wall_s:g} s")
-                raise Failure("memory", f"the page needed more than {self.limits.memory_mb} MB")
-        return work.result()
+            browser.done(page)
 
-    async def _shoot(self, browser: Chromium, code: str) -> bytes:
-        try:
-            page = await browser.page()
-        except PlaywrightError as error:
-            raise Failure("crash", f"the browser did not start: {_first_line(error)}") from None
-        try:
-            await page.route("**/*", Requests(code).answer)
-            await page.goto(ADDRESS, wait_until="load")
-            return await self._screenshot(page)
-        except PlaywrightError as error:
-            reason = "crash" if "closed" in str(error) or "crashed" in str(error) else "navigation"
-            raise Failure(reason, _first_line(error)) from None
-        finally:
-            await browser.done(page)
+    def _check_bounds(self, browser: Chromium, started: float) -> None:
+        if time.monotonic() - started > self.limits.wall_s:
+            raise Failure("timeout", f"the page was not drawn within {self.limits.wall_s:g} s")
+        if browser.memory_mb() > browser.idle_mb + self.limits.memory_mb:
+            raise Failure("memory", f"the page needed more than {self.limits.memory_mb} MB")
+
+    async def _shoot(self, page: Page, code: str, trace: WebTrace | None) -> tuple[list[bytes], list[Text]]:
+        """The screenshot; under a trace also two with recoloured text, and the texts."""
+        if self.limits.javascript:
+            await page.clock.install(time=_CLOCK_START)
+        await page.set_content(code, wait_until="load", timeout=0)
+        if self.limits.javascript:
+            await page.clock.run_for(_CLOCK_MS)
+        shots = [await self._screenshot(page)]
+        texts: list[Text] = []
+        if trace:
+            for offset in OFFSETS:
+                texts = await page.evaluate(RECOLOUR, [TAGS, offset])
+                shots.append(await self._screenshot(page))
+        return shots, texts
 
     async def _screenshot(self, page: Page) -> bytes:
-        full = self.limits.canvas is None or self.limits.canvas.full_page
+        full = (self.limits.canvas or VIEWPORT).full_page
         if full:
-            size = await page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-            if size[0] * size[1] > self.limits.max_pixels:
-                raise Failure("limit", f"the page is {size[0]}x{size[1]} pixels, more than {self.limits.max_pixels} in all")
-        timeout = 1000 * self.limits.wall_s
-        return await page.screenshot(full_page=full, animations="disabled", caret="hide", timeout=timeout)
-
-
-def check_code(code: str, limits: Limits) -> None:
-    """Refuse a page that is too large, or that pastes pictures in, before a browser sees it."""
-    if len(code.encode()) > limits.code_bytes:
-        raise Failure("limit", f"the page is longer than {limits.code_bytes} bytes")
-    embedded = sum(len(match) for match in _DATA_URI.findall(code))
-    if embedded > limits.literal_bytes:
-        raise Failure("limit", f"the page embeds {embedded} bytes of data: URIs, more than {limits.literal_bytes}")
-
-
-def check_picture(png: bytes, limits: Limits) -> tuple[int, int]:
-    """Height and width of a screenshot that shows something."""
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise Failure("crash", "the browser gave no picture")
-    height, width = picture.shape[:2]
-    if height * width > limits.max_pixels:
-        raise Failure("limit", f"the picture is {width}x{height} pixels, more than {limits.max_pixels} in all")
-    if (picture == picture[0, 0]).all():
-        raise Failure("blank", "the page is one flat colour")
-    return height, width
+            width, height = await page.evaluate(_PAGE_SIZE)
+            if width * height > self.limits.max_pixels:
+                most = self.limits.max_pixels
+                raise Failure("limit", f"the page is {width}x{height} pixels, more than {most} in all")
+        return await page.screenshot(full_page=full, animations="disabled", caret="hide", timeout=0)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,60 +1,68 @@
 """What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
 
-Served: the page itself; Tailwind 2's stylesheet, which WebSight's pages link to; a flat placeholder for any picture, its
-size and colour taken from the address, in place of the photo services that those pages point to.
+Served: an empty page at ADDRESS, once, into which the code is written; Tailwind 2's stylesheet, which WebSight's pages
+link to; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo services
+that those pages point to. A context has one `Requests`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-from functools import cache
-from pathlib import Path
+import warnings
 
-from PIL import Image
+from playwright.async_api import Route
 
-#: Where the page itself is found; `.invalid` never resolves.
+from rrvf.render.tailwind import Tailwind
+
+#: Where the page is found; `.invalid` never resolves.
 ADDRESS = "http://page.invalid/"
-TAILWIND = Path(__file__).parents[2] / ".cache/assets/npm/tailwindcss-2.2.19/package/dist/tailwind.min.css"
-_TAILWIND_URL = re.compile(r"tailwindcss@\^?2|tailwind(\.min)?\.css")
+#: A page that asks for more is refused the rest: each answer costs time.
+REQUESTS = 1_000
+_TAILWIND_URL = re.compile(r"tailwindcss@\^?2|/tailwind(\.min)?\.css")
 _SIZE = re.compile(r"(\d{1,4})[x/](\d{1,4})")
+_MAX_SIDE = 2_000
 
 
 class Requests:
-    """Answers one page's requests. `code` is served once, as the page; a later navigation is refused."""
+    """Answers the requests of one context. `code` is the page written at ADDRESS, once it is known.
 
-    def __init__(self, code: str) -> None:
-        self._code: str | None = code
+    `whole`: serve stylesheets uncut, as scripts may add classes.
+    """
 
-    async def answer(self, route) -> None:
+    def __init__(self, whole: bool = False) -> None:
+        self.code = ""
+        self._whole, self._count = whole, 0
+
+    async def answer(self, route: Route) -> None:
         """Playwright's route handler."""
         request = route.request
-        if request.is_navigation_request():
-            code, self._code = self._code, None
-            if code is None or request.url != ADDRESS:
-                await route.abort("aborted")
-            else:
-                await route.fulfill(body=code, content_type="text/html; charset=utf-8")
-        elif request.resource_type == "stylesheet" and _TAILWIND_URL.search(request.url) and TAILWIND.is_file():
-            await route.fulfill(body=_tailwind(), content_type="text/css")
+        self._count += 1
+        if self._count == 1 and request.url == ADDRESS:
+            await route.fulfill(body="", content_type="text/html; charset=utf-8")
+        elif request.is_navigation_request() or self._count > REQUESTS:
+            await route.abort("aborted")
         elif request.resource_type == "image":
-            await route.fulfill(body=placeholder(request.url), content_type="image/png")
+            await route.fulfill(body=placeholder(request.url), content_type="image/svg+xml")
+        elif request.resource_type == "stylesheet" and _TAILWIND_URL.search(request.url):
+            await self._tailwind(route)
         else:
             await route.abort("blockedbyclient")
 
+    async def _tailwind(self, route: Route) -> None:
+        sheet = Tailwind.load()
+        if sheet is None:
+            warnings.warn("a page asks for Tailwind 2, which is not here: run `make assets`", stacklevel=2)
+            return await route.abort("blockedbyclient")
+        await route.fulfill(body=sheet.whole if self._whole else sheet.used_by(self.code), content_type="text/css")
 
-@cache
-def _tailwind() -> str:
-    return TAILWIND.read_text()
 
-
-@cache
-def placeholder(url: str) -> bytes:
-    """A flat picture as PNG: the size that stands in the address (else 300x200), a muted colour from its hash."""
+def placeholder(url: str) -> str:
+    """A flat picture as SVG: the size that stands in the address (else 300x200), a muted colour from its hash."""
     found = _SIZE.search(url)
-    width, height = (min(2000, max(1, int(n))) for n in found.groups()) if found else (300, 200)
-    colour = tuple(96 + b // 2 for b in hashlib.sha256(url.encode()).digest()[:3])
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(buffer, "PNG")
-    return buffer.getvalue()
+    width, height = (min(_MAX_SIDE, max(1, int(n))) for n in found.groups()) if found else (300, 200)
+    colour = "".join(f"{96 + b // 2:02x}" for b in hashlib.sha256(url.encode(errors="replace")).digest()[:3])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'preserveAspectRatio="none"><rect width="100%" height="100%" fill="#{colour}"/></svg>'
+    )
