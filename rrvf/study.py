@@ -11,12 +11,15 @@ changed. A stage's key is the hash of the profile's settings, the code and the e
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,8 +28,8 @@ from rrvf.benchmarks.runner import Run, evaluate, local_replies, oracle_replies
 from rrvf.data import load_split, prepare
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.judge.client import JudgeClient
 from rrvf.judge.child import running_server
+from rrvf.judge.client import JudgeClient
 from rrvf.profile import EvalSet, Profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample
@@ -54,6 +57,17 @@ class Study:
         self.results = results or REPOSITORY / "runs" / profile.name
         self.data = data or Path(os.environ.get("RRVF_DATA", REPOSITORY / "data" / profile.name))
 
+    def describe(self) -> str:
+        """What a notebook says first: the profile, the hash of its settings, who is trained, and the versions."""
+        names = ("rrvf", "torch", "transformers", "trl")
+        versions = ", ".join(f"{name} {version(name)}" for name in names)
+        judge = self.profile.judge.url or "the embedded judge"
+        return (
+            f"profile {self.profile.name}, settings {self.profile.hash}, seed {self.profile.seed}\n"
+            f"policy {self.profile.policy.model}, judge {judge}\n"
+            f"Python {platform.python_version()}, {versions}"
+        )
+
     def prepare_data(self, progress: bool = True) -> None:
         """Build the splits that are missing and check all against their manifests."""
         prepare(self.profile.data, self.data, progress=progress)
@@ -68,11 +82,9 @@ class Study:
         config = self.profile.judge
         cache = REPOSITORY / ".cache" / "judge"
         settings = {"cache_dir": cache, "max_in_flight": config.max_in_flight, "timeout_s": config.timeout_s}
-        if config.url is not None:
-            yield JudgeClient(config.url, config.model, **settings)
-            return
-        with running_server() as url:
-            yield JudgeClient(url, config.model, **settings)
+        server = running_server() if config.url is None else nullcontext(config.url)
+        with server as url, JudgeClient(url, config.model, **settings) as client:
+            yield client
 
     def limits(self, domain_name: str, owned_canvas: bool = True) -> Limits:
         """What a render may cost, on the profile's canvas or at the script's own size."""
@@ -99,7 +111,7 @@ class Study:
 
         config = self.section("grpo", name)
         with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
-            if not finished:
+            if not finished and not (out / "final").exists():
                 with self.tools(config.domain) as tools:
                     samples, root = self.split(config.train_set), self.data / config.train_set
                     train_grpo(self.profile, config, samples, root, tools, out, resume=True)
@@ -111,10 +123,16 @@ class Study:
 
         config = self.section("sft", name)
         with self.stage(f"train/sft_{name}", "train", config.model_dump()) as (out, finished):
-            if not finished:
+            if not finished and not (out / "final").exists():
                 samples, root = self.split(config.train_set), self.data / config.train_set
                 train_sft(self.profile, config, samples, root, out, resume=True)
         return out / "final"
+
+    def policies(self, set_name: str) -> list[str]:
+        """The policies that belong on a set: of the trained ones those that the profile trains for its domain."""
+        domain_name = self.section("evaluations", set_name).domain
+        trained = {"sft": self.profile.sft, "rrvf": self.profile.grpo}
+        return [p for p in POLICIES if p not in trained or domain_name in trained[p]]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
         """One policy (of POLICIES) on one set of the profile; gives the summary that lies on disk."""
@@ -126,7 +144,9 @@ class Study:
                 self.evaluate_model(config, policy, model, out)
         return json.loads((out / "summary.json").read_text())
 
-    def evaluate_model(self, config: EvalSet, policy: str, model: str | None, out: Path, limit: int | None = None) -> dict:
+    def evaluate_model(
+        self, config: EvalSet, policy: str, model: str | None, out: Path, limit: int | None = None
+    ) -> dict:
         """Evaluate `model` (None: the calibration policy called `policy`) under the rules of `config` into `out`."""
         samples = self.split(config.dataset)[: limit or config.limit]
         root = self.data / config.dataset
@@ -185,17 +205,33 @@ class Study:
 
     @contextmanager
     def stage(self, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
-        """The folder of a stage, and whether it is finished. Marked finished when the block ends without an exception."""
+        """The folder of a stage, and whether it is finished. Marked finished when the block ends without an exception.
+
+        Says on a line what becomes of it. A second process that comes to the same stage waits for the first.
+        """
         out = self.results / name
         key = stage_key(kind, inputs, self.profile)
         marker, begun = out / "finished", out / "key"
-        if begun.is_file() and begun.read_text() != key:
-            shutil.rmtree(out)
-        out.mkdir(parents=True, exist_ok=True)
-        begun.write_text(key)
-        finished = marker.is_file()
-        yield out, finished
-        marker.touch()
+        with _alone(out.with_name(f".{out.name}.lock")):
+            if begun.is_file() and begun.read_text() != key:
+                shutil.rmtree(out)
+            state = "finished before" if marker.is_file() else "goes on" if begun.is_file() else "begins"
+            print(f"stage {name}: {state}", flush=True)
+            out.mkdir(parents=True, exist_ok=True)
+            begun.write_text(key)
+            started = time.monotonic()
+            yield out, marker.is_file()
+            if not marker.is_file():
+                marker.touch()
+                print(f"stage {name}: finished after {time.monotonic() - started:.0f} s", flush=True)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def stage_key(kind: str, inputs: dict, profile: Profile) -> str:

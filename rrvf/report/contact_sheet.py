@@ -1,0 +1,56 @@
+"""Pictures side by side, for the notebooks: a contact sheet with a caption over each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+INK, LINE = "#1b1f24", "#c3cad1"
+
+#: PNG bytes, a picture file, pixels, or None where there is no picture.
+Picture = bytes | Path | np.ndarray | None
+
+
+def contact_sheet(
+    pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 6, width: float = 12.0
+) -> Figure:
+    """`pictures` in rows of `columns`, the whole `width` inches wide; a missing one is an empty frame that says so.
+
+    Rows are as high as the first picture is in its column; taller ones are made to fit.
+    """
+    shown = [_pixels(p) for p in pictures]
+    columns = min(columns, len(shown))
+    rows = -(-len(shown) // columns)
+    first = next((p for p in shown if p is not None), np.zeros((3, 4)))
+    cell = width / columns
+    figure = Figure(figsize=(width, rows * (cell * first.shape[0] / first.shape[1] + 0.3)), dpi=110, facecolor="white")
+    FigureCanvasAgg(figure)
+    for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
+        axes.set(xticks=[], yticks=[], visible=i < len(shown))
+        if i < len(shown):
+            _draw(axes, shown[i], captions[i] if i < len(captions) else "")
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def _draw(axes, pixels: np.ndarray | None, caption: str) -> None:
+    axes.set_title(caption, size=9, color=INK, parse_math=False)
+    for spine in axes.spines.values():
+        spine.set_color(LINE)
+    if pixels is None:
+        axes.text(0.5, 0.5, "no picture", ha="center", va="center", color=LINE, transform=axes.transAxes)
+    else:
+        axes.imshow(pixels, interpolation="lanczos")
+
+
+def _pixels(picture: Picture) -> np.ndarray | None:
+    if picture is None or isinstance(picture, np.ndarray):
+        return picture
+    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
+        return np.asarray(image.convert("RGB"))
