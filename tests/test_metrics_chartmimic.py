@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from rrvf.benchmarks.chartmimic import (
-    LIMITS,
-    aggregate,
-    extract_code,
-    extract_folder,
-    items_of,
-    overall,
-    score_folder,
-)
+from rrvf.benchmarks import chartmimic
+from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_folder, overall, prompt
 from rrvf.benchmarks.chartmimic_scores import colors, score_items, thinned
 from rrvf.benchmarks.colors import similarity
+from rrvf.benchmarks.items import items_of
+from rrvf.benchmarks.pairs import References
 from rrvf.errors import UserError
-from rrvf.render import Renderer
+from rrvf.records import Render
+from rrvf.render import Limits, Renderer
 
 CASES = json.loads((Path(__file__).parent / "conformance/chartmimic_cases.json").read_text())["cases"]
 NOTHING = {"text": [], "layout": [], "type": {}, "color": []}
@@ -59,10 +56,79 @@ def test_fixed_reads_a_bar_recoloured_by_name(renderer):
     assert renderer.render(script, "fixed").items["color"] == [["bar", "#FF0000"]]
 
 
-def test_extraction_does_not_change_the_picture(renderer):
-    script = IMPORTS + "import seaborn as sns\nsns.barplot(x=['a', 'b'], y=[1, 2])\nplt.title('t')\n"
-    plain, traced = renderer.render(script), renderer.render(script, "official")
-    assert plain.png == traced.png
+SEABORN = IMPORTS + "import seaborn as sns\nsns.barplot(x=['a', 'b'], y=[1, 2])\nplt.title('t')\n"
+BAR_BY_NAME = IMPORTS + "plt.bar([1, 2], [1, 2], facecolor='red')\nplt.title('t')\n"
+CAUGHT = IMPORTS + "try:\n    plt.bar([1, 2], [1, 2, 3])\nexcept ValueError:\n    pass\nplt.plot([1, 2])\n"
+RADAR = """
+from matplotlib.projections import register_projection
+from matplotlib.projections.polar import PolarAxes
+class Radar(PolarAxes):
+    name = "radar"
+register_projection(Radar)
+plt.subplot(projection="radar").plot([0, 1], [1, 2])
+plt.figure()
+plt.subplot(projection="polar").scatter([0, 1], [1, 2])
+"""
+
+
+@pytest.mark.parametrize("script", [SEABORN, BAR_BY_NAME], ids=["seaborn", "bar"])
+@pytest.mark.parametrize("protocol", ["official", "fixed"])
+def test_extraction_does_not_change_the_picture(script, protocol, renderer):
+    assert renderer.render(script).png == renderer.render(script, protocol).png
+
+
+def test_seaborn_breaks_the_tracer_of_july_2025_and_no_other(renderer):
+    july, fixed = (renderer.render(SEABORN, protocol).items for protocol in ("july2025", "fixed"))
+    assert july["type"] == {} and july["color"] == [] and july["text"] == ["t"]
+    assert fixed["type"]["bar"] == 2 and ["bar", "#3274A1"] in fixed["color"]
+
+
+def test_a_colour_that_cannot_be_read_costs_colours_and_nothing_else(renderer):
+    items = renderer.render(BAR_BY_NAME, "official").items
+    assert items == {"text": ["t"], "layout": [[1, 1, 0, 0, 0, 0]], "type": {"bar": 1}, "color": []}
+
+
+def test_an_exception_that_the_script_catches_blinds_the_official_tracer_alone(renderer):
+    seen = {p: renderer.render(CAUGHT, p).items for p in ("official", "fixed")}
+    assert seen["official"]["color"] == [] and seen["fixed"]["color"] == [["line", "#1F77B4"]]
+
+
+def test_a_polar_axes_of_another_class_is_polar_in_the_repaired_tracer(renderer):
+    seen = {p: renderer.render(IMPORTS + RADAR, p).items for p in ("official", "fixed")}
+    assert seen["official"]["type"] == {"plot": 1, "scatter": 1} and seen["fixed"]["type"] == {
+        "plot@polar": 1,
+        "scatter": 1,
+    }
+    assert seen["official"]["color"] == [["line", "#1F77B4"], ["scatter@polar", "#1F77B4"]]
+    assert seen["fixed"]["color"] == [["plot@polar", "#1F77B4"], ["scatter@polar", "#1F77B4"]]
+
+
+def test_the_last_object_of_a_colour_wins_in_every_protocol(renderer):
+    script = next(c["script"] for c in CASES if c["name"] == "boxplot_patch_colors")
+    assert renderer.render(script, "fixed").items["color"] == [["boxplot", "#0000FF"]]
+
+
+def test_a_script_without_plt_does_not_run_as_its_last_line_needs_it(renderer):
+    script = "import matplotlib.pyplot as pyplot\npyplot.plot([1, 2])\n"
+    assert renderer.render(script).ok and items_of(renderer.render(script, "fixed")) is None
+
+
+def test_a_blank_figure_counts_as_run(renderer):
+    assert items_of(renderer.render(IMPORTS + "plt.figure()\n", "fixed")) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        NOTHING | {"text": "abc"},
+        NOTHING | {"type": {"bar": -1}},
+        NOTHING | {"layout": [[1]]},
+        NOTHING | {"more": 1},
+    ],
+)
+def test_items_that_no_tracer_reports_count_as_not_run(forged):
+    assert items_of(Render(status="ok", items=forged)) is None
 
 
 @pytest.mark.parametrize(
@@ -89,8 +155,8 @@ def test_empty_against_empty_is_zero():
 
 def test_axes_of_a_graph_count_whatever_their_grid():
     gold, generated = {**NOTHING, "layout": [[1, 1, 0, 0, 0, 0]]}, {**NOTHING, "layout": [[2, 2, 1, 1, 1, 1]]}
-    found = {name: score_items(gold, generated, name, "fixed").layout.f1 for name in ("graph_1", "bar_1")}
-    assert found == {"graph_1": 1.0, "bar_1": 0.0}
+    names = ("graph_1", "direct_600/graph_1", "bar_1", "bar/subgraph_1")
+    assert [score_items(gold, generated, name, "fixed").layout.f1 for name in names] == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_colours_match_within_their_group_only():
@@ -100,6 +166,15 @@ def test_colours_match_within_their_group_only():
 def test_colours_take_the_best_assignment_not_the_first():
     gold = [["bar", "#FF0000"], ["bar", "#0000FF"]]
     assert colors(gold, gold[::-1], "fixed").f1 == pytest.approx(1.0)
+
+
+def test_a_reference_without_colours_scores_zero_and_no_error():
+    assert colors([], [["bar", "#FF0000"]], "official").f1 == 0.0
+
+
+def test_ten_colours_against_ten_need_no_permutations():
+    gold = [["line", f"#{i * 25:02X}00FF"] for i in range(10)]
+    assert colors(gold, gold[::-1], "official").f1 == pytest.approx(1.0)
 
 
 MANY = [["bar", f"#{i:02X}{255 - i:02X}80"] for i in range(0, 240, 20)]
@@ -128,6 +203,7 @@ PAIRS = {
     "bar_2": ("plt.bar([1, 2], [3, 4])", "raise ValueError"),
     "line_3": ("plt.plot([1, 2])\nplt.title('a')", "plt.plot([1, 2])\nplt.title('b')"),
     "pie_4": ("plt.pie([1, 2])", "import os\nos.kill(os.getpid(), 9)"),
+    "pie_5": ("plt.pie([1, 2])", "while True: pass"),
 }
 
 
@@ -141,37 +217,66 @@ def folder(tmp_path):
     return folder
 
 
-def test_a_folder_scores_each_pair_by_itself(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pairs = score_folder(folder, tmp_path / "out.json", workers=1)["pairs"]
-    assert {n: p["exec_ok"] for n, p in pairs.items()} == {"bar_1": True, "bar_2": False, "line_3": True, "pie_4": False}
+@pytest.fixture
+def score_folder(tmp_path, monkeypatch):
+    """The function with a cache and limits of the test's own; a loop ends after a second of processor time."""
+    monkeypatch.setattr(chartmimic, "LIMITS", Limits(wall_s=120.0, cpu_s=1.0))
+    return lambda folder, out, **options: chartmimic.score_folder(folder, out, cache=tmp_path / "cache", **options)
+
+
+def test_a_folder_scores_each_pair_by_itself_and_those_that_fail_count_zero(folder, tmp_path, score_folder):
+    found = score_folder(folder, tmp_path / "out.json", workers=1)
+    pairs, means = found["pairs"], found["aggregate"]
+    assert (means["n"], means["exec_rate"], means["type"]) == (5, 40.0, 40.0)
+    ran = {"bar_1": True, "bar_2": False, "line_3": True, "pie_4": False, "pie_5": False}
+    assert {n: p["exec_ok"] for n, p in pairs.items()} == ran
     assert pairs["bar_1"]["text"]["f1"] == 1.0 and pairs["line_3"]["text"]["f1"] == 0.0
 
 
-def test_the_same_bytes_with_any_number_of_workers(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for workers in (1, 4):
-        score_folder(folder, tmp_path / f"{workers}.json", workers=workers)
-    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "4.json").read_bytes()
+def test_the_same_bytes_with_any_number_of_workers(folder, tmp_path, score_folder):
+    for workers in (1, 8):
+        score_folder(folder, tmp_path / f"{workers}.json", workers=workers, protocol="official")
+        shutil.rmtree(tmp_path / "cache")
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "8.json").read_bytes()
 
 
-def test_a_killed_run_continues_from_what_it_had(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    whole = score_folder(folder, tmp_path / "whole.json")
-    line = json.dumps({"name": "bar_1", "score": whole["pairs"]["line_3"]})
-    head = json.dumps({"folder": str(folder.resolve()), "protocol": "fixed"})
-    (tmp_path / "out.json.partial").write_text(f'{head}\n{line}\n{{"name": "bar_2", "sc')
-    resumed = score_folder(folder, tmp_path / "out.json")["pairs"]
-    assert resumed["bar_1"] == whole["pairs"]["line_3"] and resumed["bar_2"] == whole["pairs"]["bar_2"]
+class Killed(Exception):
+    pass
 
 
-def test_scripts_that_fail_count_zero_in_the_aggregate(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    found = score_folder(folder, tmp_path / "out.json")["aggregate"]
-    assert (found["n"], found["exec_rate"], found["type"]) == (4, 50.0, 50.0)
+def test_a_killed_run_continues_with_what_is_missing_or_changed(folder, tmp_path, score_folder, monkeypatch):
+    out, seen = tmp_path / "out.json", []
+
+    def kill(gold, generated, name, protocol):
+        seen.append(name)
+        if len(seen) == 3:
+            raise Killed
+        return score_items(gold, generated, name, protocol)
+
+    monkeypatch.setattr(chartmimic, "score_items", kill)
+    with pytest.raises(Killed):
+        score_folder(folder, out)
+    with (tmp_path / "out.json.partial").open("a") as log:
+        log.write('{"name": "line_3", "sc')
+    (folder / "bar_2.gen.py").write_text(IMPORTS + PAIRS["bar_2"][0])
+    pairs = score_folder(folder, out)["pairs"]
+    assert seen == ["bar_1", "bar_2", "line_3", "bar_2", "line_3", "pie_4", "pie_5"]
+    assert pairs["bar_2"]["type"]["f1"] == 1.0 and sorted(p.name for p in tmp_path.glob("out*")) == ["out.json"]
 
 
-def test_half_a_pair_is_named(folder, tmp_path):
+def test_a_true_script_is_traced_once(renderer, tmp_path, monkeypatch):
+    script = IMPORTS + "plt.plot([1, 2])"
+    first = References(renderer, "fixed", tmp_path).items(script)
+    monkeypatch.setattr(Renderer, "render", None)
+    assert References(renderer, "fixed", tmp_path).items(script) == first != NOTHING
+
+
+def test_a_true_script_that_failed_is_tried_again_in_the_next_run(renderer, tmp_path):
+    assert References(renderer, "fixed", tmp_path).items("raise ValueError") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_a_pair_is_named(folder, tmp_path, score_folder):
     (folder / "pie_4.gen.py").unlink()
     with pytest.raises(UserError, match="pie_4"):
         score_folder(folder, tmp_path / "out.json")
@@ -183,6 +288,10 @@ def test_extract_gives_the_shape_of_the_conformance_file(tmp_path):
     assert found == {
         "a": {"text": ["t"], "layout": [[1, 1, 0, 0, 0, 0]], "type": {"plot": 1}, "color": [["line", "#1F77B4"]]}
     }
+
+
+def test_the_prompt_tells_the_size_of_the_figure():
+    assert "figsize=(10.0, 8.5)" in prompt(10, 8.5)
 
 
 def test_nothing_scored_has_no_rate():

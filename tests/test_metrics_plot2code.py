@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rrvf.benchmarks.plot2code import aggregate, extract_code, score_folder, text_score
+from rrvf.benchmarks.items import items_of
+from rrvf.benchmarks.plot2code import aggregate, extract_code, sample_metrics, score_folder, text_score
+from rrvf.records import Render
 
 
 def items(*texts, size=(6.4, 4.8)):
@@ -50,11 +52,46 @@ def test_text_is_text_pass_times_the_rate():
     assert (found["exec_rate"], found["text_pass"], found["text"]) == (50.0, 75.0, 37.5)
 
 
-def test_a_folder_is_scored_in_the_sandbox(tmp_path):
-    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('t')\nplt.show()"
-    for name, generated in {"a": code, "b": code.replace("'t'", "'u'"), "c": "raise ValueError"}.items():
-        (tmp_path / f"{name}.gt.py").write_text(code)
-        (tmp_path / f"{name}.gen.py").write_text(generated)
-    pairs = score_folder(tmp_path, tmp_path / "out.json", workers=1)["pairs"]
-    assert pairs["a"] == {"exec_ok": True, "text_score": 1.0} and pairs["c"] == {"exec_ok": False, "text_score": 0.0}
+def test_a_true_script_that_does_not_run_matches_nothing():
+    render = Render(status="ok", items=items())
+    assert sample_metrics(None, render) == {"exec": 1.0, "text": 0.0}
+
+
+def test_items_that_no_tracer_reports_count_as_not_run():
+    render = Render(status="ok", items=items(("a", "b", 0)))
+    assert items_of(render, "plot2code") is None
+
+
+CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('t')\nplt.show()"
+HELPER = "def size():\n    return WIDE\nWIDE = 6.4\n" + CODE + "\nplt.gcf().set_figwidth(size())"
+BLANK = CODE + "\nplt.figure()"
+GENERATED = {"a": CODE, "b": CODE.replace("'t'", "'u'"), "c": "raise ValueError", "d": HELPER, "e": BLANK}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for name, generated in GENERATED.items():
+        (folder / f"{name}.gt.py").write_text(CODE)
+        (folder / f"{name}.gen.py").write_text(generated)
+    return folder
+
+
+def test_a_folder_is_scored_in_the_sandbox(folder, tmp_path):
+    pairs = score_folder(folder, tmp_path / "out.json", cache=tmp_path / "cache")["pairs"]
+    assert pairs["a"] == pairs["d"] == {"exec_ok": True, "text_score": 1.0}
+    assert pairs["c"] == pairs["e"] == {"exec_ok": False, "text_score": 0.0}
     assert 0.5 < pairs["b"]["text_score"] < 1.0
+
+
+def test_inside_a_function_a_helper_cannot_see_the_scripts_names(folder, tmp_path):
+    pairs = score_folder(folder, tmp_path / "out.json", exec_mode="function", cache=tmp_path / "cache")["pairs"]
+    assert [name for name, pair in pairs.items() if pair["exec_ok"]] == ["a", "b"]
+
+
+def test_a_place_in_words_is_no_number_even_if_it_reads_as_one(tmp_path):
+    for side in ("gt", "gen"):
+        (tmp_path / f"a.{side}.py").write_text(CODE + "\nplt.bar(['7', '8'], [1, 2])\nplt.text('7', 1, 'here')")
+    pair = score_folder(tmp_path, tmp_path / "out.json", cache=None)["pairs"]["a"]
+    assert pair["exec_ok"] and 0.5 < pair["text_score"] < 1.0

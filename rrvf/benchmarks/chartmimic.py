@@ -1,28 +1,40 @@
 """ChartMimic, direct mimic (Table 1): code out of a reply, items out of code, scores, and how they are averaged.
 
+    rrvf score chartmimic pairs/ --out scores.json --protocol official
+
 Scripts run once, in the sandbox; scoring happens here, in a process that no foreign code ever entered. The protocols
 are described in `rrvf.benchmarks.chartmimic_scores`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
 
-from rrvf.benchmarks.chartmimic_scores import METRICS, ChartProtocol, PairScore, score_items
+from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, score_items
+from rrvf.benchmarks.items import items_of, ran
+from rrvf.benchmarks.pairs import CACHE, References, Scoring, partial, read_script, score_pairs, write_json
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 
-_FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
-_BLOCK = 64
-#: Scripts of the benchmark take up to 3 s on a quiet machine; the spec suggests 120 s.
+__all__ = ["METRICS", "NOTHING", "References", "aggregate", "extract_code", "extract_folder", "items_of", "overall",
+           "prompt", "ran", "sample_metrics", "score_folder"]  # fmt: skip
+
+#: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter.
 LIMITS = Limits(wall_s=120.0, cpu_s=60.0)
+EMPTY = {"text": [], "layout": [], "type": {}, "color": []}
+_FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
+_PROMPT = Path(__file__).parent / "prompts" / "chartmimic_direct.txt"
+
+
+def prompt(width: float, height: float) -> str:
+    """What is asked with a picture, in our own words; the reference figure's inches are told (metrics_spec 1.1)."""
+    return _PROMPT.read_text().strip().format(width=float(width), height=float(height))
 
 
 def extract_code(reply: str) -> str | None:
@@ -31,41 +43,10 @@ def extract_code(reply: str) -> str | None:
     return found.group(1) if found else None
 
 
-def ran(render: Render) -> bool:
-    """Whether the script counts as executed: a blank figure does, as its PDF exists."""
-    return render.ok or (render.items is not None and render.reason in ("blank", "no_figure"))
-
-
-def items_of(render: Render) -> dict | None:
-    """The items of a traced render; None where the script did not run."""
-    return render.items if ran(render) else None
-
-
-class References:
-    """Items of true scripts, extracted once and kept by content: memory here, JSON files in `folder`."""
-
-    def __init__(self, renderer: Renderer, protocol: ChartProtocol, folder: Path | None = None) -> None:
-        self._renderer, self._protocol, self._folder = renderer, protocol, folder
-        self._known: dict[str, dict | None] = {}
-
-    def items(self, code: str) -> dict | None:
-        """The items of one true script; None where it does not run."""
-        key = hashlib.sha256(f"{self._protocol}\n{code}".encode()).hexdigest()[:32]
-        if key not in self._known:
-            self._known[key] = self._load(key, code)
-        return self._known[key]
-
-    def _load(self, key: str, code: str) -> dict | None:
-        path = self._folder / f"{key}.json" if self._folder else None
-        if path is not None and path.is_file():
-            return json.loads(path.read_text())
-        items = items_of(self._renderer.render(code, self._protocol))
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{id(self)}")
-            partial.write_text(json.dumps(items))
-            partial.rename(path)
-        return items
+def sample_metrics(gold: dict | None, generated: Render, name: str, protocol: ChartProtocol) -> dict[str, float]:
+    """`exec` and the four F1 of one sample. `gold` None: the true script does not run, so nothing can match."""
+    score = score_items(gold or EMPTY, items_of(generated), name, protocol)
+    return {"exec": float(score.exec_ok)} | {m: getattr(score, m).f1 for m in METRICS}
 
 
 def aggregate(pairs: Iterable[PairScore]) -> dict[str, float]:
@@ -81,85 +62,44 @@ def overall(text: float, layout: float, type: float, color: float, judge: float)
     return ((text + layout + type + color) / 4 + judge) / 2
 
 
-def pair_names(folder: Path) -> list[str]:
-    """Names with both `NAME.gt.py` and `NAME.gen.py`, sorted. UserError for a folder without pairs or with halves."""
-    gold = {p.name.removesuffix(".gt.py") for p in folder.glob("*.gt.py")}
-    generated = {p.name.removesuffix(".gen.py") for p in folder.glob("*.gen.py")}
-    if not gold:
-        raise UserError(f"no NAME.gt.py in {folder}: name a folder of pairs NAME.gt.py and NAME.gen.py")
-    if odd := sorted(gold ^ generated):
-        raise UserError(f"{odd[0]} in {folder} has only one of .gt.py and .gen.py: add the other or remove it")
-    return sorted(gold)
+def score_folder(
+    folder: Path,
+    out: Path,
+    protocol: ChartProtocol = "fixed",
+    workers: int = 2,
+    cache: Path | None = CACHE,
+    progress: bool = True,
+) -> dict:
+    """`rrvf score chartmimic`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
 
+    def score(name: str, gold: dict | None, renders: list[Render]) -> PairScore:
+        return score_items(gold or EMPTY, items_of(renders[0]), name, protocol)
 
-def score_folder(folder: Path, out: Path, protocol: ChartProtocol = "fixed", workers: int = 2) -> dict:
-    """`rrvf score chartmimic`: every pair of a folder into `out`, the same bytes with any number of workers.
-
-    A line per finished pair goes to `out.partial`; a killed run continues from it.
-    """
-    names, done = pair_names(folder), _finished(out, folder, protocol)
-    with Renderer("chart", workers, LIMITS) as renderer, _partial(out).open("a") as log:
-        references = References(renderer, protocol, Path(".cache") / "chartmimic")
-        todo = [n for n in names if n not in done]
-        for start in tqdm(range(0, len(todo), _BLOCK), desc="score", unit="block"):
-            block = todo[start : start + _BLOCK]
-            renders = renderer.render_many([(folder / f"{n}.gen.py").read_text() for n in block], protocol)
-            for name, render in zip(block, renders, strict=True):
-                gold = references.items((folder / f"{name}.gt.py").read_text())
-                result = score_items(gold or _EMPTY, items_of(render), name, protocol)
-                done[name] = result
-                log.write(json.dumps({"name": name, "score": result.model_dump()}) + "\n")
-            log.flush()
-    pairs = {name: done[name] for name in names}
-    result = {"pairs": {n: s.model_dump() for n, s in pairs.items()}, "aggregate": aggregate(pairs.values())}
-    _write(out, result)
-    _partial(out).unlink()
+    scoring = Scoring(f"chartmimic-{protocol}", protocol, LIMITS, score)
+    pairs = score_pairs(folder, out, scoring, workers, cache, progress)
+    result = {"pairs": pairs, "aggregate": aggregate(map(PairScore.model_validate, pairs.values()))}
+    write_json(out, result)
+    partial(out).unlink()
     return result
 
 
-_EMPTY = {"text": [], "layout": [], "type": {}, "color": []}
+def extract_folder(
+    folder: Path, out: Path, protocol: ChartProtocol = "fixed", workers: int = 2, progress: bool = True
+) -> dict:
+    """`rrvf extract`: the items of every `NAME.py` of a folder, by name; a script that did not run has none of any kind.
 
-
-def extract_folder(folder: Path, out: Path, protocol: ChartProtocol = "fixed", workers: int = 2) -> dict:
-    """`rrvf extract`: the items of every `NAME.py` of a folder; a script that did not run has none of any kind."""
+    Such scripts are named on standard error, since a blank figure's items look the same.
+    """
     paths = sorted(folder.glob("*.py"))
     if not paths:
         raise UserError(f"no .py file in {folder}: name a folder of scripts")
+    result = {}
     with Renderer("chart", workers, LIMITS) as renderer:
-        renders = []
-        for start in tqdm(range(0, len(paths), _BLOCK), desc="extract", unit="block"):
-            renders += renderer.render_many([p.read_text() for p in paths[start : start + _BLOCK]], protocol)
-    result = {p.stem: items_of(r) or _EMPTY for p, r in zip(paths, renders, strict=True)}
-    _write(out, result)
+        renders = renderer.render_each(map(read_script, paths), protocol)
+        for path, render in zip(tqdm(paths, desc="extract", unit="script", disable=not progress), renders, strict=True):
+            items = items_of(render)
+            if items is None:
+                tqdm.write(f"{path.name} did not run: {render.reason} {render.message}", file=sys.stderr)
+            result[path.stem] = items or EMPTY
+    write_json(out, result)
     return result
-
-
-def _partial(out: Path) -> Path:
-    return out.with_name(out.name + ".partial")
-
-
-def _finished(out: Path, folder: Path, protocol: str) -> dict[str, PairScore]:
-    """What an earlier, killed run of the same folder and protocol had scored; its first line says which it was."""
-    path, head = _partial(out), json.dumps({"folder": str(folder.resolve()), "protocol": protocol})
-    lines = path.read_text().splitlines() if path.is_file() else []
-    if lines[:1] != [head]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + "\n")
-        return {}
-    rows = [row for row in map(_row, lines[1:]) if row is not None]
-    path.write_text("\n".join([head, *map(json.dumps, rows)]) + "\n")
-    return {row["name"]: PairScore.model_validate(row["score"]) for row in rows}
-
-
-def _row(line: str) -> dict | None:
-    """A line of the log; None for one that a kill cut short."""
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
-
-
-def _write(out: Path, result: dict) -> None:
-    partial = out.with_name(out.name + ".tmp")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    partial.rename(out)

@@ -1,20 +1,29 @@
 """F1 of a script's items against another's: text, layout, type and colour (metrics_spec 1.3 to 1.6).
 
-Protocols, by the id that every result carries:
+Protocols, by the id that every result carries. Parity first, repairs on top:
 
-official  ChartMimic's evaluator of 2025-06-17, its deterministic bugs kept. Its random thinning of more than ten colours
-          is fixed: items are visited in sorted order (so a plot of many colours keeps the same few in every run).
-july2025  VLMEvalKit as it stood on 2025-07-20, most likely what the paper used: as official, but the thinning helper is
-          missing, so more than ten colours on either side score 0; a bar recoloured by name is skipped, not fatal.
-fixed     repairs, with what each moves: wrapped functions keep their names (seaborn scripts get their calls and colours
-          back); a caught exception no longer blinds the tracer (counts after it return); a bar recoloured by name is
-          read; `plt.savefig` in a comment does no harm (text no longer 0); arcs count among the ellipses (colour); no
-          thinning. Empty against empty stays 0, and of same-coloured objects the last still wins: these are the
-          benchmark's own rules, not accidents of its code.
+official  ChartMimic's evaluator of 2025-06-17, its deterministic faults kept. Two accidents are left out: metrics that
+          leak from one pair to the next (T1), and crashes of the scorer, which score 0 here.
+july2025  VLMEvalKit as it stood on 2025-07-20, most likely what the paper used. As official, but
+          - more than ten colours on either side score 0, for its thinning helper was missing;
+          - a bar recoloured by a string is skipped, where it costs the official script all its colours;
+          - classes derived from the polar axes and the ellipse count as these (radar charts, arcs).
+          Its cleaning of doubled escapes in answers, which breaks some TeX, is not rebuilt.
+fixed     as july2025, and repaired, each with what it moves:
+          - wrapped functions keep their names: seaborn calls without a hue are counted and read (type, colour up);
+          - more than ten colours are thinned as in official (colour up from 0);
+          - a bar recoloured by a string is read as drawn (colour);
+          - an exception that the script catches does not blind the tracer (type, colour of all that follows);
+          - `plt.savefig` in a comment does no harm (text up from 0).
+
+In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save or
+show is lost. These are the benchmark's own rules. Thinning visits colours in an order that the original draws anew in
+every process; here it is the order of their hashes under the seed `THINNING_SEED`, so that equal sides thin alike.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Literal
@@ -27,6 +36,7 @@ from rrvf.records import Record
 
 ChartProtocol = Literal["official", "fixed", "july2025"]
 METRICS = ("text", "layout", "type", "color")
+THINNING_SEED = 0
 _MANY = 10
 _ALIKE = 0.7
 
@@ -88,8 +98,11 @@ def _hashable(item):
 
 
 def layout(items: list[list[int]], name: str) -> list[list[int]]:
-    """Every axes of a graph has the same place, whatever its grid: only their number counts."""
-    return [[1, 1, 0, 1, 0, 1]] * len(items) if name.startswith("graph") else items
+    """Every axes of a graph has the same place, whatever its grid: only their number counts.
+
+    `name` may lead with folders (`direct_600/graph_1`); the original asks whether the path contains `/graph`.
+    """
+    return [[1, 1, 0, 1, 0, 1]] * len(items) if "/graph" in f"/{name}" else items
 
 
 def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:
@@ -102,8 +115,7 @@ def colors(gold: list[list[str]], generated: list[list[str]], protocol: ChartPro
     """The largest total similarity over assignments within each group (metrics_spec 1.6.4)."""
     if protocol == "july2025" and max(len(gold), len(generated)) > _MANY:
         return NOTHING
-    if protocol == "official":
-        gold, generated = thinned(gold), thinned(generated)
+    gold, generated = thinned(gold), thinned(generated)
     sides: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, items in enumerate((gold, generated)):
         for group, token in items:
@@ -112,14 +124,18 @@ def colors(gold: list[list[str]], generated: list[list[str]], protocol: ChartPro
 
 
 def thinned(items: list[list[str]]) -> list[list[str]]:
-    """Of more than ten items those that resemble no item kept before, in sorted order (metrics_spec 1.6.2)."""
+    """Of more than ten items those that resemble no item kept before, whatever their groups (metrics_spec 1.6.2)."""
     if len(items) <= _MANY:
         return items
     kept: list[list[str]] = []
-    for item in sorted(items):
+    for item in sorted(items, key=_rank):
         if all(similarity(item[1], other[1]) <= _ALIKE for other in kept):
             kept.append(item)
     return kept
+
+
+def _rank(item: list[str]) -> bytes:
+    return hashlib.sha256(" ".join([str(THINNING_SEED), *item]).encode(errors="replace")).digest()
 
 
 def _assigned(one: list[str], two: list[str]) -> float:

@@ -1,29 +1,46 @@
-"""Plot2Code, the 132 matplotlib items (Table 2): pass rate, text match, rating.
+"""Plot2Code, the 132 matplotlib items (Table 2): pass rate and text match (metrics_spec 2.1 to 2.3).
 
-Scripts run at module level in the sandbox (the original executes them inside a function, where under Python 3.11 list
-comprehensions cannot see a script's own names: ambiguity A6; this mode is named `module` in the protocol id).
+    rrvf score plot2code pairs/ --out scores.json
+
+Two ways to execute decide what passes. `module` runs a script as Python runs a file. `function` is the original pass
+test: code is handed to `exec` inside a function, so under Python 3.11 helper functions and comprehensions cannot see the
+script's own names, and scripts fail that run well by themselves (ambiguity A6). Texts are read at module level in both,
+as the original does; its texts come from one process for all items, ours from one process each.
+A figure of one flat colour fails in both; the original fails white ones only.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
-import Levenshtein
-from tqdm import tqdm
+from rrvf.benchmarks.items import items_of
+from rrvf.benchmarks.pairs import CACHE, Scoring, partial, score_pairs, write_json
+from rrvf.records import Record, Render
+from rrvf.render import Limits
 
-from rrvf.benchmarks.chartmimic import pair_names
-from rrvf.records import Render
-from rrvf.render import Limits, Renderer
-
+ExecMode = Literal["module", "function"]
 PROTOCOL = "plot2code-module"
 LIMITS = Limits(wall_s=30.0, cpu_s=30.0)
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
+_PROMPT = Path(__file__).parent / "prompts" / "plot2code_direct.txt"
 _NEAR = 0.8
-_BLOCK = 64
+
+
+class TextScore(Record):
+    """One pair: whether the script passes, and the share of its texts that match, 0 where it does not pass."""
+
+    exec_ok: bool
+    text_score: float
+
+
+def prompt() -> str:
+    """What is asked with a picture, in our own words (metrics_spec 2.1)."""
+    return _PROMPT.read_text().strip()
 
 
 def extract_code(reply: str) -> str | None:
@@ -32,40 +49,52 @@ def extract_code(reply: str) -> str | None:
     return "\n".join(blocks) if blocks else reply or None
 
 
+def in_function(code: str) -> str:
+    """A script that runs `code` as `exec` inside a function does: its names are local, and no function sees them."""
+    return f"exec(compile({code!r}, 'script.py', 'exec'), globals(), {{}})\n"
+
+
 def text_score(gold: dict, generated: dict) -> float:
     """Matched texts over all texts of both sides, 1 where neither has any (metrics_spec 2.3).
 
-    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes,
-    among generated texts that lie near enough, the one with the smallest edit distance, if that is zero.
+    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes the
+    first equal one that lies near enough and is not taken. (The original takes the near text of least edit distance and
+    then asks that the distance be 0, which is the same.)
     """
     if not gold["texts"] and not generated["texts"]:
         return 1.0
-    ratio = [g / max(s, 1e-9) for g, s in zip(gold["size"], generated["size"], strict=True)]
-    left = list(generated["texts"])
+    ratio = [g / s if s else 0.0 for g, s in zip(gold["size"], generated["size"], strict=True)]
+    left: dict[str, list[tuple]] = defaultdict(list)
+    for text, *place in generated["texts"]:
+        left[text].append(tuple(place))
     matched = 0
-    for text, x, y in gold["texts"]:
-        near = [t for t in left if _close((x, y), t[1:], ratio)]
-        best = min(near, key=lambda t: Levenshtein.distance(text, t[0]), default=None)
-        if best is not None and best[0] == text:
-            left.remove(best)
+    for text, *place in gold["texts"]:
+        near = next((i for i, other in enumerate(left[text]) if _close(place, other, ratio)), None)
+        if near is not None:
+            del left[text][near]
             matched += 1
     return matched / (len(gold["texts"]) + len(generated["texts"]) - matched)
 
 
-def _close(one: tuple, two: list, ratio: list[float]) -> bool:
+def _close(one: Iterable[float | None], two: Iterable[float | None], ratio: list[float]) -> bool:
     if None in one or None in two:
         return False
     distance = math.hypot(*(a - r * b for a, b, r in zip(one, two, ratio, strict=True)))
     return math.exp(-distance / 100) > _NEAR
 
 
-def ran(render: Render) -> bool:
-    """Whether an item passes: it ran and its picture is not blank (metrics_spec 2.2)."""
-    return render.ok
+def sample_metrics(gold: dict | None, generated: Render) -> dict[str, float]:
+    """`exec` and `text` of one sample. `gold` None: the true script does not run, so nothing can match."""
+    items = items_of(generated, "plot2code")
+    text = text_score(gold, items) if gold is not None and items is not None else 0.0
+    return {"exec": float(items is not None), "text": text}
 
 
 def aggregate(scores: Iterable[float | None]) -> dict[str, float | None]:
-    """Pass rate in percent, Text over all items and Text_pass over those that ran, in percent (metrics_spec 2.3)."""
+    """Pass rate in percent, Text over all items and Text_pass over those that passed, in percent (metrics_spec 2.3).
+
+    A score of None is an item that did not pass.
+    """
     scores = list(scores)
     passed = [s for s in scores if s is not None]
     rate = len(passed) / max(1, len(scores))
@@ -74,21 +103,27 @@ def aggregate(scores: Iterable[float | None]) -> dict[str, float | None]:
     return {"n": len(scores), "exec_rate": 100 * rate, "text": text, "text_pass": text_pass}
 
 
-def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
-    """`rrvf score plot2code`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`."""
-    names = pair_names(folder)
-    scores: dict[str, float | None] = {}
-    with Renderer("chart", workers, LIMITS) as renderer:
-        for start in tqdm(range(0, len(names), _BLOCK), desc="score", unit="block"):
-            block = names[start : start + _BLOCK]
-            codes = [(folder / f"{n}.{side}.py").read_text() for side in ("gt", "gen") for n in block]
-            renders = renderer.render_many(codes, "plot2code")
-            for name, gold, made in zip(block, renders, renders[len(block) :], strict=False):
-                usable = gold.items or {"texts": [], "size": [1.0, 1.0]}
-                scores[name] = text_score(usable, made.items) if ran(made) else None
-    pairs = {n: {"exec_ok": s is not None, "text_score": s or 0.0} for n, s in scores.items()}
-    result = {"pairs": pairs, "aggregate": aggregate(scores.values())}
-    partial = out.with_name(out.name + ".tmp")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    partial.rename(out)
+def score_folder(
+    folder: Path,
+    out: Path,
+    workers: int = 2,
+    exec_mode: ExecMode = "module",
+    cache: Path | None = CACHE,
+    progress: bool = True,
+) -> dict:
+    """`rrvf score plot2code`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
+
+    def score(name: str, gold: dict | None, renders: list[Render]) -> TextScore:
+        passed = all(items_of(r, "plot2code") is not None for r in renders[:-1])
+        found = sample_metrics(gold, renders[-1])
+        exec_ok = passed and bool(found["exec"])
+        return TextScore(exec_ok=exec_ok, text_score=found["text"] if exec_ok else 0.0)
+
+    programs = (lambda code: [in_function(code), code]) if exec_mode == "function" else lambda code: [code]
+    scoring = Scoring(f"plot2code-{exec_mode}", "plot2code", LIMITS, score, programs)
+    pairs = score_pairs(folder, out, scoring, workers, cache, progress)
+    scores = (p["text_score"] if p["exec_ok"] else None for p in pairs.values())
+    result = {"pairs": pairs, "aggregate": aggregate(scores)}
+    write_json(out, result)
+    partial(out).unlink()
     return result

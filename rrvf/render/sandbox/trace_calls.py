@@ -16,10 +16,11 @@ from networkx.drawing import nx_pylab
 from trace_wrap import Wrapping, is_kind
 
 #: Methods of ordinary axes whose label is their own name.
-_AXES = (
-    "bar barh scatter axhline axvline axhspan axvspan hlines vlines errorbar boxplot violinplot violin hist fill_between "
-    "fill_betweenx quiver pie fill imshow pcolor contour contourf broken_barh tripcolor"
-).split()
+_AXES = [
+    "bar", "barh", "scatter", "axhline", "axvline", "axhspan", "axvspan", "hlines", "vlines", "errorbar", "boxplot",
+    "violinplot", "violin", "hist", "fill_between", "fill_betweenx", "quiver", "pie", "fill", "imshow", "pcolor",
+    "contour", "contourf", "broken_barh", "tripcolor",
+]  # fmt: skip
 #: Methods of 3-D axes and their labels. Aliases such as `plot3D` are other attributes and stay as they are.
 _AXES_3D = {
     "bar": "bar",

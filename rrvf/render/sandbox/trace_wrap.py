@@ -28,7 +28,7 @@ class Wrapping:
         self.broken = False
 
     def wrap(
-        self, owner: object, name: str, seen: Seen, *, before: bool = False, when: Callable[[object], bool] | None = None
+        self, owner: object, name: str, seen: Seen, before: bool = False, when: Callable[[object], bool] | None = None
     ) -> None:
         """Replace `owner.name`; `seen` is called for outermost calls, and whatever it raises never reaches the script.
 

@@ -1,0 +1,62 @@
+"""What a traced run reports of a script, checked: the process that reports it ran foreign code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError
+
+from rrvf.records import Record, Render
+from rrvf.render import Trace
+
+_TRACER = Path(__file__).parents[1] / "render" / "sandbox"
+_MOST = 50_000  # of any kind; scoring is linear in it, but for texts of one string
+
+
+class ChartItems(Record):
+    """Shaped as in the conformance cases: texts in drawing order, places in grids, calls by label, [group, colour]."""
+
+    text: list[str] = Field(max_length=_MOST)
+    layout: list[Annotated[list[int], Field(min_length=6, max_length=6)]] = Field(max_length=_MOST)
+    type: dict[str, NonNegativeInt]
+    color: list[tuple[str, str]] = Field(max_length=_MOST)
+
+
+class TextItems(Record):
+    """Of a Plot2Code run: [string, x, y] of every text, a place None where it is no number; the figure's inches."""
+
+    texts: list[tuple[str, FiniteFloat | None, FiniteFloat | None]] = Field(max_length=5_000)
+    size: tuple[FiniteFloat, FiniteFloat]
+
+
+def ran(render: Render) -> bool:
+    """Whether a script counts as executed in ChartMimic: a blank figure does, since its PDF exists (metrics_spec 1.2)."""
+    return render.ok or (render.items is not None and render.reason in ("blank", "no_figure"))
+
+
+def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
+    """The items of a render that was traced; None where the script did not run or reported what no tracer reports.
+
+    Plot2Code fails a blank figure too (metrics_spec 2.2).
+    """
+    if render.items is None or not (render.ok if trace == "plot2code" else ran(render)):
+        return None
+    shape = TextItems if trace == "plot2code" else ChartItems
+    try:
+        shape.model_validate_json(json.dumps(render.items), strict=True)
+    except ValidationError:
+        return None
+    return render.items
+
+
+@cache
+def tracer_version() -> str:
+    """Twelve hex digits over the tracer's own files: items of another version are not taken from a cache."""
+    digest = hashlib.sha256()
+    for path in sorted(_TRACER.glob("trace*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
