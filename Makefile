@@ -32,7 +32,7 @@ vllm: ## setup, and vLLM into .venv (needs a GPU)
 assets: setup ## download the matplotlib gallery and real web pages
 	@$(PY) reproduce/setup/assets.py
 
-ifneq ($(PROFILE),nano)
+ifneq (,$(filter gpu paper,$(PROFILE)))
 reproduce: vllm
 endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]

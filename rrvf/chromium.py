@@ -1,6 +1,8 @@
 """Which Chromium draws the pages.
 
     python -m rrvf.chromium        prints its path, or says how to get one
+
+`make setup` sees to one: reproduce/setup/chromium.sh.
 """
 
 from __future__ import annotations

@@ -1,131 +1,225 @@
-"""What this machine can run, what is missing, which promise is weaker for it, and the line that mends it."""
+"""What this machine can run, what is missing, and the line that mends it (`rrvf doctor`).
+
+Nothing is taken on trust: a chart and a page are really drawn, torchvision is really imported, assets are looked for.
+"""
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
+import importlib.util
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
+
+import psutil
 
 from rrvf.errors import UserError
-from rrvf.records import Record
 
-REPOSITORY = Path(__file__).parent.parent
-PLOT = REPOSITORY / ".venv-plot" / "bin" / "python"
-PINS = {"torch": "2.13.0", "transformers": "5.19.0", "trl": "1.16.0", "playwright": "1.65.2"}
+REPOSITORY = Path(__file__).parents[1]
+SANDBOX = Path(__file__).parent / "render" / "sandbox"
+SETUP = "run `make setup`"
+#: What is lost without each means of isolation.
+WEAKER = {
+    "namespaces": "a chart script can see that other files exist; it still cannot read, write, connect or start programs",
+    "landlock": "only the file system view and user ids keep a chart script from files",
+    "seccomp": "a chart script may use any system call",
+}
+FONTS = ("LiberationSans-Regular", "DejaVuSans")
+GB = 1 << 30
 
 
-class Check(Record):
-    """One thing looked at. `needed` False: its lack weakens something named in `detail`, but the project runs."""
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `missing` stops the CPU profile; `weaker` only costs what `cost` says."""
 
     name: str
-    ok: bool
-    detail: str
+    state: Literal["ok", "weaker", "missing"]
+    found: str
+    cost: str = ""
     mend: str = ""
-    needed: bool = True
 
 
 def checks() -> list[Check]:
-    """Look at everything; a look that itself fails is a check that is not ok."""
-    looks: list[Callable[[], Check]] = [
-        python, libraries, processor, plotting_runtime, chromium, isolation, fonts, assets, policy, clip_weights, space
-    ]  # fmt: skip
-    return [_safely(look) for look in looks]
+    """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
+    every = (python, torch, cpu_pair, gpu, plotting, sandbox, landlock, partial(draws, "chart"), chromium,
+             partial(draws, "web"), fonts, disk, memory, assets, nano_policy, clip_weights)  # fmt: skip
+    return [_guarded(look) for look in every]
 
 
 def report() -> tuple[str, bool]:
-    """The list as text, and whether all that is needed is there."""
-    found = checks()
-    lines = []
+    """The checks as text, and whether everything that the CPU profile needs is there."""
+    lines, found = [], checks()
     for check in found:
-        mark = "ok     " if check.ok else "MISSING" if check.needed else "weaker "
-        lines.append(f"{mark} {check.name}: {check.detail}" + (f"\n        mend: {check.mend}" if check.mend and not check.ok else ""))
-    return "\n".join(lines), all(c.ok or not c.needed for c in found)
+        lines.append(f"{check.state:8}{check.name:18}{check.found}")
+        lines += [f"{'':26}costs: {check.cost}"] if check.cost else []
+        lines += [f"{'':26}mend:  {check.mend}"] if check.mend else []
+    ready = all(check.state != "missing" for check in found)
+    lines.append("" if ready else "\nPROFILE=nano cannot run here until what is missing is mended.")
+    return "\n".join(lines).rstrip(), ready
 
 
-def _safely(look: Callable[[], Check]) -> Check:
+def _guarded(look: Callable[[], Check]) -> Check:
+    """A check that fails in a way nobody thought of is a finding too."""
+    name = look.args[0] if isinstance(look, partial) else look.__name__
     try:
         return look()
     except UserError as error:
-        detail, _, mend = str(error).partition(": ")
-        return Check(name=look.__name__.replace("_", " "), ok=False, detail=detail, mend=mend)
+        found, _, mend = str(error).partition(": ")
+        return Check(name, "missing", found, mend=mend or SETUP)
     except Exception as error:
-        return Check(name=look.__name__.replace("_", " "), ok=False, detail=f"{type(error).__name__}: {error}")
+        return Check(
+            name, "missing", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", mend=SETUP
+        )
 
 
 def python() -> Check:
-    return Check(name="python", ok=sys.version_info[:2] == (3, 11), detail=sys.version.split()[0], mend="install Python 3.11")
+    version = sys.version.split()[0]
+    fits = sys.version_info[:2] == (3, 11)
+    return (
+        Check("python", "ok", version) if fits else Check("python", "missing", version, mend=f"install 3.11; {SETUP}")
+    )
 
 
-def libraries() -> Check:
-    wrong = []
-    for name, pin in PINS.items():
-        try:
-            found = version(name).split("+")[0]
-        except PackageNotFoundError:
-            found = "none"
-        if found != pin:
-            wrong.append(f"{name} {found}, not {pin}")
-    return Check(name="libraries", ok=not wrong, detail=", ".join(wrong) or "as locked", mend="make setup")
+def torch() -> Check:
+    module = importlib.import_module("torch")
+    return Check("torch", "ok", f"{module.__version__}, {module.get_num_threads()} threads")
 
 
-def processor() -> Check:
-    import torch
+def cpu_pair() -> Check:
+    """torchvision comes as a CUDA build; beside a CPU build of torch it needs the hook that `make setup` installs."""
+    for name in ("torchvision", "open_clip"):
+        importlib.import_module(name)
+    return Check("torchvision", "ok", importlib.metadata.version("torchvision"))
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU: the nano profile only"
-    return Check(name="processor", ok=torch.cuda.is_available(), needed=False, detail=f"{os.cpu_count()} cores, {gpu}")
+
+def gpu() -> Check:
+    module = importlib.import_module("torch")
+    cost = "PROFILE=gpu and PROFILE=paper cannot run; PROFILE=nano needs no GPU"
+    if not module.cuda.is_available():
+        return Check("gpu", "weaker", "none", cost)
+    found = f"{module.cuda.device_count()} x {module.cuda.get_device_name(0)}"
+    if importlib.util.find_spec("vllm") is None:
+        return Check("gpu", "weaker", f"{found}, but no vLLM", cost, "run `make vllm`")
+    return Check("gpu", "ok", f"{found}, vLLM {importlib.metadata.version('vllm')}")
 
 
-def plotting_runtime() -> Check:
-    return Check(name="plotting runtime", ok=PLOT.is_file(), detail="matplotlib 3.8.4 and friends, .venv-plot", mend="make setup")
+def plotting() -> Check:
+    """The plotting runtime holds what its lock says: scores are defined on these versions."""
+    from rrvf.render.zygote import plot_python
+
+    code = "import importlib.metadata as m; [print(d.name.lower(), d.version, sep='==') for d in m.distributions()]"
+    found = set(_output([plot_python(), "-c", code]).replace("_", "-").split())
+    pins = re.findall(r"^[\w-]+==[\w.]+", (REPOSITORY / "requirements-plot.in").read_text(), re.MULTILINE)
+    if wrong := [pin for pin in pins if pin not in found]:
+        return Check(
+            "plotting", "missing", f"not as pinned: {', '.join(wrong)}", mend=f"remove .venv-plot, then {SETUP}"
+        )
+    return Check("plotting", "ok", pins[0])
+
+
+def sandbox() -> Check:
+    from rrvf.render import isolation
+    from rrvf.render.zygote import ACCEPT
+
+    missing = isolation()
+    if not missing:
+        return Check("sandbox", "ok", "user, mount, pid and network namespaces, Landlock, seccomp")
+    found = "; ".join(f"no {name} ({reason})" for name, reason in missing.items())
+    accepted = set(missing) <= set(os.environ.get(ACCEPT, "").split(","))
+    mend = (
+        "" if accepted else f"allow it (in a container: --privileged), or accept it with {ACCEPT}={','.join(missing)}"
+    )
+    cost = "; ".join(WEAKER.get(name, name) for name in missing)
+    return Check("sandbox", "weaker" if accepted else "missing", found, cost, mend)
+
+
+def landlock() -> Check:
+    abi = int(_output([sys.executable, "-c", "import landlock; print(landlock.abi())"], cwd=SANDBOX))
+    if abi >= 6:
+        return Check("landlock", "ok", f"ABI {abi}")
+    cost = "below ABI 6 Landlock does not bound signals, below 4 not TCP; namespaces and seccomp still do"
+    return Check("landlock", "weaker", f"ABI {abi}", cost, "a kernel of 6.12 or newer")
+
+
+def draws(domain: str) -> Check:
+    """A real picture from the real renderer, with time enough for a busy machine."""
+    from rrvf.render import Limits, render
+
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n" if domain == "chart" else "<p>A page</p>"
+    picture = render(domain, code, Limits(wall_s=60.0))
+    if picture.ok:
+        return Check(f"{domain} renderer", "ok", f"{picture.width} x {picture.height} in {picture.seconds:.2f} s")
+    return Check(f"{domain} renderer", "missing", f"{picture.reason}: {picture.message}", mend=SETUP)
 
 
 def chromium() -> Check:
     from rrvf.chromium import find_chromium
-    from rrvf.render import Limits, render
 
     path = find_chromium()
-    drawn = render("web", "<p>doctor</p>", Limits(wall_s=30))
-    return Check(name="chromium", ok=drawn.ok, detail=path if drawn.ok else f"{path}: {drawn.message}", mend="make setup")
-
-
-def isolation() -> Check:
-    from rrvf.render import isolation as lacking
-
-    missing = lacking()
-    detail = "; ".join(f"{name}: {why}" for name, why in missing.items()) or "namespaces, Landlock and seccomp in force"
-    mend = f"accept what is weaker by name: RRVF_ACCEPT_WEAK_SANDBOX={','.join(missing)}"
-    return Check(name="sandbox", ok=not missing, detail=detail, mend=mend)
+    return Check("chromium", "ok", f"{path}, {_output([path, '--version', '--no-sandbox']).strip()}")
 
 
 def fonts() -> Check:
-    there = Path("/usr/share/fonts/truetype/liberation").is_dir()
-    detail = "Liberation" if there else "no Liberation fonts: pages are drawn with others, pixels differ from the committed results"
-    return Check(name="fonts", ok=there, needed=False, detail=detail, mend="apt-get install fonts-liberation")
+    folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
+    names = {file.stem for folder in folders for file in folder.rglob("*.ttf")}
+    if missing := [font for font in FONTS if font not in names]:
+        cost = "pages are drawn with other fonts: other pixels, so web scores do not compare"
+        return Check("fonts", "weaker", f"no {', '.join(missing)}", cost, "install fonts-liberation and fonts-dejavu")
+    return Check("fonts", "ok", ", ".join(FONTS))
+
+
+def disk() -> Check:
+    free = shutil.disk_usage(REPOSITORY).free / GB
+    if free >= 5:
+        return Check("disk", "ok", f"{free:.0f} GB free")
+    return Check("disk", "weaker", f"{free:.1f} GB free", "PROFILE=nano writes up to 5 GB", "make room")
+
+
+def memory() -> Check:
+    total = psutil.virtual_memory().total / GB
+    if total >= 7:
+        return Check("memory", "ok", f"{total:.0f} GB, {os.cpu_count()} cores")
+    return Check(
+        "memory", "weaker", f"{total:.1f} GB", "PROFILE=nano was measured on 8 GB", "fewer workers in the profile"
+    )
 
 
 def assets() -> Check:
-    there = (REPOSITORY / ".cache/assets/matplotlib-3.8.4").is_dir() and (REPOSITORY / ".cache/assets/npm").is_dir()
-    return Check(name="assets", ok=there, detail="matplotlib gallery and web packages", mend="make assets")
+    """The script that downloads them knows what belongs there."""
+    found = _output([sys.executable, REPOSITORY / "reproduce" / "setup" / "assets.py", "--missing"]).split("\n")[:-1]
+    if found:
+        cost = "no unseen test set of real charts or pages; pages that link to Tailwind lose their style"
+        return Check("assets", "weaker", f"no {', '.join(found)}", cost, "run `make assets`")
+    return Check("assets", "ok", "matplotlib's gallery, web packages")
 
 
-def policy() -> Check:
+def nano_policy() -> Check:
     from rrvf import nano
 
     nano.verify()
-    return Check(name="nano policy", ok=True, detail=str(nano.CHECKPOINT.relative_to(REPOSITORY)))
+    return Check("nano policy", "ok", f"{(nano.CHECKPOINT / nano.WEIGHTS).stat().st_size / 1e6:.1f} MB, as shipped")
 
 
 def clip_weights() -> Check:
+    """Looks for the file only: loading it would download it."""
+    from huggingface_hub import try_to_load_from_cache
+
     from rrvf.benchmarks import clip
 
-    there = clip.available()
-    detail = "ViT-B/32, OpenAI" if there else "none: the CLIP column of Table 3 stays empty"
-    return Check(name="clip weights", ok=there, needed=False, detail=detail, mend=clip.MEND)
+    named = os.environ.get("RRVF_CLIP_WEIGHTS")
+    if Path(named or try_to_load_from_cache(clip.HUB_ID, clip.HUB_FILE) or "").is_file():
+        return Check("clip", "ok", f"{clip.MODEL}, {clip.WEIGHTS}")
+    cost = "the column CLIP of Table 3 stays empty, unless the model hub answers when it is first needed"
+    return Check("clip", "weaker", f"{named or 'no weights here'}", cost, clip.MEND)
 
 
-def space() -> Check:
-    free = shutil.disk_usage(REPOSITORY).free / 2**30
-    return Check(name="disk", ok=free > 3, detail=f"{free:.0f} GB free", mend="make room: a run needs about 3 GB")
+def _output(command: list, cwd: Path | None = None) -> str:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, timeout=60).stdout

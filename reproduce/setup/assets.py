@@ -1,6 +1,7 @@
 """Downloads what nobody here made: matplotlib's gallery and real web pages, into `.cache/assets/`, checked by hash.
 
-    python reproduce/setup/assets.py        (`make assets`)
+    python reproduce/setup/assets.py                (`make assets`)
+    python reproduce/setup/assets.py --missing      names what is not there, and downloads nothing
 
 Everything comes from package registries, is unpacked beside its place and renamed last, and is skipped where it is there.
 Nothing of it is copied into the repository: each package keeps its own licence.
@@ -40,6 +41,9 @@ PACKAGES = (
 
 def main() -> None:
     """Bring what is missing; ends with one line where that fails."""
+    if sys.argv[1:] == ["--missing"]:
+        print(*(what for what, _, _ in missing()), sep="\n")
+        return
     ASSETS.mkdir(parents=True, exist_ok=True)
     with (CACHE / "assets.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
