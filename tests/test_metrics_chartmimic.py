@@ -83,6 +83,11 @@ def test_seaborn_breaks_the_tracer_of_july_2025_and_no_other(renderer):
     assert fixed["type"]["bar"] == 2 and ["bar", "#3274A1"] in fixed["color"]
 
 
+def test_settings_of_a_script_do_not_reach_its_second_traced_run(renderer):
+    script = IMPORTS + "import seaborn\nplt.plot([1, 2])\nplt.rcParams['axes.prop_cycle'] = plt.cycler(color=['r'])\n"
+    assert renderer.render(script, "official").items["color"] == [["line", "#1F77B4"]]
+
+
 def test_a_colour_that_cannot_be_read_costs_colours_and_nothing_else(renderer):
     items = renderer.render(BAR_BY_NAME, "official").items
     assert items == {"text": ["t"], "layout": [[1, 1, 0, 0, 0, 0]], "type": {"bar": 1}, "color": []}
