@@ -34,7 +34,7 @@ def contact_sheet(
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set(xticks=[], yticks=[], visible=i < len(shown))
         if i < len(shown):
-            _draw(axes, shown[i], captions[i] if i < len(captions) else "")
+            _draw(axes, shown[i], _short(captions[i] if i < len(captions) else "", round(13 * cell)))
     figure.tight_layout(pad=0.4)
     return figure
 
@@ -47,6 +47,11 @@ def _draw(axes, pixels: np.ndarray | None, caption: str) -> None:
         axes.text(0.5, 0.5, "no picture", ha="center", va="center", color=LINE, transform=axes.transAxes)
     else:
         axes.imshow(pixels, interpolation="lanczos")
+
+
+def _short(caption: str, room: int) -> str:
+    """The end of a name says more than its beginning."""
+    return caption if len(caption) <= room else "…" + caption[1 - room :]
 
 
 def _pixels(picture: Picture) -> np.ndarray | None:

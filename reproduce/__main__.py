@@ -1,0 +1,62 @@
+"""`python -m reproduce --profile nano`: run the notebooks, print Tables 1 to 3, put what is worth keeping into `results/`.
+
+Exit codes: 0 success; 1 a notebook failed, in one line; 2 bad input, in one line; 130 interrupted. Run it again to continue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks
+from reproduce.progress import Progress
+from reproduce.publish import publish_notebooks, publish_results, show_tables
+from rrvf.errors import UserError
+from rrvf.profile import load_profile
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; gives its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m reproduce", description="Run the notebooks and print Tables 1 to 3."
+    )
+    parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
+    parser.add_argument(
+        "--publish", action="store_true", help="copy the executed notebooks, with outputs, to notebooks/"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
+    progress = Progress()
+    try:
+        reproduce(options.profile, options.publish, progress)
+    except UserError as error:
+        progress.fail(str(error))
+        return 2
+    except NotebookFailed as error:
+        progress.fail(str(error))
+        return 1
+    except KeyboardInterrupt:
+        progress.fail("interrupted: run the same command again to continue")
+        return 130
+    return 0
+
+
+def reproduce(name: str, publish: bool, progress: Progress) -> None:
+    """Notebooks, tables, `results/<profile>`; with `publish` also `notebooks/*.ipynb`."""
+    profile = load_profile(name)
+    results = REPOSITORY / "runs" / profile.name
+    progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
+    run_notebooks(name, results, progress)
+    kept = publish_results(results, REPOSITORY / "results" / profile.name)
+    if publish:
+        publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")
+    show_tables(profile, results)
+    progress.say(
+        f"Tables 1 to 3 and {kept} files in all: {(REPOSITORY / 'results' / profile.name).relative_to(REPOSITORY)}"
+    )
+    progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

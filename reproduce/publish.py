@@ -1,0 +1,66 @@
+"""What outlives a run: tables on the terminal, `results/<profile>`, and, on request, the notebooks with their outputs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rrvf.errors import UserError
+from rrvf.profile import Profile
+
+#: Under the runs folder: the tables and texts, what each number comes from, the learning curves.
+KEPT = (
+    "report/*.md", "report/*.csv", "report/*.tex", "report/*.png",
+    "eval/*/*/summary.json", "eval/*/*/records.jsonl", "train/*/log.jsonl",
+)  # fmt: skip
+#: A file beyond this is no result to look at and stays where it is.
+MAX_BYTES = 2**20
+
+
+def publish_results(results: Path, out: Path) -> int:
+    """Copy the small files of KEPT from `results` to `out`, in place of what was there; gives their number."""
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    files = [path for pattern in KEPT for path in sorted(results.glob(pattern)) if path.stat().st_size <= MAX_BYTES]
+    for path in files:
+        target = partial / path.relative_to(results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    return len(files)
+
+
+def show_tables(profile: Profile, results: Path) -> None:
+    """Tables 1 to 3 on the terminal."""
+    from rrvf.report.runs import find_runs
+    from rrvf.report.tables import build_tables
+    from rrvf.report.writers import print_tables
+
+    print_tables(build_tables(find_runs(results), profile))
+
+
+def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Path]:
+    """Copy executed notebooks to `folder`, without what differs from run to run; gives their paths.
+
+    UserError for any profile but the CPU default: its outputs are the ones that everybody can repeat.
+    """
+    if profile.name != "nano":
+        raise UserError(f"the notebooks' outputs are published for the nano profile only, not for {profile.name}")
+    return [_publish(path, folder / path.name) for path in sorted(executed.glob("[0-9]*.ipynb"))]
+
+
+def _publish(path: Path, target: Path) -> Path:
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code":
+            # Progress bars and warnings: they name paths and times, and no reader wants them.
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    nbformat.write(notebook, target)
+    return target
