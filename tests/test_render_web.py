@@ -1,141 +1,265 @@
-"""Pages: one contract, whatever the page does. Each hostile page states the one thing that must not happen."""
+"""Pages as pictures: canvas, requests, checks, repeats, recovery, the browser's walls, blocks of text."""
 
 from __future__ import annotations
 
-import socket
-import threading
+import asyncio
+import gc
+import os
+import re
+from collections.abc import Iterator
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
 from rrvf.domains import NANO_CANVAS, Canvas
+from rrvf.errors import UserError
+from rrvf.records import Render
 from rrvf.render import Limits, Renderer
+from rrvf.render import tailwind as tailwind_module
+from rrvf.render.tailwind import Tailwind, class_names
+from rrvf.render.web import WebRenderer, after_page
+from rrvf.render.web_checks import Failure, check_code, embedded_bytes
+from rrvf.render.web_requests import placeholder
 
-PAGE = "<!DOCTYPE html><body style='margin:0'><h1 style='color:navy'>Hello</h1><p>world</p>"
-WALL = 6.0
+PAGE = "<h1 style='color:navy'>Title</h1><p>text</p>"
+SHEET = "*{margin:0}.p-4{padding:1rem}.bg-red{background:#f00}@media (min-width:100px){.md\\:h-1\\/2{height:50px}}"
+LINK = "<link rel=stylesheet href='https://cdn.jsdelivr.net/npm/tailwindcss@2.2.19/dist/tailwind.min.css'>"
 
 
 @pytest.fixture(scope="module")
-def small():
-    with Renderer("web", 2, Limits(canvas=NANO_CANVAS, wall_s=30)) as renderer:
+def renderer() -> Iterator[WebRenderer]:
+    with WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60)) as renderer:
         yield renderer
 
 
 @pytest.fixture(scope="module")
-def scripted():
-    with Renderer("web", 1, Limits(canvas=Canvas(400, 300), javascript=True, wall_s=WALL)) as renderer:
-        renderer.render(PAGE)
+def full() -> Iterator[WebRenderer]:
+    with WebRenderer(1, Limits(canvas=Canvas(300, 100, full_page=True), wall_s=60)) as renderer:
         yield renderer
 
 
-@pytest.fixture
-def listener():
-    """A loopback port that notes who comes by."""
-    server = socket.create_server(("127.0.0.1", 0))
-    visits: list = []
-
-    def wait() -> None:
-        while True:
-            try:
-                visits.append(server.accept())
-            except OSError:
-                return
-
-    threading.Thread(target=wait, daemon=True).start()
-    yield server.getsockname()[1], visits
-    server.close()
+def pixels(render: Render) -> np.ndarray:
+    assert render.ok, render.message
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(render.png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def test_the_picture_has_the_canvas_size(small):
-    render = small.render(PAGE)
-    assert render.ok and (render.width, render.height) == (280, 224)
+def test_the_canvas_is_the_pictures_size(renderer: WebRenderer) -> None:
+    tall = renderer.render("<div style='height:3000px;width:900px;border:1px solid'>x</div>")
+    assert (tall.width, tall.height) == (280, 224) == pixels(tall).shape[1::-1]
 
 
-def test_the_same_page_gives_the_same_bytes_by_either_worker(small):
-    assert len({r.png for r in small.render_many([PAGE] * 6)}) == 1
+def test_a_full_page_is_as_tall_as_its_content(full: WebRenderer) -> None:
+    assert full.render("<body style='margin:0'><div style='height:640px'>x</div>").height == 640
 
 
-def test_results_come_in_order(small):
-    pages = [PAGE.replace("Hello", "x" * n) for n in (1, 9, 5)]
-    assert [r.png for r in small.render_many(pages)] == [small.render(p).png for p in pages]
+def test_without_a_canvas_the_page_is_1280_wide() -> None:
+    with WebRenderer(1, Limits(wall_s=60)) as renderer:
+        render = renderer.render(PAGE)
+    assert (render.width, render.height) == (1280, 720)
 
 
-def test_without_a_canvas_the_whole_page_is_drawn():
-    with Renderer("web", 1, Limits(wall_s=30)) as renderer:
-        render = renderer.render("<div style='height:2000px;background:teal'>long</div>")
-    assert render.width == 1280 and render.height > 2000
+def test_a_repeat_gives_the_same_bytes(renderer: WebRenderer) -> None:
+    assert renderer.render(PAGE).png == renderer.render(PAGE).png
 
 
 @pytest.mark.parametrize(
-    ("page", "reason"),
+    "before",
     [
-        ("<body style='background:red'>", "blank"),
-        ("x" * 300_000, "limit"),
-        (f"<img src='data:image/png;base64,{'A' * 30_000}'>", "limit"),
+        "<meta http-equiv='Content-Security-Policy' content=\"style-src 'none'; img-src 'none'\"><p>x",
+        "<base href='http://elsewhere.invalid/'><p>x",
+        "<p>x<input autofocus>",
+        "<html lang=ja style='background:red' dir=rtl><title>x</title><p style='position:fixed;bottom:0'>x",
+        "<!doctype html><style>@layer a; @property --x { syntax: '*'; inherits: true } * { color: red }</style><p>x",
+        "<iframe srcdoc='inner'></iframe><p>x",
+        "<plaintext>x",
+        "<template shadowrootmode=open>x</template><p>x",
+        "<p>x<!-- never closed",
+        "<div style='height:100000px;width:100000px'>x</div>",
     ],
-    ids=["blank", "long", "pasted picture"],
 )
-def test_a_page_that_shows_nothing_of_its_own_fails_with_a_reason(small, page, reason):
-    assert small.render(page).reason == reason
+def test_a_page_leaves_nothing_to_the_next(renderer: WebRenderer, before: str) -> None:
+    page = f"{PAGE}<input autofocus><img src='a/40x30/b.png'><q lang=''>quoted</q>"
+    first = renderer.render(page)
+    renderer.render(before)
+    assert renderer.render(page).png == first.png
 
 
-def test_a_page_a_million_pixels_high_is_refused():
-    with Renderer("web", 1, Limits(wall_s=30)) as renderer:
-        assert renderer.render("<div style='height:1000000px'>x</div>").reason == "limit"
+def test_pages_that_mark_their_document_get_a_new_one() -> None:
+    assert after_page("<META HTTP-EQUIV=refresh>") == "visit again"
+    assert after_page(PAGE) == "write over"
 
 
-def test_scripts_are_off_unless_asked_for(small):
-    plain = small.render("<p>a</p>")
-    assert small.render("<p>a</p><script>document.body.innerHTML = 'b'</script>").png == plain.png
+def test_the_result_does_not_depend_on_the_number_of_workers() -> None:
+    codes = [f"<h1 style='color:hsl({40 * i} 90% 40%)'>{i}</h1>" for i in range(9)]
+    with Renderer("web", 1, Limits(canvas=NANO_CANVAS)) as one, Renderer("web", 2, Limits(canvas=NANO_CANVAS)) as two:
+        assert [r.png for r in one.render_many(codes)] == [r.png for r in two.render_many(codes)]
+
+
+def test_scripts_do_not_run_by_default(renderer: WebRenderer) -> None:
+    plain = renderer.render("<p>text</p>")
+    assert renderer.render("<p>text</p><script>document.body.append('more')</script>").png == plain.png
+
+
+def test_scripts_run_where_the_limits_allow_it_and_timers_are_run_forward() -> None:
+    with WebRenderer(1, Limits(canvas=NANO_CANVAS, javascript=True, wall_s=60)) as renderer:
+        now = renderer.render("<p>text<script>document.body.append('more')</script>")
+        later = renderer.render("<p>text<script>setTimeout(() => document.body.append('more'), 2500)</script>")
+    assert now.png == later.png
+
+
+def test_it_renders_inside_a_running_event_loop(renderer: WebRenderer) -> None:
+    async def inside() -> tuple[Render, Render]:
+        return renderer.render(PAGE), await renderer.arender(PAGE)
+
+    blocking, awaited = asyncio.run(inside())
+    assert blocking.png == awaited.png is not None
+
+
+def test_a_cancelled_render_frees_its_worker(renderer: WebRenderer) -> None:
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(renderer.arender("<p>x" * 1000))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    for _ in range(3):
+        asyncio.run(cancelled())
+    assert renderer.render(PAGE).ok
+
+
+def test_a_picture_becomes_a_placeholder_of_the_size_in_its_address(full: WebRenderer) -> None:
+    page = pixels(full.render("<body style='margin:0'><img src='https://photos.invalid/random/120x60/?cat'>"))
+    flat = (page == page[0, 0]).all(axis=-1)
+    assert (flat.any(axis=1).sum(), flat.any(axis=0).sum()) == (60, 120)
+
+
+def test_placeholders_of_two_addresses_differ_in_colour() -> None:
+    assert placeholder("https://a.invalid/9x9/?cat") != placeholder("https://a.invalid/9x9/?dog")
+
+
+def test_tailwind_is_served_from_memory(full: WebRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tailwind, "load", staticmethod(lambda: Tailwind(SHEET)))
+    page = pixels(full.render(f"{LINK}<body class='bg-red'><b>x</b>"))
+    assert page[-1, -1].tolist() == [255, 0, 0]
+
+
+def test_a_missing_tailwind_is_told(full: WebRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tailwind, "load", staticmethod(lambda: None))
+    with pytest.warns(UserWarning, match="make assets"):
+        full.render(f"{LINK}<b>x</b>")
+        gc.collect()
+
+
+def test_tailwind_is_cut_to_what_the_page_names() -> None:
+    cut = Tailwind(SHEET).used_by("<p class='p-4 md:h-1/2'>")
+    assert cut == "*{margin:0}.p-4{padding:1rem}@media (min-width:100px){.md\\:h-1\\/2{height:50px}}"
+
+
+@pytest.mark.skipif(not tailwind_module.SHEET.is_file(), reason="needs `make assets`")
+def test_the_cut_sheet_gives_the_same_picture(full: WebRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = f"""{LINK}<body class="bg-gray-100 md:p-4"><h1 class="text-2xl font-bold w-1/2 space-y-2 -mt-1">Fresh</h1>
+    <button class="group rounded-full bg-blue-600 px-2.5 text-white shadow-lg focus:ring">Go</button>"""
+    cut = full.render(page)
+    monkeypatch.setattr(Tailwind, "used_by", lambda self, _: self.whole)
+    assert full.render(page).png == cut.png
+
+
+def test_class_names_resolve_escapes() -> None:
+    assert class_names(r".\32xl\:w-1\/2:hover>.group .p-0\.5") == {"2xl:w-1/2", "group", "p-0.5"}
+
+
+def test_lone_surrogates_are_no_obstacle(renderer: WebRenderer) -> None:
+    assert renderer.render("<p>\ud800 text").ok
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        "while (1) {}",
-        "location.reload()",
-        "const a = []; while (1) a.push(new Array(1e6).fill(1))",
-        "for (let i = 0; i < 3e6; i++) document.body.append(document.createElement('p'))",
-        "alert(1); confirm(2); prompt(3)",
-        "for (let i = 0; i < 50; i++) window.open('about:blank')",
-    ],
-    ids=["loop", "reload", "memory", "nodes", "dialogs", "popups"],
+    "code", ["<a href='data:,x'>", "<p style='background:url(data:,x)'>", "<style>a{b:url(\\64 ata:,x)}</style>"]
 )
-def test_a_hostile_script_ends_in_time_and_the_next_page_is_drawn(scripted, body):
-    render = scripted.render(f"<p>hi</p><script>{body}</script>")
-    assert render.seconds < WALL + 4
-    assert scripted.render(PAGE).ok
+def test_embedded_data_is_seen_however_it_is_written(code: str) -> None:
+    assert embedded_bytes(code) == len("data:,x")
 
 
-@pytest.mark.parametrize(
-    "markup",
-    [
-        "<img src='http://127.0.0.1:{port}/'>",
-        "<iframe src='http://127.0.0.1:{port}/'></iframe>",
-        "<meta http-equiv='refresh' content='0;url=http://127.0.0.1:{port}/'>",
-        "<link rel='stylesheet' href='http://127.0.0.1:{port}/'>",
-        "<script>fetch('http://127.0.0.1:{port}/').catch(() => 0)</script>",
-        "<script>new WebSocket('ws://127.0.0.1:{port}/')</script>",
-        "<script>navigator.sendBeacon('http://127.0.0.1:{port}/', 'x')</script>",
-        "<script>const p = new RTCPeerConnection({{iceServers: [{{urls: 'turn:127.0.0.1:{port}?transport=tcp', "
-        "username: 'u', credential: 'c'}}]}}); p.createDataChannel('d'); p.createOffer().then(o => p.setLocalDescription(o))"
-        "</script>",
-    ],
-    ids=["img", "iframe", "refresh", "stylesheet", "fetch", "websocket", "beacon", "webrtc"],
-)
-def test_nothing_reaches_the_network(scripted, listener, markup):
-    port, visits = listener
-    scripted.render("<p>hi</p>" + markup.format(port=port))
-    assert not visits
+def test_words_about_data_are_not_embedded_data() -> None:
+    assert embedded_bytes("<p>our data: all of it</p>") == 0
 
 
-def test_a_file_of_the_machine_is_not_shown(small):
-    plain = small.render("<p>a</p><iframe></iframe>")
-    assert small.render("<p>a</p><iframe src='file:///etc/passwd'></iframe>").png == plain.png
+def test_a_small_data_picture_is_allowed(renderer: WebRenderer) -> None:
+    svg = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'%3E%3Crect width='99' height='9'/%3E%3C/svg%3E"
+    assert renderer.render(f'<img src="{svg}">').ok
 
 
-def test_closing_leaves_no_process():
+def test_code_beyond_its_limit_is_refused() -> None:
+    with pytest.raises(Failure) as failure:
+        check_code("é" * 60, Limits(code_bytes=100))
+    assert failure.value.reason == "limit"
+
+
+def test_a_browser_that_dies_costs_one_render_at_most(renderer: WebRenderer) -> None:
+    before = renderer.render(PAGE)
+    renderer._all[0].kill()
+    renderer.render(PAGE)
+    assert renderer.render(PAGE).png == before.png
+
+
+def test_a_page_that_hangs_ends_in_time_and_the_next_is_well() -> None:
+    with WebRenderer(1, Limits(canvas=NANO_CANVAS, javascript=True, wall_s=5)) as renderer:
+        good = renderer.render(PAGE)
+        hung = renderer.render("<script>while (true) {}</script>")
+        assert (hung.reason, hung.seconds < 6) == ("timeout", True)
+        assert renderer.render(PAGE).png == good.png
+
+
+def test_the_browser_lives_without_a_network_and_inside_its_own_sandbox(renderer: WebRenderer) -> None:
+    renderer.render(PAGE)
+    helpers = renderer._all[0]._process.children(recursive=True)
+    drawing = next(p for p in helpers if "--type=renderer" in " ".join(p.cmdline()))
+    assert os.stat(f"/proc/{drawing.pid}/ns/net").st_ino != os.stat("/proc/self/ns/net").st_ino
+    status = open(f"/proc/{drawing.pid}/status").read()
+    assert re.search(r"Seccomp:\s+2", status)
+    assert re.search(r"Uid:\s+(?!0\b)\d+", status)
+    assert not any("--no-sandbox" in p.cmdline() for p in helpers)
+
+
+def test_nothing_is_left_after_close() -> None:
     before = {p.pid for p in psutil.Process().children(recursive=True)}
-    with Renderer("web", 2, Limits(canvas=NANO_CANVAS, wall_s=30)) as renderer:
-        renderer.render_many([PAGE] * 3)
-    assert {p.pid for p in psutil.Process().children(recursive=True) if p.is_running()} <= before
+    renderer = WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60))
+    renderer.render(PAGE)
+    profile = renderer._all[0]._profile
+    renderer.close()
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+    assert not os.path.exists(profile)
+
+
+def test_a_machine_without_chromium_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRVF_CHROMIUM", "/nowhere/chromium")
+    with WebRenderer(1) as renderer, pytest.raises(UserError, match="RRVF_CHROMIUM"):
+        renderer.render(PAGE)
+
+
+def test_blocks_have_text_place_and_colour(full: WebRenderer) -> None:
+    page = """<body style='margin:0'><h1 style='position:absolute;left:150px;top:50px;margin:0;color:rgb(0,128,0);
+    font:bold 40px Arial'>One <i>two</i></h1><script>no</script>"""
+    (block,) = full.render(page, "blocks").items["blocks"]
+    x, y, width, height = block["box"]
+    assert block["text"] == "One two"
+    assert (0.5 <= x < 0.55, 0.5 <= y < 0.7, width > 0.3, 0.2 < height < 0.5) == (True,) * 4
+    assert np.abs(np.array(block["color"]) - (0, 128, 0)).max() < 25
+
+
+@pytest.mark.parametrize("style", ["position:absolute;left:-999px", "display:none", "visibility:hidden", "font-size:0"])
+def test_text_that_shows_no_pixel_is_no_block(full: WebRenderer, style: str) -> None:
+    blocks = full.render(f"<p style='font:bold 30px Arial'>seen</p><p style='{style}'>hidden</p>", "blocks").items[
+        "blocks"
+    ]
+    assert [b["text"] for b in blocks] == ["seen"]
+
+
+def test_tracing_changes_no_picture(full: WebRenderer) -> None:
+    assert full.render(PAGE, "blocks").png == full.render(PAGE).png
+
+
+def test_blocks_are_for_pages_and_protocols_for_charts() -> None:
+    with Renderer("web") as renderer, pytest.raises(UserError):
+        renderer.render(PAGE, "official")
