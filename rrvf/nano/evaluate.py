@@ -91,7 +91,7 @@ def _drawn(case: Case, code: str | None, render: Render | None, domain: Domain) 
 
 def kind_of(code: str) -> str | None:
     """Which of the generator's kinds a chart program draws; None for another or one that does not parse."""
-    calls = [f"{c}" for c in re.findall(r"\.(\w+)\(", code)]
+    calls = [c for c in re.findall(r"\.(\w+)\(", code) if c != "subplots"]
     if "(1, 2)" in code:
         return "subplots"
     if calls.count("bar") > 1:
