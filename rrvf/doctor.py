@@ -194,7 +194,7 @@ def memory() -> Check:
 
 def assets() -> Check:
     """The script that downloads them knows what belongs there."""
-    found = _output([sys.executable, REPOSITORY / "reproduce" / "setup" / "assets.py", "--missing"]).split("\n")[:-1]
+    found = _output([sys.executable, REPOSITORY / "reproduce" / "setup" / "assets.py", "--missing"]).splitlines()
     if found:
         cost = "no unseen test set of real charts or pages; pages that link to Tailwind lose their style"
         return Check("assets", "weaker", f"no {', '.join(found)}", cost, "run `make assets`")

@@ -239,6 +239,21 @@ def test_assets_are_unpacked_once(assets, monkeypatch):
     assert fetched == ["https://registry.npmjs.org/@scope/name/-/name-1.0.0.tgz"]
 
 
+def test_what_is_missing_is_named_and_not_fetched(assets, monkeypatch, capsys):
+    data, integrity = archive("<p>")
+    monkeypatch.setattr(assets, "PACKAGES", (("name", "1.0.0", integrity),))
+    monkeypatch.setattr(assets, "fetched", lambda url: data)
+    monkeypatch.setattr(sys, "argv", ["assets.py", "--missing"])
+    assets.main()
+    assert "name 1.0.0\n" in capsys.readouterr().out and not assets.ASSETS.exists()
+    monkeypatch.setattr(sys, "argv", ["assets.py"])
+    assets.main()
+    monkeypatch.setattr(sys, "argv", ["assets.py", "--missing"])
+    capsys.readouterr()
+    assets.main()
+    assert capsys.readouterr().out == ""
+
+
 def test_another_archive_than_the_pinned_one_is_refused(assets, monkeypatch):
     monkeypatch.setattr(assets, "PACKAGES", (("name", "1.0.0", archive("<p>")[1]),))
     monkeypatch.setattr(assets, "fetched", lambda url: archive("<script>")[0])

@@ -42,7 +42,8 @@ PACKAGES = (
 def main() -> None:
     """Bring what is missing; ends with one line where that fails."""
     if sys.argv[1:] == ["--missing"]:
-        print(*(what for what, _, _ in missing()), sep="\n")
+        for what, _, _ in missing():
+            print(what)
         return
     ASSETS.mkdir(parents=True, exist_ok=True)
     with (CACHE / "assets.lock").open("w") as lock:
