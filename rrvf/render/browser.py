@@ -11,10 +11,10 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import psutil
-from playwright.async_api import Browser, Page, Playwright, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from rrvf.chromium import find_chromium
@@ -26,18 +26,21 @@ from rrvf.render.web_requests import ADDRESS, Requests
 WRAPPER = Path(__file__).parent / "chromium-without-network.sh"
 #: Root's browser runs as this user, beside those of the chart sandbox.
 BROWSER_UID = "61900"
-#: A browser is replaced after so many pages: its memory creeps.
-PAGES = 200
+#: A context is replaced after so many pages, and a browser: its memory creeps.
+CONTEXT_PAGES, BROWSER_PAGES = 50, 1_000
+#: What comes after a page: the next is written over it, into a new document, or in a context that saw no other page.
+After = Literal["write over", "visit again", "new context"]
 VIEWPORT = Canvas(1280, 720, full_page=True)
 _START_S, _STOP_S = 120, 10
 _PROFILE = "--user-data-dir="
 
 
 class Blank(NamedTuple):
-    """An empty page at ADDRESS, in a context that no other page has seen, and what answers its requests."""
+    """A page at ADDRESS into which code can be written, what answers its requests, and a line to the browser itself."""
 
     page: Page
     requests: Requests
+    session: CDPSession
 
 
 class Chromium:
@@ -67,14 +70,29 @@ class Chromium:
         blank = ready.result()
         return blank if self._alive() else await self._open()
 
-    def done(self, page: Page) -> None:
-        """Throw a page's context away and open the next one; nobody waits for either."""
-        self._next = asyncio.create_task(self._turn_over(page))
+    def done(self, blank: Blank, after: After) -> None:
+        """Make the next page ready, from the one that was used or in its place; nobody waits for it."""
+        self._pages += 1
+        if self._pages % CONTEXT_PAGES == 0:
+            after = "new context"
+        steps = {"write over": self._keep, "visit again": self._visit, "new context": self._turn_over}
+        self._next = asyncio.create_task(steps[after](blank))
 
-    async def _turn_over(self, page: Page) -> Blank:
+    async def _keep(self, blank: Blank) -> Blank:
+        return blank
+
+    async def _visit(self, blank: Blank) -> Blank:
+        try:
+            blank.requests.expect_visit()
+            await blank.page.goto(ADDRESS)
+        except PlaywrightError:
+            return await self._turn_over(blank)
+        return blank
+
+    async def _turn_over(self, blank: Blank) -> Blank:
         if self._alive():
             with contextlib.suppress(PlaywrightError, TimeoutError):
-                await asyncio.wait_for(page.context.close(), _STOP_S)
+                await asyncio.wait_for(blank.page.context.close(), _STOP_S)
         return await self._open()
 
     def _alive(self) -> bool:
@@ -82,7 +100,7 @@ class Chromium:
 
     async def _open(self) -> Blank:
         try:
-            if not self._alive() or self._pages >= PAGES:
+            if not self._alive() or self._pages >= BROWSER_PAGES:
                 await self._end()
                 await self._start()
             return await asyncio.wait_for(self._new_page(), _START_S)
@@ -122,13 +140,12 @@ class Chromium:
             locale="en-US",
             timezone_id="UTC",
         )
-        self._pages += 1
         requests = Requests(whole=self._limits.javascript)
         await context.route("**/*", requests.answer)
         page = await context.new_page()
         context.on("page", lambda extra: asyncio.ensure_future(_close(extra)))
         await page.goto(ADDRESS)
-        return Blank(page, requests)
+        return Blank(page, requests, await context.new_cdp_session(page))
 
     def memory_mb(self) -> float:
         """Resident memory of the browser, its helpers and its driver."""

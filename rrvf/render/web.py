@@ -3,7 +3,9 @@
 Covered
 - no network: every request is answered from memory or refused, and the browser lives in an empty network namespace
 - no script, unless `Limits.javascript`; no popup, download, service worker; no second navigation
-- a fresh context per page, a fresh browser every so many pages, after a crash and after a page that hung
+- without scripts a page has next to nothing that it could leave to the next (see `after_page`): a fresh document where
+  it has, a fresh context every so many pages and after every failure; with scripts, a fresh context per page
+- a fresh browser after a crash and after a page that hung
 - bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside the browser
 - Chromium's own sandbox is on, also for root
 
@@ -27,7 +29,7 @@ from playwright.async_api import Page
 from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render
-from rrvf.render.browser import VIEWPORT, Chromium
+from rrvf.render.browser import VIEWPORT, After, Blank, Chromium
 from rrvf.render.limits import Limits
 from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
 from rrvf.render.web_checks import Failure, check_code, check_picture
@@ -35,9 +37,6 @@ from rrvf.render.web_requests import ADDRESS
 
 WebTrace = Literal["blocks"]
 _WATCH_S = 0.2
-#: Playwright's larger of both: a page's size is its body's or its root's.
-_PAGE_SIZE = """() => ['Width', 'Height'].map(side => Math.max(
-    document.documentElement['scroll' + side], document.body ? document.body['scroll' + side] : 0))"""
 #: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
 _CLOCK_START, _CLOCK_MS = 0, 3000
 
@@ -119,16 +118,18 @@ class WebRenderer:
 
     async def _watched(self, browser: Chromium, code: str, trace: WebTrace | None) -> tuple:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
-        page, requests = await browser.page()
+        blank = await browser.page()
         started = time.monotonic()
-        requests.code = code
-        work = asyncio.create_task(self._shoot(page, code, trace))
+        after: After = "new context"
+        work = asyncio.create_task(self._shoot(blank, code, trace))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_WATCH_S)
                 if not work.done():
                     self._check_bounds(browser, started)
-            return (started, *work.result())
+            shots, texts = work.result()
+            after = "new context" if self.limits.javascript else after_page(code)
+            return started, shots, texts
         except PlaywrightError as error:
             gone = any(word in str(error) for word in ("closed", "crashed", "Connection"))
             raise Failure("crash" if gone else "navigation", _first_line(error)) from None
@@ -136,7 +137,7 @@ class WebRenderer:
             if not work.done():
                 browser.kill()
                 work.cancel()
-            browser.done(page)
+            browser.done(blank, after)
 
     def _check_bounds(self, browser: Chromium, started: float) -> None:
         if time.monotonic() - started > self.limits.wall_s:
@@ -144,29 +145,57 @@ class WebRenderer:
         if browser.memory_mb() > browser.idle_mb + self.limits.memory_mb:
             raise Failure("memory", f"the page needed more than {self.limits.memory_mb} MB")
 
-    async def _shoot(self, page: Page, code: str, trace: WebTrace | None) -> tuple[list[bytes], list[Text]]:
+    async def _shoot(self, blank: Blank, code: str, trace: WebTrace | None) -> tuple[list[bytes], list[Text]]:
         """The screenshot; under a trace also two with recoloured text, and the texts."""
+        page = blank.page
+        blank.requests.begin(code)
         if self.limits.javascript:
             await page.clock.install(time=_CLOCK_START)
-        await page.set_content(code, wait_until="load", timeout=0)
+        await _load(page, code)
         if self.limits.javascript:
             await page.clock.run_for(_CLOCK_MS)
-        shots = [await self._screenshot(page)]
+        shots = [await self._screenshot(blank)]
         texts: list[Text] = []
         if trace:
             for offset in OFFSETS:
                 texts = await page.evaluate(RECOLOUR, [TAGS, offset])
-                shots.append(await self._screenshot(page))
+                shots.append(await self._screenshot(blank))
         return shots, texts
 
-    async def _screenshot(self, page: Page) -> bytes:
+    async def _screenshot(self, blank: Blank) -> bytes:
         full = (self.limits.canvas or VIEWPORT).full_page
         if full:
-            width, height = await page.evaluate(_PAGE_SIZE)
-            if width * height > self.limits.max_pixels:
-                most = self.limits.max_pixels
-                raise Failure("limit", f"the page is {width}x{height} pixels, more than {most} in all")
-        return await page.screenshot(full_page=full, animations="disabled", caret="hide", timeout=0)
+            await self._check_size(blank)
+        return await blank.page.screenshot(full_page=full, animations="disabled", caret="hide", timeout=0)
+
+    async def _check_size(self, blank: Blank) -> None:
+        """Refuse a page that is too large before it is drawn; asked of the browser, as scripts can forge their own."""
+        size = (await blank.session.send("Page.getLayoutMetrics"))["cssContentSize"]
+        if size["width"] * size["height"] > self.limits.max_pixels:
+            shown = f"{size['width']}x{size['height']}"
+            raise Failure("limit", f"the page is {shown} pixels, more than {self.limits.max_pixels} in all")
+
+
+def after_page(code: str) -> After:
+    """What a page without scripts leaves behind: nothing, so that the next can be written over it, but for four things.
+
+    A `<meta http-equiv>` (policy, language, refresh), the one `autofocus` and the stylesheets fetched belong to the
+    document and outlive what is written over; frames add to its history.
+    """
+    lasting = ("http-equiv", "autofocus", "<link", "@import", "frame", "<object", "<embed")
+    return "visit again" if any(word in code.lower() for word in lasting) else "write over"
+
+
+async def _load(page: Page, code: str) -> None:
+    """Write the page and wait until it is complete; one whose scripts tried to leave it never reports that by itself."""
+    loading = asyncio.create_task(page.set_content(code, wait_until="load", timeout=0))
+    try:
+        while not (await asyncio.wait([loading], timeout=_WATCH_S))[0]:
+            if await page.evaluate("document.readyState") == "complete":
+                return
+        loading.result()
+    finally:
+        loading.cancel()
 
 
 def _first_line(error: Exception) -> str:

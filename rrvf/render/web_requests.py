@@ -1,6 +1,6 @@
 """What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
 
-Served: an empty page at ADDRESS, once, into which the code is written; Tailwind 2's stylesheet, which WebSight's pages
+Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2's stylesheet, which WebSight's pages
 link to; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo services
 that those pages point to. A context has one `Requests`.
 """
@@ -25,23 +25,31 @@ _MAX_SIDE = 2_000
 
 
 class Requests:
-    """Answers the requests of one context. `code` is the page written at ADDRESS, once it is known.
-
-    `whole`: serve stylesheets uncut, as scripts may add classes.
-    """
+    """Answers the requests of one context. `whole`: serve stylesheets uncut, as scripts may add classes."""
 
     def __init__(self, whole: bool = False) -> None:
-        self.code = ""
-        self._whole, self._count = whole, 0
+        self._whole = whole
+        self._code: str | None = None
+        self._count = 0
+
+    def expect_visit(self) -> None:
+        """The next navigation is ours: it gets an empty page."""
+        self._code = None
+
+    def begin(self, code: str) -> None:
+        """From now on the requests are those of `code`, which is written into the empty page."""
+        self._code, self._count = code, 0
 
     async def answer(self, route: Route) -> None:
         """Playwright's route handler."""
         request = route.request
         self._count += 1
-        if self._count == 1 and request.url == ADDRESS:
+        if self._code is None and request.url == ADDRESS:
             await route.fulfill(body="", content_type="text/html; charset=utf-8")
-        elif request.is_navigation_request() or self._count > REQUESTS:
-            await route.abort("aborted")
+        elif request.is_navigation_request():
+            await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
+        elif self._count > REQUESTS:
+            await route.abort("blockedbyclient")
         elif request.resource_type == "image":
             await route.fulfill(body=placeholder(request.url), content_type="image/svg+xml")
         elif request.resource_type == "stylesheet" and _TAILWIND_URL.search(request.url):
@@ -54,7 +62,8 @@ class Requests:
         if sheet is None:
             warnings.warn("a page asks for Tailwind 2, which is not here: run `make assets`", stacklevel=2)
             return await route.abort("blockedbyclient")
-        await route.fulfill(body=sheet.whole if self._whole else sheet.used_by(self.code), content_type="text/css")
+        css = sheet.whole if self._whole else sheet.used_by(self._code or "")
+        await route.fulfill(body=css, headers={"content-type": "text/css", "cache-control": "no-store"})
 
 
 def placeholder(url: str) -> str:
