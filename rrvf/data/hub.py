@@ -67,7 +67,7 @@ def _parquet(path: Path, config: str | None, split: str) -> list[Path]:
 
 def unreachable(source: str, error: Exception) -> UserError:
     """What to tell someone whose data set does not arrive."""
-    why = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+    why = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:160]
     return UserError(f"cannot read the data set {source} ({why}): check the network, or give `source` a local copy")
 
 

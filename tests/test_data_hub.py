@@ -1,0 +1,202 @@
+"""The paper's data sets, read from tables and archives of the hub's shape that are made here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+from data_stub import png, table
+from PIL import Image
+
+from rrvf.data import chartmimic, cold_start, hub, plot2code, websight
+from rrvf.data.config import ChartMimic, ColdStart, Plot2Code, WebSight
+from rrvf.errors import UserError
+
+
+def shipped(text: str, **how) -> dict:
+    return {"bytes": png(text, **how), "path": f"{text}.png"}
+
+
+@pytest.fixture
+def figures(tmp_path):
+    sites = ["https://matplotlib.org/stable/gallery/x", "https://plotly.com/python/y", "https://matplotlib.org/z"]
+    rows = [
+        {"image": shipped(f"p{i}"), "url": url, "code": f"code {i}", "instruction": "draw"}
+        for i, url in enumerate(sites)
+    ]
+    return table(tmp_path / "data" / "test-00000-of-00001.parquet", rows).parent
+
+
+def test_plot2code_keeps_the_matplotlib_rows_and_their_numbers(figures):
+    found = list(plot2code.items(Plot2Code(kind="plot2code", source=str(figures))))
+    assert [(i.id, i.code) for i in found] == [("row-000", "code 0"), ("row-002", "code 2")]
+    assert found[0].png == png("p0")
+
+
+def test_plot2code_all_gives_the_other_libraries_no_python_code(figures):
+    found = list(plot2code.items(Plot2Code(kind="plot2code", source=str(figures), figures="all")))
+    assert [i.code for i in found] == ["code 0", None, "code 2"]
+
+
+@pytest.fixture
+def pages(tmp_path):
+    rows = [
+        {"image": shipped(f"w{i}", kind="JPEG"), "text": f"<p>{i}</p>", "llm_generated_idea": ""} for i in range(60)
+    ]
+    table(tmp_path / "v0.2" / "train-00000.parquet", rows[:25])
+    table(tmp_path / "v0.2" / "train-00001.parquet", rows[25:])
+    return tmp_path
+
+
+def test_websight_parts_never_meet_and_do_not_change(pages):
+    parts = {
+        part: [
+            i.code for i in websight.items(WebSight(kind="websight", part=part, count=n, pool=60, source=str(pages)))
+        ]
+        for part, n in (("train", 30), ("test", 12))
+    }
+    assert len(set(parts["train"])) == 30 and len(set(parts["test"])) == 12
+    assert not set(parts["train"]) & set(parts["test"])
+    rows = websight.row_numbers(WebSight(kind="websight", part="test", count=12, pool=60))
+    assert parts["test"] == [f"<p>{i}</p>" for i in rows]
+
+
+def test_websight_draws_from_the_whole_set_where_asked():
+    split = WebSight(kind="websight", part="test", count=500, pool=0)
+    assert max(websight.row_numbers(split)) > 1_800_000
+
+
+def test_websight_pictures_become_png(pages):
+    split = WebSight(kind="websight", part="test", count=1, pool=60, source=str(pages))
+    assert Image.open(io.BytesIO(next(websight.items(split)).png)).format == "PNG"
+
+
+def test_a_pool_larger_than_the_table_is_said(pages):
+    with pytest.raises(UserError, match="fewer than"):
+        list(websight.items(WebSight(kind="websight", part="train", count=50, pool=100, source=str(pages))))
+
+
+def test_cold_start_takes_its_columns_from_the_profile(tmp_path):
+    rows = [{"figure": shipped("c"), "reply": "<answer>x</answer>"}]
+    source = str(table(tmp_path / "train.parquet", rows, images=("figure",)))
+    named = ColdStart(kind="cold_start", source=source, image_column="figure", code_column="reply")
+    assert [i.code for i in cold_start.items(named)] == ["<answer>x</answer>"]
+    with pytest.raises(UserError, match=r"no column 'image': it has figure, reply"):
+        list(cold_start.items(ColdStart(kind="cold_start", source=source)))
+    with pytest.raises(UserError, match=r"no column 'code': it has figure, reply"):
+        list(cold_start.items(ColdStart(kind="cold_start", source=source, image_column="figure")))
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "dataset-iclr.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for task in ("direct_600", "direct_1800", "customized_600"):
+            for name in ("graph_1", "bar_2"):
+                for suffix, data in (
+                    ("py", f"# {task} {name}".encode()),
+                    ("png", png(f"{task}{name}")),
+                    ("pdf", b"%PDF"),
+                ):
+                    member = tarfile.TarInfo(f"dataset/{task}/{name}.{suffix}")
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def test_chartmimic_is_keyed_on_task_and_name(archive):
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(archive), sha256=None)
+    found = list(chartmimic.items(split))
+    assert [i.id for i in found] == ["direct_600/bar_2", "direct_600/graph_1"]
+    assert found[1].code == "# direct_600 graph_1" and found[1].png == png("direct_600graph_1")
+
+
+def test_an_unpacked_archive_reads_the_same(archive, tmp_path):
+    tarfile.open(archive).extractall(tmp_path / "unpacked", filter="data")
+    split = ChartMimic(kind="chartmimic", task="direct_1800", source=str(archive), sha256=None)
+    unpacked = split.model_copy(update={"source": str(tmp_path / "unpacked")})
+    assert list(chartmimic.items(unpacked)) == list(chartmimic.items(split))
+
+
+def test_another_archive_than_the_pinned_one_is_refused(archive):
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(archive))
+    with pytest.raises(UserError, match="not the reported one"):
+        list(chartmimic.items(split))
+    pinned = split.model_copy(update={"sha256": hashlib.sha256(archive.read_bytes()).hexdigest()})
+    assert len(list(chartmimic.items(pinned))) == 2
+
+
+def test_a_pdf_is_drawn_by_pdftoppm_at_120_dpi(archive, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "pdftoppm"
+    program.parent.mkdir()
+    (tmp_path / "page.png").write_bytes(png("page"))
+    program.write_text(f'#!/bin/sh\n[ "$1 $2" = "-r 120" ] && cat {tmp_path}/page.png\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(archive), sha256=None, picture="pdf")
+    assert next(chartmimic.items(split)).png == png("page")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="install poppler-utils"):
+        next(chartmimic.items(split))
+
+
+def test_the_table_s_code_is_taken_as_code_or_as_a_path(tmp_path):
+    (tmp_path / "direct_600").mkdir()
+    (tmp_path / "direct_600" / "pie_3.py").write_text("import b")
+    codes = {"bar_1": "import a\nplt.show()", "pie_3": "direct_600/pie_3.py"}
+    rows = [
+        {
+            "ExampleID": name,
+            "Task": "direct",
+            "Instruction": "",
+            "InputFigure": f"direct_600/{name}.pdf",
+            "GroundTruthFigure": f"direct_600/{name}.pdf",
+            "GroundTruthFigurePreview": shipped(name),
+            "GroundTruthFigureCode": code,
+        }
+        for name, code in codes.items()
+    ]
+    rows.append(rows[0] | {"ExampleID": "direct_1800/bar_9"})
+    rows.append(rows[0] | {"ExampleID": "bar_10", "Task": "customized"})
+    table(tmp_path / "chartmimic" / "test-0.parquet", rows, images=("GroundTruthFigurePreview",))
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(tmp_path), view="table")
+    found = [(i.id, i.code, i.png) for i in chartmimic.items(split)]
+    assert found == [
+        ("direct_600/bar_1", "import a\nplt.show()", png("bar_1")),
+        ("direct_600/pie_3", "import b", png("pie_3")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: list(plot2code.items(Plot2Code(kind="plot2code"))),
+        lambda: list(websight.items(WebSight(kind="websight", part="test", count=5))),
+        lambda: list(chartmimic.items(ChartMimic(kind="chartmimic", task="direct_600"))),
+        lambda: list(cold_start.items(ColdStart(kind="cold_start"))),
+    ],
+    ids=["plot2code", "websight", "chartmimic", "cold start"],
+)
+def test_a_hub_out_of_reach_is_one_line_that_says_what_to_do(read, monkeypatch):
+    import datasets.config
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"cannot read the data set .* local copy") as error:
+        read()
+    assert "\n" not in str(error.value)
+
+
+def test_transparent_and_paletted_pictures_become_rgb_on_white():
+    clear = io.BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(clear, "PNG")
+    for value in (clear.getvalue(), {"bytes": clear.getvalue(), "path": None}, Image.new("RGBA", (4, 4), (9, 9, 9, 0))):
+        picture = Image.open(io.BytesIO(hub.png(value)))
+        assert picture.mode == "RGB" and picture.getpixel((0, 0)) == (255, 255, 255)
+    assert hub.png(png("a")) == png("a")
+    assert Image.open(io.BytesIO(hub.png(png("a", mode="P")))).mode == "RGB"
+    with pytest.raises(UserError, match="a str stands"):
+        hub.png("figure.pdf")
