@@ -40,7 +40,7 @@ class Recipe:
 
     eye_steps: int = 2_500
     strip_steps: int = 600
-    program_steps: int = 1_300
+    program_steps: int = 1_500
     feedback_steps: int = 450
     charts: int = 10_000
     pages: int = 6_000
@@ -129,7 +129,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
         "eye": lambda path: train_eye(model, recipe.eye_steps, recipe.seed, log, path),
         "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, strips()), log, path),
         "programs": lambda path: train(
-            model, recipe.program_steps, 2e-3, programs([answers, firsts], [0.5, 0.4, 0.1]), log, path
+            model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.5, 0.4, 0.1]), log, path
         ),
         "feedback": feedback,
     }
