@@ -69,7 +69,7 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
 
     try:
         papermill.execute_notebook(
-            read_notebook(source), out, parameters, kernel_name="python3", cwd=REPOSITORY, progress_bar=False,
+            read_notebook(source), out, parameters, kernel_name="python3", language="python", cwd=REPOSITORY, progress_bar=False,
             stdout_file=progress.stages, stderr_file=progress.bars, extra_arguments=["--log-level=ERROR"],
         )  # fmt: skip
     except PapermillExecutionError as error:
