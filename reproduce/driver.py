@@ -69,8 +69,9 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
 
     try:
         papermill.execute_notebook(
-            read_notebook(source), out, parameters, kernel_name="python3", language="python", cwd=REPOSITORY, progress_bar=False,
-            stdout_file=progress.stages, stderr_file=progress.bars, extra_arguments=["--log-level=ERROR"],
+            read_notebook(source), out, parameters, kernel_name="python3", language="python", cwd=REPOSITORY,
+            progress_bar=False, stdout_file=progress.stages, stderr_file=progress.bars,
+            extra_arguments=["--log-level=ERROR"],  # else each kernel warns that it listens on a socket
         )  # fmt: skip
     except PapermillExecutionError as error:
         message = (error.evalue.splitlines() or [""])[0]

@@ -54,13 +54,23 @@ def _publish(path: Path, target: Path) -> Path:
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("papermill", None)
+    for key in ("papermill", "widgets"):
+        notebook.metadata.pop(key, None)
     notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
+        cell.execution_count, cell.outputs = count, [o for o in cell.outputs if not _passing(o)]
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = count
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
-        if cell.cell_type == "code":
-            # Progress bars and warnings: they name paths and times, and no reader wants them.
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     nbformat.write(notebook, target)
     return target
+
+
+def _passing(output) -> bool:
+    """Progress bars and warnings: they name paths and times, and no reader wants them."""
+    data = output.get("data", {})
+    bar = "<progress" in data.get("text/html", "") or "application/vnd.jupyter.widget-view+json" in data
+    return bar or output.get("name") == "stderr"
