@@ -114,7 +114,8 @@ def test_chartmimic_is_keyed_on_task_and_name(archive):
 
 
 def test_an_unpacked_archive_reads_the_same(archive, tmp_path):
-    tarfile.open(archive).extractall(tmp_path / "unpacked", filter="data")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
     split = ChartMimic(kind="chartmimic", task="direct_1800", source=str(archive), sha256=None)
     unpacked = split.model_copy(update={"source": str(tmp_path / "unpacked")})
     assert list(chartmimic.items(unpacked)) == list(chartmimic.items(split))

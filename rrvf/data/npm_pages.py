@@ -24,7 +24,6 @@ from itertools import islice
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Comment
-from bs4.element import Stylesheet
 from PIL import Image, UnidentifiedImageError
 
 from rrvf.data.gallery import ASSETS
@@ -120,7 +119,7 @@ def _style(soup: BeautifulSoup, path: Path, package: Path) -> int:
         css = sheet.read_text(encoding="utf-8", errors="replace") if sheet else element.get_text()
         count += sheet is not None
         style = soup.new_tag("style")
-        style.append(Stylesheet(used_rules(css, page)))
+        style.string = used_rules(css, page)
         element.replace_with(style)
     return count
 
