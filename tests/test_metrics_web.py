@@ -1,61 +1,220 @@
-"""SSIM, canvas fitting, and a CLIP column that is empty rather than wrong."""
+"""Web metrics: SSIM, block scores by hand, CLIP's pipeline without a number of its own, folders of pairs."""
 
 from __future__ import annotations
 
+import json
+import math
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+import torch
 
 from rrvf.benchmarks import clip, websight
+from rrvf.benchmarks.blocks import block_scores, joined, same_box_merged
+from rrvf.benchmarks.pixels import one_canvas, ssim
 from rrvf.errors import UserError
+from rrvf.records import Render
+
+
+def block(text: str, x: float = 0.1, y: float = 0.1, w: float = 0.2, h: float = 0.1, color: str = "000000") -> dict:
+    return {"text": text, "box": [x, y, w, h], "color": [int(color[i : i + 2], 16) for i in (0, 2, 4)]}
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def png(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+class ToyModel(torch.nn.Module):
+    """Embeds a picture as its mean colour."""
+
+    def __init__(self, logit_scale: float) -> None:
+        super().__init__()
+        self.logit_scale = torch.nn.Parameter(torch.tensor(logit_scale))
+
+    def encode_image(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.mean(dim=(2, 3))
+
+
+def toy_preprocess(picture) -> torch.Tensor:
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
 
 
 @pytest.fixture
-def pictures():
-    rng = np.random.default_rng(0)
-    picture = np.full((80, 100, 3), 255, np.uint8)
-    picture[20:60, 30:70] = rng.integers(0, 255, 3)
-    return picture, rng.integers(0, 255, (80, 100, 3)).astype(np.uint8)
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip, "available", lambda: False)
 
 
 @pytest.fixture
-def no_weights(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("RRVF_CLIP_WEIGHTS", raising=False)
+def toy_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip, "available", lambda: True)
+    monkeypatch.setattr(clip, "load", lambda: (ToyModel(4.6), toy_preprocess))
+
+
+def test_a_picture_is_fully_like_itself() -> None:
+    assert ssim(noise(40, 50), noise(40, 50)) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_more_noise_is_less_alike() -> None:
+    base = cv2.GaussianBlur(noise(60, 60), (9, 9), 3)
+    scores = [ssim(base, cv2.addWeighted(base, 1 - share, noise(60, 60, 1), share, 0)) for share in (0.1, 0.3, 0.6)]
+    assert 1 > scores[0] > scores[1] > scores[2]
+
+
+def test_a_screenshot_at_twice_the_size_is_the_same_screenshot() -> None:
+    small = cv2.GaussianBlur(noise(40, 50), (5, 5), 2)
+    assert ssim(np.kron(small, np.ones((2, 2, 1), np.uint8)), small) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("more", ["reference", "generated"])
+def test_what_one_page_has_more_costs(more: str) -> None:
+    short, tall = noise(40, 50), np.vstack([noise(40, 50), noise(30, 50, 1)])
+    assert ssim(*((tall, short) if more == "reference" else (short, tall))) < 0.9
+
+
+def test_the_shorter_picture_is_padded_with_white() -> None:
+    one, two = one_canvas(noise(10, 20), noise(15, 20))
+    assert one.shape == two.shape == (15, 20, 3)
+    assert (one[10:] == 255).all()
+
+
+def test_equal_blocks_score_one() -> None:
+    blocks = [block("Welcome home"), block("Read more", y=0.5, color="FF0000")]
+    assert block_scores(blocks, blocks) == pytest.approx(dict.fromkeys(("block_match", "text", "position", "color"), 1))
+
+
+def test_a_missing_block_costs_its_area() -> None:
+    kept, missing = block("Welcome home"), block("12345", y=0.5, h=0.3)
+    assert block_scores([kept, missing], [kept])["block_match"] == pytest.approx(0.04 / (0.04 + 0.06))
+
+
+def test_an_invented_block_costs_its_area() -> None:
+    kept, invented = block("Welcome home"), block("12345", y=0.5, h=0.3)
+    assert block_scores([kept], [kept, invented])["block_match"] == pytest.approx(0.04 / (0.04 + 0.06))
+
+
+def test_text_is_the_mean_ratio_of_the_pairs() -> None:
+    assert block_scores([block("abcdef")], [block("abcdXX")])["text"] == pytest.approx(2 * 4 / 12)
+
+
+def test_position_is_the_larger_shift_of_the_centres() -> None:
+    assert block_scores([block("abc", x=0.1, y=0.1)], [block("abc", x=0.2, y=0.4)])["position"] == pytest.approx(0.7)
+
+
+def test_color_is_ciede2000() -> None:
+    score = block_scores([block("abc", color="1F77B4")], [block("abc", color="4682B4")])["color"]
+    assert score == pytest.approx(0.95080, abs=1e-5)
+
+
+def test_texts_less_than_half_alike_are_no_pair() -> None:
+    assert set(block_scores([block("abcdef")], [block("abXXXX")]).values()) == {0.0}
+
+
+def test_a_page_without_text_scores_zero_even_against_itself() -> None:
+    assert set(block_scores([], []).values()) == {0.0}
+
+
+def test_a_sentence_in_two_elements_is_the_sentence_in_one() -> None:
+    whole = [block("Fresh bread every day", w=0.4)]
+    halves = [block("Fresh bread", w=0.2), block("every day", x=0.3, w=0.2)]
+    assert block_scores(whole, halves) == pytest.approx(dict.fromkeys(("block_match", "text", "position", "color"), 1))
+    assert [len(side) for side in joined(halves, whole)] == [1, 1]
+
+
+def test_the_neighbours_decide_between_equal_texts() -> None:
+    page = [block("Menu"), block("Buy", y=0.2), block("About us", y=0.5), block("Buy", y=0.7)]
+    moved = [page[2], page[3], page[0], page[1]]
+    assert block_scores(page, moved)["position"] == pytest.approx(1.0)
+
+
+def test_blocks_in_the_same_box_are_one() -> None:
+    assert [b["text"] for b in same_box_merged([block("a"), block("b"), block("c", y=0.9)])] == ["a b", "c"]
+
+
+def test_the_clip_pipeline_compares_embeddings() -> None:
+    red, gray = np.zeros((8, 9, 3), np.uint8), np.full((9, 8, 3), 90, np.uint8)
+    red[..., 0] = 200
+    assert clip.cosine(ToyModel(4.6), toy_preprocess, red, red) == pytest.approx(100)
+    assert clip.cosine(ToyModel(4.6), toy_preprocess, red, gray) == pytest.approx(100 / math.sqrt(3))
+
+
+def test_untrained_weights_are_refused() -> None:
+    with pytest.raises(UserError, match="untrained"):
+        clip.check_trained(ToyModel(math.log(1 / 0.07)), "file")
+
+
+def test_pictures_become_squares_of_their_shorter_side() -> None:
+    assert clip.square(noise(30, 20)).size == (20, 20)
+
+
+def test_text_is_painted_over_from_around_it() -> None:
+    page = np.full((100, 100, 3), 200, np.uint8)
+    page[20:30, 10:40] = 0
+    covered = block("x", x=0.1, y=0.2, w=0.3, h=0.1)
+    assert clip.without_text(page, [covered]).min() >= 199
+
+
+def test_a_missing_weights_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RRVF_CLIP_WEIGHTS", "/nowhere/clip.pt")
     clip.load.cache_clear()
-    clip.available.cache_clear()
-    yield
-    clip.load.cache_clear()
-    clip.available.cache_clear()
-
-
-def test_ssim_of_a_picture_with_itself_is_one(pictures):
-    assert websight.ssim(pictures[0], pictures[0]) == pytest.approx(1.0)
-
-
-def test_ssim_of_a_picture_with_noise_is_low(pictures):
-    assert websight.ssim(*pictures) < 0.2
-
-
-def test_a_smaller_picture_is_padded_with_white_and_a_larger_one_cut(pictures):
-    picture = pictures[0]
-    assert (websight.fitted(picture[:40, :50], picture)[40:] == 255).all()
-    assert np.array_equal(websight.fitted(np.pad(picture, ((0, 9), (0, 9), (0, 0))), picture), picture)
-
-
-def test_without_weights_there_is_no_clip_number(pictures, no_weights):
-    assert websight.score_pictures(*pictures)["clip"] is None
-
-
-def test_without_weights_the_reason_says_how_to_mend_it(no_weights):
     with pytest.raises(UserError, match="RRVF_CLIP_WEIGHTS"):
         clip.load()
 
 
-def test_a_page_that_was_not_drawn_counts_zero():
-    found = websight.aggregate([{"exec_ok": True, "clip": 90.0, "ssim": 0.8}, {"exec_ok": False, "clip": 0.0, "ssim": 0.0}])
-    assert found == {"n": 2, "exec_rate": 50.0, "clip": 45.0, "ssim": 0.4}
+def rendered(seed: int, blocks: list[dict] | None) -> Render:
+    return Render(status="ok", png=png(noise(30, 40, seed)), items=None if blocks is None else {"blocks": blocks})
 
 
-def test_html_is_taken_from_its_fence_or_bare():
-    assert websight.extract_code("so:\n```html\n<p>x</p>\n```") == "\n<p>x</p>\n"
-    assert websight.extract_code("<p>x</p>") == "<p>x</p>" and websight.extract_code("no page") is None
+def test_without_weights_there_is_no_clip_number(no_weights: None) -> None:
+    scores = websight.score_pair(rendered(0, [block("a")]), rendered(0, [block("a")]))
+    assert scores["clip"] is scores["clip_masked"] is None
+    assert scores["ssim"] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_reference_picture_alone_has_pixel_scores_only(toy_clip: None) -> None:
+    scores = websight.score_pair(rendered(0, None), rendered(0, [block("a")]))
+    known = {name for name, value in scores.items() if value is not None}
+    assert known == {"exec", "clip", "ssim"}
+
+
+def test_a_page_that_was_not_drawn_scores_zero_on_all_that_is_measured(toy_clip: None) -> None:
+    failed = Render(status="render_error", reason="blank")
+    assert set(websight.score_pair(rendered(0, [block("a")]), failed).values()) == {0.0}
+
+
+def test_the_aggregate_counts_failures_as_zero(no_weights: None) -> None:
+    good = websight.score_pair(rendered(0, [block("a")]), rendered(0, [block("a")]), judge=80.0)
+    bad = websight.score_pair(rendered(0, [block("a")]), Render(status="render_error", reason="timeout"))
+    total = websight.aggregate([good, bad])
+    assert (total["n"], total["exec_rate"], total["judge"], total["text"], total["clip"]) == (2, 50, 40, 0.5, None)
+
+
+def test_a_folder_of_pairs(tmp_path: Path, no_weights: None) -> None:
+    page = "<h1 style='color:navy'>Fresh bread</h1><p>every day</p>"
+    for name, text in {"a.gt": page, "a.gen": page, "b.gt": page, "b.gen": "<p></p>"}.items():
+        (tmp_path / f"{name}.html").write_text(text)
+    (tmp_path / "c.gt.png").write_bytes(png(noise(720, 1280)))
+    (tmp_path / "c.gen.html").write_text(page)
+    result = websight.score_folder(tmp_path, tmp_path / "out" / "scores.json")
+    assert result == json.loads((tmp_path / "out" / "scores.json").read_text())
+    same, blank, picture = (result["pairs"][name] for name in "abc")
+    assert [same[m] for m in ("exec", "text", "block_match", "position", "color")] == pytest.approx([1] * 5)
+    assert (blank["exec"], blank["ssim"], picture["exec"], picture["text"]) == (0, 0, 1, None)
+    assert result["aggregate"]["exec_rate"] == pytest.approx(200 / 3)
+
+
+def test_half_a_pair_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.gen.html").write_text("x")
+    with pytest.raises(UserError, match="a in .* has no .gt"):
+        websight.score_folder(tmp_path, tmp_path / "out.json")
+
+
+def test_code_is_the_first_fenced_page_or_the_reply_itself() -> None:
+    assert websight.extract_code("so:\n```html\n<p>a</p>\n```\n```html\nb\n```") == "\n<p>a</p>\n"
+    assert websight.extract_code("<p>a</p>") == "<p>a</p>"
+    assert websight.extract_code("I cannot") is None

@@ -91,6 +91,12 @@ def test_pages_that_mark_their_document_get_a_new_one() -> None:
     assert after_page(PAGE) == "write over"
 
 
+@pytest.mark.parametrize("frame", ["<iframe src='{}'>", "<object data='{}'>", "<embed src='{}'>"])
+def test_a_file_of_the_machine_is_not_shown(full: WebRenderer, frame: str) -> None:
+    there, missing = (full.render(PAGE + frame.format(f"file:///etc/{name}")) for name in ("passwd", "passwe"))
+    assert there.png == missing.png
+
+
 def test_the_result_does_not_depend_on_the_number_of_workers() -> None:
     codes = [f"<h1 style='color:hsl({40 * i} 90% 40%)'>{i}</h1>" for i in range(9)]
     with Renderer("web", 1, Limits(canvas=NANO_CANVAS)) as one, Renderer("web", 2, Limits(canvas=NANO_CANVAS)) as two:
@@ -231,10 +237,11 @@ def test_nothing_is_left_after_close() -> None:
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     renderer = WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60))
     renderer.render(PAGE)
-    profile = renderer._all[0]._profile
+    folders = list(renderer._all[0]._folders)
     renderer.close()
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
-    assert not os.path.exists(profile)
+    assert len(folders) == 2
+    assert not any(os.path.exists(folder) for folder in folders)
 
 
 def test_a_machine_without_chromium_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

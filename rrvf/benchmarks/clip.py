@@ -1,5 +1,7 @@
 """CLIP similarity of two screenshots (Table 3): open_clip's ViT-B/32 with OpenAI's weights, the usual choice (D9).
 
+Two forms (metrics_spec part 3): of the whole screenshots, and with the text painted over, as Design2Code has it.
+
 The weights come from a local file (RRVF_CLIP_WEIGHTS) or from the hub. Where neither is there, there is no number: a
 CLIP with other weights measures something else.
 """
@@ -38,8 +40,6 @@ def available() -> bool:
 @cache
 def load():
     """The model and its preprocessing. UserError where the weights are not to be had."""
-    import open_clip
-
     local = os.environ.get("RRVF_CLIP_WEIGHTS")
     if local and not Path(local).is_file():
         raise UserError(f"RRVF_CLIP_WEIGHTS names {local}, which is no file: correct it or unset it")
@@ -47,11 +47,20 @@ def load():
         raise UserError(f"no CLIP weights while HF_HUB_OFFLINE=1: {MEND}")
     if not local and not _reachable():
         raise UserError(f"no CLIP weights: the model hub does not answer: {MEND}")
+    import open_clip
+
     try:
         model, _, preprocess = open_clip.create_model_and_transforms(MODEL, pretrained=local or WEIGHTS)
     except Exception as error:
         raise UserError(f"no CLIP weights ({type(error).__name__}): {MEND}") from None
+    check_trained(model, local or HUB_ID)
     return model.eval(), preprocess
+
+
+def check_trained(model: torch.nn.Module, source: str) -> None:
+    """UserError for weights that no training has touched: their temperature is still where it starts, 1 / 0.07."""
+    if abs(model.logit_scale.item() - np.log(1 / 0.07)) < 1e-3:
+        raise UserError(f"{source} holds an untrained model, whose scores mean nothing: {MEND}")
 
 
 def _reachable() -> bool:
@@ -65,15 +74,29 @@ def _reachable() -> bool:
 
 
 def similarity(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Cosine of the two pictures' embeddings, times 100. Pictures are (H, W, 3) uint8, squared first (metrics_spec 3)."""
-    model, preprocess = load()
-    batch = torch.stack([preprocess(Image.fromarray(square(p))) for p in (reference, generated)])
+    """Cosine of the two pictures' embeddings, times 100. Pictures are (H, W, 3) uint8, squared first."""
+    return cosine(*load(), reference, generated)
+
+
+def cosine(model, preprocess, reference: np.ndarray, generated: np.ndarray) -> float:
+    """`similarity` by any model with `encode_image`."""
+    batch = torch.stack([preprocess(square(picture)) for picture in (reference, generated)])
     with torch.inference_mode():
         one, two = torch.nn.functional.normalize(model.encode_image(batch), dim=-1)
     return 100 * float(one @ two)
 
 
-def square(picture: np.ndarray) -> np.ndarray:
+def square(picture: np.ndarray) -> Image.Image:
     """Resized to a square whose side is the shorter edge, so that CLIP's centre crop drops nothing."""
     side = min(picture.shape[:2])
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_LANCZOS4)
+    return Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+
+
+def without_text(picture: np.ndarray, blocks: list[dict]) -> np.ndarray:
+    """The picture with its blocks of text painted over from around them (Telea, radius 3)."""
+    height, width = picture.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    for x, y, w, h in (block["box"] for block in blocks):
+        left, top = int(x * width), int(y * height)
+        mask[top : top + int(h * height), left : left + int(w * width)] = 255
+    return cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA) if blocks else picture

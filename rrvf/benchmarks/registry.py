@@ -105,23 +105,23 @@ class WebSight:
     extract = staticmethod(websight.extract_code)
 
     def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
-        """CLIP, where its weights are here, and SSIM."""
-        render = self._renderer.render(code)
-        if not render.ok:
-            return render, {"exec": 0.0}
-        reference = websight.decode((self._root / sample.image).read_bytes())
-        return render, {"exec": 1.0, **websight.score_pictures(reference, websight.decode(render.png))}
+        """CLIP, where its weights are here, SSIM and block scores; the blocks to find are those of the true page."""
+        render = self._renderer.render(code, "blocks")
+        true_page = self._renderer.render(reference_code, "blocks")
+        reference = Render(status="ok", png=(self._root / sample.image).read_bytes(), items=true_page.items)
+        return render, websight.score_pair(reference, render)
 
     def judge_score(self, judgement: Judgement) -> float:
         """0 to 100."""
         return 100 * judgement.score
 
     def summary(self, results: list[SampleResult], seed: int) -> Summary:
-        """Means over all samples, failures 0; CLIP is None where no weights were here."""
-        clip_missing = any(r.outcome == "scored" and r.metrics.get("clip") is None for r in results)
-        clip = NONE if clip_missing else interval(bootstrap(column(results, "clip", 1), seed=seed))
-        means = {m: interval(bootstrap(column(results, m, 1), seed=seed)) for m in ("judge", "ssim")}
-        return {"exec_rate": rate(results), "clip": clip, **means}
+        """Means over all samples, failures 0; None for what a page that was drawn lacks, as CLIP without weights."""
+        found = {"exec_rate": rate(results)}
+        for metric in ("judge", *websight.METRICS):
+            missing = any(r.outcome == "scored" and r.metrics.get(metric) is None for r in results)
+            found[metric] = NONE if missing else interval(bootstrap(column(results, metric, 1), seed=seed))
+        return found
 
 
 NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}

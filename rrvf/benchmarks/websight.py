@@ -1,7 +1,9 @@
-"""WebSight (Table 3): CLIP similarity and the judge's 100-point score; SSIM beside them, since CLIP forgives much.
+"""WebSight (Table 3): CLIP similarity and the judge's 100-point score; beside them, since CLIP forgives much, CLIP with
+the text painted over, SSIM, and Design2Code's block scores.
 
 WebSight has no official evaluator and the paper names neither viewport nor failure rule. Ours: the page is drawn on the
-data set's own canvas; a page that is not drawn scores 0 on every metric (metrics_spec part 3, ambiguity A8).
+data set's own canvas, or 1280 wide and full page; one that is not drawn scores 0 on every metric (metrics_spec part 3,
+ambiguity A8).
 """
 
 from __future__ import annotations
@@ -10,16 +12,16 @@ import json
 import re
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
-from rrvf.benchmarks import clip
+from rrvf.benchmarks import blocks, clip
+from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Renderer
 
 PROTOCOL = "websight-viewport"
+METRICS = ("clip", "clip_masked", "ssim", *blocks.METRICS)
 _FENCE = re.compile(r"```html(.*?)```", re.DOTALL)
 _BLOCK = 16
 
@@ -32,79 +34,98 @@ def extract_code(reply: str) -> str | None:
     return reply if "<" in reply and ">" in reply else None
 
 
-def score_pictures(reference: np.ndarray, generated: np.ndarray) -> dict[str, float | None]:
-    """CLIP (0 to 100; None without weights) and SSIM (-1 to 1) of two screenshots, (H, W, 3) uint8."""
-    alike = clip.similarity(reference, generated) if clip.available() else None
-    return {"clip": alike, "ssim": ssim(reference, fitted(generated, reference))}
+def score_pair(reference: Render, generated: Render, judge: float | None = None) -> dict[str, float | None]:
+    """`{"exec": 0 | 1, "judge", "clip": 0..100, "clip_masked": 0..100, "ssim", "block_match", "text", ...}`.
+
+    Both are renders with trace "blocks"; a reference known as a picture alone has no items, and then the metrics that
+    need its text are None. So are the CLIP scores without the weights. A page that was not drawn scores 0.
+    """
+    blocks_known = reference.items is not None
+    measured = [m for m in METRICS if blocks_known or m not in ("clip_masked", *blocks.METRICS)]
+    if not clip.available():
+        measured = [m for m in measured if not m.startswith("clip")]
+    scores: dict[str, float | None] = dict.fromkeys(METRICS) | dict.fromkeys(measured, 0.0)
+    if generated.ok:
+        scores |= _pixel_scores(reference, generated, measured)
+    if generated.ok and blocks_known:
+        scores |= blocks.block_scores(reference.items["blocks"], generated.items["blocks"])
+    return {"exec": float(generated.ok), "judge": judge if generated.ok else 0.0} | scores
 
 
-def fitted(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """`picture` on the reference's canvas: cut at the right and bottom, or padded with white."""
-    height, width = reference.shape[:2]
-    canvas = np.full_like(reference, 255)
-    part = picture[:height, :width]
-    canvas[: part.shape[0], : part.shape[1]] = part
-    return canvas
+def _pixel_scores(reference: Render, generated: Render, measured: list[str]) -> dict[str, float]:
+    one, two = decode(reference.png), decode(generated.png)
+    scores = {"ssim": ssim(one, two)}
+    if "clip" in measured:
+        scores["clip"] = clip.similarity(one, two)
+    if "clip_masked" in measured:
+        plain = (clip.without_text(p, r.items["blocks"]) for p, r in ((one, reference), (two, generated)))
+        scores["clip_masked"] = clip.similarity(*plain)
+    return scores
 
 
-def ssim(one: np.ndarray, two: np.ndarray) -> float:
-    """Structural similarity of two equally large pictures in gray: Gaussian window 11, sigma 1.5 (Wang et al. 2004)."""
-    a, b = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float64) for p in (one, two))
-    blur = lambda x: cv2.GaussianBlur(x, (11, 11), 1.5)  # noqa: E731
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
-    covariance = blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    quality = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return float((quality / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
-
-
-def decode(png: bytes) -> np.ndarray:
-    """PNG bytes as (H, W, 3) uint8, RGB."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """`{"n", "exec_rate", ...}`: percent, and each metric's mean over all pairs; None where a pair has none."""
+    n = max(1, len(pairs))
+    means = {
+        metric: None if any(p[metric] is None for p in pairs) else sum(p[metric] for p in pairs) / n
+        for metric in (*METRICS, "judge")
+    }
+    return {"n": len(pairs), "exec_rate": 100 * sum(p["exec"] for p in pairs) / n, **means}
 
 
 def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
-    """`rrvf score web`: pairs `NAME.gt.html` or `NAME.gt.png`, and `NAME.gen.html`, of a folder into `out`."""
-    names = sorted(p.name.removesuffix(".gen.html") for p in folder.glob("*.gen.html"))
-    if not names:
-        raise UserError(f"no NAME.gen.html in {folder}: name a folder of pairs")
+    """`rrvf score web`: pairs `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`, of a folder into `out`.
+
+    UserError for a folder without pairs, a missing half, or a reference page that shows nothing.
+    """
+    names = pair_names(folder)
     pairs: dict[str, dict] = {}
     with Renderer("web", workers) as renderer:
         for start in tqdm(range(0, len(names), _BLOCK), desc="score", unit="block"):
             block = names[start : start + _BLOCK]
-            made = renderer.render_many([(folder / f"{n}.gen.html").read_text() for n in block])
-            for name, render in zip(block, made, strict=True):
-                pairs[name] = _pair(_reference(folder, name, renderer), render)
+            references = _references(folder, block, renderer)
+            made = renderer.render_many([_read(folder / f"{n}.gen.html") for n in block], "blocks")
+            pairs |= {n: score_pair(*pair) for n, *pair in zip(block, references, made, strict=True)}
     result = {"pairs": pairs, "aggregate": aggregate(list(pairs.values()))}
-    partial = out.with_name(out.name + ".tmp")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
     partial.write_text(json.dumps(result, indent=1) + "\n")
     partial.rename(out)
     return result
 
 
-def _reference(folder: Path, name: str, renderer: Renderer) -> bytes:
-    picture, page = folder / f"{name}.gt.png", folder / f"{name}.gt.html"
-    if picture.is_file():
-        return picture.read_bytes()
-    if not page.is_file():
-        raise UserError(f"{name} has neither .gt.html nor .gt.png in {folder}: add one")
-    render = renderer.render(page.read_text())
-    if not render.ok:
-        raise UserError(f"{page} cannot be drawn ({render.reason}): a reference must be a page that shows something")
-    return render.png
+def pair_names(folder: Path) -> list[str]:
+    """Names that have both halves, sorted. UserError for a folder without pairs or with halves."""
+    gold = {p.stem.removesuffix(".gt") for p in (*folder.glob("*.gt.png"), *folder.glob("*.gt.html"))}
+    generated = {p.name.removesuffix(".gen.html") for p in folder.glob("*.gen.html")}
+    if not generated:
+        raise UserError(
+            f"no NAME.gen.html in {folder}: name a folder of pairs NAME.gt.html or .gt.png and NAME.gen.html"
+        )
+    if odd := sorted(gold ^ generated):
+        raise UserError(
+            f"{odd[0]} in {folder} has no {'.gt' if odd[0] in generated else '.gen'} half: add or remove it"
+        )
+    return sorted(generated)
 
 
-def _pair(reference: bytes, render: Render) -> dict:
-    if not render.ok:
-        return {"exec_ok": False, "clip": 0.0 if clip.available() else None, "ssim": 0.0}
-    return {"exec_ok": True, **score_pictures(decode(reference), decode(render.png))}
+def _references(folder: Path, names: list[str], renderer: Renderer) -> list[Render]:
+    pages = [n for n in names if (folder / f"{n}.gt.html").is_file()]
+    made = renderer.render_many([_read(folder / f"{n}.gt.html") for n in pages], "blocks")
+    drawn = dict(zip(pages, made, strict=True))
+    return [_reference(folder / f"{name}.gt.png", drawn.get(name), name) for name in names]
 
 
-def aggregate(pairs: list[dict]) -> dict[str, float | None]:
-    """Exec rate in percent and means over all pairs; CLIP None where it could not be measured."""
-    n = max(1, len(pairs))
-    means = {
-        key: None if any(p[key] is None for p in pairs) else sum(p[key] for p in pairs) / n for key in ("clip", "ssim")
-    }
-    return {"n": len(pairs), "exec_rate": 100 * sum(p["exec_ok"] for p in pairs) / n, **means}
+def _reference(picture: Path, drawn: Render | None, name: str) -> Render:
+    """The picture that ships wins over our own drawing of the page; the blocks are the page's."""
+    if drawn is not None and not drawn.ok:
+        raise UserError(
+            f"{name}.gt.html cannot be drawn ({drawn.reason}): a reference must be a page that shows something"
+        )
+    if not picture.is_file():
+        return drawn
+    return Render(status="ok", png=picture.read_bytes(), items=drawn.items if drawn else None)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -30,6 +31,14 @@ BROWSER_UID = "61900"
 CONTEXT_PAGES, BROWSER_PAGES = 50, 1_000
 #: What comes after a page: the next is written over it, into a new document, or in a context that saw no other page.
 After = Literal["write over", "visit again", "new context"]
+#: One raster thread and no partial raster: the same bytes each time; else a few pixels of round corners differ by 1.
+ARGUMENTS = (
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--font-render-hinting=none",
+    "--num-raster-threads=1",
+    "--disable-partial-raster",
+)
 VIEWPORT = Canvas(1280, 720, full_page=True)
 _START_S, _STOP_S = 120, 10
 _PROFILE = "--user-data-dir="
@@ -51,7 +60,7 @@ class Chromium:
         self._driver: Playwright | None = None
         self._browser: Browser | None = None
         self._process: psutil.Process | None = None
-        self._profile: str | None = None
+        self._folders: list[str] = []
         self._next: asyncio.Task[Blank] | None = None
         self._pages = 0
         self.idle_mb = 0.0
@@ -109,12 +118,14 @@ class Chromium:
 
     async def _start(self) -> None:
         mark = f"--rrvf-worker={uuid.uuid4().hex}"
+        self._folders = [tempfile.mkdtemp(prefix="rrvf-browser-")]
         self._driver = await async_playwright().start()
         self._browser = await self._driver.chromium.launch(
             executable_path=str(WRAPPER),
             chromium_sandbox=True,
+            artifacts_dir=self._folders[0],
             timeout=1000 * _START_S,
-            args=[mark, "--disable-gpu", "--hide-scrollbars", "--font-render-hinting=none"],
+            args=[mark, *ARGUMENTS],
             env={
                 "PATH": os.environ.get("PATH", ""),
                 "HOME": "/nonexistent",
@@ -125,7 +136,7 @@ class Chromium:
         self._pages = 0
         self._process = next(p for p in psutil.Process().children(recursive=True) if mark in _arguments(p))
         self._driver_process = self._process.parent()
-        self._profile = next(a.removeprefix(_PROFILE) for a in _arguments(self._process) if a.startswith(_PROFILE))
+        self._folders += [a.removeprefix(_PROFILE) for a in _arguments(self._process) if a.startswith(_PROFILE)]
         self.idle_mb = self.memory_mb()
 
     async def _new_page(self) -> Blank:
@@ -187,9 +198,9 @@ class Chromium:
         for process in tree:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        if self._profile:
-            shutil.rmtree(self._profile, ignore_errors=True)
-        self._driver = self._browser = self._process = self._profile = None
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._driver = self._browser = self._process = None
 
 
 async def _close(page: Page) -> None:

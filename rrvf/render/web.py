@@ -6,7 +6,7 @@ Covered
 - without scripts a page has next to nothing that it could leave to the next (see `after_page`): a fresh document where
   it has, a fresh context every so many pages and after every failure; with scripts, a fresh context per page
 - a fresh browser after a crash and after a page that hung
-- bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside the browser
+- bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside
 - Chromium's own sandbox is on, also for root
 
 Not covered
@@ -36,6 +36,8 @@ from rrvf.render.web_checks import Failure, check_code, check_picture
 from rrvf.render.web_requests import ADDRESS
 
 WebTrace = Literal["blocks"]
+#: The screenshot, and under a trace two recoloured ones and the texts.
+Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
 #: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
 _CLOCK_START, _CLOCK_MS = 0, 3000
@@ -102,23 +104,26 @@ class WebRenderer:
         if trace and self.limits.javascript:
             raise UserError("blocks of text are measured without scripts: leave Limits.javascript off")
         code = code.encode(errors="replace").decode()  # half a surrogate pair is no text
-        browser = await self._idle.get()
         started = time.monotonic()
+        browser: Chromium | None = None
         try:
             await asyncio.to_thread(check_code, code, self.limits)
-            started, shots, texts = await self._watched(browser, code, trace)
+            browser = await self._idle.get()
+            blank = await browser.page()
+            started = time.monotonic()
+            shots, texts = await self._watched(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
             fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
         except Failure as failure:
             fields = {"status": "render_error", "reason": failure.reason, "message": sanitize(failure.message)[:300]}
         finally:
-            self._idle.put_nowait(browser)
+            if browser:
+                self._idle.put_nowait(browser)
         return Render(seconds=time.monotonic() - started, **fields)
 
-    async def _watched(self, browser: Chromium, code: str, trace: WebTrace | None) -> tuple:
+    async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
-        blank = await browser.page()
         started = time.monotonic()
         after: After = "new context"
         work = asyncio.create_task(self._shoot(blank, code, trace))
@@ -127,9 +132,9 @@ class WebRenderer:
                 await asyncio.wait([work], timeout=_WATCH_S)
                 if not work.done():
                     self._check_bounds(browser, started)
-            shots, texts = work.result()
+            drawn = work.result()
             after = "new context" if self.limits.javascript else after_page(code)
-            return started, shots, texts
+            return drawn
         except PlaywrightError as error:
             gone = any(word in str(error) for word in ("closed", "crashed", "Connection"))
             raise Failure("crash" if gone else "navigation", _first_line(error)) from None
@@ -145,7 +150,7 @@ class WebRenderer:
         if browser.memory_mb() > browser.idle_mb + self.limits.memory_mb:
             raise Failure("memory", f"the page needed more than {self.limits.memory_mb} MB")
 
-    async def _shoot(self, blank: Blank, code: str, trace: WebTrace | None) -> tuple[list[bytes], list[Text]]:
+    async def _shoot(self, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot; under a trace also two with recoloured text, and the texts."""
         page = blank.page
         blank.requests.begin(code)
@@ -187,7 +192,7 @@ def after_page(code: str) -> After:
 
 
 async def _load(page: Page, code: str) -> None:
-    """Write the page and wait until it is complete; one whose scripts tried to leave it never reports that by itself."""
+    """Write the page and wait until it is complete; one whose scripts tried to leave it never says so by itself."""
     loading = asyncio.create_task(page.set_content(code, wait_until="load", timeout=0))
     try:
         while not (await asyncio.wait([loading], timeout=_WATCH_S))[0]:

@@ -1,8 +1,8 @@
 """Blocks of text on a page, found without reading: each text element is drawn in a colour of its own, twice.
 
 As Design2Code defines them (metrics_spec part 3): pixels that have an element's colour in one screenshot and the colour
-50 further on in the other are its text. Two differences: the page that is there is recoloured, not a copy that was parsed
-and written again; and script and style text is none.
+50 further on in the other are its text. Two differences: the page that is there is recoloured, not a copy that was
+parsed and written again; and script and style text is none.
 """
 
 from __future__ import annotations

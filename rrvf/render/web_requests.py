@@ -1,8 +1,8 @@
 """What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
 
-Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2's stylesheet, which WebSight's pages
-link to; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo services
-that those pages point to. A context has one `Requests`.
+Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2's stylesheet, which
+WebSight's pages link to; a flat placeholder for any picture, its size and colour taken from the address, in place of
+the photo services that those pages point to. A context has one `Requests`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""Two screenshots compared as pixels: brought onto one canvas, then structural similarity."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def decode(png: bytes) -> np.ndarray:
+    """PNG bytes as (H, W, 3) uint8, RGB."""
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def one_canvas(reference: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both pictures equally large: the wider is scaled down to the narrower's width, the shorter padded with white.
+
+    WebSight ships screenshots at twice the size; what one page has more than the other meets white, so it costs.
+    """
+    width = min(reference.shape[1], generated.shape[1])
+    pair = [_scaled(picture, width) for picture in (reference, generated)]
+    height = max(picture.shape[0] for picture in pair)
+    one, two = (np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), constant_values=255) for p in pair)
+    return one, two
+
+
+def _scaled(picture: np.ndarray, width: int) -> np.ndarray:
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    if picture.shape[1] == width:
+        return picture
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def ssim(reference: np.ndarray, generated: np.ndarray) -> float:
+    """Structural similarity (-1 to 1) in gray on one canvas: Gaussian window 11, sigma 1.5 (Wang et al. 2004)."""
+    one, two = one_canvas(reference, generated)
+    a, b = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (one, two))
+    mean_a, mean_b = _blur(a), _blur(b)
+    var_a, var_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
+    covariance = _blur(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    quality = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    return float((quality / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
+
+
+def _blur(picture: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (11, 11), 1.5)

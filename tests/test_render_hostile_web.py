@@ -1,0 +1,169 @@
+"""Hostile pages: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render.
+
+Every file of `hostile/pages` names on its first line the outcomes that are right for it, and `scripts` where its
+scripts run. A page that gets through to something empties itself, which is a blank picture.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rrvf.domains import Canvas
+from rrvf.records import Render
+from rrvf.render import Limits
+from rrvf.render.web import WebRenderer
+
+PAGES = sorted((Path(__file__).parent / "hostile" / "pages").glob("*.html"))
+CANVAS = Canvas(200, 150, full_page=True)
+HARMLESS = """<p id="seen">seen before: </p>
+<script>
+seen.append(document.cookie, localStorage.length);
+document.cookie = 'a=b';
+localStorage.setItem('a', 'b');
+</script>
+"""
+FILLING = {
+    "__BLOB__": "QUJD" * 6000,
+    "__SPACED__": "QUJD " * 6000,
+    "__LONG__": "word " * 50_000,
+    "__NESTED__": "<div>" * 20_000,
+    "__BLURS__": "<div></div>" * 300,
+    "__PICTURES__": "".join(f"<img src='https://pictures.invalid/random/2000x2000/?{i}'>" for i in range(3000)),
+    "__RECTANGLES__": "".join(f"<rect x='{i % 99}' y='{i // 99}' width='1' height='1'/>" for i in range(1500)),
+    "__SHADOWS__": ",".join(f"{i % 99}px {i // 99}px 0 #{i:06x}" for i in range(3000)),
+}
+
+
+@dataclass
+class Outcome:
+    """All that one run of all pages left behind."""
+
+    hostile: dict[str, Render]
+    harmless: list[Render]
+    contacts: int
+    processes: list[str]
+    files: list[str]
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    """Four browsers at once: with and without scripts, for pages that may run out of time and for the others."""
+    groups = [(key, list(paths)) for key, paths in groupby(sorted(PAGES, key=_group), key=_group)]
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)  # as root, the browser runs as another user
+    with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(4) as threads:
+        patch.setenv("TMPDIR", folder)
+        done = list(threads.map(lambda group: _render(*group, listeners.port), groups))
+        contacts = listeners.contacts()
+    hostile = {name: render for renders, _ in done for name, render in renders.items()}
+    files = os.listdir(folder)
+    shutil.rmtree(folder)
+    return Outcome(hostile, [r for _, renders in done for r in renders], contacts, _processes(), files)
+
+
+def _render(key: tuple[bool, float], paths: list[Path], port: int) -> tuple[dict[str, Render], list[Render]]:
+    scripts, wall_s = key
+    limits = Limits(canvas=CANVAS, javascript=scripts, wall_s=wall_s, memory_mb=800)
+    hostile, harmless = {}, []
+    with WebRenderer(1, limits) as renderer:
+        for path in paths:
+            hostile[path.stem] = renderer.render(_fill(path, port))
+            if wall_s > 10 or hostile[path.stem].reason:
+                harmless.append(renderer.render(HARMLESS if scripts else "<p>seen before: 0</p>"))
+    return hostile, harmless
+
+
+class Listeners:
+    """A TCP and a UDP socket on one port of loopback that count who calls."""
+
+    def __enter__(self) -> Listeners:
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self._tcp.getsockname()[1]
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind(("127.0.0.1", self.port))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._tcp.close()
+        self._udp.close()
+
+    def contacts(self) -> int:
+        count = 0
+        for one, call in ((self._tcp, self._tcp.accept), (self._udp, lambda: self._udp.recv(1))):
+            one.setblocking(False)
+            try:
+                call()
+                count += 1
+            except BlockingIOError:
+                pass
+        return count
+
+
+def _head(path: Path) -> list[str]:
+    return path.read_text().splitlines()[0].removeprefix("<!-- expect: ").removesuffix(" -->").split()
+
+
+def _expected(path: Path) -> list[str]:
+    return _head(path)[0].split(",")
+
+
+def _group(path: Path) -> tuple[bool, float]:
+    """(scripts run, time limit): two seconds for what may run into it, patience for the rest."""
+    return "scripts" in _head(path), 2.0 if "timeout" in _expected(path) else 60.0
+
+
+def _fill(path: Path, port: int) -> str:
+    source = path.read_text().replace("__PORT__", str(port))
+    for mark, text in FILLING.items():
+        source = source.replace(mark, text)
+    return source
+
+
+def _processes() -> list[str]:
+    return [p.name() for p in psutil.Process().children(recursive=True) if "chrom" in p.name() or "node" in p.name()]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
+def test_a_hostile_page_ends_as_expected(outcome: Outcome, path: Path) -> None:
+    render = outcome.hostile[path.stem]
+    assert (render.reason or "ok") in _expected(path), render.message
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
+def test_it_ends_within_its_time(outcome: Outcome, path: Path) -> None:
+    assert outcome.hostile[path.stem].seconds < _group(path)[1] + 1
+
+
+def test_messages_are_fit_for_a_policy(outcome: Outcome) -> None:
+    for render in outcome.hostile.values():
+        assert not any(
+            mark in render.message for mark in ("<|", "<answer>", "</tool_response>", "/usr/", "/tmp/", "\x1b")
+        )
+        assert len(render.message) <= 300
+
+
+def test_the_render_beside_a_hostile_one_is_unaffected(outcome: Outcome) -> None:
+    assert {r.status for r in outcome.harmless} == {"ok"}
+    assert len({r.png for r in outcome.harmless}) == 1
+
+
+def test_nobody_was_contacted(outcome: Outcome) -> None:
+    assert outcome.contacts == 0
+
+
+def test_no_process_is_left(outcome: Outcome) -> None:
+    assert outcome.processes == []
+
+
+def test_no_file_is_left(outcome: Outcome) -> None:
+    assert outcome.files == []
