@@ -1,9 +1,10 @@
-"""First stage of pre-training: teach the eye letters, densely.
+"""First stage of pre-training: teach the eye densely, letters and colours by their place.
 
 Strips of text, level as in titles and ticks, upright as in y labels, and a linear head on each merged patch that says
-which character has its middle in which seventh of the patch; the renderer knows where it drew them. Without this stage a
-small model takes hours to begin to read. Naming the place matters: with the mere set of a patch's characters as the
-target, 4,000 steps gave an eye that could not read (docs/nano_card.md). The head is thrown away.
+which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and a
+second head that says which named colour each cell of 4x4 pixels has. Without this stage a small model takes hours to
+begin to read. Naming the place matters: with the mere set of a patch's characters as the target, 4,000 steps gave an eye
+that could not read (docs/nano_card.md). The heads are thrown away.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw, ImageFont
 
-from rrvf.data.generated.words import CHARACTERS, PALETTE, WORDS
+from rrvf.data.generated.pages import PAPERS
+from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS, WORDS
 from rrvf.nano.loop import train
 from rrvf.nano.model import MERGED, TEXT_WIDTH, patches
 
@@ -94,33 +97,65 @@ def _colours(rng: random.Random) -> tuple[str, str]:
     return rng.choice(PALETTE), rng.choice(("white", "#f5f5f5"))
 
 
-def dense_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures [B, H, W, 3] and labels [B*n, BINS]; one shape a batch, a quarter of the batches upright."""
+def strip_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures [B, H, W, 3] and labels [B*n, BINS]; one shape a batch, a third of the batches upright."""
     kind = rng.random()
-    strips = [strip(rng, 2 * MERGED if kind < 0.2 else MERGED) for _ in range(size)]
+    strips = [strip(rng, 2 * MERGED if kind < 0.15 else MERGED) for _ in range(size)]
     pictures, labels = np.stack([s[0] for s in strips]), np.stack([s[2] for s in strips])
-    if kind > 0.75:
+    if kind > 0.65:
         # A quarter turn to the left, as y labels are written: what was right is now on top. Bins stay in reading order.
         pictures = np.ascontiguousarray(np.rot90(pictures, axes=(1, 2)))
         labels = labels[:, :, ::-1].transpose(0, 2, 1, 3)
     return pictures, np.ascontiguousarray(labels.reshape(-1, BINS))
 
 
-def train_eye(model, steps: int, seed: int, log: Callable[[str], None], path: Path, batch: int = 96) -> None:
-    """Train the vision tower in place; logs the loss and the share of characters named rightly at their place."""
-    rng, classes = random.Random(seed), len(CHARACTERS) + 1
-    visual, head = model.model.visual, torch.nn.Linear(TEXT_WIDTH, BINS * classes)
-    # Most columns are empty.
-    weight = torch.tensor([0.2] + [1.0] * (classes - 1))
+@cache
+def cell_colours() -> np.ndarray:
+    """The named colours that a cell may have, float32 [C, 3] of 0 to 255; the first is white."""
+    names = dict.fromkeys(["white", *SERIES_COLOURS, *PALETTE, *PAPERS, "gray", "silver", "#f2f2f2"])
+    return np.unique([to_rgb(n) for n in names], axis=0)[::-1].astype(np.float32) * 255
+
+
+def cells(pictures: np.ndarray) -> np.ndarray:
+    """The nearest named colour of each cell of 4x4 pixels: uint8 [B, H, W, 3] to int64 [B * patches, 49]."""
+    size, (height, width) = MERGED // BINS, pictures.shape[1:3]
+    means = torch.nn.functional.avg_pool2d(torch.tensor(pictures).permute(0, 3, 1, 2).float(), size)
+    nearest = torch.cdist(means.permute(0, 2, 3, 1).flatten(0, 2), torch.from_numpy(cell_colours())).argmin(-1)
+    grid = nearest.view(len(pictures), height // MERGED, BINS, width // MERGED, BINS)
+    return grid.permute(0, 1, 3, 2, 4).reshape(-1, BINS * BINS).numpy()
+
+
+def train_eye(
+    model, pictures: list[np.ndarray], steps: int, seed: int, log: Callable[[str], None], path: Path, batch: int = 64
+) -> None:
+    """Train the vision tower in place, each step on `batch` strips and an eighth as many of the corpora's `pictures`.
+
+    Logs the loss, the share of characters named rightly at their place, and that of cells that are not white.
+    """
+    rng = random.Random(seed)
+    classes, colours = len(CHARACTERS) + 1, len(cell_colours())
+    visual = model.model.visual
+    letters, paints = torch.nn.Linear(TEXT_WIDTH, BINS * classes), torch.nn.Linear(TEXT_WIDTH, BINS * BINS * colours)
 
     def losses() -> dict:
-        pictures, labels = dense_batch(rng, batch)
-        pixels, grid = patches(pictures)
-        target = torch.from_numpy(labels).flatten()
-        with torch.autocast("cpu", torch.bfloat16):
-            guess = head(visual(pixels, grid_thw=grid).pooler_output).float().view(-1, classes)
-        drawn = target > 0
-        right = (guess.argmax(-1)[drawn] == target[drawn]).float().mean()
-        return {"loss": torch.nn.functional.cross_entropy(guess, target, weight=weight), "letters": right}
+        strips, text = strip_batch(rng, batch)
+        source = rng.choice(pictures)
+        scenes = source[sorted(rng.sample(range(len(source)), batch // 8))]
+        read, right = _named(visual, letters, strips, text, rare=0.2)
+        seen, true = _named(visual, paints, scenes, cells(scenes), rare=0.1)
+        return {"loss": read + seen, "letters": right, "cells": true}
 
-    train(torch.nn.ModuleList([visual, head]), steps, 3e-3, losses, log, path)
+    train(torch.nn.ModuleList([visual, letters, paints]), steps, 3e-3, losses, log, path)
+
+
+def _named(visual, head, pictures: np.ndarray, labels: np.ndarray, rare: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss and share of rightly named places; class 0 is nothing (white), most places have it, so it weighs `rare`."""
+    pixels, grid = patches(pictures)
+    target = torch.from_numpy(labels).flatten()
+    with torch.autocast("cpu", torch.bfloat16):
+        guess = head(visual(pixels, grid_thw=grid).pooler_output).float().view(len(target), -1)
+    weight = torch.ones(guess.shape[1])
+    weight[0] = rare
+    drawn = target > 0
+    right = (guess.detach().argmax(-1)[drawn] == target[drawn]).float().mean()
+    return torch.nn.functional.cross_entropy(guess, target, weight=weight), right

@@ -2,7 +2,7 @@
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
-1. eye: letters by place, densely (`rrvf.nano.eye`)         2. strips: a strip of text to its words
+1. eye: letters and colours by place (`rrvf.nano.eye`)       2. strips: a strip of text to its words
 3. programs: pictures to answers and first calls             4. feedback: the same mixed with multi-turn repairs
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
@@ -36,12 +36,12 @@ from rrvf.render import Limits, Renderer
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. Steps of 96 strips (eye), 64 strips (strips), and `batch` pictures with their turns."""
+    """How long, on how much. A step has 64 strips (eye, strips), 8 pictures (eye), or `batch` pictures with their turns."""
 
-    eye_steps: int = 2_500
-    strip_steps: int = 600
-    program_steps: int = 1_500
-    feedback_steps: int = 450
+    eye_steps: int = 2_400
+    strip_steps: int = 500
+    program_steps: int = 2_600
+    feedback_steps: int = 700
     charts: int = 10_000
     pages: int = 6_000
     chart_repairs: int = 1_600
@@ -113,6 +113,8 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
     model = build_model(recipe.seed)
     # Plain products train faster than torch's fused attention over sequences this short.
     model.model.language_model.config._attn_implementation = "eager"
+    for block in (*model.model.visual.blocks, *model.model.language_model.layers):
+        block.compile()
     rng = random.Random(recipe.seed)
     strips = strip_batches(tokenizer, rng)
 
@@ -126,7 +128,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
         train(model, recipe.feedback_steps, 1e-3, make, log, path)
 
     stages = {
-        "eye": lambda path: train_eye(model, recipe.eye_steps, recipe.seed, log, path),
+        "eye": lambda path: train_eye(model, list(corpora.pictures.values()), recipe.eye_steps, recipe.seed, log, path),
         "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, strips()), log, path),
         "programs": lambda path: train(
             model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.5, 0.4, 0.1]), log, path
