@@ -23,8 +23,6 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from rrvf.benchmarks import registry
-from rrvf.benchmarks.runner import Run, evaluate, local_replies, oracle_replies
 from rrvf.data import load_split, prepare
 from rrvf.domains import domain
 from rrvf.errors import UserError
@@ -148,6 +146,10 @@ class Study:
         self, config: EvalSet, policy: str, model: str | None, out: Path, limit: int | None = None
     ) -> dict:
         """Evaluate `model` (None: the calibration policy called `policy`) under the rules of `config` into `out`."""
+        # Here and below, what loads torch is imported where it is used: most of a study needs none.
+        from rrvf.benchmarks import registry
+        from rrvf.benchmarks.runner import Run, evaluate
+
         samples = self.split(config.dataset)[: limit or config.limit]
         root = self.data / config.dataset
         limits = self.limits(config.domain, config.owned_canvas)
@@ -159,6 +161,8 @@ class Study:
             return evaluate(run, self._replies(policy, model, config, root, prompt.text))
 
     def _replies(self, policy: str, model: str | None, config: EvalSet, root: Path, prompt: str):
+        from rrvf.benchmarks.runner import local_replies, oracle_replies
+
         if model is None:
             from rrvf.policies.oracle import Blank, Reference
 
