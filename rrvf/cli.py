@@ -18,7 +18,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 score_app = typer.Typer(no_args_is_help=True, help="Score generated programs against true ones.")
 judge_app = typer.Typer(no_args_is_help=True, help="The embedded judge, or any judge behind a URL.")
 data_app = typer.Typer(no_args_is_help=True, help="Build and check the data sets of a profile.")
-train_app = typer.Typer(no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs.")
+train_app = typer.Typer(
+    no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs."
+)
 for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
     app.add_typer(group, name=name)
 
@@ -47,7 +49,9 @@ def render(
     if path.is_dir():
         from tqdm import tqdm
 
-        failed = sum(not record.ok for _, record in tqdm(render_folder(domain, path, out, workers, limits), unit="program"))
+        failed = sum(
+            not record.ok for _, record in tqdm(render_folder(domain, path, out, workers, limits), unit="program")
+        )
         raise typer.Exit(1 if failed else 0)
     record = render_file(domain, path, out, limits)
     shown = record.model_dump(include={"status", "reason", "message", "seconds", "width", "height"})

@@ -98,7 +98,9 @@ class EvalSet(Section):
     title: str
     domain: Literal["chart", "web"]
     limit: int | None = None
-    owned_canvas: bool = Field(default=False, description="render on the profile's canvas, not at the script's own size")
+    owned_canvas: bool = Field(
+        default=False, description="render on the profile's canvas, not at the script's own size"
+    )
     max_new_tokens: int = 4_096
 
 

@@ -94,7 +94,14 @@ class Episode:
             feedback += LAST_TURN_HINT
         text = text or f"<tool_call>{content}</tool_call>"
         self.turns.append(
-            Turn(text=text, action=action.kind, code=action.code, problem=action.problem, render=render, feedback=feedback)
+            Turn(
+                text=text,
+                action=action.kind,
+                code=action.code,
+                problem=action.problem,
+                render=render,
+                feedback=feedback,
+            )
         )
         return feedback
 

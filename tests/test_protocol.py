@@ -70,7 +70,19 @@ def trl_call(text: str) -> str | None:
     return calls[0]["function"]["arguments"]["call"] if calls else None
 
 
-PIECES = ["<think>", "</think>", "<answer>", "</answer>", "<tool_call>", "</tool_call>", BARE_CALL, ANSWER, "x", "\n", "{}"]
+PIECES = [
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "<tool_call>",
+    "</tool_call>",
+    BARE_CALL,
+    ANSWER,
+    "x",
+    "\n",
+    "{}",
+]
 
 
 @settings(max_examples=300, deadline=None)

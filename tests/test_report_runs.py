@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rrvf.benchmarks.intervals import bootstrap, wilson
 from rrvf.errors import UserError
 from rrvf.records import Judgement, Provenance, Render, SampleResult
 from rrvf.report.audit import overall
-from rrvf.benchmarks.intervals import bootstrap, wilson
 from rrvf.report.runs import contributions, difference, find_runs
 
 PROVENANCE = Provenance(

@@ -15,8 +15,20 @@ from transformers import (
     Qwen2VLVideoProcessor,
 )
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-CORPUS = ["import matplotlib.pyplot as plt", "<think></think> <tool_call> <answer> ```python", "system user assistant"] * 5
+SPECIAL = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
+CORPUS = [
+    "import matplotlib.pyplot as plt",
+    "<think></think> <tool_call> <answer> ```python",
+    "system user assistant",
+] * 5
 
 
 def build(folder: Path, seed: int = 0) -> Path:
@@ -39,10 +51,15 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
     tokenizer.train_from_iterator(CORPUS, trainer)
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", additional_special_tokens=SPECIAL[1:]
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=SPECIAL[1:],
     )
 
 
@@ -52,10 +69,21 @@ def _config(vocabulary: int, ids: dict[str, int]) -> Qwen2_5_VLConfig:
     vision = dict(depth=1, hidden_size=32, intermediate_size=64, num_heads=1, out_hidden_size=32, patch_size=14)
     return Qwen2_5_VLConfig(
         text_config=dict(
-            vocab_size=vocabulary, max_position_embeddings=4096, rope_parameters=rope, tie_word_embeddings=True,
-            bos_token_id=ids["<|endoftext|>"], eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|endoftext|>"], **text,
+            vocab_size=vocabulary,
+            max_position_embeddings=4096,
+            rope_parameters=rope,
+            tie_word_embeddings=True,
+            bos_token_id=ids["<|endoftext|>"],
+            eos_token_id=ids["<|im_end|>"],
+            pad_token_id=ids["<|endoftext|>"],
+            **text,
         ),
-        vision_config=dict(spatial_merge_size=2, temporal_patch_size=2, fullatt_block_indexes=[0], window_size=112, **vision),
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=True,
+        vision_config=dict(
+            spatial_merge_size=2, temporal_patch_size=2, fullatt_block_indexes=[0], window_size=112, **vision
+        ),
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
     )

@@ -51,7 +51,8 @@ class ChartMimic:
         """Percent over all samples; those that did not run count 0 (metrics_spec 1.8)."""
         parts = {m: column(results, m, 100) for m in METRICS} | {"judge": column(results, "judge", 1)}
         total = [
-            chartmimic.overall(*(parts[m][i] for m in METRICS), judge=parts["judge"][i]) for i in range(len(parts["judge"]))
+            chartmimic.overall(*(parts[m][i] for m in METRICS), judge=parts["judge"][i])
+            for i in range(len(parts["judge"]))
         ]
         means = {m: interval(bootstrap(v, seed=seed)) for m, v in (parts | {"overall": total}).items()}
         return {"exec_rate": rate(results), **means}

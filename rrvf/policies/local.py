@@ -56,7 +56,9 @@ class LocalPolicy:
     @torch.inference_mode()
     def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
         """The next turn of each conversation (messages with pictures inside). Special tokens are left out."""
-        texts = [self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations]
+        texts = [
+            self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations
+        ]
         pictures = [part["image"] for c in conversations for part in _image_parts(c)]
         batch = self.processor(text=texts, images=pictures or None, padding=True, return_tensors="pt")
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if sample else {}

@@ -6,7 +6,6 @@ is half of a training step. Equal pictures are one batched product; unequal ones
 
 from __future__ import annotations
 
-import torch
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 _stock_forward = qwen.Qwen2_5_VLVisionAttention.forward

@@ -18,11 +18,11 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.errors import UserError
 from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
-from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
 from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rrvf.profile import Profile
 from rrvf.benchmarks.intervals import bootstrap
+from rrvf.profile import Profile
 from rrvf.report.paper import PaperTable, paper_table
 from rrvf.report.runs import Run, contributions, ran
 from rrvf.report.tables import CALIBRATION, MODELS, Evaluated, evaluated_sets

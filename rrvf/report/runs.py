@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 from rrvf.errors import UserError
 from rrvf.records import Outcome, Provenance, SampleResult
 from rrvf.report.audit import LOW_LEVEL, overall
-from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 
 #: A table with more judge errors than this is refused: what is left is no longer the test set.
 MAX_JUDGE_ERRORS = 0.01

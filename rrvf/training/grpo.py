@@ -87,11 +87,15 @@ def picture_dataset(samples: list[Sample], root: Path, prompt: str) -> Dataset:
     )
 
 
-def trainer_settings(config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int) -> GRPOConfig:
+def trainer_settings(
+    config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int
+) -> GRPOConfig:
     """TRL's configuration for one section of a profile. Batch arithmetic: trl_notes 4, reading D3."""
     batch = config.prompts_per_step * config.group_size
     if batch % config.micro_batch:
-        raise UserError(f"micro_batch {config.micro_batch} does not divide {batch} completions per step: choose a divisor")
+        raise UserError(
+            f"micro_batch {config.micro_batch} does not divide {batch} completions per step: choose a divisor"
+        )
     return GRPOConfig(
         output_dir=str(out),
         seed=seed,
