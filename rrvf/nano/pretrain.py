@@ -6,7 +6,7 @@
 3. programs: pictures to answers and first calls             4. feedback: the same mixed with multi-turn repairs
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
-stands in docs/nano_card.md. The finished policy is `DIR/final`.
+stands in docs/nano_card.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import AutoTokenizer
+from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 from rrvf.domains import NANO_CANVAS
 from rrvf.judge.embedded import judge_pair
@@ -100,17 +100,19 @@ def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
     return judge_pair(reference, generated, domain).feedback
 
 
-def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None]) -> None:
-    """All stages into `out`; the finished policy is `out/final`."""
+def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None = None) -> None:
+    """All stages into `out`; the finished policy is `out/final`. From nothing, or from the weights and words of `start`."""
     torch.set_num_threads(recipe.threads)
     batch_vision_attention()
     linear_patches()
     corpora = Corpora(out / "corpora", recipe)
     corpora.render()
     single = corpora.single_turns()
-    tokenizer = _tokenizer(out / "tokenizer", [s.text for _, _, row in single for s in row])
+    tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
     answers, firsts = ([encode(tokenizer, *row) for row in single[k::2]] for k in (0, 1))
-    model = build_model(recipe.seed)
+    model = (
+        AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32) if start else build_model(recipe.seed)
+    )
     # Plain products train faster than torch's fused attention over sequences this short.
     model.model.language_model.config._attn_implementation = "eager"
     for block in (*model.model.visual.blocks, *model.model.language_model.layers):
@@ -161,13 +163,14 @@ def _tokenizer(folder: Path, texts: list[str]):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path)
     for name, value in vars(Recipe()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args())
-    out = options.pop("out")
+    out, start = options.pop("out"), options.pop("start")
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.txt").open("a", buffering=1) as file:
-        pretrain(out, Recipe(**options), lambda line: print(line, file=file, flush=True))
+        pretrain(out, Recipe(**options), lambda line: print(line, file=file, flush=True), start)
 
 
 if __name__ == "__main__":
