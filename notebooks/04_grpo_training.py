@@ -117,13 +117,20 @@ print(shown.turns[0].text)
 # stop the kernel and run the cell again, and it goes on where it was, bit for bit on the CPU. A finished stage is skipped as
 # long as profile, code and data are the same.
 #
+# What one step does: take a few pictures; play eight episodes of each, all at once, so that rendering and judging overlap
+# with each other; compute the three reward terms for every episode; subtract each group's mean and divide by its standard
+# deviation; and move the weights so that every token **that the policy wrote** becomes more or less likely by its
+# episode's advantage. What the tool said is in the context and carries no gradient: the policy is not to learn to speak
+# for the judge.
+#
 # Only prompts and pictures enter. The dataset that the trainer reads has no column for code.
 
 # %%
 trained = {section: study.train_grpo(section) for section in settings.grpo}
 
 # %% [markdown]
-# And the supervised baseline of the paper's ablation: the same policy, the same pictures, this time **with** their code.
+# And the supervised baseline of the paper's ablation: the same policy, the same pictures, this time **with** their code. It
+# is a harder rival than it looks: it sees the one thing that RRVF never sees.
 
 # %%
 supervised = {section: study.train_sft(section) for section in settings.sft}
@@ -131,7 +138,7 @@ supervised = {section: study.train_sft(section) for section in settings.sft}
 # %% [markdown]
 # ## What happened
 #
-# The curves that anyone watches during GRPO. A reward alone hides what moves it, so its terms are apart; execution rate and
+# The curves that anyone watches during GRPO, a faint line per step and a running mean. A reward alone hides what moves it, so its terms are apart; execution rate and
 # similarity are apart too, since a policy can raise one and not the other. `judge errors` must lie at zero, and where many
 # groups have no variance there is nothing to learn from.
 
@@ -225,5 +232,5 @@ for (set_name, policy_name), summary in summaries.items():
 # OpenCV, and the steps are few. One seed is one run: the learning curve of another may look otherwise.
 #
 # **Try next:** `seed`, `steps` or `reward: {preset: literal}` in a copy of the profile; `advantage: max`, the form that the
-# paper prints; `attach` TensorBoard with `tensorboard --logdir runs/nano/train`. With a GPU, `profile = "gpu"` runs this same
-# notebook on Qwen2.5-VL-3B.
+# paper prints; `tensorboard --logdir runs/nano/train` for every quantity that TRL logs. With a GPU, `profile = "gpu"` runs this
+# same notebook on Qwen2.5-VL-3B.

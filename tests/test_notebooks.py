@@ -1,0 +1,118 @@
+"""The notebooks: their form; the saved ones against their text; and the two long ones end to end at the smallest size.
+
+The other four are run in full against their saved outputs by nbval (`make test`).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from reproduce.driver import NOTEBOOKS, execute, read_notebook
+from reproduce.progress import Progress
+from rrvf.profile import PROFILES
+from rrvf.training.checkpoints import read_log
+
+SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
+every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+
+
+def cells(source: Path, kind: str) -> list[str]:
+    return [c.source for c in read_notebook(source).cells if c.cell_type == kind]
+
+
+def plain(code: str) -> str:
+    """Code that parses: magics left out."""
+    return "\n".join(line for line in code.splitlines() if not line.startswith("%"))
+
+
+@every
+def test_cells_are_small_and_prose_outweighs_code(source):
+    code, prose = cells(source, "code"), cells(source, "markdown")
+    assert 8 <= len(code) <= 25
+    assert statistics.median(len(c.splitlines()) for c in code) <= 6
+    imports = next(c for c in code if "from rrvf.profile" in c)
+    assert len(" ".join(prose)) > len(" ".join(c for c in code if c is not imports))
+    functions = [n for c in code for n in ast.walk(ast.parse(plain(c))) if isinstance(n, ast.FunctionDef)]
+    assert all(f.end_lineno - f.lineno < 10 for f in functions)
+
+
+@every
+def test_a_notebook_says_what_the_paper_says_first_and_what_it_does_not_show_last(source):
+    prose = cells(source, "markdown")
+    assert prose[0].startswith(f"# {int(source.stem[:2])}. ") and "paper" in prose[0]
+    assert all(f"**{word}" in prose[-1] for word in ("Shows", "Does not show", "Try next"))
+
+
+@every
+def test_the_parameters_are_the_cpu_default(source):
+    tagged = [c.source for c in read_notebook(source).cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1 and 'profile = "nano"' in tagged[0]
+
+
+@every
+def test_the_saved_notebook_is_its_text_with_outputs(source):
+    saved = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert [c.source for c in saved.cells] == [c.source for c in read_notebook(source).cells]
+    outputs = [o for c in saved.cells if c.cell_type == "code" for o in c.outputs]
+    assert outputs and not any(o.output_type == "error" for o in outputs)
+    assert str(NOTEBOOKS.parent) not in json.dumps(outputs)
+
+
+@pytest.fixture(scope="module")
+def smallest(tmp_path_factory):
+    """A profile of two pictures a set, one step and short turns; gives the folder that notebooks 4 and 5 leave behind."""
+    folder = tmp_path_factory.mktemp("smallest")
+    profile = yaml.safe_load((PROFILES / "nano.yaml").read_text()) | {"name": "smallest"}
+    profile["data"] = {
+        name: {"kind": f"generated_{name.split('_')[0]}", "count": 2, "seed": seed, "pretraining": 0}
+        for name, seed in {"charts_train": 1_000_000, "charts_test": 2_000_000}.items()
+    }
+    step = {
+        "steps": 1,
+        "prompts_per_step": 1,
+        "group_size": 2,
+        "micro_batch": 2,
+        "max_turns": 2,
+        "max_turn_tokens": 120,
+    }
+    profile["grpo"] = {"chart": profile["grpo"]["chart"] | step}
+    profile["sft"] = {"chart": profile["sft"]["chart"] | {"steps": 1, "batch": 2}}
+    profile["evaluations"] = {"charts": profile["evaluations"]["charts"] | {"max_new_tokens": 120}}
+    path = folder / "smallest.yaml"
+    path.write_text(yaml.safe_dump(profile))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RRVF_DATA", str(folder / "data"))
+        for source in (s for s in SOURCES if s.stem[:2] in ("04", "05")):
+            parameters = {"profile": str(path), "results": str(folder / "runs")}
+            execute(source, folder / f"{source.stem}.ipynb", parameters, Progress())
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_training_leaves_a_policy_and_its_curve(smallest):
+    for run in ("rrvf_chart", "sft_chart"):
+        assert (smallest / "runs/train" / run / "final/model.safetensors").is_file()
+        assert [line["step"] for line in read_log(smallest / "runs/train" / run / "log.jsonl")][-1] == 1
+    assert (smallest / "runs/report/learning_curve_chart.png").is_file()
+
+
+def test_every_policy_is_evaluated_and_the_true_code_is_the_ceiling(smallest):
+    summaries = {p.parent: json.loads(p.read_text()) for p in (smallest / "runs/eval").glob("*/*/summary.json")}
+    assert {p.name for p in summaries} == {"reference", "blank", "base", "sft", "rrvf"}
+    assert all(s["n"] == 2 and s["outcomes"]["judge_error"] == 0 for s in summaries.values())
+    ceilings = [s["metrics"] for p, s in summaries.items() if p.name == "reference"]
+    assert all(m["exec_rate"]["value"] == 100 and m["judge"]["value"] > 99 for m in ceilings)
+
+
+def test_the_report_and_the_printed_tables_are_there(smallest):
+    printed = (smallest / "05_evaluation_tables.ipynb").read_text()
+    assert "generated charts" in printed and "without code labels" in printed
+    for name in ("table1.md", "table3.csv", "claims.md", "browser/charts.html"):
+        assert (smallest / "runs/report" / name).stat().st_size > 0

@@ -1,0 +1,122 @@
+"""The driver: what is run, skipped, continued and said, on notebooks of one cell each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, run_notebooks
+from reproduce.progress import Progress
+from reproduce.publish import publish_notebooks, publish_results
+from rrvf.errors import UserError
+from rrvf.profile import load_profile
+
+ROOT = Path(__file__).parent.parent
+HEAD = '# %% tags=["parameters"]\nprofile = "nano"\nresults = None\n\n# %%\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two notebooks that each leave a line in a file."""
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    for name in ("01_first", "02_second"):
+        body = f'with open("{tmp_path}/ran", "a") as file:\n    _ = file.write("{name} ")\nprint("stage x: begins")'
+        (notebooks / f"{name}.py").write_text(HEAD + body)
+    return notebooks
+
+
+def run(folder: Path) -> str:
+    """Run what is not finished; gives which notebooks ran so far."""
+    run_notebooks("nano", folder.parent / "runs", Progress(), folder)
+    ran = folder.parent / "ran"
+    return ran.read_text() if ran.exists() else ""
+
+
+def test_notebooks_run_once_and_a_changed_one_runs_again_with_those_after_it(folder, capsys):
+    assert run(folder) == "01_first 02_second "
+    assert "  stage x: begins" in capsys.readouterr().out
+    assert run(folder) == "01_first 02_second "
+    assert capsys.readouterr().out.count("finished before") == 2
+    second = folder / "02_second.py"
+    second.write_text(second.read_text() + "\n# changed")
+    assert run(folder) == "01_first 02_second 02_second "
+
+
+def test_a_failing_cell_names_itself_and_the_next_run_begins_with_its_notebook(folder):
+    second = folder / "02_second.py"
+    whole = second.read_text()
+    second.write_text(whole + "\n\n# %%\n1 / 0")
+    with pytest.raises(NotebookFailed, match="^02_second, cell 4: ZeroDivisionError: division by zero$"):
+        run(folder)
+    second.write_text(whole)
+    assert run(folder) == "01_first 02_second 02_second "
+
+
+def test_a_user_error_in_a_cell_comes_out_as_it_is(folder):
+    first = folder / "01_first.py"
+    first.write_text(first.read_text() + '\nfrom rrvf.errors import UserError\nraise UserError("mend it so")')
+    with pytest.raises(UserError, match="^mend it so$"):
+        run(folder)
+
+
+def test_a_key_follows_the_profile_and_the_notebooks_before(folder, tmp_path):
+    profile = tmp_path / "mine.yaml"
+    profile.write_text("name: mine")
+    first, second = notebook_keys(str(profile), folder).values()
+    profile.write_text("name: other")
+    assert first not in notebook_keys(str(profile), folder).values()
+    profile.write_text("name: mine")
+    (folder / "01_first.py").write_text("# %%\n")
+    assert second not in notebook_keys(str(profile), folder).values()
+
+
+def test_an_unknown_profile_is_one_line_and_exit_code_2():
+    done = subprocess.run(
+        [sys.executable, "-m", "reproduce", "--profile", "none"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("no profile at") and done.stderr.count("\n") == 1
+
+
+def test_a_run_that_skips_all_starts_no_torch():
+    code = (
+        "import sys, reproduce.__main__, reproduce.publish, rrvf.report.writers, rrvf.report.tables\n"
+        "sys.exit('torch' in sys.modules or 'papermill' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ).returncode == 0
+
+
+def test_small_results_replace_what_was_published_before(tmp_path):
+    results, out = tmp_path / "runs", tmp_path / "results" / "nano"
+    for name, size in {
+        "report/table1.md": 10,
+        "eval/a/base/summary.json": 10,
+        "eval/a/base/records.jsonl": 2**20 + 1,
+    }.items():
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_bytes(b"x" * size)
+    (out / "old").mkdir(parents=True)
+    assert publish_results(results, out) == 2
+    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
+
+
+def test_published_notebooks_hold_neither_bars_nor_the_runs_own_parameters(folder):
+    first = folder / "01_first.py"
+    first.write_text(first.read_text() + '\nimport sys\nprint("bar", file=sys.stderr)\nprint("kept")')
+    run(folder)
+    publish_notebooks(load_profile("nano"), folder.parent / "runs/notebooks", folder)
+    text = (folder / "01_first.ipynb").read_text()
+    assert "kept" in text and "bar\\n" not in text and str(folder.parent / "runs") not in text
+    sources = [c.source for c in read_notebook(first).cells]
+    assert [c.source for c in nbformat.read(folder / "01_first.ipynb", 4).cells] == sources
+
+
+def test_only_the_cpu_profile_is_published(tmp_path):
+    with pytest.raises(UserError, match="nano profile only"):
+        publish_notebooks(load_profile("gpu"), tmp_path, tmp_path)
