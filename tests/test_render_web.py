@@ -272,6 +272,10 @@ def test_tracing_changes_no_picture(full: WebRenderer) -> None:
     assert full.render(PAGE, "blocks").png == full.render(PAGE).png
 
 
+def test_a_page_without_text_has_no_blocks(full: WebRenderer) -> None:
+    assert full.render("<div style='background:navy;height:50px'></div>", "blocks").items == {"blocks": []}
+
+
 def test_blocks_are_for_pages_and_protocols_for_charts() -> None:
     with Renderer("web") as renderer, pytest.raises(UserError):
         renderer.render(PAGE, "official")

@@ -53,6 +53,8 @@ def text_blocks(texts: list[Text], shown: bytes, first: bytes, second: bytes) ->
         return []
     owners = _owners(one, two)
     ys, xs = np.nonzero(owners >= 0)
+    if not len(ys):
+        return []
     order = np.argsort(owners[ys, xs], kind="stable")
     ys, xs = ys[order], xs[order]
     found, starts = np.unique(owners[ys, xs], return_index=True)
