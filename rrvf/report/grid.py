@@ -141,7 +141,7 @@ def _delta_cell(column: Column, delta: TableRow, printed: Mapping[str, str]) -> 
     if column.key in printed:
         return Cell(printed[column.key])
     value = delta.values.get(column.key)
-    return Cell(DASH) if value is None else Cell(f"{value:+.{column.digits}f}", _bounds(column, delta, "+"))
+    return Cell(DASH) if value is None else Cell(f"{value:+z.{column.digits}f}", _bounds(column, delta, "+z"))
 
 
 def _bounds(column: Column, row: TableRow, sign: str) -> str:
