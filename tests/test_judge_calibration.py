@@ -1,5 +1,7 @@
 """Worse pictures get lower scores, on average and family by family."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def results():
 @pytest.mark.parametrize("family", ["/".join(key) for key in FAMILIES])
 def test_the_mean_score_falls_with_damage(results, family):
     curve = results[family].curve
-    assert curve[0] == 1.0 and curve[-1] < 0.9 and all(b <= a + 0.05 for a, b in zip(curve, curve[1:], strict=False))
+    assert curve[0] == 1.0 and curve[-1] < 0.97 and all(b < a for a, b in pairwise(curve))
 
 
 @pytest.mark.parametrize("family", ["/".join(key) for key in FAMILIES])

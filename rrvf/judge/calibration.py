@@ -127,7 +127,7 @@ def _mapped(scene: ChartScene, change: Callable[[float], float]) -> ChartScene:
 
 def _permuted(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
     row = list(scene.values[0])
-    for i in range(min(k, len(row) // 2)):
+    for i in range(k):
         row[2 * i], row[2 * i + 1] = row[2 * i + 1], row[2 * i]
     return replace(scene, values=(tuple(row), *scene.values[1:]))
 
@@ -190,8 +190,9 @@ def _page_moved(scene: PageScene, k: int, rng: random.Random) -> PageScene:
 
 
 def _legend_moved(rng: random.Random) -> Steps:
-    scene = random_chart(rng, series=2, kind="line")
-    return [draw_chart(replace(scene, corner=(0.02 + 0.13 * k, 0.05))) for k in range(5)]
+    """Along the top, above the lines: nothing else changes."""
+    scene = _mapped(random_chart(rng, series=2, kind="line"), lambda v: 0.7 * v)
+    return [draw_chart(replace(scene, corner=(0.02 + 0.13 * k, 0.72))) for k in range(5)]
 
 
 def _chart(rng: random.Random) -> np.ndarray:
@@ -210,7 +211,7 @@ FAMILIES: dict[tuple[str, str], Callable[[random.Random], Steps]] = {
     ("chart", "data jittered"): _charts(
         lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))
     ),
-    ("chart", "bars permuted"): _charts(_permuted, kind="hist"),
+    ("chart", "bars permuted"): _charts(_permuted, kind="hist", bars=8),
     ("chart", "series missing"): _charts(_fewer, kind="bar", series=5),
     ("chart", "type"): _retyped,
     ("chart", "legend moved"): _legend_moved,

@@ -36,11 +36,13 @@ class ChartScene:
     size: tuple[int, int] = (280, 224)
 
 
-def random_chart(rng: random.Random, series: int | None = None, kind: str | None = None) -> ChartScene:
-    """A chart from a seeded generator. Hist and pie have one series."""
+def random_chart(
+    rng: random.Random, series: int | None = None, kind: str | None = None, bars: int | None = None
+) -> ChartScene:
+    """A chart from a seeded generator. Hist, barh and pie have one series. bars: values a series, 4 to 7 by default."""
     kind = kind or rng.choice(KINDS)
     count = 1 if kind in ("pie", "hist", "barh") else series or rng.choice((1, 1, 2, 3))
-    n = rng.randint(4, 7)
+    n = bars or rng.randint(4, 7)
     return ChartScene(
         kind,
         " ".join(rng.sample(WORDS, 2)),

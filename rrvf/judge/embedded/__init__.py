@@ -20,10 +20,11 @@ from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
 #: Named in every judgement. Raise it with any change that moves a score or a word.
-MODEL = "rrvf-embedded-judge-1"
+MODEL = "rrvf-embedded-judge-2"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
-#: What the weighted mean has above FLOOR, to the power GAMMA: unrelated pictures come below 0.15, and a slope remains.
-FLOOR, GAMMA = 0.12, 2.0
+FRAME = ("layout", "type")
+#: The exponent that brings unrelated pictures below 0.15 and leaves a slope everywhere.
+GAMMA = 2.5
 
 cv2.setNumThreads(1)
 
@@ -32,8 +33,8 @@ def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Jud
     """Compare a generated picture with its reference.
 
     reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: "chart" or "web".
-    Gives a Judgement: the mean of the parts by WEIGHTS, above FLOOR, to the power GAMMA. Identical pictures have 1.0, a
-    blank one 0.0. Raises UserError for arrays that are no pictures or an unknown domain.
+    Gives a Judgement with the parts by WEIGHTS in one score (`_score`). Identical pictures have 1.0, a blank one 0.0.
+    Raises UserError for arrays that are no pictures or an unknown domain.
     """
     started = time.perf_counter()
     find_domain(domain)
@@ -53,6 +54,18 @@ def _flat(gray: np.ndarray) -> bool:
     return int(gray.max()) - int(gray.min()) < 8
 
 
+def _score(parts: dict[str, float]) -> float:
+    """The frame counts as far as the content agrees: two unrelated bar charts share their layout and their type.
+
+    (content x (1 - w + frame))^GAMMA: content is the weighted mean of text, colour and data, frame the weighted sum of
+    layout and type, w their weight. Grows with every part, 1.0 when all are 1.
+    """
+    weight = sum(WEIGHTS[a] for a in FRAME)
+    frame = sum(WEIGHTS[a] * parts[a] for a in FRAME)
+    content = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS if a not in FRAME) / (1 - weight)
+    return min(1.0, max(0.0, content * (1 - weight + frame))) ** GAMMA
+
+
 def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:
     general, match = (GENERAL_PAGE, MATCH_PAGE) if domain == "web" else (GENERAL, MATCH)
     spoken = {a: phrases.get(a) or ([general[a]] if parts[a] < match[a] else []) for a in parts}
@@ -60,10 +73,9 @@ def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: s
         spoken = {"data": [BLANK]}
     elif phrases.get("type"):  # what other marks show is no news
         spoken["data"] = []
-    mean = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS)
     return Judgement(
         status="ok",
-        score=round(min(1.0, max(0.0, (mean - FLOOR) / (1 - FLOOR))) ** GAMMA, 6),
+        score=round(_score(parts), 6),
         parts={a: round(min(1.0, max(0.0, v)), 6) for a, v in parts.items()},
         feedback=feedback_text({a: WEIGHTS[a] * (1 - parts[a]) for a in parts}, spoken),
         judge=MODEL,

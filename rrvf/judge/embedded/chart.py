@@ -159,7 +159,11 @@ def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines:
         if min(bottom - top, right - left) < 12:
             continue
         ground = _ground(picture.rgb[inner], picture.background)
-        far = picture.contrast[inner] if ground is picture.background else distance(picture.lab[inner], ground)
+        far = (
+            picture.contrast[inner]
+            if ground is picture.background
+            else distance([plane[inner] for plane in picture.planes], ground)
+        )
         out[inner] = far > INK
     if legend is not None:
         out[legend[0] : legend[2], legend[1] : legend[3]] = False

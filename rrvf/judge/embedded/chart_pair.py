@@ -19,6 +19,7 @@ _SPOKEN = {"x ticks": "the x tick text", "y ticks": "the y tick text"}
 _FRAME = (144, 112)  # every panel is compared at this width and height
 Parts = dict[str, float]
 Phrases = dict[str, list[str]]
+Pair = tuple[np.ndarray, np.ndarray]  # one layer of a panel of the reference, and of the generated chart's
 
 
 def compare_charts(reference: Picture, generated: Picture, aspect: float) -> tuple[Parts, Phrases]:
@@ -28,12 +29,13 @@ def compare_charts(reference: Picture, generated: Picture, aspect: float) -> tup
     share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
     masks = [(_framed(ref.marks, ref.panels[i]), _framed(gen.marks, gen.panels[j])) for i, j in pairs]
     edges = [(_framed(ref.edges, ref.panels[i]), _framed(gen.edges, gen.panels[j])) for i, j in pairs]
+    grays = [(_framed(ref.picture.gray, ref.panels[i]), _framed(gen.picture.gray, gen.panels[j])) for i, j in pairs]
     results = {
         "layout": _layout(ref, gen, pairs, aspect),
         "type": _type(masks, share),
         "text": _text(ref, gen),
         "colour": _colour(ref, gen),
-        "data": _data(masks, edges, share),
+        "data": _data(masks, edges, grays, share),
     }
     return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
 
@@ -87,7 +89,7 @@ def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
     return cv2.resize(part.astype(np.float32), _FRAME, interpolation=cv2.INTER_AREA)
 
 
-def _type(masks: list[tuple[np.ndarray, np.ndarray]], share: float) -> tuple[float, list[str]]:
+def _type(masks: list[Pair], share: float) -> tuple[float, list[str]]:
     if not masks:
         return 0.0, []
     gaps = [np.abs(mark_statistics(a > 0.3) - mark_statistics(b > 0.3)).mean() for a, b in masks]
@@ -125,17 +127,27 @@ def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
     return value, [p for p in phrases if p]
 
 
-def _data(
-    masks: list[tuple[np.ndarray, np.ndarray]], edges: list[tuple[np.ndarray, np.ndarray]], share: float
-) -> tuple[float, list[str]]:
-    """Marks laid over marks, and their edges over edges: the edges see what changes inside a pie or a heat map."""
+def _data(masks: list[Pair], edges: list[Pair], grays: list[Pair], share: float) -> tuple[float, list[str]]:
+    """Marks laid over marks, their edges over edges, and shades over shades: the last two see into a pie or heat map."""
     if not masks:
         return 0.0, []
     areas = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0, 8.0)), 0.12, 0.97) for a, b in masks]))
     lines = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0)), 0.12, 0.97) for a, b in edges]))
-    value = share * (0.6 * areas + 0.4 * lines)
+    inside = float(np.mean([_shades(*m, *g) for m, g in zip(masks, grays, strict=True)]))
+    value = share * (0.6 * areas + 0.4 * lines) * inside
     phrases = _heights(*masks[0]) if len(masks) == 1 else []
     return value, phrases or (["the marks differ"] if value < 0.85 else [])
+
+
+def _shades(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+    """Whether shades inside the marks that both have go together: 1 when they do, or when there is but one shade."""
+    both = (a > 0.95) & (b > 0.95)
+    if both.sum() < 20:
+        return 1.0
+    x, y = x[both] - x[both].mean(), y[both] - y[both].mean()
+    spread = float(max(x.std(), y.std()))
+    together = float((x * y).mean() / max(x.std() * y.std(), 1e-6))
+    return 1 - 0.6 * min(1.0, spread / 20) * (1 - max(0.0, together))
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:

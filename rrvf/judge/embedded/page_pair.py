@@ -38,7 +38,7 @@ def read_page(picture: Picture) -> Page:
         cv2.morphologyEx(picture.gray, cv2.MORPH_TOPHAT, kernel),
     )
     text = np.minimum(thin.astype(np.float32) / 120, 1.0) * (thin > 24)
-    solid = (distance(picture.lab, background) > 6).astype(np.uint8)
+    solid = (distance(picture.planes, background) > 6).astype(np.uint8)
     fill = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.float32)
     return Page(picture, background, text, fill, _lines(text))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +26,12 @@ class Picture:
     @cached_property
     def lab(self) -> np.ndarray:
         """HxWx3 float32, L in 0..100."""
-        return cv2.cvtColor(self.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        return cv2.cvtColor(np.divide(self.rgb, 255, dtype=np.float32), cv2.COLOR_RGB2LAB)
+
+    @cached_property
+    def planes(self) -> tuple[np.ndarray, ...]:
+        """L, a and b apart: HxW float32 each."""
+        return cv2.split(self.lab)
 
     @cached_property
     def gray(self) -> np.ndarray:
@@ -35,7 +41,7 @@ class Picture:
     @cached_property
     def chroma(self) -> np.ndarray:
         """HxW float32."""
-        return cv2.magnitude(*cv2.split(self.lab)[1:])
+        return cv2.magnitude(*self.planes[1:])
 
     @cached_property
     def background(self) -> np.ndarray:
@@ -48,7 +54,7 @@ class Picture:
     @cached_property
     def contrast(self) -> np.ndarray:
         """HxW float32: Lab distance from the background."""
-        return distance(self.lab, self.background)
+        return distance(self.planes, self.background)
 
     @cached_property
     def ink(self) -> np.ndarray:
@@ -113,9 +119,7 @@ def lab_of(colour: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(colour.reshape(1, 1, 3).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
 
 
-def distance(lab: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Euclidean Lab distance (CIE76) of every pixel to one colour."""
-    level, red, yellow = (
-        cv2.subtract(plane, float(value)) for plane, value in zip(cv2.split(lab), colour, strict=True)
-    )
+def distance(planes: Sequence[np.ndarray], colour: np.ndarray) -> np.ndarray:
+    """Euclidean Lab distance (CIE76) of every pixel, given as planes L, a and b, to one colour."""
+    level, red, yellow = (cv2.subtract(plane, float(value)) for plane, value in zip(planes, colour, strict=True))
     return cv2.magnitude(cv2.magnitude(level, red), yellow)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+_LINE = 20  # pixels across a line of text, when two are compared
+
 
 def overlap(a: np.ndarray, b: np.ndarray, blurs: tuple[float, ...]) -> float:
     """Sum of minima over sum of maxima of two maps (float32, one shape), mean over Gaussian blurs. Both empty: 1."""
@@ -34,23 +36,31 @@ def tight(ink: np.ndarray, least: float = 0.25) -> np.ndarray | None:
 def ink_similarity(a: np.ndarray, b: np.ndarray) -> float:
     """How alike two tight crops of text look, without reading them: 1 the same ink, about 0 for other words.
 
-    Both are brought to 20 pixels across the line, then correlated over small shifts; the ratio of lengths counts too.
+    Compared at one scale, since crops of the same words often differ by a row, and with both brought to one height,
+    since fonts differ in size; the better counts.
     """
     upright = a.shape[0] > 1.5 * a.shape[1]
-    x, y = (_line(m.T if upright else m) for m in (a, b))
+    x, y = (m.T if upright else m for m in (a, b))
+    tall = max(x.shape[0], y.shape[0])
+    scales = {(_LINE / tall, _LINE / tall), (_LINE / x.shape[0], _LINE / y.shape[0])}
+    return max(_correlation(_scaled(x, s), _scaled(y, t)) for s, t in scales)
+
+
+def _scaled(ink: np.ndarray, scale: float) -> np.ndarray:
+    size = int(np.clip(round(ink.shape[1] * scale), 8, 600)), max(4, round(ink.shape[0] * scale))
+    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """The best correlation over small shifts, less what the lengths differ by."""
     if x.shape[1] < y.shape[1]:
         x, y = y, x
-    ratio = y.shape[1] / x.shape[1]
-    field = cv2.copyMakeBorder(x, 2, 2, 4, 4, cv2.BORDER_CONSTANT, value=0.0)
-    wide = np.zeros_like(x)
-    wide[:, : y.shape[1]] = y
-    peak = float(cv2.matchTemplate(field, wide, cv2.TM_CCORR_NORMED).max())
-    return rescaled(peak, 0.6, 0.93) * ratio
-
-
-def _line(ink: np.ndarray) -> np.ndarray:
-    width = int(np.clip(round(ink.shape[1] * 20 / ink.shape[0]), 8, 600))
-    return cv2.resize(ink, (width, 20), interpolation=cv2.INTER_AREA if ink.shape[0] > 20 else cv2.INTER_LINEAR)
+    tall, ratio = max(x.shape[0], y.shape[0]), y.shape[1] / x.shape[1]
+    rows = tall - x.shape[0] + 2, 2 + tall - y.shape[0]
+    field = cv2.copyMakeBorder(x, *rows, 4, 4, cv2.BORDER_CONSTANT, value=0.0)
+    wide = np.zeros((tall, x.shape[1]), np.float32)
+    wide[: y.shape[0], : y.shape[1]] = y
+    return rescaled(float(cv2.matchTemplate(field, wide, cv2.TM_CCORR_NORMED).max()), 0.6, 0.93) * ratio
 
 
 def mark_statistics(mask: np.ndarray) -> np.ndarray:
