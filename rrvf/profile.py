@@ -55,11 +55,30 @@ class RewardConfig(Section):
     tool_full_above: float = 0.95
 
 
-class GRPOConfigSection(Section):
-    """Alg. 1 and the optimiser. The batch is `prompts_per_step` x `group_size` completions (D3)."""
+class GuardConfig(Section):
+    """When a run warns, and when it stops, because going on would waste it (rrvf.training.guards).
 
-    domain: Literal["chart", "web"]
-    train_set: str
+    A guard trips after `patience` steps in a row; `stop` names those that end the run, the others warn.
+    """
+
+    patience: int = Field(default=10, gt=1)
+    judge_errors: float = Field(default=0.2, description="share of episodes without a judge's word that is borne")
+    sampler_gap: float = Field(default=1.0, description="mean |log p| between vLLM and the trainer that is borne")
+    stop: tuple[Literal["no_tool_calls", "hacking", "judge_errors", "flat_groups", "sampler_gap"], ...] = (
+        "judge_errors",
+        "flat_groups",
+        "sampler_gap",
+    )
+
+
+class GRPOConfigSection(Section):
+    """Alg. 1 and the optimiser. The batch is `prompts_per_step` x `group_size` completions (D3).
+
+    domain `both` takes the pictures of several train sets in one run.
+    """
+
+    domain: Literal["chart", "web", "both"]
+    train_set: str | tuple[str, ...]
     steps: int
     prompts_per_step: int
     group_size: int = 8
@@ -74,12 +93,25 @@ class GRPOConfigSection(Section):
     loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = "grpo"
     importance_level: Literal["token", "sequence"] = "token"
     use_vllm: bool = False
+    vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
+    max_prompt_tokens: int = Field(default=4_096, description="picture and prompt; sizes vLLM's context")
     last_turn_hint: bool = True
+    attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
     save_every: int = 10
+    guards: GuardConfig = GuardConfig()
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that need a renderer."""
+        return ("chart", "web") if self.domain == "both" else (self.domain,)
+
+    @property
+    def train_sets(self) -> tuple[str, ...]:
+        return (self.train_set,) if isinstance(self.train_set, str) else self.train_set
 
 
 class SFTConfigSection(Section):
-    """The supervised baseline: pictures with their true code."""
+    """The supervised baseline: pictures with their true code; with `transcripts`, a cold start before RRVF (D8)."""
 
     domain: Literal["chart", "web"]
     train_set: str
@@ -87,6 +119,9 @@ class SFTConfigSection(Section):
     batch: int
     learning_rate: float = 1e-5
     save_every: int = 50
+    transcripts: str | None = Field(
+        default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
+    )
 
 
 class EvalSet(Section):

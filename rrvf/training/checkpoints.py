@@ -3,22 +3,102 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
+from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from rrvf.records import Trajectory
+from rrvf.errors import UserError
+from rrvf.profile import Profile, Section
+
+#: Beside the weights of every policy that was trained here.
+HOW_MADE = "training.json"
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The newest whole checkpoint: the trainer writes `trainer_state.json` last, so one without it was cut short."""
+    """The newest checkpoint; one without `trainer_state.json` is not whole."""
     whole = [p.parent for p in out.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=_step, default=None)
+    return max(whole, key=checkpoint_step, default=None)
 
 
-def _step(checkpoint: Path) -> int:
+def checkpoint_step(checkpoint: Path) -> int:
+    """The optimiser step after which a checkpoint was written."""
     return int(checkpoint.name.split("-")[1])
+
+
+def begin_run(out: Path, resume: bool) -> Path | None:
+    """Make the run's folder; gives the checkpoint to go on from. UserError where it holds a run and resume is off."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not resume and (out / "log.jsonl").exists():
+        raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
+    return last_checkpoint(out) if resume else None
+
+
+def finished(out: Path, checkpoint: Path | None, steps: int) -> bool:
+    """Whether `out/final` is already the policy after `steps` steps."""
+    return checkpoint is not None and checkpoint_step(checkpoint) >= steps and (out / "final").is_dir()
+
+
+class SafeCheckpoints:
+    """What both trainers do about checkpoints; to be named before TRL's class.
+
+    Atomic: a checkpoint is written beside, brought to the disk and renamed, and only then are older ones removed, so a
+    kill or a full disk costs the new checkpoint and never the last good one.
+    Exact: Qwen2.5-VL's weights are really loaded on resume (see `load_weights`).
+    """
+
+    _beside: Path | None = None
+
+    def _get_output_dir(self, trial):
+        return str(self._beside) if self._beside else super()._get_output_dir(trial)
+
+    def _save_checkpoint(self, model, trial):
+        out, name = Path(self.args.output_dir), f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            shutil.rmtree(out / "checkpoint.partial", ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self._beside = out / "checkpoint.partial"
+        try:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                _keep(self._beside / name, out / name)
+                _remove_older(out, self.args.save_total_limit)
+        # A full disk is an OSError, a SafetensorError or, from torch's writer, a RuntimeError.
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(self._beside, ignore_errors=True)
+            kept = last_checkpoint(out)
+            raise UserError(
+                f"{name} could not be written ({str(error).splitlines()[0]}): make room on the disk of {out}, "
+                f"then --resume goes on from {kept.name if kept else 'the start'}"
+            ) from error
+        finally:
+            self._beside = None
+
+    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
+        model = model or self.model
+        if hasattr(model, "peft_config"):
+            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+        return load_weights(model, resume_from_checkpoint)
+
+
+def _keep(partial: Path, whole: Path) -> None:
+    for path in partial.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    shutil.rmtree(whole, ignore_errors=True)
+    partial.rename(whole)
+    shutil.rmtree(partial.parent, ignore_errors=True)
+
+
+def _remove_older(out: Path, limit: int) -> None:
+    for checkpoint in sorted(out.glob("checkpoint-*"), key=checkpoint_step)[:-limit]:
+        shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def load_weights(model, checkpoint: str | Path) -> None:
@@ -30,14 +110,36 @@ def load_weights(model, checkpoint: str | Path) -> None:
     model.load_state_dict(saved.state_dict())
 
 
-def save_final(model, processor, out: Path) -> Path:
-    """`out/final`, written beside and renamed, so that a killed run leaves no half model behind."""
+def how_made(method: str, profile: Profile, config: Section, seed: int) -> dict[str, Any]:
+    """What made a policy, back to the model it began with: a cold start (decisions D8) stays visible in what follows."""
+    before = Path(profile.policy.model) / HOW_MADE
+    return {
+        "method": method,
+        "profile": profile.name,
+        "settings": profile.hash,
+        "seed": seed,
+        "config": config.model_dump(mode="json"),
+        "start": json.loads(before.read_text()) if before.is_file() else profile.policy.model,
+    }
+
+
+def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
+    """`out/final`, written beside and renamed, so that a killed run leaves no half model behind.
+
+    LoRA is merged in; `made` goes into `training.json`. Every process calls this; the main one writes.
+    """
     final, building = out / "final", out / "final.partial"
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    model.save_pretrained(building)
-    processor.save_pretrained(building)
-    building.rename(final)
+    if trainer.accelerator.is_main_process:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):
+            model = model.merge_and_unload()
+        shutil.rmtree(building, ignore_errors=True)
+        model.save_pretrained(building)
+        processor.save_pretrained(building)
+        (building / HOW_MADE).write_text(json.dumps(made, indent=1))
+        shutil.rmtree(final, ignore_errors=True)
+        building.rename(final)
+    trainer.accelerator.wait_for_everyone()
     return final
 
 
@@ -57,25 +159,24 @@ class StepLog(TrainerCallback):
 
     def __init__(self, path: Path, checkpoint: Path | None) -> None:
         self._path = path
-        done = _step(checkpoint) if checkpoint else 0
-        kept = [line for line in read_log(path) if line["step"] <= done]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self._done = checkpoint_step(checkpoint) if checkpoint else 0
+        self._started = time.monotonic()
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.is_world_process_zero:
+            kept = [line for line in read_log(self._path) if line["step"] <= self._done]
+            rewrite(self._path, [json.dumps(line) for line in kept])
         self._started = time.monotonic()
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs and "train_runtime" not in logs:
+        if state.is_world_process_zero and logs and "train_runtime" not in logs:
             line = {"step": state.global_step, "elapsed_s": round(time.monotonic() - self._started, 2), **logs}
             with self._path.open("a") as file:
                 file.write(json.dumps(line) + "\n")
 
 
-class EpisodeLog:
-    """Appends the first few trajectories of each batch to a JSON-lines file, for the notebooks and the sample pages."""
-
-    def __init__(self, path: Path, per_batch: int = 4) -> None:
-        self._path, self._per_batch = path, per_batch
-
-    def __call__(self, trajectories: list[Trajectory]) -> None:
-        with self._path.open("a") as file:
-            for trajectory in trajectories[: self._per_batch]:
-                file.write(trajectory.model_dump_json() + "\n")
+def rewrite(path: Path, lines: list[str]) -> None:
+    """Replace a file of lines at once: a kill leaves the old one or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text("".join(line + "\n" for line in lines))
+    partial.replace(path)

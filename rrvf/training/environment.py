@@ -6,8 +6,11 @@ calls tools one after another, so the tool returns a future that `RRVFTrainer` r
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+
+from PIL import Image, ImageOps
 
 from rrvf.domains import domain
 from rrvf.records import RewardTerms, Trajectory
@@ -18,11 +21,15 @@ from rrvf.rollout import Episode, Tools
 class Environment:
     """One episode as TRL sees it: `reset` with a dataset row, then tool calls. Only pictures enter.
 
-    tools: shared by all environments. targets: PNG bytes by sample id.
+    tools: shared by all environments. targets: PNG bytes by sample id. hint: the response before the last turn says so.
+    attach_render: the response shows the draft's picture too, as large as the target.
     """
 
-    def __init__(self, tools: Tools, targets: Mapping[str, bytes], max_turns: int, hint: bool) -> None:
+    def __init__(
+        self, tools: Tools, targets: Mapping[str, bytes], max_turns: int, hint: bool, attach_render: bool = False
+    ) -> None:
         self._tools, self._targets, self._max_turns, self._hint = tools, targets, max_turns, hint
+        self._attach_render = attach_render
         self._episode: Episode | None = None
         self._trajectory: Trajectory | None = None
 
@@ -33,20 +40,39 @@ class Environment:
             sample_id, domain(domain_name), self._targets[sample_id], self._tools, self._max_turns, self._hint
         )
 
-    def render_and_compare(self, call: str) -> list[Future]:
+    def render_and_compare(self, call: str) -> list[Future | dict]:
         """Render the code of a tool call and compare the picture with the target.
 
         Args:
             call: The JSON between the tool_call tags.
 
         Returns:
-            The feedback, as a future: a list passes TRL's loop untouched.
+            The feedback, as a future: a list passes TRL's loop untouched. With `attach_render`, a picture before it.
         """
-        return [self._tools.submit(self._episode.tool_call, call)]
+        if not self._attach_render:
+            return [self._tools.submit(self._episode.tool_call, call)]
+        # TRL takes the picture out of the list at once, so it is handed out empty and drawn on before it is read. A
+        # draft that gave no picture leaves it white: its feedback says why.
+        picture = Image.new("RGB", Image.open(io.BytesIO(self._episode.target_png)).size, "white")
+        return [{"type": "image", "image": picture}, self._tools.submit(self._draft_onto, picture, call)]
+
+    def _draft_onto(self, picture: Image.Image, call: str) -> str:
+        feedback = self._episode.tool_call(call)
+        render = self._episode.turns[-1].render
+        if render is not None and render.ok:
+            drawn = Image.open(io.BytesIO(render.png)).convert("RGB")
+            picture.paste(ImageOps.pad(drawn, picture.size, color="white"))
+        return feedback
 
     def _finish(self, messages: list[dict]) -> Trajectory:
-        """Close the episode with the completion's last message; the last one need not be the policy's (trl_notes 1)."""
+        """Close the episode with the completion's last message.
+
+        That need not be the policy's: it is the tool's where the token budget ended with it. And where the response did
+        not fit any more, TRL took it back after the call had run: the policy never saw it, so it is no turn.
+        """
         if self._trajectory is None:
+            heard = sum(message["role"] == "tool" for message in messages)
+            del self._episode.turns[heard:]
             last = messages[-1] if messages else {}
             text = _turn_text(last) if last.get("role") == "assistant" else ""
             self._trajectory = self._episode.finish(text)
@@ -63,10 +89,10 @@ class Rewards:
     """The three terms of Eq. (2) as TRL reward functions; TRL does the weighted sum.
 
     A sample whose judge failed gets None from all three: TRL then leaves it out of its group's mean and gives it no
-    gradient. `on_batch` sees the finished trajectories of a step, in order.
+    gradient. `on_batch` sees a step's finished trajectories, in order, and the step's number.
     """
 
-    def __init__(self, rule: RewardRule, tools: Tools, on_batch: Callable[[list[Trajectory]], None]) -> None:
+    def __init__(self, rule: RewardRule, tools: Tools, on_batch: Callable[[list[Trajectory], int], None]) -> None:
         self.rule, self._tools, self._on_batch = rule, tools, on_batch
         self._terms: list[RewardTerms] = []
 
@@ -80,7 +106,7 @@ class Rewards:
         w = self.rule.weights
         return [w.vision, w.format, w.tool]
 
-    def vision(self, completions, environments, log_metric, **_) -> list[float | None]:
+    def vision(self, completions, environments, log_metric, trainer_state, **_) -> list[float | None]:
         """R_vision; renders and scores the whole batch at once."""
         jobs = [self._tools.submit(e._finish, c) for e, c in zip(environments, completions, strict=True)]
         trajectories = [job.result() for job in jobs]
@@ -89,7 +115,7 @@ class Rewards:
         for name, values in batch_metrics(trajectories).items():
             for value in values:
                 log_metric(name, value)
-        self._on_batch(trajectories)
+        self._on_batch(trajectories, trainer_state.global_step + 1)
         return [t.vision for t in self._terms]
 
     def format(self, **_) -> list[float | None]:

@@ -1,4 +1,8 @@
-"""The supervised baseline of the paper's ablation: the same policy on pictures paired with their true code (TRL's SFTTrainer)."""
+"""Supervised training on TRL's SFTTrainer: the baseline of the paper's ablation, and the optional cold start (D8).
+
+The baseline learns pairs of picture and true code, in the form in which a policy is evaluated. The cold start learns
+whole episodes of several turns, in the form in which RRVF plays them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset, Features, Image, List, Value
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
@@ -13,34 +18,62 @@ from rrvf.errors import UserError
 from rrvf.policies.local import load_processor
 from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
-from rrvf.records import Sample
-from rrvf.training.checkpoints import StepLog, last_checkpoint, load_weights, save_final
+from rrvf.records import Sample, Trajectory
+from rrvf.report.episodes import read_trajectories
+from rrvf.training.checkpoints import SafeCheckpoints, StepLog, begin_run, finished, how_made, save_final
 from rrvf.training.model import load_policy_model, lora
+from rrvf.training.progress import Progress
+from rrvf.training.settings import per_machine
 
 
-class BaselineTrainer(SFTTrainer):
-    """SFTTrainer whose resume really loads Qwen2.5-VL's weights (see `load_weights`)."""
-
-    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
-        load_weights(model or self.model, resume_from_checkpoint)
+class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
+    """SFTTrainer with a safe resume."""
 
 
-def pair_dataset(samples: list[Sample], root: Path, prompt: str) -> Dataset:
-    """Picture, direct prompt and an answer with the true code, the form in which the policy is evaluated."""
+def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
+    """Picture, direct prompt and an answer with the true code."""
     missing = [s.id for s in samples if s.code is None]
     if missing:
         raise UserError(f"{len(missing)} samples have no code (first: {missing[0]}): SFT needs pairs, RRVF does not")
-    rows = {
-        "messages": [
-            [
-                {"role": "user", "content": prompt},
-                {"role": "assistant", "content": answer_text((root / s.code).read_text().strip(), domain(s.domain))},
-            ]
-            for s in samples
-        ],
-        "images": [[str(root / s.image)] for s in samples],
-    }
+    dialogues = []
+    for s in samples:
+        task = domain(s.domain)
+        answer = answer_text((root / s.code).read_text().strip(), task)
+        dialogues.append([_said("user", load_prompt(task, "direct", style).text), _said("assistant", answer)])
+    return _dataset(dialogues, [root / s.image for s in samples])
+
+
+def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], root: Path, style: str) -> Dataset:
+    """Picture, tool prompt and every turn with its feedback, of the episodes whose final code ran.
+
+    UserError where none did, or where an episode's picture is not among `samples`.
+    """
+    images = {s.id: root / s.image for s in samples}
+    good = [t for t in trajectories if t.final_render is not None and t.final_render.ok]
+    if not good:
+        raise UserError("no transcript ends in an answer that ran: a cold start needs episodes that succeeded")
+    strange = [t.sample_id for t in good if t.sample_id not in images]
+    if strange:
+        raise UserError(f"no picture for transcript {strange[0]}: train_set must hold the transcripts' pictures")
+    return _dataset([_dialogue(t, style) for t in good], [images[t.sample_id] for t in good])
+
+
+def _dialogue(trajectory: Trajectory, style: str) -> list[dict[str, str]]:
+    messages = [_said("user", load_prompt(domain(trajectory.domain), "tools", style).text)]
+    for turn in trajectory.turns:
+        messages.append(_said("assistant", turn.text))
+        if turn.feedback is not None:
+            messages.append(_said("tool", turn.feedback))
+    return messages
+
+
+def _said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def _dataset(dialogues: list[list[dict[str, str]]], pictures: list[Path]) -> Dataset:
     message = {"role": Value("string"), "content": Value("string")}
+    rows = {"messages": dialogues, "images": [[str(path)] for path in pictures]}
     return Dataset.from_dict(rows, features=Features(messages=List(message), images=List(Image())))
 
 
@@ -53,17 +86,42 @@ def train_sft(
     seed: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train on pairs; gives `out/final`. The loss falls on the assistant's tokens alone. Resume as in `train_grpo`."""
-    out.mkdir(parents=True, exist_ok=True)
-    if not resume and (out / "log.jsonl").exists():
-        raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
-    checkpoint = last_checkpoint(out) if resume else None
+    """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone. Resume and
+    errors as in `train_grpo`.
+    """
+    checkpoint = begin_run(out, resume)
+    if finished(out, checkpoint, config.steps):
+        return out / "final"
     seed = profile.seed if seed is None else seed
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
-    prompt = load_prompt(domain(config.domain), "direct", profile.policy.prompts)
+    trainer = SupervisedTrainer(
+        model=load_policy_model(profile),
+        args=_settings(config, profile, out, seed),
+        train_dataset=_examples(config, samples, root, profile.policy.prompts),
+        processing_class=processor,
+        peft_config=lora(profile),
+    )
+    trainer.remove_callback(PrinterCallback)
+    for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
+        trainer.add_callback(callback)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    method = "cold_start" if config.transcripts else "sft"
+    return save_final(trainer, processor, out, how_made(method, profile, config, seed))
+
+
+def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:
+    if config.transcripts is None:
+        return pair_dataset(samples, root, style)
+    path = Path(config.transcripts)
+    if not path.is_file():
+        raise UserError(f"no transcripts at {path}: name a file of trajectories, such as a run's episodes.jsonl")
+    return transcript_dataset(read_trajectories(path), samples, root, style)
+
+
+def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) -> SFTConfig:
     half = profile.policy.dtype == "bfloat16"
-    settings = SFTConfig(
+    return SFTConfig(
         output_dir=str(out),
         seed=seed,
         max_steps=config.steps,
@@ -74,22 +132,8 @@ def train_sft(
         assistant_only_loss=True,
         # The default of 1,024 cuts on the right and would silently drop answers from the loss.
         max_length=None,
-        use_cpu=not torch.cuda.is_available(),
         bf16=half,
         gradient_checkpointing=half,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        logging_steps=1,
         save_steps=config.save_every,
-        save_total_limit=2,
-        report_to=["tensorboard"],
+        **per_machine(),
     )
-    trainer = BaselineTrainer(
-        model=load_policy_model(profile),
-        args=settings,
-        train_dataset=pair_dataset(samples, root, prompt.text),
-        processing_class=processor,
-        peft_config=lora(profile),
-    )
-    trainer.add_callback(StepLog(out / "log.jsonl", checkpoint))
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return save_final(trainer.model, processor, out)

@@ -15,7 +15,7 @@ from rrvf.domains import Domain
 
 _FOLDER = Path(__file__).parent
 
-#: Qwen2.5-VL's turns; a tool reply is a user turn; the stock template refuses tools in TRL (trl_notes 1).
+#: Qwen2.5-VL's turns; a tool reply is a user turn; the stock template refuses tools in TRL.
 CHAT_TEMPLATE = (_FOLDER / "chat_template.jinja").read_text()
 
 #: The name under which TRL calls the environment for any `<tool_call>`; the call's own JSON is read by `parse_call`.

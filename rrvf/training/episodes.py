@@ -1,0 +1,47 @@
+"""A few trajectories of each step, kept to be read: records for notebooks, pages with pictures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from accelerate import PartialState
+
+from rrvf.records import Trajectory
+from rrvf.report.episodes import kept_pictures, trajectory_html
+from rrvf.training.checkpoints import checkpoint_step, rewrite
+
+
+class EpisodeLog:
+    """Appends to `episodes.jsonl`, and every `page_every` steps (the first included) writes `episodes/step-N.html`.
+
+    targets: PNG bytes by sample id. per_step: how many are kept of each step. checkpoint: where the run is taken up;
+    lines of later steps are dropped. Of several processes only the main one writes, and only of its own episodes.
+    """
+
+    def __init__(
+        self, out: Path, targets: Mapping[str, bytes], per_step: int, page_every: int, checkpoint: Path | None
+    ) -> None:
+        self._path, self._pages = out / "episodes.jsonl", out / "episodes"
+        self._per_step, self._page_every = per_step, page_every
+        self._pictures = kept_pictures(targets)
+        self._writes = PartialState().is_main_process
+        if self._writes and self._path.is_file():
+            done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
+            rewrite(self._path, self._path.read_text().splitlines()[:done])
+
+    def __call__(self, trajectories: list[Trajectory], step: int) -> None:
+        if not self._writes:
+            return
+        kept = spread(trajectories, self._per_step)
+        with self._path.open("a") as file:
+            file.writelines(t.model_dump_json() + "\n" for t in kept)
+        if step == 1 or step % self._page_every == 0:
+            self._pages.mkdir(exist_ok=True)
+            page = trajectory_html(kept, self._pictures, f"Episodes of step {step}")
+            (self._pages / f"step-{step:05}.html").write_text(page, encoding="utf-8")
+
+
+def spread(trajectories: list[Trajectory], count: int) -> list[Trajectory]:
+    """`count` trajectories at equal distances, hence of different groups where there are enough."""
+    return [trajectories[i * len(trajectories) // count] for i in range(count)]

@@ -1,0 +1,98 @@
+"""Watchmen over a run: each knows one way in which GRPO goes wrong while the loss looks fine."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from transformers import TrainerCallback
+
+from rrvf.profile import GuardConfig
+
+logger = logging.getLogger(__name__)
+
+Logs = Mapping[str, float | None]
+
+
+def no_tool_calls(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """The policy has stopped asking for feedback, or never began (or its calls are not understood)."""
+    if all(line.get("tools/call_frequency") == 0 for line in recent):
+        return "no episode called the tool: look at episodes/ whether the calls are malformed"
+    return None
+
+
+def flat_groups(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """Every group's rewards are equal, so that every advantage and every gradient is zero."""
+    if all(line.get("frac_reward_zero_std") == 1 for line in recent):
+        return "no group has any variance in its rewards, so nothing is learned: raise temperature or group_size"
+    return None
+
+
+def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """What is left when the judge fails is no fair sample of the episodes."""
+    shares = [line.get("rrvf/judge_errors") or 0.0 for line in recent]
+    if min(shares) > config.judge_errors:
+        return f"the judge failed on more than {config.judge_errors:.0%} of the episodes: is it running?"
+    return None
+
+
+def hacking(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """The reward rises while what it stands for falls: second half of the steps against the first."""
+    reward, similarity = _change(recent, "reward"), _change(recent, "rewards/vision/mean")
+    if reward is not None and similarity is not None and reward > 0.05 and similarity < -0.02:
+        return f"the reward rose by {reward:.2f} while R_vision fell by {-similarity:.2f}: check the weights (D2)"
+    return None
+
+
+def sampler_gap(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """vLLM and the trainer disagree on what was sampled, as when a picture's tokens are expanded twice."""
+    gaps = [line.get("sampling/sampling_logp_difference/mean") or 0.0 for line in recent]
+    if min(gaps) > config.sampler_gap:
+        return f"vLLM's log probabilities are {min(gaps):.2f} away from the trainer's: they do not see the same prompt"
+    return None
+
+
+def _change(recent: Sequence[Logs], key: str) -> float | None:
+    values = [line.get(key) for line in recent]
+    if any(value is None for value in values):
+        return None
+    half = len(values) // 2
+    return sum(values[-half:]) / half - sum(values[:half]) / half
+
+
+GUARDS = {g.__name__: g for g in (no_tool_calls, flat_groups, judge_errors, hacking, sampler_gap)}
+
+
+class Guards(TrainerCallback):
+    """Asks every guard after each step, over the last `patience` steps; a guard speaks once per `patience` steps.
+
+    `stopped` says why the run was ended, where it was. multi_turn: without it nobody is expected to call the tool.
+    """
+
+    def __init__(self, config: GuardConfig, multi_turn: bool) -> None:
+        self._config = config
+        self._guards = {name: guard for name, guard in GUARDS.items() if multi_turn or name != "no_tool_calls"}
+        self._recent: deque[Logs] = deque(maxlen=config.patience)
+        self._quiet_until = dict.fromkeys(GUARDS, 0)
+        self.stopped: str | None = None
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if "loss" not in (logs or {}):
+            return
+        self._recent.append(dict(logs))
+        if len(self._recent) < self._config.patience:
+            return
+        for name, guard in self._guards.items():
+            problem = guard(self._recent, self._config)
+            if problem and state.global_step >= self._quiet_until[name]:
+                self._quiet_until[name] = state.global_step + self._config.patience
+                self._speak(name, problem, state, control)
+
+    def _speak(self, name: str, problem: str, state, control) -> None:
+        said = f"{name} for {self._config.patience} steps, at step {state.global_step}: {problem}"
+        if name in self._config.stop:
+            self.stopped = said
+            control.should_save = control.should_training_stop = True
+        elif state.is_world_process_zero:
+            logger.warning(said)

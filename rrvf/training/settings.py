@@ -1,0 +1,107 @@
+"""A profile's settings in TRL's words, and what TRL and vLLM cannot carry for a vision policy, refused in one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl import GRPOConfig
+
+from rrvf.errors import UserError
+from rrvf.profile import GRPOConfigSection, Profile
+
+#: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
+DDP_TIMEOUT_S = 4 * 3600
+
+
+def processes() -> int:
+    """How many processes train together (torchrun's and accelerate's WORLD_SIZE)."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def per_machine() -> dict[str, Any]:
+    """The arguments that both trainers share: where they run and what they report."""
+    cpu = not torch.cuda.is_available()
+    return {
+        "use_cpu": cpu,
+        "ddp_backend": "gloo" if cpu and processes() > 1 else None,
+        "ddp_timeout": DDP_TIMEOUT_S,
+        "dataloader_pin_memory": not cpu,
+        "logging_steps": 1,
+        "save_total_limit": 2,
+        "report_to": ["tensorboard"],
+        "disable_tqdm": True,
+    }
+
+
+def grpo_settings(
+    config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, image_pad: int
+) -> GRPOConfig:
+    """TRL's configuration for one section of a profile (reading D3 of the batch). image_pad: the picture token's id."""
+    half = profile.policy.dtype == "bfloat16"
+    return GRPOConfig(
+        output_dir=str(out),
+        seed=seed,
+        max_steps=config.steps,
+        shuffle_dataset=False,
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=accumulation(config, processes()),
+        num_generations=config.group_size,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant",
+        beta=config.kl,
+        loss_type=config.loss_type,
+        importance_sampling_level=config.importance_level,
+        reward_weights=weights,
+        temperature=config.temperature,
+        max_completion_length=config.max_completion_tokens,
+        max_tool_calling_iterations=config.max_turns - 1,
+        bf16=half,
+        gradient_checkpointing=half,
+        save_steps=config.save_every,
+        **(vllm_settings(config, image_pad) if config.use_vllm else {}),
+        **({} if config.use_vllm else {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens}}),
+        **per_machine(),
+    )
+
+
+def accumulation(config: GRPOConfigSection, world: int) -> int:
+    """Micro-batches per process and step. UserError where the step's completions do not divide."""
+    batch, together = config.prompts_per_step * config.group_size, config.micro_batch * world
+    if batch % together:
+        raise UserError(
+            f"{batch} completions per step do not divide into {world} processes x micro_batch {config.micro_batch}: "
+            "choose micro_batch or prompts_per_step so that they do"
+        )
+    return batch // together
+
+
+def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:
+    """One vLLM engine inside each process. Not offered, because TRL 1.16 breaks there (docs/decisions.md, Scale):
+    server mode, tensor parallel engines and sleep mode.
+    """
+    return {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_tensor_parallel_size": 1,
+        "vllm_enable_sleep_mode": False,
+        "vllm_gpu_memory_utilization": config.vllm_memory,
+        "vllm_max_model_length": config.max_prompt_tokens + config.max_completion_tokens,
+        # A whole episode would be dropped for one unlikely ratio over 16,384 tokens: bound each token's instead.
+        "vllm_importance_sampling_mode": "token_truncate",
+        # transformers' own generate forbids picture tokens by itself, vLLM does not.
+        "generation_kwargs": {"max_tokens": config.max_turn_tokens, "logit_bias": {image_pad: -100}},
+    }
+
+
+def check_sharding(trainer) -> None:
+    """UserError where weights are sharded: episodes end after different numbers of turns on different ranks, and each
+    turn's generation would wait for a gather in which a finished rank takes no part.
+    """
+    deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
+    stage = deepspeed.zero_stage if deepspeed else 0
+    if trainer.is_fsdp_enabled or stage == 3:
+        kind = "FSDP" if trainer.is_fsdp_enabled else "ZeRO-3"
+        raise UserError(f"{kind} hangs on episodes of unequal length: use reproduce/launch/eight_gpus.yaml (ZeRO-2)")

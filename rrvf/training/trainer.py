@@ -1,0 +1,93 @@
+"""RRVF's departures from TRL's GRPOTrainer, each in one method."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import torch
+from trl import GRPOTrainer
+
+from rrvf.training.checkpoints import SafeCheckpoints
+from rrvf.training.phases import Phases
+
+
+class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
+    """GRPOTrainer with overlapping tools, the choice of baseline (decisions D1), seconds by phase and a safe resume.
+
+    Set after construction: advantage. Read by callbacks: phases.
+    """
+
+    advantage: str = "mean"
+
+    def __init__(self, *args, **kwargs) -> None:
+        self.phases = Phases()
+        super().__init__(*args, **kwargs)
+
+    def _get_tool_suffix_ids(self, tool_messages):
+        # Called after every call of the round was started: here the futures are waited for, all at once in effect.
+        with self.phases("tools"):
+            for message in tool_messages:
+                if isinstance(message["content"], list):
+                    message["content"] = _resolved(message["content"])
+        return super()._get_tool_suffix_ids(tool_messages)
+
+    def _generate_single_turn(self, prompt_ids, images, *args, **kwargs):
+        if self.use_vllm and images is not None:
+            prompt_ids = [one_pad_a_picture(ids, self.model.config.image_token_id) for ids in prompt_ids]
+        with self.phases("generation"):
+            return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+
+    def _calculate_rewards(self, *args, **kwargs):
+        with self.phases("reward"):
+            rewards = super()._calculate_rewards(*args, **kwargs)
+        self._unscored = torch.isnan(rewards).all(dim=1)
+        return rewards
+
+    def _generate_and_score_completions(self, inputs):
+        with self.phases("rollout"):
+            output = super()._generate_and_score_completions(inputs)
+            if self.advantage == "max":
+                output["advantages"] = self._against_best(output["advantages"])
+            return output
+
+    def _against_best(self, advantages: torch.Tensor) -> torch.Tensor:
+        """(r - max r) / std r: both baselines share the divisor, so it is A_mean minus the group's largest A_mean.
+
+        A sample whose judge failed is in no group: it neither sets the maximum nor gets an advantage.
+        """
+        group = self.num_generations if self.model.training else self.num_generations_eval
+        everyone = self.accelerator.gather(advantages).masked_fill(self._unscored, -torch.inf).view(-1, group)
+        best = everyone.max(dim=1, keepdim=True).values
+        shifted = (everyone - best).flatten().masked_fill(self._unscored, 0.0)
+        self._logs["advantages"].extend(shifted.tolist())
+        start = len(advantages) * self.accelerator.process_index
+        return shifted[start : start + len(advantages)]
+
+    def _save_checkpoint(self, model, trial):
+        with self.phases("saving"):
+            super()._save_checkpoint(model, trial)
+
+    def train(self, *args, **kwargs):
+        self.phases.start()
+        return super().train(*args, **kwargs)
+
+    def log(self, logs, start_time=None):
+        if "loss" in logs:
+            logs |= self.phases.take()
+        super().log(logs, start_time)
+
+
+def _resolved(content: list) -> str | list[dict]:
+    """A tool's content with its future replaced by the text; with a picture in front it stays a list of blocks."""
+    *pictures, feedback = content
+    text = feedback.result()
+    return [*pictures, {"type": "text", "text": text}] if pictures else text
+
+
+def one_pad_a_picture(ids: list[int], image_pad: int) -> list[int]:
+    """Each run of image tokens as one token.
+
+    TRL hands vLLM ids that the processor has expanded already, and vLLM expands the first of each run once more (TRL
+    issue 6294). Two pictures never touch: `<|vision_end|><|vision_start|>` stands between them.
+    """
+    return [token for token, run in groupby(ids) for token in ([token] if token == image_pad else run)]
