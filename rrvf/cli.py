@@ -26,6 +26,7 @@ for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "t
 
 DomainArgument = Annotated[Literal["chart", "web"], typer.Argument(help="chart (.py) or web (.html)")]
 ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML file")]
+StartOption = Annotated[str | None, typer.Option(help="train from this folder or hub id, not the profile's policy")]
 Json = Annotated[bool, typer.Option("--json", help="print the record as JSON")]
 
 
@@ -185,21 +186,22 @@ def data_verify(profile: ProfileOption = "nano") -> None:
 def train_grpo(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
-    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
+    section: Annotated[list[str] | None, typer.Option(help="a grpo section of the profile; several train on all their pictures, with the settings of the first [default: chart]")] = None,
     max_steps: Annotated[int | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
 ) -> None:
     """RRVF: GRPO from pictures alone.
 
-    Example: rrvf train grpo --out runs/mine --max-steps 20
+    Example: rrvf train grpo --section chart --section web --out runs/mine --max-steps 20
     """
     from rrvf.training.grpo import train_grpo as train
 
-    study, config = _section(profile, "grpo", section, max_steps)
-    samples = study.split(config.train_set)
-    with study.tools(config.domain) as tools:
-        print(train(study.profile, config, samples, study.data / config.train_set, tools, out, seed, resume))
+    study = _study(profile, start=start)
+    config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
+    pictures = study.pictures(config)
+    with study.tools(*config.domains) as tools:
+        print(train(study.profile, config, pictures, study.data, tools, out, seed, resume))
 
 
 @train_app.command("sft")
@@ -208,16 +210,21 @@ def train_sft(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which sft section of the profile")] = "chart",
     max_steps: Annotated[int | None, typer.Option()] = None,
+    start: StartOption = None,
     seed: Annotated[int | None, typer.Option()] = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
-) -> None:
-    """The supervised baseline, from pictures with their true code.
+) -> None:  # fmt: skip
+    """The supervised baseline, from pictures with their true code; or a cold start, from episodes of several turns.
 
     Example: rrvf train sft --out runs/sft --max-steps 50
     """
+    from rrvf.training.mix import mixed
     from rrvf.training.sft import train_sft as train
 
-    study, config = _section(profile, "sft", section, max_steps)
+    study = _study(profile, start=start)
+    config = _shortened(study.section("sft", section), max_steps)
+    if transcripts:
+        config = config.model_copy(update={"transcripts": str(transcripts)})
     samples = study.split(config.train_set)
     print(train(study.profile, config, samples, study.data / config.train_set, out, seed, resume))
 
@@ -227,13 +234,17 @@ def evaluate(
     benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")],
     policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
     out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
+    transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
     profile: ProfileOption = "nano",
     limit: Annotated[int | None, typer.Option(help="only the first N samples")] = None,
+    start: StartOption = None,
     seed: Annotated[int | None, typer.Option(help="of the bootstrap intervals")] = None,
 ) -> None:
     """Evaluate one policy, single turn, no tools; run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
+
+    Example: rrvf train sft --transcripts runs/mine/episodes.jsonl --out runs/warm
     """
     study = _study(profile, seed=seed)
     if benchmark not in study.profile.evaluations:
@@ -273,7 +284,7 @@ def doctor() -> None:
     raise typer.Exit(0 if healthy else 1)
 
 
-def _study(profile: str, seed: int | None = None):
+def _study(profile: str, seed: int | None = None, start: str | None = None):
     from rrvf.profile import load_profile
     from rrvf.study import Study
 
@@ -281,10 +292,8 @@ def _study(profile: str, seed: int | None = None):
     return Study(settings if seed is None else settings.model_copy(update={"seed": seed}))
 
 
-def _section(profile: str, kind: str, name: str, max_steps: int | None):
-    study = _study(profile)
-    config = study.section(kind, name)
-    return study, config if max_steps is None else config.model_copy(update={"steps": max_steps})
+def _shortened(config, max_steps: int | None):
+    return config if max_steps is None else config.model_copy(update={"steps": max_steps})
 
 
 def main() -> None:
@@ -298,3 +307,5 @@ def main() -> None:
 def _say(error: UserError) -> int:
     print(f"rrvf: {error}", file=sys.stderr)
     return 2
+    if start is not None:
+        settings = settings.model_copy(update={"policy": settings.policy.model_copy(update={"model": start})})

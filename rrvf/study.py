@@ -28,7 +28,7 @@ from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.profile import EvalSet, Profile
+from rrvf.profile import EvalSet, GRPOConfigSection, Profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
@@ -90,11 +90,13 @@ class Study:
 
     @contextmanager
     def tools(self, *domains: str) -> Iterator[Tools]:
-        """Renderers and judge of an episode, for the domains named."""
-        renderers = {name: Renderer(name, self.profile.workers, self.limits(name)) for name in domains}
+        """Renderers and judge of an episode, for the domains named; processes that train together share the workers."""
+        workers = max(1, self.profile.workers // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        renderers = {name: Renderer(name, workers, self.limits(name)) for name in domains}
         try:
             with self.judge() as judge:
-                tools = Tools(renderers, judge, threads=4 * self.profile.workers)
+                # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
+                tools = Tools(renderers, judge, threads=workers + self.profile.judge.max_in_flight)
                 try:
                     yield tools
                 finally:
@@ -110,10 +112,17 @@ class Study:
         config = self.section("grpo", name)
         with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
             if not finished and not (out / "final").exists():
-                with self.tools(config.domain) as tools:
-                    samples, root = self.split(config.train_set), self.data / config.train_set
-                    train_grpo(self.profile, config, samples, root, tools, out, resume=True)
+                with self.tools(*config.domains) as tools:
+                    train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
         return out / "final"
+
+    def pictures(self, config: GRPOConfigSection) -> list[Sample]:
+        """The pictures that a grpo section trains on, with paths relative to the data folder."""
+        return [
+            sample.model_copy(update={"image": f"{name}/{sample.image}"})
+            for name in config.train_sets
+            for sample in self.split(name)
+        ]
 
     def train_sft(self, name: str) -> Path:
         """The supervised baseline on one domain's pairs; gives the folder of the trained policy."""
