@@ -1,0 +1,25 @@
+"""Charts and pages in one run."""
+
+from __future__ import annotations
+
+from rrvf.errors import UserError
+from rrvf.profile import GRPOConfigSection
+
+
+def mixed(sections: list[GRPOConfigSection]) -> GRPOConfigSection:
+    """One section over the pictures of several: the settings of the first, the steps of all. One stays as it is.
+
+    UserError where two share a train set, whose pictures would then count twice.
+    """
+    sets = [name for section in sections for name in section.train_sets]
+    if len(set(sets)) < len(sets):
+        raise UserError(f"train sets given twice among {', '.join(sets)}: name each section once")
+    if len(sections) == 1:
+        return sections[0]
+    domains = {name for section in sections for name in section.domains}
+    update = {
+        "domain": "both" if len(domains) > 1 else domains.pop(),
+        "train_set": tuple(sets),
+        "steps": sum(section.steps for section in sections),
+    }
+    return sections[0].model_copy(update=update)
