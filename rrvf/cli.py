@@ -189,13 +189,15 @@ def train_grpo(
     section: Annotated[list[str] | None, typer.Option(help="a grpo section of the profile; several train on all their pictures, with the settings of the first [default: chart]")] = None,
     max_steps: Annotated[int | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
+    start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """RRVF: GRPO from pictures alone.
 
     Example: rrvf train grpo --section chart --section web --out runs/mine --max-steps 20
     """
     from rrvf.training.grpo import train_grpo as train
+    from rrvf.training.mix import mixed
 
     study = _study(profile, start=start)
     config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
@@ -209,16 +211,18 @@ def train_sft(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which sft section of the profile")] = "chart",
+    transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
     max_steps: Annotated[int | None, typer.Option()] = None,
-    start: StartOption = None,
     seed: Annotated[int | None, typer.Option()] = None,
+    start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """The supervised baseline, from pictures with their true code; or a cold start, from episodes of several turns.
 
     Example: rrvf train sft --out runs/sft --max-steps 50
+
+    Example: rrvf train sft --transcripts runs/mine/episodes.jsonl --out runs/warm
     """
-    from rrvf.training.mix import mixed
     from rrvf.training.sft import train_sft as train
 
     study = _study(profile, start=start)
@@ -234,17 +238,13 @@ def evaluate(
     benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")],
     policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
     out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
-    transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
     profile: ProfileOption = "nano",
     limit: Annotated[int | None, typer.Option(help="only the first N samples")] = None,
-    start: StartOption = None,
     seed: Annotated[int | None, typer.Option(help="of the bootstrap intervals")] = None,
 ) -> None:
     """Evaluate one policy, single turn, no tools; run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
-
-    Example: rrvf train sft --transcripts runs/mine/episodes.jsonl --out runs/warm
     """
     study = _study(profile, seed=seed)
     if benchmark not in study.profile.evaluations:
@@ -289,6 +289,8 @@ def _study(profile: str, seed: int | None = None, start: str | None = None):
     from rrvf.study import Study
 
     settings = load_profile(profile)
+    if start is not None:
+        settings = settings.model_copy(update={"policy": settings.policy.model_copy(update={"model": start})})
     return Study(settings if seed is None else settings.model_copy(update={"seed": seed}))
 
 
@@ -307,5 +309,3 @@ def main() -> None:
 def _say(error: UserError) -> int:
     print(f"rrvf: {error}", file=sys.stderr)
     return 2
-    if start is not None:
-        settings = settings.model_copy(update={"policy": settings.policy.model_copy(update={"model": start})})
