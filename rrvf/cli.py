@@ -90,12 +90,16 @@ def score_chartmimic(
     from rrvf.benchmarks.chartmimic import score_folder
 
     score_folder(folder, out, protocol, workers)
+    _show_scores([out])
 
 
 @score_app.command("plot2code")
 def score_plot2code(
     folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
     out: Annotated[Path, typer.Option(help="the JSON file")],
+    exec_mode: Annotated[
+        Literal["module", "function"], typer.Option(help="how a script must run to pass: as a file, or as the original")
+    ] = "module",
     workers: Annotated[int, typer.Option()] = 2,
 ) -> None:
     """Text match of each pair, and the aggregate.
@@ -104,7 +108,8 @@ def score_plot2code(
     """
     from rrvf.benchmarks.plot2code import score_folder
 
-    score_folder(folder, out, workers=workers)
+    score_folder(folder, out, workers, exec_mode)
+    _show_scores([out])
 
 
 @score_app.command("web")
@@ -120,6 +125,22 @@ def score_web(
     from rrvf.benchmarks.websight import score_folder
 
     score_folder(folder, out, workers=workers)
+    _show_scores([out])
+
+
+@score_app.command("beside")
+def score_beside(files: Annotated[list[Path], typer.Argument(help="JSON files of `rrvf score`")]) -> None:
+    """Score files of the same pairs in one table: what the choice of a protocol does.
+
+    Example: rrvf score beside official.json july2025.json
+    """
+    _show_scores(files)
+
+
+def _show_scores(files: list[Path]) -> None:
+    from rrvf.benchmarks.beside import table
+
+    print(table(files))
 
 
 @judge_app.command("serve")
@@ -174,11 +195,10 @@ def data_verify(profile: ProfileOption = "nano") -> None:
 
     Example: rrvf data verify
     """
-    from rrvf.data import split_digest, verify_split
+    from rrvf.data import split_digest, verify
 
     study = _study(profile)
-    for name in study.profile.data:
-        count = verify_split(name, study.data)
+    for name, count in verify(study.profile.data, study.data).items():
         print(f"{name}: {count} pictures, digest {split_digest(name, study.data)}")
 
 

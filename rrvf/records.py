@@ -49,7 +49,7 @@ class Sample(Record):
 
 
 class Render(Record):
-    """The outcome of one render. `png` is set exactly when `status` is ok; `items` when extraction was asked for."""
+    """The outcome of one render. `png` is set when `status` is ok and a picture was wanted, `items` when they were."""
 
     status: Literal["ok", "render_error"]
     reason: RenderReason | None = None

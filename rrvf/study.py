@@ -23,7 +23,7 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from rrvf.data import load_split, prepare
+from rrvf.data import DataConfig, load_split, prepare
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.judge.child import running_server
@@ -84,9 +84,9 @@ class Study:
         with server as url, JudgeClient(url, config.model, **settings) as client:
             yield client
 
-    def limits(self, domain_name: str, owned_canvas: bool = True) -> Limits:
-        """What a render may cost, on the profile's canvas or at the script's own size."""
-        return Limits(canvas=getattr(self.profile.canvas, domain_name) if owned_canvas else None)
+    def limits(self, domain_name: str) -> Limits:
+        """What a render may cost, on the profile's canvas."""
+        return Limits(canvas=getattr(self.profile.canvas, domain_name))
 
     @contextmanager
     def tools(self, *domains: str) -> Iterator[Tools]:
@@ -161,7 +161,8 @@ class Study:
 
         samples = self.split(config.dataset)[: limit or config.limit]
         root = self.data / config.dataset
-        limits = self.limits(config.domain, config.owned_canvas)
+        drawn_on = DataConfig.read(self.profile.data).canvas(config.dataset)
+        limits = self.limits(config.domain) if config.owned_canvas else Limits(canvas=drawn_on)
         prompt = load_prompt(domain(config.domain), "direct", self.profile.policy.prompts)
         with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
             benchmark = registry.load(config, self.profile, renderer, root)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rrvf.benchmarks import chartmimic
+from rrvf.benchmarks.beside import table
 from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_folder, overall, prompt
 from rrvf.benchmarks.chartmimic_scores import colors, score_items, thinned
 from rrvf.benchmarks.colors import similarity
@@ -25,13 +27,14 @@ IMPORTS = "import matplotlib.pyplot as plt\n"
 
 @pytest.fixture(scope="session")
 def renderer():
-    with Renderer("chart", 2, LIMITS) as renderer:
+    with Renderer("chart", 2, Limits(wall_s=120.0)) as renderer:
         yield renderer
 
 
 @pytest.fixture(scope="session")
-def official(renderer):
-    renders = renderer.render_many([case["script"] for case in CASES], "official")
+def official():
+    with Renderer("chart", 2, LIMITS) as renderer:
+        renders = renderer.render_many([case["script"] for case in CASES], "official")
     return {case["name"]: items_of(render) for case, render in zip(CASES, renders, strict=True)}
 
 
@@ -54,6 +57,14 @@ def test_fixed_gives_what_the_repaired_evaluator_gives(case, renderer):
 def test_fixed_reads_a_bar_recoloured_by_name(renderer):
     script = IMPORTS + "b = plt.bar([1, 2], [1, 2])\nb[1].set_color('red')\n"
     assert renderer.render(script, "fixed").items["color"] == [["bar", "#FF0000"]]
+
+
+def test_items_do_not_depend_on_whether_a_picture_is_drawn(renderer):
+    script = IMPORTS + "plt.scatter([1, 2], [1, 2], c=[1, 2])\nplt.colorbar()\nplt.title('t')\n"
+    with Renderer("chart", 1, LIMITS) as bare:
+        found = bare.render(script, "fixed")
+    drawn = renderer.render(script, "fixed")
+    assert found.ok and found.png is None and found.items == drawn.items and drawn.png
 
 
 SEABORN = IMPORTS + "import seaborn as sns\nsns.barplot(x=['a', 'b'], y=[1, 2])\nplt.title('t')\n"
@@ -225,7 +236,7 @@ def folder(tmp_path):
 @pytest.fixture
 def score_folder(tmp_path, monkeypatch):
     """The function with a cache and limits of the test's own; a loop ends after a second of processor time."""
-    monkeypatch.setattr(chartmimic, "LIMITS", Limits(wall_s=120.0, cpu_s=1.0))
+    monkeypatch.setattr(chartmimic, "LIMITS", replace(LIMITS, cpu_s=1.0))
     return lambda folder, out, **options: chartmimic.score_folder(folder, out, cache=tmp_path / "cache", **options)
 
 
@@ -293,6 +304,22 @@ def test_extract_gives_the_shape_of_the_conformance_file(tmp_path):
     assert found == {
         "a": {"text": ["t"], "layout": [[1, 1, 0, 0, 0, 0]], "type": {"plot": 1}, "color": [["line", "#1F77B4"]]}
     }
+
+
+def test_score_files_of_two_protocols_stand_in_one_table(folder, tmp_path, score_folder):
+    for protocol in ("fixed", "july2025"):
+        score_folder(folder, tmp_path / f"{protocol}.json", protocol=protocol)
+    rows = table([tmp_path / "fixed.json", tmp_path / "july2025.json"]).splitlines()
+    assert rows[2].startswith("| chartmimic-fixed | 5 | 40.00 |") and rows[3].startswith("| chartmimic-july2025 | 5 |")
+
+
+def test_score_files_over_other_pairs_are_refused(folder, tmp_path, score_folder):
+    score_folder(folder, tmp_path / "all.json")
+    (folder / "pie_5.gt.py").unlink()
+    (folder / "pie_5.gen.py").unlink()
+    score_folder(folder, tmp_path / "fewer.json")
+    with pytest.raises(UserError, match="other pairs"):
+        table([tmp_path / "all.json", tmp_path / "fewer.json"])
 
 
 def test_the_prompt_tells_the_size_of_the_figure():

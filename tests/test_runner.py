@@ -26,6 +26,8 @@ class Benchmark:
     def score(self, sample, reference_code, code):
         if code == "bad":
             return Render(status="render_error", reason="exception", message="it raised"), {"exec": 0.0}
+        if code == "blank":
+            return Render(status="render_error", reason="blank", message="one flat colour"), {"exec": 1.0, "text": 0.0}
         return Render(status="ok", png=b"picture"), {"exec": 1.0, "text": float(code == reference_code)}
 
     def judge_score(self, judgement):
@@ -67,6 +69,12 @@ def replies(samples):
 def test_every_sample_ends_in_one_of_four_outcomes(run):
     summary = evaluate(run, replies)
     assert summary["outcomes"] == {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0}
+
+
+def test_a_blank_figure_that_counts_as_run_is_scored_0_and_the_judge_not_asked(run):
+    evaluate(run, lambda samples: ["code:blank"] * len(samples))
+    result = read_results(run.out)["a/5"]
+    assert result.outcome == "scored" and result.metrics["judge"] == 0.0 and run.judge.calls == 0
 
 
 def test_only_a_scored_sample_has_metrics(run):

@@ -25,8 +25,9 @@ from rrvf.render import Limits, Renderer
 __all__ = ["METRICS", "NOTHING", "References", "aggregate", "extract_code", "extract_folder", "items_of", "overall",
            "prompt", "ran", "sample_metrics", "score_folder"]  # fmt: skip
 
-#: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter.
-LIMITS = Limits(wall_s=120.0, cpu_s=60.0)
+#: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter. No picture is
+#: drawn: the items come from a PDF of their own, and drawing twice would take half as long again.
+LIMITS = Limits(wall_s=120.0, cpu_s=60.0, max_pixels=0)
 EMPTY = {"text": [], "layout": [], "type": {}, "color": []}
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 _PROMPT = Path(__file__).parent / "prompts" / "chartmimic_direct.txt"
@@ -77,7 +78,8 @@ def score_folder(
 
     scoring = Scoring(f"chartmimic-{protocol}", protocol, LIMITS, score)
     pairs = score_pairs(folder, out, scoring, workers, cache, progress)
-    result = {"pairs": pairs, "aggregate": aggregate(map(PairScore.model_validate, pairs.values()))}
+    means = aggregate(map(PairScore.model_validate, pairs.values()))
+    result = {"protocol": scoring.id, "pairs": pairs, "aggregate": means}
     write_json(out, result)
     partial(out).unlink()
     return result

@@ -12,7 +12,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,7 @@ from rrvf.records import Record, Render
 from rrvf.render import Limits, Renderer, Trace
 
 CACHE = Path(__file__).parents[2] / ".cache" / "references"
+_LATEST = 512  # true scripts whose items stay in memory
 
 
 @dataclass(frozen=True)
@@ -43,48 +45,46 @@ class Scoring:
 
 
 class References:
-    """Items of true scripts by content, in memory and as JSON files in `folder`. Callable from any thread."""
+    """Items of true scripts by content: the latest in memory, all as JSON files in `folder`. Callable from any thread."""
 
     def __init__(self, renderer: Renderer, trace: Trace, folder: Path | None = CACHE) -> None:
         self._renderer, self._trace, self._folder = renderer, trace, folder
-        self._known: dict[str, dict | None] = {}
+        self._latest: dict[str, dict | None] = {}
+        self._lock = threading.Lock()
 
     def items(self, code: str) -> dict | None:
         """The items of one true script; None where it does not run."""
-        if self._recall(code) is None:
-            self._keep(code, self._renderer.render(code, self._trace))
-        return self._known[self._key(code)]
+        if not self.known(code):
+            self.keep(code, self._renderer.render(code, self._trace))
+        return self._latest[self._key(code)]
 
-    def fill(self, codes: Iterable[str], progress: bool = True) -> None:
-        """Trace those of `codes` that are not known yet, the renderer's workers at a time."""
-        unknown = [code for code in dict.fromkeys(codes) if self._recall(code) is None]
-        renders = self._renderer.render_each(unknown, self._trace)
-        shown = tqdm(unknown, desc="references", unit="script", disable=not (progress and unknown))
-        for code, render in zip(shown, renders, strict=True):
-            self._keep(code, render)
-
-    def _key(self, code: str) -> str:
-        setting = f"{self._trace} {self._renderer.limits.canvas} {tracer_version()}"
-        return hashlib.sha256(f"{setting}\n{code}".encode(errors="replace")).hexdigest()[:32]
-
-    def _recall(self, code: str) -> dict | None:
+    def known(self, code: str) -> bool:
+        """Whether `items` answers without a run."""
         key = self._key(code)
-        if key not in self._known and self._folder:
-            try:
-                self._known[key] = json.loads((self._folder / f"{key}.json").read_text())
-            except (OSError, ValueError):
-                return None
-        return self._known.get(key)
+        if key not in self._latest and self._folder:
+            with contextlib.suppress(OSError, ValueError):
+                self._remember(key, json.loads((self._folder / f"{key}.json").read_text()))
+        return key in self._latest
 
-    def _keep(self, code: str, render: Render) -> None:
-        """Remember the items; on disk only where there are some, since a busy machine can make a script time out."""
-        key = self._key(code)
-        self._known[key] = items = items_of(render, self._trace)
+    def keep(self, code: str, render: Render) -> None:
+        """Remember a traced run; on disk only where it gave items, since a busy machine can make a script time out."""
+        key, items = self._key(code), items_of(render, self._trace)
+        self._remember(key, items)
         if items is None:
             tqdm.write(f"a true script did not run and scores 0: {render.reason} {render.message}", file=sys.stderr)
         elif self._folder:
             with contextlib.suppress(OSError, UserError):  # without a cache all is the same, only slower
                 write_json(self._folder / f"{key}.json", items)
+
+    def _key(self, code: str) -> str:
+        setting = f"{self._trace} {self._renderer.limits.canvas} {tracer_version()}"
+        return hashlib.sha256(f"{setting}\n{code}".encode(errors="replace")).hexdigest()[:32]
+
+    def _remember(self, key: str, items: dict | None) -> None:
+        with self._lock:
+            self._latest[key] = items
+            if len(self._latest) > _LATEST:
+                del self._latest[next(iter(self._latest))]
 
 
 def pair_names(folder: Path) -> list[str]:
@@ -104,24 +104,43 @@ def pair_names(folder: Path) -> list[str]:
 def score_pairs(
     folder: Path, out: Path, scoring: Scoring, workers: int, cache: Path | None = CACHE, progress: bool = True
 ) -> dict[str, dict]:
-    """The score of every pair of `folder` by name, in order of names."""
-    pairs = {n: tuple(read_script(folder / f"{n}.{side}.py") for side in ("gt", "gen")) for n in pair_names(folder)}
-    with Log(partial(out), {n: _pair_key(scoring, n, *codes) for n, codes in pairs.items()}) as log:
-        todo = [n for n in pairs if n not in log.done]
+    """The score of every pair of `folder` by name, in order of names. Scripts are read when their turn comes."""
+    names = pair_names(folder)
+    with Log(partial(out), {n: _pair_key(scoring, n, *_pair(folder, n)) for n in names}) as log:
+        todo = [n for n in names if n not in log.done]
         if todo:
-            _score({n: pairs[n] for n in todo}, scoring, workers, cache, progress, log)
-        return {n: log.done[n] for n in pairs}
+            with Renderer("chart", workers, scoring.limits) as renderer:
+                references = References(renderer, scoring.trace, cache)
+                scores = _scores(folder, todo, scoring, renderer, references)
+                for name, score in tqdm(scores, desc="score", total=len(todo), unit="pair", disable=not progress):
+                    log.add(name, score)
+        return {n: log.done[n] for n in names}
 
 
-def _score(pairs: dict, scoring: Scoring, workers: int, cache: Path | None, progress: bool, log: Log) -> None:
-    with Renderer("chart", workers, scoring.limits) as renderer:
-        references = References(renderer, scoring.trace, cache)
-        references.fill((gold for gold, _ in pairs.values()), progress)
-        programs = [scoring.programs(generated) for _, generated in pairs.values()]
-        renders = renderer.render_each((p for some in programs for p in some), scoring.trace)
-        shown = tqdm(pairs.items(), desc="score", unit="pair", disable=not progress)
-        for (name, (gold, _)), some in zip(shown, programs, strict=True):
-            log.add(name, scoring.score(name, references.items(gold), list(islice(renders, len(some)))))
+def _scores(
+    folder: Path, names: list[str], scoring: Scoring, renderer: Renderer, references: References
+) -> Iterator[tuple[str, Record]]:
+    """Each pair's score in turn. True scripts that are not known yet run in the same stream as the generated ones."""
+    waiting: deque[tuple[str, str, bool, int]] = deque()
+
+    def programs() -> Iterator[str]:
+        for name in names:
+            gold, generated = _pair(folder, name)
+            known, runs = references.known(gold), scoring.programs(generated)
+            waiting.append((name, gold, known, len(runs)))
+            yield from runs if known else [*runs, gold]
+
+    renders = renderer.render_each(programs(), scoring.trace)
+    for first in renders:
+        name, gold, known, runs = waiting.popleft()
+        made = [first, *islice(renders, runs - 1)]
+        if not known:
+            references.keep(gold, next(renders))
+        yield name, scoring.score(name, references.items(gold), made)
+
+
+def _pair(folder: Path, name: str) -> tuple[str, str]:
+    return read_script(folder / f"{name}.gt.py"), read_script(folder / f"{name}.gen.py")
 
 
 def _pair_key(scoring: Scoring, name: str, gold: str, generated: str) -> str:

@@ -123,7 +123,7 @@ def score_folder(
     scoring = Scoring(f"plot2code-{exec_mode}", "plot2code", LIMITS, score, programs)
     pairs = score_pairs(folder, out, scoring, workers, cache, progress)
     scores = (p["text_score"] if p["exec_ok"] else None for p in pairs.values())
-    result = {"pairs": pairs, "aggregate": aggregate(scores)}
+    result = {"protocol": scoring.id, "pairs": pairs, "aggregate": aggregate(scores)}
     write_json(out, result)
     partial(out).unlink()
     return result

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rrvf.benchmarks import chartmimic, plot2code, websight
-from rrvf.benchmarks.chartmimic_scores import METRICS, score_items
+from rrvf.benchmarks.chartmimic_scores import METRICS
 from rrvf.benchmarks.intervals import Interval, bootstrap, wilson
+from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.runner import Benchmark
 from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
@@ -32,16 +33,14 @@ class ChartMimic:
     def __init__(self, renderer: Renderer, profile: Profile) -> None:
         self._renderer, self._rules = renderer, profile.chartmimic_protocol
         self.protocol = f"chartmimic-{self._rules}"
-        self._references = chartmimic.References(renderer, self._rules, Path(".cache") / "chartmimic")
+        self._references = References(renderer, self._rules)
 
     extract = staticmethod(chartmimic.extract_code)
 
-    def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
+    def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """F1 of text, layout, type and colour."""
-        render = self._renderer.render(code, self._rules)
-        gold = self._references.items(reference_code) or {"text": [], "layout": [], "type": {}, "color": []}
-        pair = score_items(gold, chartmimic.items_of(render), sample.id, self._rules)
-        return render, {"exec": float(pair.exec_ok)} | {m: getattr(pair, m).f1 for m in METRICS}
+        render, gold = self._renderer.render(code, self._rules), self._references.items(reference)
+        return render, chartmimic.sample_metrics(gold, render, sample.id, self._rules)
 
     def judge_score(self, judgement: Judgement) -> float:
         """0 to 100."""
@@ -65,19 +64,15 @@ class Plot2Code:
     protocol = plot2code.PROTOCOL
 
     def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
-        self._gold: dict[str, dict] = {}
+        self._renderer, self._references = renderer, References(renderer, "plot2code")
 
     extract = staticmethod(plot2code.extract_code)
 
-    def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
-        """Text match against the true script's own texts."""
-        if sample.id not in self._gold:
-            gold = self._renderer.render(reference_code, "plot2code").items
-            self._gold[sample.id] = gold or {"texts": [], "size": [1.0, 1.0]}
+    def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
+        """Text match against the true script's own texts; None for the figures of other libraries, among the 368."""
         render = self._renderer.render(code, "plot2code")
-        text = plot2code.text_score(self._gold[sample.id], render.items) if render.ok else 0.0
-        return render, {"exec": float(render.ok), "text": text}
+        found = plot2code.sample_metrics(self._references.items(reference) if reference else None, render)
+        return render, found if reference else found | {"text": None}
 
     def judge_score(self, judgement: Judgement) -> float:
         """1 to 10 in the original; 0 to 10 here, as the judge's own scale starts at 0."""
@@ -91,26 +86,26 @@ class Plot2Code:
         for name, values in (("text", text), ("judge", judge)):
             found[name] = interval(bootstrap(values, seed=seed))
             found[f"{name}_pass"] = interval(bootstrap(values, ran, seed=seed)) if any(ran) else NONE
-        return found
+        return found | (dict.fromkeys(("text", "text_pass"), NONE) if lacks(results, "text") else {})
 
 
 class WebSight:
     """Table 3."""
 
     name = "websight"
-    protocol = websight.PROTOCOL
 
     def __init__(self, renderer: Renderer, root: Path) -> None:
         self._renderer, self._root = renderer, root
+        self.protocol = websight.protocol(renderer.limits)
 
     extract = staticmethod(websight.extract_code)
 
-    def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
+    def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """CLIP, where its weights are here, SSIM and block scores; the blocks to find are those of the true page."""
         render = self._renderer.render(code, "blocks")
-        true_page = self._renderer.render(reference_code, "blocks")
-        reference = Render(status="ok", png=(self._root / sample.image).read_bytes(), items=true_page.items)
-        return render, websight.score_pair(reference, render)
+        true_page = self._renderer.render(reference, "blocks")
+        picture = (self._root / sample.image).read_bytes()
+        return render, websight.score_pair(Render(status="ok", png=picture, items=true_page.items), render)
 
     def judge_score(self, judgement: Judgement) -> float:
         """0 to 100."""
@@ -120,8 +115,8 @@ class WebSight:
         """Means over all samples, failures 0; None for what a page that was drawn lacks, as CLIP without weights."""
         found = {"exec_rate": rate(results)}
         for metric in ("judge", *websight.METRICS):
-            missing = any(r.outcome == "scored" and r.metrics.get(metric) is None for r in results)
-            found[metric] = NONE if missing else interval(bootstrap(column(results, metric, 1), seed=seed))
+            values = column(results, metric, 1)
+            found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
         return found
 
 
@@ -129,14 +124,19 @@ NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:
-    """One metric over all samples, 0 where a sample has none; a judge error leaves the mean (see `rate`)."""
+    """One metric over all samples, 0 where a sample has none; where the judge failed it leaves the mean."""
     return [scale * (r.metrics.get(metric) or 0.0) for r in _judged(results)]
 
 
+def lacks(results: list[SampleResult], metric: str) -> bool:
+    """Whether a sample that ran has no value of a metric, so that its mean would be of something else."""
+    return any(r.outcome == "scored" and r.metrics.get(metric) is None for r in results)
+
+
 def rate(results: list[SampleResult]) -> dict[str, float | None]:
-    """The share of samples whose code ran, in percent."""
-    kept = _judged(results)
-    return interval(wilson(sum(r.outcome == "scored" for r in kept), len(kept))) if kept else NONE
+    """The share of samples whose code ran, in percent, whatever the judge did then."""
+    ran = sum(r.outcome in ("scored", "judge_error") for r in results)
+    return interval(wilson(ran, len(results))) if results else NONE
 
 
 def _judged(results: list[SampleResult]) -> list[SampleResult]:

@@ -30,8 +30,11 @@ class Benchmark(Protocol):
     def extract(self, reply: str) -> str | None:
         """The code in a reply, or None."""
 
-    def score(self, sample: Sample, reference_code: str, code: str) -> tuple[Render, dict[str, float | None]]:
-        """Render the code and measure it against the sample, all but the judge's score."""
+    def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
+        """Render the code and measure it against the sample, all but the judge's score; `exec` says whether it ran.
+
+        `reference` is the true code; None where the set has none.
+        """
 
     def judge_score(self, judgement: Judgement) -> float:
         """The judge's [0, 1] on the benchmark's own scale."""
@@ -95,11 +98,14 @@ def score_sample(run: Run, sample: Sample, reply: str | None) -> SampleResult:
     code = run.benchmark.extract(reply)
     if code is None:
         return SampleResult(outcome="policy_error", message="no code in the reply", **fields)
-    reference = (run.root / sample.code).read_text()
+    reference = (run.root / sample.code).read_text() if sample.code else None
     render, metrics = run.benchmark.score(sample, reference, code)
     fields |= {"code": code, "render": render}
-    if not render.ok:
-        return SampleResult(outcome="render_error", message=render.message, **fields)
+    if not metrics["exec"]:
+        why = render.message or "what it reports of itself is malformed"
+        return SampleResult(outcome="render_error", message=why, **fields)
+    if render.png is None:  # blank, which ChartMimic counts as run; its judge is not asked and the score is 0
+        return SampleResult(outcome="scored", metrics=metrics | {"judge": 0.0}, message=render.message, **fields)
     (run.out / "renders" / f"{sample.id.replace('/', '__')}.png").write_bytes(render.png)
     judgement = run.judge.score((run.root / sample.image).read_bytes(), render.png, sample.domain)
     if not judgement.ok:
@@ -159,6 +165,6 @@ def local_replies(policy, root: Path, prompt: str) -> Callable[[list[Sample]], l
     return lambda samples: policy.reply([read_picture(root / s.image) for s in samples], prompt)
 
 
-def oracle_replies(policy, root: Path) -> Callable[[list[Sample]], list[str]]:
-    """`reply` for the calibration rows, which look at the true code."""
-    return lambda samples: [policy.answer((root / s.code).read_text()) for s in samples]
+def oracle_replies(policy, root: Path) -> Callable[[list[Sample]], list[str | None]]:
+    """`reply` for the calibration rows, which look at the true code; none for a sample without."""
+    return lambda samples: [policy.answer((root / s.code).read_text()) if s.code else None for s in samples]

@@ -2,8 +2,8 @@
 the text painted over, SSIM, and Design2Code's block scores.
 
 WebSight has no official evaluator and the paper names neither viewport nor failure rule. Ours: the page is drawn on the
-data set's own canvas, or 1280 wide and full page; one that is not drawn scores 0 on every metric (metrics_spec part 3,
-ambiguity A8).
+canvas of the set's own pictures, or 1280 wide and full page; one that is not drawn scores 0 on every metric (metrics_spec
+part 3, ambiguity A8). `protocol` puts both into the id that every result carries.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from rrvf.benchmarks import blocks, clip
 from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.errors import UserError
 from rrvf.records import Render
-from rrvf.render import Renderer
+from rrvf.render import Limits, Renderer
+from rrvf.render.browser import VIEWPORT
 
-PROTOCOL = "websight-viewport"
 METRICS = ("clip", "clip_masked", "ssim", *blocks.METRICS)
 _FENCE = re.compile(r"```html(.*?)```", re.DOTALL)
 _BLOCK = 16
+
+
+def protocol(limits: Limits) -> str:
+    """The id of the rules: the viewport in pixels, and `full` where the screenshot is of the whole page."""
+    canvas = limits.canvas or VIEWPORT
+    return f"websight-{canvas.width}x{canvas.height}{'-full' if canvas.full_page else ''}"
 
 
 def extract_code(reply: str) -> str | None:
@@ -86,7 +92,7 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
             references = _references(folder, block, renderer)
             made = renderer.render_many([_read(folder / f"{n}.gen.html") for n in block], "blocks")
             pairs |= {n: score_pair(*pair) for n, *pair in zip(block, references, made, strict=True)}
-    result = {"pairs": pairs, "aggregate": aggregate(list(pairs.values()))}
+    result = {"protocol": protocol(Limits()), "pairs": pairs, "aggregate": aggregate(list(pairs.values()))}
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     partial.write_text(json.dumps(result, indent=1) + "\n")

@@ -152,6 +152,10 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
             raise ValueError("the WebSight splits differ in pool or seed: give both the same, or they may overlap")
         return self
 
+    def canvas(self, name: str) -> Canvas | None:
+        """What a split's pictures were drawn on; None for those that ship and where programs keep their own size."""
+        return getattr(self.root.get(name), "canvas", None)
+
     @classmethod
     def read(cls, section: DataConfig | dict[str, Any]) -> DataConfig:
         """The typed form of a profile's `data` section. UserError names the key that is wrong."""

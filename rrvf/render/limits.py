@@ -22,7 +22,7 @@ class Limits:
         20_000  # chart: all literals together, not under a trace; web: data: URIs; stops pasted pictures
     )
     file_mb: int = 16  # chart: any one file; the private folder as a whole holds 64 MB in 1000 files
-    max_pixels: int = 16_000_000
+    max_pixels: int = 16_000_000  # chart, under a trace: 0 draws no picture and gives the items alone
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts
     drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000

@@ -41,6 +41,7 @@ PAPER_COLUMNS = {
 #: What web runs carry beyond the paper's two columns.
 WEB_EXTRAS = (
     Column("exec_rate", "Exec rate", marked=0),
+    Column("clip_masked", "CLIP (text masked)", marked=0),
     Column("ssim", "SSIM", 3, 3, marked=0),
     Column("block_match", "Block match", 3, 3, marked=0),
     Column("text", "Text", 3, 3, marked=0),

@@ -31,6 +31,7 @@ from trace_colors import ColorTrace
 
 _SAVE = re.compile(r"plt\.savefig\(.*", re.DOTALL)
 _SHOW = re.compile(r"plt.show\(.*", re.DOTALL)
+_PYPLOT_SAVE = plt.savefig
 
 
 class Tracer:
@@ -69,8 +70,9 @@ class Tracer:
         for axes in plt.gcf().axes:
             axes.set_xticks([])
             axes.set_yticks([])
-        # Drawing also settles colours that are mapped from numbers.
-        save(io.BytesIO(), format="pdf")
+        if save is _PYPLOT_SAVE:
+            save = plt.gcf().savefig  # the same file, without a second drawing for a window
+        save(io.BytesIO(), format="pdf")  # also settles colours that are mapped from numbers
         items = {"text": self._text_items(), "layout": layout_items(figure)}
         if self.protocol == "fixed" or "seaborn" not in self._source:
             return {**items, "type": self._calls.items(), "color": self._colors.items()}
