@@ -71,10 +71,12 @@ class Environment:
         not fit any more, TRL took it back after the call had run: the policy never saw it, so it is no turn.
         """
         if self._trajectory is None:
+            texts = [_turn_text(message) for message in messages if message["role"] == "assistant"]
             heard = sum(message["role"] == "tool" for message in messages)
-            del self._episode.turns[heard:]
-            last = messages[-1] if messages else {}
-            text = _turn_text(last) if last.get("role") == "assistant" else ""
+            # TRL hands the tool what stands in the call: what the policy wrote around it is put back here.
+            turns = zip(self._episode.turns[:heard], texts, strict=False)
+            self._episode.turns = [turn.model_copy(update={"text": text}) for turn, text in turns]
+            text = texts[heard] if len(texts) > heard else ""
             self._trajectory = self._episode.finish(text)
         return self._trajectory
 

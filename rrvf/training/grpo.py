@@ -88,7 +88,9 @@ def train_grpo(
     processor = load_processor(profile.policy.model)
     targets = {s.id: (root / s.image).read_bytes() for s in samples}
     if len(targets) < len(samples):
-        raise UserError(f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap")
+        raise UserError(
+            f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap"
+        )
     local_batch = accumulation(config, processes()) * config.micro_batch
     episodes = EpisodeLog(out, targets, min(KEPT_EPISODES, local_batch), config.save_every, checkpoint)
     rewards = Rewards(reward_rule(profile), tools, episodes)

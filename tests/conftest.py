@@ -1,0 +1,54 @@
+"""What the tests of training share. Heavy imports stay inside: most tests need no torch."""
+
+from __future__ import annotations
+
+import pytest
+
+from rrvf.records import Sample
+
+
+@pytest.fixture(scope="session")
+def policy(tmp_path_factory):
+    """The folder of a tiny random policy."""
+    import tiny_policy
+
+    return tiny_policy.build(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Four charts with their code, files under tmp_path."""
+    from scripted import png
+
+    result = []
+    for i in range(4):
+        (tmp_path / f"{i}.png").write_bytes(png(60 * i))
+        (tmp_path / f"{i}.py").write_text(f"plt.plot([{i}])")
+        fields = dict(split="train", sha256="", phash="", source="test", licence="none")
+        result.append(Sample(id=str(i), domain="chart", image=f"{i}.png", code=f"{i}.py", **fields))
+    return result
+
+
+@pytest.fixture
+def script(monkeypatch, policy):
+    """Makes the policy write `script(turn, row)` instead of sampling; still consumes random numbers as sampling does."""
+    import torch
+    from scripted import ANSWER, Model
+
+    from rrvf.policies.local import load_processor
+
+    tokenizer = load_processor(str(policy)).tokenizer
+    state = {"write": lambda turn, row: ANSWER, "turn": 0, "tokenizer": tokenizer}
+
+    def generate(self, input_ids, **kwargs):
+        texts = [state["write"](state["turn"], row) for row in range(len(input_ids))]
+        state["turn"] += 1
+        torch.rand(1)
+        ids = [tokenizer(t, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] for t in texts]
+        new = torch.full((len(ids), max(map(len, ids))), tokenizer.pad_token_id)
+        for row, tokens in enumerate(ids):
+            new[row, : len(tokens)] = torch.tensor(tokens)
+        return torch.cat([input_ids, new], dim=1)
+
+    monkeypatch.setattr(Model, "generate", generate)
+    return state

@@ -1,0 +1,85 @@
+"""More than one process, and the settings under which TRL and vLLM would break."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import yaml
+from scripted import Model, profile_of
+
+from rrvf.errors import UserError
+from rrvf.profile import load_profile
+from rrvf.training.checkpoints import read_log
+from rrvf.training.settings import accumulation, check_sharding, vllm_settings
+
+HERE = Path(__file__).parent
+LAUNCH = HERE.parent / "reproduce/launch"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_two_ranks_with_uneven_turns_train_one_policy(policy, tmp_path):
+    """Rank 0 plays one turn, rank 1 three. Each group spans one rank; advantages are those of one process."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    environment = os.environ | {
+        "PYTHONPATH": f"{HERE}:{HERE.parent}",
+        "OMP_NUM_THREADS": "1",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+    }
+    done = subprocess.run(
+        [*launch, str(HERE / "two_ranks.py"), str(policy), str(tmp_path)],
+        env=environment, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    (line,) = read_log(tmp_path / "run/log.jsonl")
+    assert line["rrvf/turns"] == 2.0 and line["rrvf/tool_calls"] == 1.0
+    for rank in range(2):
+        best, worst = torch.load(tmp_path / f"advantages-{rank}.pt").tolist()
+        assert best == 0 and worst < 0
+    before, after = (Model.from_pretrained(p).state_dict() for p in (policy, tmp_path / "run/final"))
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+def test_a_step_that_does_not_divide_between_processes_is_refused():
+    config = load_profile("paper").grpo["chart"]
+    assert accumulation(config, 8) * 8 * config.micro_batch == config.prompts_per_step * config.group_size
+    with pytest.raises(UserError, match="do not divide into 3 processes"):
+        accumulation(config, 3)
+
+
+@pytest.mark.parametrize(("stage", "fsdp"), [(3, False), (0, True)])
+def test_sharded_weights_are_refused(stage, fsdp):
+    plugin = SimpleNamespace(zero_stage=stage)
+    state = SimpleNamespace(deepspeed_plugin=plugin if stage else None)
+    trainer = SimpleNamespace(accelerator=SimpleNamespace(state=state), is_fsdp_enabled=fsdp)
+    with pytest.raises(UserError, match="ZeRO-2"):
+        check_sharding(trainer)
+
+
+def test_the_configuration_for_eight_gpus_is_not_refused():
+    settings = yaml.safe_load((LAUNCH / "eight_gpus.yaml").read_text())
+    assert settings["num_processes"] == 8 and settings["deepspeed_config"]["zero_stage"] == 2
+
+
+def test_vllm_runs_inside_each_process_and_never_writes_a_picture_token(policy):
+    settings = vllm_settings(profile_of(policy).grpo["chart"], image_pad=5)
+    assert (settings["vllm_mode"], settings["vllm_tensor_parallel_size"]) == ("colocate", 1)
+    assert settings["vllm_enable_sleep_mode"] is False
+    assert settings["generation_kwargs"] == {"max_tokens": 400, "logit_bias": {5: -100}}
+
+
+def test_launch_scripts_say_how_they_are_called():
+    for name in ("train.sh", "judge.sh"):
+        done = subprocess.run(["bash", LAUNCH / name], capture_output=True, text=True)
+        assert done.returncode == 2 and "bash reproduce/launch/" in done.stderr

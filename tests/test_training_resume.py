@@ -1,0 +1,97 @@
+"""A run that is killed, or that meets a full disk, loses nothing that it had."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import torch
+from scripted import ANSWER, BROKEN, Model, run
+
+from rrvf.errors import UserError
+from rrvf.training.checkpoints import last_checkpoint, read_log
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_a_killed_run_resumed_equals_the_uninterrupted_one(policy, samples, tmp_path, script, killed_at):
+    def write(turn, row):
+        if turn == script.get("kill"):
+            script["kill"] = None
+            raise KeyboardInterrupt
+        return [ANSWER, BROKEN][(row + turn) % 2]
+
+    script["write"] = write
+    whole, _, _ = run(policy, samples, tmp_path, out="whole", steps=4)
+    script |= {"turn": 0, "kill": killed_at}
+    with pytest.raises(KeyboardInterrupt):
+        run(policy, samples, tmp_path, out="parts", steps=4)
+    resumed, _, _ = run(policy, samples, tmp_path, out="parts", steps=4, resume=True)
+    one, other = (Model.from_pretrained(p).state_dict() for p in (whole, resumed))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    assert [x["step"] for x in read_log(tmp_path / "parts/log.jsonl")] == [1, 2, 3, 4]
+
+
+def test_a_second_run_into_the_same_folder_is_refused(policy, samples, tmp_path, script):
+    run(policy, samples, tmp_path)
+    with pytest.raises(UserError, match="--resume"):
+        run(policy, samples, tmp_path)
+
+
+def test_a_checkpoint_cut_short_is_not_the_last_one(tmp_path):
+    for name in ("checkpoint-5", "checkpoint-10"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "checkpoint-5/trainer_state.json").write_text("{}")
+    assert last_checkpoint(tmp_path).name == "checkpoint-5"
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The second optimiser state finds no room, after its weights were written."""
+    original, saves = torch.save, []
+
+    def save(what, path, *args, **kwargs):
+        if str(path).endswith("optimizer.pt"):
+            saves.append(path)
+            if len(saves) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return original(what, path, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "save", save)
+
+
+def test_the_last_good_checkpoint_survives_a_full_disk(policy, samples, tmp_path, script, full_disk):
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
+    with pytest.raises(UserError, match="No space left.*goes on from checkpoint-1"):
+        run(policy, samples, tmp_path, steps=3)
+    assert [p.name for p in (tmp_path / "run").glob("checkpoint*")] == ["checkpoint-1"]
+    script["turn"] = 1
+    final, _, _ = run(policy, samples, tmp_path, steps=3, resume=True)
+    assert (final / "model.safetensors").is_file() and len(read_log(tmp_path / "run/log.jsonl")) == 3
+
+
+def test_episodes_of_a_resumed_run_are_written_once(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: ANSWER
+    run(policy, samples, tmp_path, steps=1)
+    _, _, before = run(policy, samples, tmp_path, steps=2, resume=True)
+    (tmp_path / "run/final").rename(tmp_path / "elsewhere")
+    for name in ("checkpoint-2",):
+        (tmp_path / "run" / name).rename(tmp_path / name)
+    _, _, after = run(policy, samples, tmp_path, steps=2, resume=True)
+    assert len(before) == 8 and [e["sample_id"] for e in after] == [e["sample_id"] for e in before]
+
+
+def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, script):
+    final, _, _ = run(policy, samples, tmp_path)
+    turns = script["turn"]
+    assert run(policy, samples, tmp_path, resume=True)[0] == final and script["turn"] == turns
+
+
+def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
+    whole, _, _ = run(policy, samples, tmp_path, out="whole", steps=2, lora_rank=2)
+    script["turn"] = 0
+    run(policy, samples, tmp_path, out="parts", steps=1, lora_rank=2)
+    parts, _, _ = run(policy, samples, tmp_path, out="parts", steps=2, lora_rank=2, resume=True)
+    start, one, other = (Model.from_pretrained(p).state_dict() for p in (policy, whole, parts))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    assert any(not torch.equal(one[k], start[k]) for k in one)

@@ -1,0 +1,68 @@
+"""The supervised baseline and the cold start."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scripted import ANSWER, BROKEN, CALL, profile_of, run
+
+from rrvf.errors import UserError
+from rrvf.profile import SFTConfigSection
+from rrvf.report.episodes import read_trajectories
+from rrvf.training.checkpoints import read_log
+from rrvf.training.sft import SupervisedTrainer, train_sft, transcript_dataset
+
+
+def test_sft_lowers_the_loss_on_its_pairs(policy, samples, tmp_path):
+    profile = profile_of(policy)
+    config = SFTConfigSection(domain="chart", train_set="t", steps=6, batch=4, learning_rate=1e-2)
+    train_sft(profile, config, samples, tmp_path, tmp_path / "sft")
+    losses = [line["loss"] for line in read_log(tmp_path / "sft/log.jsonl")]
+    assert losses[-1] < losses[0] - 0.2
+
+
+def test_sft_says_that_it_needs_code(policy, samples, tmp_path):
+    config = SFTConfigSection(domain="chart", train_set="t", steps=1, batch=1)
+    bare = [s.model_copy(update={"code": None}) for s in samples]
+    with pytest.raises(UserError, match="needs pairs"):
+        train_sft(profile_of(policy), config, bare, tmp_path, tmp_path / "sft")
+
+
+def transcripts(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: [[CALL, ANSWER][turn], BROKEN][row % 2]
+    run(policy, samples, tmp_path, out="rrvf")
+    return tmp_path / "rrvf/episodes.jsonl"
+
+
+def test_a_cold_start_learns_every_turn_of_episodes_that_ran(policy, samples, tmp_path, script, monkeypatch):
+    path = transcripts(policy, samples, tmp_path, script)
+    seen = []
+    original = SupervisedTrainer.compute_loss
+
+    def spy(self, model, inputs, **kwargs):
+        labels = inputs["labels"]
+        seen.extend(self.processing_class.tokenizer.decode(row[row != -100]) for row in labels)
+        return original(self, model, inputs, **kwargs)
+
+    monkeypatch.setattr(SupervisedTrainer, "compute_loss", spy)
+    config = SFTConfigSection(domain="chart", train_set="t", steps=1, batch=2, transcripts=str(path))
+    final = train_sft(profile_of(policy), config, samples, tmp_path, tmp_path / "warm")
+    assert set(seen) == {CALL + "<|im_end|>" + ANSWER + "<|im_end|>"}
+    assert json.loads((final / "training.json").read_text())["method"] == "cold_start"
+
+
+def test_a_cold_start_stays_visible_in_what_follows(policy, samples, tmp_path, script):
+    path = transcripts(policy, samples, tmp_path, script)
+    config = SFTConfigSection(domain="chart", train_set="t", steps=1, batch=2, transcripts=str(path))
+    warm = train_sft(profile_of(policy), config, samples, tmp_path, tmp_path / "warm")
+    script["turn"] = 0
+    final, _, _ = run(warm, samples, tmp_path, out="after")
+    made = json.loads((final / "training.json").read_text())
+    assert (made["method"], made["start"]["method"]) == ("grpo", "cold_start")
+
+
+def test_transcripts_that_never_ran_are_refused(samples, tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"sample_id": "0", "domain": "chart", "turns": [], "final_code": null}\n')
+    with pytest.raises(UserError, match="answer that ran"):
+        transcript_dataset(read_trajectories(tmp_path / "t.jsonl"), samples, tmp_path, "nano")
