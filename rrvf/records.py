@@ -81,6 +81,7 @@ class Judgement(Record):
     score: float | None = Field(default=None, ge=0.0, le=1.0)
     parts: dict[str, float] = {}
     feedback: str = ""
+    spread: dict[str, float] = Field(default={}, description="of a panel: what its looks at the pair disagree by")
     reason: str | None = None
     judge: str = Field(default="", description="judge card id: model, revision, prompt hash, sampling")
     seconds: float = 0.0

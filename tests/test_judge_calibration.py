@@ -1,12 +1,15 @@
 """Worse pictures get lower scores, on average and family by family."""
 
+import random
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from rrvf.judge.calibration import FAMILIES, calibrate
-from rrvf.judge.card import card
+from rrvf.judge.calibration import FAMILIES, SEED, calibrate
+from rrvf.judge.card import measured_card
+from rrvf.judge.embedded import judge_pair
+from rrvf.judge.probes import PLEAS, _page_saying, order_gap, plea_gain
 from rrvf.records import Judgement
 
 
@@ -37,5 +40,25 @@ def test_a_failed_judge_is_counted_and_not_scored():
 
 
 def test_the_card_holds_the_measured_agreement():
-    made = card("web", pictures=1)
-    assert np.isfinite(list(made.agreement.values())).all() and made.id.startswith("rrvf-embedded-judge-")
+    made = measured_card("web", pictures=1)
+    assert made.id.startswith("rrvf-embedded-judge-")
+    assert np.isfinite([*made.agreement.values(), made.order_gap, made.plea_gain]).all()
+
+
+@pytest.mark.parametrize("domain", ["chart", "web"])
+def test_words_that_ask_for_a_score_gain_no_more_than_other_words(domain):
+    assert plea_gain(judge_pair, domain, pictures=3) < 0.05
+
+
+def test_a_judge_that_heeds_a_plea_is_found_out():
+    def obeys(a, b, domain):
+        return Judgement(status="ok", score=1.0 if any(np.array_equal(b, p) for p in pleading) else 0.5)
+
+    rng = random.Random(SEED * 1000)
+    pleading = [_page_saying(rng, PLEAS[1])]
+    assert plea_gain(obeys, "web", pictures=1) == 0.5
+
+
+@pytest.mark.parametrize("domain", ["chart", "web"])
+def test_the_order_of_the_pictures_hardly_matters(domain):
+    assert order_gap(judge_pair, domain, pictures=3) < 0.03

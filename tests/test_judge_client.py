@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from rrvf.errors import UserError
+from rrvf.judge.card import Sampling
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.prompts import POINTS
 
@@ -228,7 +229,10 @@ def test_another_question_is_asked_anew(fake, ask, tmp_path, change):
     pair = {"reference_png": b"a", "generated_png": b"b", "domain": "chart"}
     ask(cache_dir=tmp_path).score(**pair)
     with JudgeClient(
-        fake.url, change.pop("model", "m"), cache_dir=tmp_path, max_tokens=change.pop("max_tokens", 512)
+        fake.url,
+        change.pop("model", "m"),
+        cache_dir=tmp_path,
+        sampling=Sampling(max_tokens=change.pop("max_tokens", 512)),
     ) as other:
         other.score(**pair | change)
     assert len(fake.requests) == 2

@@ -1,4 +1,4 @@
-"""Judge cards: who judged, how it was asked, and how far it agrees with damage whose order is known."""
+"""Judge cards: who judged, how it was asked, and how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ class Sampling(Record):
 
 
 class JudgeCard(Record):
-    """`id` stands in every judgement. agreement: Spearman's rho per family, where it was measured (`calibration`)."""
+    """`id` stands in every judgement. What is None or empty was not measured.
+
+    agreement: Spearman's rho of score and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|.
+    plea_gain: the most that words drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
+    """
 
     model: str
     revision: str
@@ -25,6 +29,8 @@ class JudgeCard(Record):
     prompt_hashes: dict[str, str]
     sampling: Sampling
     agreement: dict[str, float] = {}
+    order_gap: float | None = None
+    plea_gain: float | None = None
     note: str = ""
 
     @classmethod
@@ -52,12 +58,30 @@ EMBEDDED_NOTE = (
 )
 
 
-def card(domain: str, pictures: int = 0, seed: int | None = None) -> JudgeCard:
-    """The embedded judge's card; with `pictures`, its measured agreement over so many pictures a family."""
-    from rrvf.judge.calibration import SEED, calibrate
-    from rrvf.judge.embedded import MODEL
+def measured_card(domain: str, url: str | None = None, model: str | None = None, pictures: int = 12) -> JudgeCard:
+    """A judge's card with what was measured over `pictures` pictures a family; url None: the embedded judge.
 
-    made = JudgeCard.of(MODEL, domain, Sampling())
-    results = calibrate(pictures=pictures, seed=SEED if seed is None else seed, domains=(domain,)) if pictures else {}
-    rhos = {name.split("/")[1]: round(result.spearman, 3) for name, result in results.items()}
-    return made.model_copy(update={"agreement": rhos, "note": EMBEDDED_NOTE})
+    About 140 comparisons a picture for charts and 90 for pages. Raises UserError for an endpoint that does not answer.
+    """
+    from rrvf.judge.client import JudgeClient
+    from rrvf.judge.embedded import MODEL, judge_pair
+    from rrvf.judge.local import encode
+
+    if url is None:
+        made = JudgeCard.of(MODEL, domain, Sampling()).model_copy(update={"note": EMBEDDED_NOTE})
+        return _measured(made, judge_pair, pictures)
+    with JudgeClient(url, model) as client:
+        return _measured(client.card(domain), lambda a, b, name: client.score(encode(a), encode(b), name), pictures)
+
+
+def _measured(card: JudgeCard, judge, pictures: int) -> JudgeCard:
+    from rrvf.judge.calibration import calibrate
+    from rrvf.judge.probes import order_gap, plea_gain
+
+    families = calibrate(judge, pictures, domains=(card.domain,))
+    found = {
+        "agreement": {name.split("/")[1]: round(family.spearman, 3) for name, family in families.items()},
+        "order_gap": round(order_gap(judge, card.domain, pictures), 4),
+        "plea_gain": round(plea_gain(judge, card.domain, pictures), 4),
+    }
+    return card.model_copy(update=found)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -20,31 +20,63 @@ from rrvf.errors import UserError
 def running_server(port: int = 0, threads: int = 2, wait_s: float = 60.0) -> Iterator[str]:
     """A judge server as a child process, for as long as the block lasts; gives its URL.
 
-    The child stops when the block ends, and also when this process dies. Raises UserError when it does not come up.
+    The child stops when the block ends, and also when this process dies. One that dies before is started again at the
+    same address, with a line that says so. Raises UserError when it does not come up.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "rrvf.judge.server",
-        "--port",
-        str(port),
-        "--threads",
-        str(threads),
-        "--watch-stdin",
-    ]
-    child = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-    )
+    child = _start(port, threads)
     try:
-        yield _url_when_healthy(child, time.monotonic() + wait_s)
+        url = _url_when_healthy(child, time.monotonic() + wait_s)
+    except BaseException:
+        _stop(child)
+        raise
+    keeper = _Keeper(child, lambda: _start(int(url.rpartition(":")[2]), threads))
+    try:
+        yield url
     finally:
-        child.stdin.close()
-        try:
-            child.wait(15)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        child.stdout.close()
+        keeper.stop()
+
+
+def _start(port: int, threads: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "rrvf.judge.server", "--port", str(port), "--threads", str(threads)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen([*command, "--watch-stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+
+
+def _stop(child: subprocess.Popen) -> None:
+    child.stdin.close()
+    try:
+        child.wait(15)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    child.stdout.close()
+
+
+class _Keeper:
+    """Starts a dead child again, until told to stop or until it has died `most` times."""
+
+    def __init__(self, child: subprocess.Popen, start: Callable[[], subprocess.Popen], most: int = 5) -> None:
+        self._child, self._start, self._left = child, start, most
+        self._lock, self._stopped = threading.Lock(), False
+        threading.Thread(target=self._keep, name="rrvf-judge-keeper", daemon=True).start()
+
+    def _keep(self) -> None:
+        while self._left:
+            code = self._child.wait()
+            with self._lock:
+                if self._stopped:
+                    return
+                self._left -= 1
+                print(
+                    f"rrvf: the judge server ended (exit code {code}): starting it again", file=sys.stderr, flush=True
+                )
+                _stop(self._child)
+                self._child = self._start()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            _stop(self._child)
 
 
 def _url_when_healthy(child: subprocess.Popen, until: float) -> str:

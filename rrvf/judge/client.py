@@ -3,8 +3,8 @@
     with JudgeClient("http://127.0.0.1:8000", cache_dir=".cache/judge") as judge:
         judge.score(target_png, rendered_png, "chart").score
 
-Every call ends in a Judgement: a complete answer, or `judge_error` with a reason. There is no default number. Asking
-with the pictures swapped and asking several times to learn a judge's spread are not built in: call twice and compare.
+Every call ends in a Judgement: a complete answer, or `judge_error` with a reason. There is no default number. For
+both orders of the pictures, repeats and further judges see `rrvf.judge.panel`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import openai
@@ -24,33 +26,40 @@ from pydantic import ValidationError
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.card import JudgeCard, Sampling
+from rrvf.judge.outage import Outage
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
 from rrvf.records import Judgement
 
 _FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
+T = TypeVar("T")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
-    url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. cache_dir: answers are kept
-    there, keyed by pictures, prompt, model and sampling; None keeps none. max_in_flight: requests at once.
-    timeout_s: one request. deadline_s: one call, its retries included. max_retries: for 429 (Retry-After is heeded),
-    5xx and lost connections, with growing, jittered pauses; replies that are no answer are asked for once more.
+    url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
+    sampling: how replies are drawn. cache_dir: answers are kept there, keyed by pictures and card (prompt, model,
+    revision, sampling), not by URL: a server that comes back elsewhere is not paid twice. Give `revision` where two
+    servers have different weights under one name. None keeps nothing.
+    max_in_flight: requests at once. timeout_s: one request. deadline_s: one question, its retries included, from when
+    it is its turn. max_retries: for 429 (Retry-After is heeded), 5xx and lost connections, with growing, jittered
+    pauses; replies that are no answer are asked for once more.
+    outage_s: after the retries, how long to wait for a server that cannot be reached; all questions wait together.
     """
 
     def __init__(
-        self, url: str, model: str | None = None, *, api_key: str | None = None, cache_dir: str | Path | None = None,
-        max_in_flight: int = 16, timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4,
-        max_tokens: int = 512, revision: str = "",
+        self, url: str, model: str | None = None, *, revision: str = "", sampling: Sampling = Sampling(),
+        api_key: str | None = None, cache_dir: str | Path | None = None, max_in_flight: int = 16,
+        timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4, outage_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._base = _base_url(url)
         self._model = model
         self._revision = revision
-        self._sampling = Sampling(temperature=0.0, seed=0, max_tokens=max_tokens)
+        self._sampling = sampling
         self._deadline_s = deadline_s
+        self._outage = Outage(self._base, self._alive, outage_s)
         self._structured = True
         self._running: dict[str, asyncio.Task[Judgement]] = {}
         self._cache = _open_cache(cache_dir)
@@ -118,18 +127,17 @@ class JudgeClient:
         """The cached answer, the answer already under way, or a new one."""
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._deadline_s):
-                model = await self._model_name()
-                key = _key(reference, generated, prompt.sha256, self._card(model, domain).id)
-                if (kept := self._kept(key)) is not None:
-                    return kept
-                if key not in self._running:
-                    task = asyncio.create_task(
-                        self._answer(question(prompt, reference, generated), model, domain, mode, key)
-                    )
-                    self._running[key] = task
-                    task.add_done_callback(lambda done: self._forget(key, done))
-                return await asyncio.shield(self._running[key])
+            model = await self._patiently(self._model_name)
+            key = _key(reference, generated, prompt.sha256, self._card(model, domain).id)
+            if (kept := self._kept(key)) is not None:
+                return kept
+            if key not in self._running:
+                task = asyncio.create_task(
+                    self._answer(question(prompt, reference, generated), model, domain, mode, key)
+                )
+                self._running[key] = task
+                task.add_done_callback(lambda done: self._forget(key, done))
+            return await asyncio.shield(self._running[key])
         except Exception as error:  # whatever went wrong, the caller learns it as a judge_error, never as a number
             seconds = time.perf_counter() - started
             return Judgement(status="judge_error", reason=reason_of(error), judge=self._model or "", seconds=seconds)
@@ -142,15 +150,39 @@ class JudgeClient:
     async def _answer(self, messages: list[dict], model: str, domain: str, mode: Mode, key: str) -> Judgement:
         started = time.perf_counter()
         card = self._card(model, domain).id
-        async with self._slots, asyncio.timeout(self._deadline_s):
-            try:
-                fields = fields_of(await self._text(messages, model, mode), mode)
-            except BadReply:
-                fields = fields_of(await self._text(messages, model, mode), mode)
+        async with self._slots:
+            fields = await self._patiently(lambda: self._fields(messages, model, mode))
         judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, **fields)
         if self._cache is not None:
             self._cache[key] = json.loads(judgement.model_dump_json())
         return judgement
+
+    async def _fields(self, messages: list[dict], model: str, mode: Mode) -> dict:
+        try:
+            return fields_of(await self._text(messages, model, mode), mode)
+        except BadReply:
+            return fields_of(await self._text(messages, model, mode), mode)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """`ask()` within the deadline; where nobody listens, again when the server is back."""
+        while True:
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    return await ask()
+            except openai.APITimeoutError:
+                raise
+            except openai.APIConnectionError:
+                if not await self._outage.over():
+                    raise
+
+    async def _alive(self) -> bool:
+        try:
+            await self._api.with_options(max_retries=0, timeout=10).models.list()
+        except openai.APIConnectionError:
+            return False
+        except (openai.OpenAIError, ValueError):
+            pass  # somebody answers, if only to refuse
+        return True
 
     async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
         """One reply's text. An endpoint that refuses `response_format` is asked without it from then on."""

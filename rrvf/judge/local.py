@@ -34,6 +34,11 @@ def decode(data: bytes) -> np.ndarray:
     return _rgb(pixels)
 
 
+def encode(picture: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as PNG bytes."""
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+
+
 def _rgb(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)

@@ -7,6 +7,7 @@ The paper's own prompts are unpublished (D9): these are ours, and every result c
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -20,11 +21,12 @@ HEADER = re.compile(r"^RRVF judge: (chart|web) (feedback|score)$", re.MULTILINE)
 #: The 100 points of the rubric.
 POINTS = {"layout": 15, "type": 15, "text": 20, "colour": 20, "data": 30}
 
-#: What a score reply must look like; sent as `response_format` and checked again on arrival.
+#: What a score reply must look like; sent as `response_format` and checked again on arrival. Whole numbers, as the
+#: prompts ask: a grammar of free decimals lets a weak model write digits until its tokens run out (seen with vLLM).
 SCORE_SCHEMA = {
     "type": "object",
-    "properties": {name: {"type": "number", "minimum": 0, "maximum": top} for name, top in POINTS.items()}
-    | {"score": {"type": "number", "minimum": 0, "maximum": 100}},
+    "properties": {name: {"type": "integer", "minimum": 0, "maximum": top} for name, top in POINTS.items()}
+    | {"score": {"type": "integer", "minimum": 0, "maximum": 100}},
     "required": [*POINTS, "score"],
     "additionalProperties": False,
 }
@@ -32,7 +34,7 @@ SCORE_SCHEMA = {
 
 @dataclass(frozen=True)
 class JudgePrompt:
-    """The words that stand before the two pictures, and their hash."""
+    """The words that stand before the two pictures, and the hash of them and of the form that the reply must have."""
 
     text: str
     sha256: str
@@ -42,4 +44,5 @@ class JudgePrompt:
 def load_judge_prompt(domain: str, mode: Mode) -> JudgePrompt:
     """The prompt for one domain and mode."""
     text = (_FOLDER / f"{domain}_{mode}.txt").read_text().strip()
-    return JudgePrompt(text, hashlib.sha256(text.encode()).hexdigest())
+    form = json.dumps(SCORE_SCHEMA) if mode == "score" else ""
+    return JudgePrompt(text, hashlib.sha256((text + form).encode()).hexdigest())

@@ -1,0 +1,38 @@
+"""A server that went away: one watch for all questions, one line when the wait begins and one when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+
+class Outage:
+    """url: for the lines. answers: asks the server for a sign of life. wait_s: how long to wait; 0 does not wait."""
+
+    def __init__(self, url: str, answers: Callable[[], Awaitable[bool]], wait_s: float) -> None:
+        self._url, self._answers, self._wait_s = url, answers, wait_s
+        self._watch: asyncio.Task[bool] | None = None
+
+    async def over(self) -> bool:
+        """Wait for the end of the outage. False: it lasts longer than `wait_s`."""
+        if self._wait_s <= 0:
+            return False
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._watched())
+        return await asyncio.shield(self._watch)
+
+    async def _watched(self) -> bool:
+        started = time.monotonic()
+        _say(f"the judge at {self._url} cannot be reached: waiting up to {self._wait_s:.0f} s for it, start it again")
+        while time.monotonic() - started < self._wait_s:
+            if await self._answers():
+                _say(f"the judge is back after {time.monotonic() - started:.0f} s: going on")
+                return True
+            await asyncio.sleep(min(2.0, self._wait_s / 20))
+        return False
+
+
+def _say(line: str) -> None:
+    print(f"rrvf: {line}", file=sys.stderr, flush=True)
