@@ -16,7 +16,7 @@ from scripted import Model, profile_of
 
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.training.checkpoints import read_log
+from rrvf.training.logs import read_log
 from rrvf.training.settings import accumulation, check_sharding, vllm_settings
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def test_two_ranks_with_uneven_turns_train_one_policy(policy, tmp_path):
+def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path):
     """Rank 0 plays one turn, rank 1 three. Each group spans one rank; advantages are those of one process."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
     environment = os.environ | {

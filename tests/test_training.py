@@ -7,7 +7,7 @@ import torch
 from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, profile_of, run
 
 from rrvf.errors import UserError
-from rrvf.training.checkpoints import read_log
+from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
 from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
 

@@ -12,8 +12,8 @@ from transformers import TrainerControl
 
 from rrvf.errors import UserError
 from rrvf.profile import GuardConfig
-from rrvf.training.checkpoints import read_log
 from rrvf.training.guards import Guards
+from rrvf.training.logs import read_log
 from rrvf.training.phases import Phases
 from rrvf.training.progress import Progress, progress_line
 
@@ -27,7 +27,7 @@ WELL = {
 
 
 def test_one_run_leaves_line_curves_and_pages(policy, samples, tmp_path, script, capsys):
-    script["write"] = lambda turn, row: [[CALL, ANSWER][turn % 2], BROKEN][row % 2]
+    script["write"] = lambda turn, row: ANSWER if turn % 2 else [CALL, BROKEN][row % 2]
     run(policy, samples, tmp_path, steps=2, save_every=2)
     line = read_log(tmp_path / "run/log.jsonl")[1]
     phases = {k.removeprefix("seconds/"): v for k, v in line.items() if k.startswith("seconds/")}
@@ -66,7 +66,7 @@ def test_the_time_left_counts_only_this_process_steps(monkeypatch):
 
 
 def test_phases_add_up(monkeypatch):
-    clock = iter([0, 1, 2, 5, 6, 8, 10, 10.0])
+    clock = iter([0, 1, 1, 4, 6, 6, 8, 11, 11])
     monkeypatch.setattr("rrvf.training.phases.time.perf_counter", lambda: next(clock))
     phases = Phases()
     with phases("rollout"), phases("generation"):
@@ -75,7 +75,7 @@ def test_phases_add_up(monkeypatch):
         pass
     seconds = phases.take()
     assert seconds["seconds/generation"] == 3 and seconds["seconds/other"] == 2 and seconds["seconds/saving"] == 2
-    assert seconds["seconds/training"] == 3 and seconds["seconds/step"] == 10
+    assert seconds["seconds/training"] == 4 and seconds["seconds/step"] == 11
 
 
 def watch(lines, patience=4, multi_turn=True, **config):

@@ -9,7 +9,8 @@ import torch
 from scripted import ANSWER, BROKEN, Model, run
 
 from rrvf.errors import UserError
-from rrvf.training.checkpoints import last_checkpoint, read_log
+from rrvf.training.checkpoints import last_checkpoint
+from rrvf.training.logs import read_log
 
 
 @pytest.mark.parametrize("killed_at", [1, 2, 3])

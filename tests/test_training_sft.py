@@ -10,7 +10,7 @@ from scripted import ANSWER, BROKEN, CALL, profile_of, run
 from rrvf.errors import UserError
 from rrvf.profile import SFTConfigSection
 from rrvf.report.episodes import read_trajectories
-from rrvf.training.checkpoints import read_log
+from rrvf.training.logs import read_log
 from rrvf.training.sft import SupervisedTrainer, train_sft, transcript_dataset
 
 

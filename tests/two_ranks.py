@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
-from scripted import ANSWER, BROKEN, CALL, Judge, Model, Renderer, png, profile_of
+from scripted import ANSWER, BROKEN, CALL, Judge, Model, Renderer, profile_of
 
 from rrvf.policies.local import load_processor
 from rrvf.records import Sample
@@ -43,12 +43,6 @@ def main(policy: str, out: Path) -> None:
     RRVFTrainer._generate_and_score_completions = spy
     fields = dict(split="train", sha256="", phash="", source="test", licence="none")
     samples = [Sample(id=str(i), domain="chart", image=f"{i}.png", **fields) for i in range(2)]
-    if rank == 0:
-        for i in range(2):
-            (out / f"{i}.png").write_bytes(png(60 * i))
-        (out / "ready").touch()
-    while not (out / "ready").exists():
-        pass
     profile = profile_of(policy, micro_batch=2, advantage="max")
     tools = Tools({"chart": Renderer()}, Judge())
     train_grpo(profile, profile.grpo["chart"], samples, out, tools, out / "run")

@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 
 from rrvf.errors import UserError
 from rrvf.profile import Profile, Section
+from rrvf.training.logs import read_log
 
 #: Beside the weights of every policy that was trained here.
 HOW_MADE = "training.json"
@@ -141,17 +142,6 @@ def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
         building.rename(final)
     trainer.accelerator.wait_for_everyone()
     return final
-
-
-def read_log(path: Path) -> list[dict]:
-    """The lines of a step log; none where there is no file. A last line cut by a kill is left out."""
-    lines = []
-    for text in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
 
 
 class StepLog(TrainerCallback):

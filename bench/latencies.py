@@ -1,0 +1,108 @@
+"""The figures of `rrvf/plan/latencies.yaml` that this machine can measure, for the nano profile. Prints YAML.
+
+    python bench/latencies.py [--repeats 3]
+
+Run it on a quiet machine, and put what it prints in the place of the `nano` section's figures. Decoding is measured at
+two batch sizes, which separates a token's fixed cost from what each episode adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import yaml
+
+from rrvf.judge.child import running_server
+from rrvf.judge.client import JudgeClient
+from rrvf.policies.local import LocalPolicy, read_picture
+from rrvf.profile import load_profile
+from rrvf.render import Renderer
+from rrvf.study import Study
+
+SMALL, LARGE, TOKENS = 8, 32, 96
+
+
+def seconds(call: Callable[[], object], repeats: int) -> float:
+    """The median of `repeats`, after one run that warms up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def decoding(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, float]:
+    """Seconds a token, a token and episode, and an episode's prefill."""
+
+    def generate(episodes: int, tokens: int) -> Callable[[], object]:
+        batch = policy.processor(
+            text=[policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False)] * episodes,
+            images=pictures[:episodes],
+            return_tensors="pt",
+        )
+        options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": True}
+        return lambda: policy.model.generate(**batch, **options)
+
+    with torch.inference_mode():
+        first = seconds(generate(LARGE, 1), repeats)
+        small, large = (seconds(generate(n, TOKENS), repeats) for n in (SMALL, LARGE))
+    per_token = [(small - first * SMALL / LARGE) / (TOKENS - 1), (large - first) / (TOKENS - 1)]
+    each = (per_token[1] - per_token[0]) / (LARGE - SMALL)
+    return {"prefill": first / LARGE, "decode": max(0.0, per_token[0] - SMALL * each), "decode_each": each}
+
+
+def training(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, float]:
+    """Seconds of forward and backward a token, of LARGE episodes of prompt and TOKENS."""
+    text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
+    batch = policy.processor(text=[text] * LARGE, images=pictures[:LARGE], return_tensors="pt")
+
+    def step() -> None:
+        policy.model(**batch, labels=batch["input_ids"]).loss.backward()
+        policy.model.zero_grad()
+
+    return {"train": seconds(step, repeats) / batch["input_ids"].numel()}
+
+
+def rendering(study: Study, repeats: int) -> dict[str, float]:
+    """Seconds of one render, by domain, one after another, and of the embedded judge's two questions on it."""
+    found = {}
+    with running_server() as url, JudgeClient(url) as judge:
+        for name, section in study.profile.grpo.items():
+            samples, root = study.split(section.train_set)[:12], study.data / section.train_set
+            with Renderer(section.domain, 1, study.limits(section.domain)) as renderer:
+                codes = [(root / s.code).read_text() for s in samples]
+                found[name] = seconds(lambda r=renderer, c=codes: [r.render(x) for x in c], repeats) / len(codes)
+        pairs = [((root / a.image).read_bytes(), (root / b.image).read_bytes()) for a, b in zip(samples, samples[1:])]  # noqa: B905
+        for question in ("compare", "score"):
+            ask = getattr(judge, question)
+            found[question] = seconds(lambda a=ask: [a(*pair, section.domain) for pair in pairs], repeats) / len(pairs)
+    return found
+
+
+def _prompt() -> list[dict]:
+    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Redraw this chart."}]}]
+
+
+def main() -> None:
+    """All figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    study = Study(load_profile("nano"))
+    study.prepare_data(progress=False)
+    section = study.profile.grpo["chart"]
+    samples, root = study.split(section.train_set)[:LARGE], study.data / section.train_set
+    pictures = [read_picture(root / s.image) for s in samples]
+    policy = LocalPolicy(study.profile.policy.model, study.profile.policy.dtype)
+    found = rendering(study, repeats) | decoding(policy, pictures, repeats) | training(policy, pictures, repeats)
+    print(yaml.safe_dump({name: float(f"{value:.3g}") for name, value in found.items()}, sort_keys=False))
+
+
+if __name__ == "__main__":
+    main()

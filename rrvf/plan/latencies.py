@@ -1,0 +1,60 @@
+"""How long the parts of a step take on a kind of machine, each figure with its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field
+
+from rrvf.profile import Section
+
+FILE = Path(__file__).parent / "latencies.yaml"
+
+
+class Figure(Section):
+    """One latency in seconds. kind: whether somebody measured it, here or elsewhere, or it is reckoned."""
+
+    value: float = Field(ge=0)
+    kind: Literal["measured", "estimate"]
+    source: str
+
+
+class Latencies(Section):
+    """A profile's machine.
+
+    decode: a token for the whole batch, plus `decode_each` for each episode in it. prefill: an episode's turn before
+    its first token. train: forward, backward and its share of the optimiser, per token on one process. render: by
+    domain. judge_busy: what one question takes from the judge's throughput on `judge_reference_gpus`; compare and score:
+    what its answer takes besides, many at once. step: the rest of a step.
+    """
+
+    decode: Figure
+    decode_each: Figure
+    prefill: Figure
+    train: Figure
+    render: dict[Literal["chart", "web"], Figure]
+    judge_busy: Figure
+    compare: Figure
+    score: Figure
+    step: Figure
+    judge_reference_gpus: int = Field(description="0: the judge shares the renders' cores")
+    continuous: bool = Field(description="finished episodes leave the batch, as in vLLM; else they ride along")
+    gpu_hour: Figure = Field(description="price, in dollars")
+    turns: Figure = Field(description="turns of an episode, where no run tells")
+    turn_tokens: Figure = Field(description="tokens that the policy writes in a turn, where no run tells")
+    prompt_tokens: Figure = Field(description="picture and prompt")
+    feedback_tokens: Figure
+
+    def estimates(self) -> list[str]:
+        """The names of the figures that nobody measured."""
+        figures = {name: getattr(self, name) for name in type(self).model_fields}
+        figures |= {f"render {name}": figure for name, figure in self.render.items()}
+        return [n.replace("_", " ") for n, f in figures.items() if isinstance(f, Figure) and f.kind == "estimate"]
+
+
+def load_latencies(profile: str) -> Latencies | None:
+    """The figures for a profile's machine; None where the file has none."""
+    section = yaml.safe_load(FILE.read_text()).get(profile)
+    return Latencies.model_validate(section) if section else None

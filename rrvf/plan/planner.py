@@ -1,0 +1,125 @@
+"""From a profile and a machine's latencies to hours and money, and how far that is from a run that was made."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rrvf.errors import UserError
+from rrvf.plan.latencies import Latencies, load_latencies
+from rrvf.plan.simulation import Step, StepTime, Workload
+from rrvf.profile import GRPOConfigSection, Profile
+
+#: Steps that are simulated, each with another seed; their mean counts.
+SIMULATED = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run. Seconds per step, by phase; hours of the run; GPU-hours of policy and judge; dollars."""
+
+    step_seconds: float
+    phases: dict[str, float]
+    bottleneck: str
+    hours: float
+    gpu_hours: float
+    dollars: float
+    estimates: tuple[str, ...]
+
+
+def plan(
+    profile: Profile,
+    section: str,
+    policy_gpus: int,
+    judge_gpus: int,
+    measured: Sequence[dict] = (),
+    latencies: Latencies | None = None,
+) -> Plan:
+    """What `section` of a profile takes. `measured`: a run's log lines, whose turns and lengths are then used.
+
+    latencies: of the machine; None takes the profile's own. UserError where there are none or no such section.
+    """
+    times = latencies or load_latencies(profile.name)
+    if times is None:
+        raise UserError(f"no latencies for profile {profile.name}: add them to rrvf/plan/latencies.yaml")
+    if section not in profile.grpo:
+        raise UserError(f"profile {profile.name} has no grpo called {section!r}: it has {', '.join(profile.grpo)}")
+    if times.judge_reference_gpus and min(policy_gpus, judge_gpus) < 1:
+        raise UserError(f"profile {profile.name} needs GPUs for policy and judge: give --policy-gpus and --judge-gpus")
+    config = profile.grpo[section]
+    work = workload(profile, config, times, policy_gpus, judge_gpus, measured)
+    steps = [Step(work, times, seed).run() for seed in range(SIMULATED)]
+    phases = {phase: statistics.mean(s.phases.get(phase, 0.0) for s in steps) for phase in steps[0].phases}
+    seconds = sum(phases.values())
+    hours = seconds * config.steps / 3600
+    gpu_hours = hours * (policy_gpus + judge_gpus if times.judge_reference_gpus else 0)
+    return Plan(
+        step_seconds=seconds,
+        phases=phases,
+        bottleneck=bottleneck(phases, steps),
+        hours=hours,
+        gpu_hours=gpu_hours,
+        dollars=gpu_hours * times.gpu_hour.value,
+        estimates=tuple(times.estimates()),
+    )
+
+
+def workload(
+    profile: Profile,
+    config: GRPOConfigSection,
+    times: Latencies,
+    policy_gpus: int,
+    judge_gpus: int,
+    measured: Sequence[dict],
+) -> Workload:
+    """One step of a section: its sizes from the profile; turns and lengths from a run where there is one."""
+    turns, tokens = times.turns.value, times.turn_tokens.value
+    if measured:
+        turns = statistics.mean(line["rrvf/turns"] for line in measured)
+        tokens = statistics.mean(line["completions/mean_length"] / line["rrvf/turns"] for line in measured)
+    return Workload(
+        domain=config.domains[0],
+        episodes=config.prompts_per_step * config.group_size,
+        processes=max(1, policy_gpus),
+        max_turns=config.max_turns,
+        max_turn_tokens=config.max_turn_tokens,
+        turns=turns,
+        turn_tokens=tokens,
+        prompt_tokens=times.prompt_tokens.value,
+        feedback_tokens=times.feedback_tokens.value,
+        render_workers=profile.workers,
+        judge_in_flight=profile.judge.max_in_flight * max(1, policy_gpus),
+        judge_gpus=judge_gpus,
+    )
+
+
+def bottleneck(phases: dict[str, float], steps: Sequence[StepTime]) -> str:
+    """What to add first: the longest of generation, training and waiting for tools; of the latter, the busiest station.
+
+    Where no station is at work half of the rollout, it is the latency of single answers that the policy waits for.
+    """
+    waiting = phases.get("tools", 0.0) + phases["reward"]
+    longest = max(("generation", "training"), key=lambda phase: phases[phase])
+    if phases[longest] >= waiting:
+        return longest
+    busy = {name: statistics.mean(s.busy[name] for s in steps) for name in ("renders", "judge")}
+    station = max(busy, key=lambda name: busy[name])
+    return f"{station}, busy {busy[station]:.0%} of the rollout" if busy[station] > 0.5 else "the judge's latency"
+
+
+def compare(planned: Plan, log: Sequence[dict]) -> dict[str, tuple[float, float]]:
+    """(planned, measured) seconds of the step and of each phase; medians of a run's lines without the first.
+
+    The first step loads and compiles. UserError where the log has no seconds by phase.
+    """
+    lines = [line for line in log if "seconds/step" in line][1:]
+    if not lines:
+        raise UserError("the log has no seconds by phase for two steps or more: name the log.jsonl of a GRPO run")
+    measured = {
+        phase: statistics.median(line[f"seconds/{phase}"] for line in lines)
+        for phase in ("generation", "tools", "reward", "training", "other")
+    }
+    total = statistics.median(line["seconds/step"] - line["seconds/saving"] for line in lines)
+    pairs = {phase: (planned.phases.get(phase, 0.0), seconds) for phase, seconds in measured.items()}
+    return {"step": (planned.step_seconds, total)} | pairs

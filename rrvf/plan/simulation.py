@@ -1,0 +1,178 @@
+"""One optimiser step as events: rounds of generation, drafts that queue for renderers and judge, rewards, training.
+
+What it keeps of the real step: within a process, a turn begins when the last draft of the turn before has its feedback
+(TRL's loop); processes go on by themselves until training begins; all of them share the judge.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+from rrvf.plan.latencies import Latencies
+
+#: Spread of lengths and latencies about their means (coefficient of variation): an estimate.
+SPREAD = 0.35
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one step has to do. turns and turn_tokens are means; render workers are counted over all processes."""
+
+    domain: str
+    episodes: int
+    processes: int
+    max_turns: int
+    max_turn_tokens: int
+    turns: float
+    turn_tokens: float
+    prompt_tokens: float
+    feedback_tokens: float
+    render_workers: int
+    judge_in_flight: int
+    judge_gpus: int
+
+
+class Clock:
+    """Runs callbacks in the order of their time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (self.now + seconds, next(self._order), call))
+
+    def run(self) -> None:
+        while self._due:
+            self.now, _, call = heapq.heappop(self._due)
+            call()
+
+
+@dataclass
+class Station:
+    """Servers with one queue: render workers, the judge's throughput, its open questions. busy: seconds of all servers."""
+
+    clock: Clock
+    servers: int
+    busy: float = 0.0
+    _serving: int = 0
+    _waiting: deque = field(default_factory=deque)
+
+    def serve(self, seconds: float, then: Callable[[], None]) -> None:
+        self._waiting.append((seconds, then))
+        self._next()
+
+    def _next(self) -> None:
+        if self._waiting and self._serving < self.servers:
+            seconds, then = self._waiting.popleft()
+            self._serving += 1
+            self.busy += seconds
+            self.clock.after(seconds, partial(self._done, then))
+
+    def _done(self, then: Callable[[], None]) -> None:
+        self._serving -= 1
+        then()
+        self._next()
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Seconds by phase, as `seconds/PHASE` of a run's log, and the share of the rollout that each station was at work."""
+
+    phases: dict[str, float]
+    busy: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.phases.values())
+
+
+class Step:
+    """The simulation of one step; `run` plays it."""
+
+    def __init__(self, work: Workload, times: Latencies, seed: int) -> None:
+        self._work, self._times, self._rng = work, times, random.Random(seed)
+        self._clock = Clock()
+        share = work.render_workers // work.processes
+        self._renders = [Station(self._clock, max(1, share)) for _ in range(work.processes)]
+        self._throughput = Station(self._clock, 1)
+        self._answers = Station(self._clock, work.judge_in_flight)
+        self._phases: Counter[str] = Counter()
+        self._tokens = [0.0] * work.processes
+
+    def run(self) -> StepTime:
+        for process in range(self._work.processes):
+            share = self._work.episodes // self._work.processes
+            self._turn(process, share, 1, share)
+        self._clock.run()
+        rollout = self._clock.now
+        phases = {phase: seconds / self._work.processes for phase, seconds in self._phases.items()}
+        # Processes that end early wait for the last one: TRL gathers the rewards, so the wait falls into that phase.
+        phases["reward"] += rollout - sum(phases.values())
+        phases["training"] = self._times.train.value * max(self._tokens)
+        phases["other"] = self._times.step.value
+        servers = sum(s.servers for s in self._renders)
+        busy = {"renders": sum(s.busy for s in self._renders) / servers, "judge": self._throughput.busy}
+        return StepTime(phases, {station: seconds / max(rollout, 1e-9) for station, seconds in busy.items()})
+
+    def _turn(self, process: int, writing: int, turn: int, all_episodes: int) -> None:
+        """Turn `turn` of the episodes of a process that still write."""
+        w, t = self._work, self._times
+        lengths = [min(w.max_turn_tokens, self._vary(w.turn_tokens)) for _ in range(writing)]
+        fed = writing * (w.prompt_tokens if turn == 1 else w.feedback_tokens)
+        self._tokens[process] += sum(lengths) + fed
+        in_batch = sum(lengths) if t.continuous else writing * max(lengths)
+        seconds = writing * t.prefill.value + t.decode.value * max(lengths) + t.decode_each.value * in_batch
+        self._phases["generation"] += seconds
+        calling = 0 if turn == w.max_turns else sum(self._rng.random() < self._goes_on() for _ in range(writing))
+        if calling:
+            again = partial(self._turn, process, calling, turn + 1, all_episodes)
+            after = partial(self._tools, process, calling, "tools", "compare", again)
+        else:
+            after = partial(self._tools, process, all_episodes, "reward", "score", lambda: None)
+        self._clock.after(seconds, after)
+
+    def _tools(self, process: int, calls: int, phase: str, question: str, then: Callable[[], None]) -> None:
+        """`calls` renders, each judged; `then` once all are done."""
+        begun, left = self._clock.now, [calls]
+
+        def done() -> None:
+            left[0] -= 1
+            if not left[0]:
+                self._phases[phase] += self._clock.now - begun
+                then()
+
+        for _ in range(calls):
+            seconds = self._vary(self._times.render[self._work.domain].value)
+            self._renders[process].serve(seconds, partial(self._ask, process, question, done))
+
+    def _ask(self, process: int, question: str, done: Callable[[], None]) -> None:
+        wait = self._vary(getattr(self._times, question).value)
+        reference = self._times.judge_reference_gpus
+        if not reference:
+            self._renders[process].serve(self._times.judge_busy.value + wait, done)
+            return
+        busy = self._times.judge_busy.value * reference / self._work.judge_gpus
+        self._throughput.serve(busy, lambda: self._answers.serve(wait, done))
+
+    def _goes_on(self) -> float:
+        """The chance of one more turn that gives `turns` on average, at most `max_turns`: sum of p^k = turns."""
+        low, high = 0.0, 1.0
+        for _ in range(30):
+            p = (low + high) / 2
+            mean = sum(p**k for k in range(self._work.max_turns))
+            low, high = (p, high) if mean < self._work.turns else (low, p)
+        return low
+
+    def _vary(self, mean: float) -> float:
+        """A log-normal value about `mean`."""
+        sigma = math.sqrt(math.log(1 + SPREAD**2))
+        return mean * self._rng.lognormvariate(-sigma * sigma / 2, sigma)
