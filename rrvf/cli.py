@@ -253,6 +253,26 @@ def train_sft(
     print(train(study.profile, config, samples, study.data / config.train_set, out, seed, resume))
 
 
+@app.command("plan")
+def plan_run(
+    profile: ProfileOption = "nano",
+    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
+    policy_gpus: Annotated[int, typer.Option(help="GPUs that train and write")] = 0,
+    judge_gpus: Annotated[int, typer.Option(help="GPUs that judge")] = 0,
+    measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
+    as_json: Json = False,
+) -> None:
+    """Step time, bottleneck, GPU-hours and price of a training run, before it is paid for.
+
+    Example: rrvf plan --profile paper --policy-gpus 8 --judge-gpus 8
+
+    Example: rrvf plan --profile nano --measured runs/mine/log.jsonl
+    """
+    from rrvf.plan import show
+
+    print(show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json))
+
+
 @app.command("eval")
 def evaluate(
     benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")],
