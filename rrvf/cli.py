@@ -285,6 +285,9 @@ def evaluate(
     """Evaluate one policy, single turn, no tools; run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
+
+    The authors' checkpoints: rrvf eval --profile paper --benchmark chartmimic --policy chenzju/rrvf_chartmimic --out runs/released
+    (and chenzju/rrvf_websight)
     """
     study = _study(profile, seed=seed)
     if benchmark not in study.profile.evaluations:

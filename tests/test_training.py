@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, profile_of, run
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from rrvf.errors import UserError
+from rrvf.policies.local import LocalPolicy
 from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
 from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
@@ -165,3 +168,18 @@ def test_pictures_that_share_an_id_are_refused(policy, samples, tmp_path):
 def test_vllm_gets_one_token_a_picture():
     """TRL issue 6294: expanded pads would be expanded again."""
     assert one_pad_a_picture([1, 9, 9, 9, 2, 3, 3, 9, 9, 4], image_pad=9) == [1, 9, 2, 3, 3, 9, 4]
+
+
+def test_a_released_checkpoint_is_loaded_by_its_hub_id(policy, monkeypatch):
+    asked = []
+    for kind in (AutoProcessor, AutoModelForImageTextToText):
+        load = kind.from_pretrained
+
+        def redirected(name, *args, load=load, **kwargs):
+            asked.append(name)
+            return load(policy, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "from_pretrained", redirected)
+    released = LocalPolicy("chenzju/rrvf_chartmimic", max_new_tokens=2)
+    assert asked == ["chenzju/rrvf_chartmimic"] * 2
+    assert len(released.reply([Image.new("RGB", (56, 56))], "Redraw.")) == 1

@@ -1,6 +1,8 @@
 """One of two training processes, started by torchrun: rank 0's episodes end at once, rank 1's call the tool twice.
 
-torchrun --nproc-per-node 2 tests/two_ranks.py POLICY OUT
+    torchrun --nproc-per-node 2 tests/two_ranks.py POLICY OUT
+
+OUT holds the pictures 0.png and 1.png.
 """
 
 from __future__ import annotations

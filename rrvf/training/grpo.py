@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def train_grpo(
         peft_config=lora(profile),
     )
     check_sharding(trainer)
+    # TRL prints prompts and pictures of each episode whose judge failed; the step's line counts them.
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "returned None for" not in r.getMessage())
     trainer.advantage = config.advantage
     guards = Guards(config.guards, multi_turn=config.max_turns > 1)
     trainer.remove_callback(PrinterCallback)
