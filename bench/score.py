@@ -1,14 +1,15 @@
 """How fast pairs are scored, against what the official evaluator does for the same scripts, and how that grows.
 
-    python bench/score.py [--workers 2] [--pairs 100] [--standin 4] [--sizes 100 1000] [--scripts FOLDER] [--json FILE]
+    python bench/score.py [--workers 2] [--count 10] [--repeats 10] [--sizes 100 1000] [--scripts FOLDER] [--json FILE]
 
-A pair is a script against the next one of the list: by default gallery scripts of about 50 lines. `cold` traces both
-sides, `cached` the generated side only, which is what scoring a second policy costs. Both include starting the sandbox.
+A pair is a script against the next one of the list: by default `count` gallery scripts of about 50 lines, each pair
+`repeats` times under other names. `cold` traces both sides, `cached` the generated side only, which is what scoring a
+second policy costs. Both include starting the sandbox.
 
 The official evaluator is not part of this project, so a stand-in takes its place, called so: for each pair ten fresh
 interpreters, five a side, as the original starts them (metrics_spec T10): one plain run, then one each for text, layout,
 type and colour, with the wrappers of our tracer. It leaves out the original's scoring, so the ratios are on the low side.
-Processor seconds are compared, for both in one run: a busy machine slows both alike.
+Processor seconds are compared, for both in one run over the same scripts: a busy machine slows both alike.
 
 `growth` scores many small pairs, references cached: seconds per pair and the peak memory of the scoring process.
 """
@@ -25,10 +26,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
-from rrvf.benchmarks.chartmimic import score_folder
+from rrvf.benchmarks.chartmimic import LIMITS, score_folder
 from rrvf.data.gallery import refused_by_code, scripts
+from rrvf.render import Renderer
 from rrvf.render.zygote import plot_python
 
 SANDBOX = Path(__file__).parents[1] / "rrvf" / "render" / "sandbox"
@@ -64,18 +67,22 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def typical(folder: Path | None, count: int) -> list[str]:
-    """A seeded choice of scripts: of a folder, or of the gallery those of 30 to 80 lines that draw by themselves."""
-    if folder:
-        codes = [path.read_text() for path in sorted(folder.rglob("*.py"))]
-    else:
-        codes = [c for c in (p.read_text() for p in scripts()) if 30 <= c.count("\n") <= 80 and not refused_by_code(c)]
-    return random.Random(0).sample(codes, min(count, len(codes)))
+    """A seeded choice of scripts that run: of a folder, or of the gallery those of 40 to 60 lines."""
+    paths = sorted(folder.rglob("*.py")) if folder else scripts()
+    codes = [path.read_text() for path in paths]
+    if not folder:
+        codes = [code for code in codes if 40 <= code.count("\n") <= 60 and not refused_by_code(code)]
+    random.Random(0).shuffle(codes)
+    with Renderer("chart", 2, LIMITS) as renderer:
+        return list(islice((code for code in codes if renderer.render(code, "fixed").ok), count))
 
 
-def write_pairs(folder: Path, codes: list[str]) -> None:
-    for i, code in enumerate(codes):
-        (folder / f"pair_{i:05}.gt.py").write_text(code)
-        (folder / f"pair_{i:05}.gen.py").write_text(codes[(i + 1) % len(codes)])
+def write_pairs(folder: Path, codes: list[str], repeats: int = 1) -> None:
+    """Each script against the next; a repeated true script ends in a comment of its own, so that it is traced anew."""
+    for r in range(repeats):
+        for i, code in enumerate(codes):
+            (folder / f"pair_{r}_{i:05}.gt.py").write_text(f"{code}\n# {r}\n" if r else code)
+            (folder / f"pair_{r}_{i:05}.gen.py").write_text(codes[(i + 1) % len(codes)])
 
 
 def cost(work: Callable[[], object]) -> tuple[float, float]:
@@ -90,36 +97,30 @@ def _processor() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def standin(pairs: list[tuple[str, str]]) -> None:
-    """Ten interpreters a pair."""
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {"PATH": os.environ["PATH"], "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
-    for code in (code for pair in pairs for code in pair):
+def standin(codes: list[str]) -> None:
+    """Five interpreters a script, the half of a pair."""
+    fonts = plot_python().parents[1] / ".mplconfig"
+    environment = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg", "MPLCONFIGDIR": fonts}
+    for code in codes:
         for metric in ("exec", "text", "layout", "type", "color"):
             with tempfile.TemporaryDirectory() as folder:
                 script = Path(folder, "script.py")
                 script.write_text(code)
                 command = [plot_python(), "-c", RUN, metric, script]
-                subprocess.run(command, cwd=folder, env=environment | {"HOME": folder, **_fonts()}, **silent)
+                subprocess.run(command, cwd=folder, env=environment, capture_output=True)
 
 
-def _fonts() -> dict[str, str]:
-    return {"MPLCONFIGDIR": str(plot_python().parents[1] / ".mplconfig")}
-
-
-def speed(codes: list[str], workers: int, sampled: int) -> dict[str, float]:
-    """Ours cold and cached over all pairs between two halves of the stand-in over a few of them."""
-    pairs = [(code, codes[(i + 1) % len(codes)]) for i, code in enumerate(codes)]
-    chosen = random.Random(1).sample(pairs, min(sampled, len(pairs)))
-    half = len(chosen) // 2
+def speed(codes: list[str], repeats: int, workers: int) -> dict[str, float]:
+    """Ours cold and cached, between two halves of the stand-in."""
+    half, n = len(codes) // 2, len(codes) * repeats
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pairs(folder, codes)
+        write_pairs(folder, codes, repeats)
         score = lambda: score_folder(folder, folder / "out.json", workers=workers, cache=folder / "cache")  # noqa: E731
-        _, first = cost(lambda: standin(chosen[:half]))
+        _, first = cost(lambda: standin(codes[:half]))
         (cold_wall, cold), (cached_wall, cached) = cost(score), cost(score)
-        _, second = cost(lambda: standin(chosen[half:]))
-    n, official = len(pairs), (first + second) / len(chosen)
+        _, second = cost(lambda: standin(codes[half:]))
+    official = 2 * (first + second) / len(codes)
     return {
         "pairs": n,
         "workers": workers,
@@ -150,14 +151,14 @@ def growth(size: int, workers: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scripts", type=Path)
-    parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--standin", type=int, default=4, help="pairs that the stand-in scores, ten runs each")
+    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found = {"load": round(os.getloadavg()[0], 1)}
-    found["speed"] = speed(typical(options.scripts, options.pairs), options.workers, options.standin)
+    found["speed"] = speed(typical(options.scripts, options.count), options.repeats, options.workers)
     print(json.dumps(found), flush=True)
     found["growth"] = []
     for size in options.sizes:

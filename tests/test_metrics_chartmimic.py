@@ -221,6 +221,14 @@ PAIRS = {
     "pie_4": ("plt.pie([1, 2])", "import os\nos.kill(os.getpid(), 9)"),
     "pie_5": ("plt.pie([1, 2])", "while True: pass"),
 }
+#: Each with what its pair's own record says.
+HOSTILE = {
+    "crash": ("import ctypes\nctypes.string_at(0)", "crash"),
+    "fork": ("import os\nos.fork()\nplt.plot([1, 2])", "forbidden"),
+    "leave": ("import os\nos._exit(0)", "exit"),
+    "own_score": ("open('out.json', 'w').write('{}')\nraise SystemExit", "exit"),
+    "sleep": ("import time\ntime.sleep(1000)", "timeout"),
+}
 
 
 @pytest.fixture
@@ -247,6 +255,22 @@ def test_a_folder_scores_each_pair_by_itself_and_those_that_fail_count_zero(fold
     ran = {"bar_1": True, "bar_2": False, "line_3": True, "pie_4": False, "pie_5": False}
     assert {n: p["exec_ok"] for n, p in pairs.items()} == ran
     assert pairs["bar_1"]["text"]["f1"] == 1.0 and pairs["line_3"]["text"]["f1"] == 0.0
+
+
+def test_what_a_script_does_stands_in_its_own_record_and_nowhere_else(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(chartmimic, "LIMITS", replace(LIMITS, wall_s=10.0, cpu_s=1.0))
+    for name, (code, _) in HOSTILE.items():
+        (folder / f"{name}.gt.py").write_text(IMPORTS + PAIRS["bar_1"][0])
+        (folder / f"{name}.gen.py").write_text(IMPORTS + code)
+    pairs = chartmimic.score_folder(folder, tmp_path / "out.json", workers=2, cache=tmp_path / "cache")["pairs"]
+    assert {n: pairs[n]["reason"] for n in HOSTILE} == {n: reason for n, (_, reason) in HOSTILE.items()}
+    assert pairs["bar_1"]["color"]["f1"] == 1.0 and "reason" not in pairs["bar_1"]
+
+
+def test_ten_thousand_texts_are_ten_thousand_items(tmp_path):
+    (tmp_path / "a.py").write_text(IMPORTS + "for i in range(10_000): plt.text(0, 0, 'x')")
+    found = extract_folder(tmp_path, tmp_path / "out.json", workers=1)
+    assert found["a"]["text"] == ["x"] * 10_000
 
 
 def test_the_same_bytes_with_any_number_of_workers(folder, tmp_path, score_folder):
@@ -306,20 +330,31 @@ def test_extract_gives_the_shape_of_the_conformance_file(tmp_path):
     }
 
 
-def test_score_files_of_two_protocols_stand_in_one_table(folder, tmp_path, score_folder):
-    for protocol in ("fixed", "july2025"):
-        score_folder(folder, tmp_path / f"{protocol}.json", protocol=protocol)
-    rows = table([tmp_path / "fixed.json", tmp_path / "july2025.json"]).splitlines()
-    assert rows[2].startswith("| chartmimic-fixed | 5 | 40.00 |") and rows[3].startswith("| chartmimic-july2025 | 5 |")
+def score_file(path, protocol, pairs):
+    aggregate = {"n": len(pairs), "exec_rate": 50.0, "text_pass": None}
+    path.write_text(json.dumps({"protocol": protocol, "pairs": pairs, "aggregate": aggregate}))
+    return path
 
 
-def test_score_files_over_other_pairs_are_refused(folder, tmp_path, score_folder):
-    score_folder(folder, tmp_path / "all.json")
-    (folder / "pie_5.gt.py").unlink()
-    (folder / "pie_5.gen.py").unlink()
-    score_folder(folder, tmp_path / "fewer.json")
+def test_score_files_of_two_protocols_stand_in_one_table(tmp_path):
+    one = score_file(tmp_path / "1.json", "chartmimic-fixed", {"a": {"type": 1}, "b": {"type": 0}})
+    two = score_file(tmp_path / "2.json", "chartmimic-july2025", {"a": {"type": 0}, "b": {"type": 0}})
+    assert table([one, two]).splitlines()[2:] == [
+        "| chartmimic-fixed | 2 | 50.00 | n/a | 0 |",
+        "| chartmimic-july2025 | 2 | 50.00 | n/a | 1 |",
+    ]
+
+
+def test_score_files_over_other_pairs_are_refused(tmp_path):
+    one, two = (score_file(tmp_path / f"{name}.json", "p", {name: {}}) for name in "ab")
     with pytest.raises(UserError, match="other pairs"):
-        table([tmp_path / "all.json", tmp_path / "fewer.json"])
+        table([one, two])
+
+
+def test_extract_gives_a_graphs_axes_the_place_that_the_metric_sees(tmp_path):
+    (tmp_path / "graph_1.py").write_text(IMPORTS + "plt.subplots(1, 2)")
+    found = extract_folder(tmp_path, tmp_path / "out.json", workers=1)
+    assert found["graph_1"]["layout"] == [[1, 1, 0, 1, 0, 1]] * 2
 
 
 def test_the_prompt_tells_the_size_of_the_figure():

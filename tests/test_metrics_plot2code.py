@@ -81,7 +81,8 @@ def folder(tmp_path):
 def test_a_folder_is_scored_in_the_sandbox(folder, tmp_path):
     pairs = score_folder(folder, tmp_path / "out.json", cache=tmp_path / "cache")["pairs"]
     assert pairs["a"] == pairs["d"] == {"exec_ok": True, "text_score": 1.0}
-    assert pairs["c"] == pairs["e"] == {"exec_ok": False, "text_score": 0.0}
+    failed = {"exec_ok": False, "text_score": 0.0}
+    assert pairs["c"] == failed | {"reason": "exception"} and pairs["e"] == failed | {"reason": "blank"}
     assert 0.5 < pairs["b"]["text_score"] < 1.0
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, score_items
+from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, layout, score_items
 from rrvf.benchmarks.items import items_of, ran
-from rrvf.benchmarks.pairs import CACHE, References, Scoring, partial, read_script, score_pairs, write_json
+from rrvf.benchmarks.pairs import CACHE, References, Scoring, failed, partial, read_script, score_pairs, write_json
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
@@ -74,7 +74,8 @@ def score_folder(
     """`rrvf score chartmimic`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
 
     def score(name: str, gold: dict | None, renders: list[Render]) -> PairScore:
-        return score_items(gold or EMPTY, items_of(renders[0]), name, protocol)
+        found = score_items(gold or EMPTY, items_of(renders[0]), name, protocol)
+        return found.model_copy(update={"reason": failed(gold, renders[0] if not found.exec_ok else None)})
 
     scoring = Scoring(f"chartmimic-{protocol}", protocol, LIMITS, score)
     pairs = score_pairs(folder, out, scoring, workers, cache, progress)
@@ -102,6 +103,6 @@ def extract_folder(
             items = items_of(render)
             if items is None:
                 tqdm.write(f"{path.name} did not run: {render.reason} {render.message}", file=sys.stderr)
-            result[path.stem] = items or EMPTY
+            result[path.stem] = EMPTY if items is None else items | {"layout": layout(items["layout"], path.stem)}
     write_json(out, result)
     return result

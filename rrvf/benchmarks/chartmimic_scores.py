@@ -2,8 +2,9 @@
 
 Protocols, by the id that every result carries. Parity first, repairs on top:
 
-official  ChartMimic's evaluator of 2025-06-17, its deterministic faults kept. Two accidents are left out: metrics that
-          leak from one pair to the next (T1), and crashes of the scorer, which score 0 here.
+official  ChartMimic's evaluator of 2025-06-17, its deterministic faults kept. Left out are metrics that leak from one pair
+          to the next (T1), crashes of the scorer, which score 0 here, path rules that a folder's name triggers (T5, T6),
+          and the try block around generated scripts, which indents later lines of triple-quoted texts.
 july2025  VLMEvalKit as it stood on 2025-07-20, most likely what the paper used. As official, but
           - more than ten colours on either side score 0, for its thinning helper was missing;
           - a bar recoloured by a string is skipped, where it costs the official script all its colours;
@@ -50,9 +51,10 @@ class Score(Record):
 
 
 class PairScore(Record):
-    """One pair of scripts. All zero where the generated one did not run."""
+    """One pair of scripts. All zero where one of them did not run; `reason` then says which and why, else it is None."""
 
     exec_ok: bool
+    reason: str | None = None
     text: Score
     layout: Score
     type: Score

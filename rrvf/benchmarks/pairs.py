@@ -148,6 +148,13 @@ def _pair_key(scoring: Scoring, name: str, gold: str, generated: str) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
+def failed(gold: dict | None, generated: Render | None) -> str | None:
+    """Why a pair scores nothing: `generated` is the run that failed, if one did, `gold` None a true script that did."""
+    if generated is not None:
+        return generated.reason or "forbidden"  # ran, but reported what no tracer reports
+    return "the true script did not run" if gold is None else None
+
+
 class Log:
     """Finished pairs, a line each. A line of an earlier run counts while its scripts and rules are the same."""
 
@@ -167,7 +174,7 @@ class Log:
 
     def add(self, name: str, score: Record) -> None:
         """Write one finished pair down."""
-        self.done[name] = score.model_dump()
+        self.done[name] = score.model_dump(exclude_none=True)
         self._file.write(json.dumps({"name": name, "key": self._keys[name], "score": self.done[name]}) + "\n")
         self._file.flush()
 

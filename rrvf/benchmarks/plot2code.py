@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from rrvf.benchmarks.items import items_of
-from rrvf.benchmarks.pairs import CACHE, Scoring, partial, score_pairs, write_json
+from rrvf.benchmarks.pairs import CACHE, Scoring, failed, partial, score_pairs, write_json
 from rrvf.records import Record, Render
 from rrvf.render import Limits
 
@@ -32,10 +32,14 @@ _NEAR = 0.8
 
 
 class TextScore(Record):
-    """One pair: whether the script passes, and the share of its texts that match, 0 where it does not pass."""
+    """One pair: whether the script passes, and the share of its texts that match, 0 where it does not pass.
+
+    `reason` says which script failed and why; None where both ran.
+    """
 
     exec_ok: bool
     text_score: float
+    reason: str | None = None
 
 
 def prompt() -> str:
@@ -114,10 +118,9 @@ def score_folder(
     """`rrvf score plot2code`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
 
     def score(name: str, gold: dict | None, renders: list[Render]) -> TextScore:
-        passed = all(items_of(r, "plot2code") is not None for r in renders[:-1])
-        found = sample_metrics(gold, renders[-1])
-        exec_ok = passed and bool(found["exec"])
-        return TextScore(exec_ok=exec_ok, text_score=found["text"] if exec_ok else 0.0)
+        bad = next((r for r in renders if items_of(r, "plot2code") is None), None)
+        text = 0.0 if bad else sample_metrics(gold, renders[-1])["text"]
+        return TextScore(exec_ok=bad is None, text_score=text, reason=failed(gold, bad))
 
     programs = (lambda code: [in_function(code), code]) if exec_mode == "function" else lambda code: [code]
     scoring = Scoring(f"plot2code-{exec_mode}", "plot2code", LIMITS, score, programs)
