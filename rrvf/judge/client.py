@@ -31,7 +31,7 @@ from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_promp
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
 from rrvf.records import Judgement
 
-_FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
 T = TypeVar("T")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -186,7 +186,7 @@ class JudgeClient:
 
     async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
         """One reply's text. An endpoint that refuses `response_format` is asked without it from then on."""
-        extra = {"response_format": _FORMAT} if mode == "score" and self._structured else {}
+        extra = {"response_format": FORMAT} if mode == "score" and self._structured else {}
         try:
             reply = await self._api.chat.completions.create(
                 model=model, messages=messages, **self._sampling.model_dump(), **extra

@@ -1,0 +1,75 @@
+"""A real vLLM server on the CPU, the nano policy in it, against the judge's client: `make test-vllm` (some minutes).
+
+Not collected by `make test`: it needs .venv-vllm, which `make test-vllm` builds.
+"""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from vllm_on_cpu import running_vllm
+
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.local import encode
+from rrvf.judge.panel import Panel
+from rrvf.judge.prompts import POINTS
+from rrvf.judge.scenes import draw_chart, random_chart
+
+PICTURES = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(9)]
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def url():
+    with running_vllm(Path("reproduce/judges/nano.yaml")) as address:
+        yield address
+
+
+@pytest.fixture
+def judge(url):
+    with JudgeClient(url, timeout_s=300) as client:
+        yield client
+
+
+def test_it_names_its_model(judge):
+    assert judge.card("chart").model == "nano"
+
+
+@pytest.mark.parametrize("domain", ["chart", "web"])
+def test_a_score_is_whole_and_in_range(judge, domain):
+    judged = judge.score(PICTURES[0], PICTURES[1], domain)
+    assert judged.ok and 0 <= judged.score <= 1 and set(judged.parts) == set(POINTS)
+
+
+def test_the_same_question_gets_the_same_score(judge):
+    first, again = (judge.score(PICTURES[0], PICTURES[1], "chart") for _ in range(2))
+    assert (first.score, first.parts) == (again.score, again.parts)
+
+
+def test_many_questions_at_once_are_all_answered(judge):
+    with ThreadPoolExecutor(8) as pool:
+        judged = list(pool.map(lambda png: judge.score(PICTURES[0], png, "chart"), PICTURES[1:]))
+    assert [j.status for j in judged] == ["ok"] * 8
+
+
+def test_words_that_are_no_feedback_are_a_judge_error(judge):
+    judged = judge.compare(PICTURES[0], PICTURES[1], "chart")
+    assert judged.status == "judge_error" and judged.reason.startswith("bad_reply") and not judged.feedback
+
+
+def test_a_panel_asks_it_in_both_orders(judge):
+    assert "order" in Panel([judge], swap=True).score(PICTURES[0], PICTURES[1], "chart").spread
+
+
+def test_a_picture_that_is_none_is_refused_and_not_scored(judge):
+    judged = judge.score(PICTURES[0], b"junk", "chart")
+    assert judged.status == "judge_error" and judged.reason.startswith("http_4")
+
+
+def test_a_third_picture_is_over_the_limit(url, judge):
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+    request = {"model": "nano", "messages": [{"role": "user", "content": [part] * 3}], "max_tokens": 1}
+    reply = httpx.post(f"{url}/v1/chat/completions", json=request, timeout=60, trust_env=False)
+    assert reply.status_code == 400
