@@ -37,6 +37,7 @@ class JudgeConfig(Section):
     url: str | None = None
     max_in_flight: int = 32
     timeout_s: float = 60.0
+    outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
 
 
 class CanvasConfig(Section):
