@@ -163,6 +163,9 @@ def judge_compare(
     generated: Annotated[Path, typer.Argument(help="the picture that was made")],
     url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
     domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
+    second: Annotated[str | None, typer.Option(help="a second judge's endpoint")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="scores drawn per endpoint")] = 1,
+    swap: Annotated[bool, typer.Option("--swap", help="score in both orders of the pictures")] = False,
     as_json: Json = False,
 ) -> None:
     """Compare two pictures.
@@ -171,13 +174,32 @@ def judge_compare(
     """
     from rrvf.judge import compare_files
 
-    judgement = compare_files(reference, generated, domain, url)
+    judgement = compare_files(reference, generated, domain, url, second, repeats, swap)
+    spread = {"spread"} if judgement.spread else set()
     if as_json:
-        keep = {"status", "score", "parts", "feedback"} if judgement.ok else {"status", "reason"}
+        keep = {"status", "score", "parts", "feedback"} | spread if judgement.ok else {"status", "reason"}
         print(judgement.model_dump_json(include=keep))
+    elif judgement.ok:
+        print(f"{judgement.score:.4f}", *(f"({name} differ by {gap:.4f})" for name, gap in judgement.spread.items()))
+        print(judgement.feedback)
     else:
-        print(f"{judgement.score:.4f}\n{judgement.feedback}" if judgement.ok else f"judge_error: {judgement.reason}")
+        print(f"judge_error: {judgement.reason}")
     raise typer.Exit(0 if judgement.ok else 1)
+
+
+@judge_app.command("card")
+def judge_card(
+    url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
+    domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
+    pictures: Annotated[int, typer.Option(min=1, help="per family of damage; 12 give the usual figures")] = 12,
+) -> None:
+    """Measure a judge and print its card as JSON: agreement with damage, effect of the order, resistance to pleas.
+
+    Example: rrvf judge card --domain web --pictures 3
+    """
+    from rrvf.judge.card import measured_card
+
+    print(measured_card(domain, url, pictures=pictures).model_dump_json(indent=1))
 
 
 @data_app.command("prepare")

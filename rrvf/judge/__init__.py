@@ -4,12 +4,16 @@
     local       the same behind PNG bytes, in this process
     server      the same as an OpenAI-compatible endpoint
     client      any OpenAI-compatible endpoint as a judge: embedded server, vLLM, hosted
+    panel       several looks at one pair: both orders, repeats, further judges
     calibration controlled degradations, and a judge's agreement with them
+    probes      what the order of the pictures, and pictures that plead, do to a score
+    card        who judged, how it was asked, how far it can be trusted
 All of them give a `Judgement`.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from rrvf.records import Judgement
@@ -20,27 +24,39 @@ def compare_files(
     generated: str | Path,
     domain: str = "chart",
     url: str | None = None,
-    model: str | None = None,
+    second: str | None = None,
+    repeats: int = 1,
+    swap: bool = False,
 ) -> Judgement:
     """One comparison of two picture files, with score, parts and feedback in one record.
 
-    url None: the embedded judge in this process; else the OpenAI-compatible endpoint there, asked once for the
-    feedback and once for the score. Raises UserError for files that are no pictures.
+    url None: the embedded judge in this process; else the OpenAI-compatible endpoint there. second: a further judge's
+    URL. repeats: scores drawn per judge, at temperature 0.7 when more than one. swap: in both orders of the pictures.
+    With any of these the score is a mean and has a `spread` (`panel`). Raises UserError for files that are no pictures.
     """
     from rrvf.errors import UserError
-    from rrvf.judge.local import EmbeddedJudge, decode
+    from rrvf.judge.local import decode
+    from rrvf.judge.panel import Panel
 
     try:
-        first, second = Path(reference).read_bytes(), Path(generated).read_bytes()
+        wanted, drawn = Path(reference).read_bytes(), Path(generated).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: give two picture files") from error
-    decode(first), decode(second)
-    if url is None:
-        return EmbeddedJudge().score(first, second, domain)
-    from rrvf.judge.client import JudgeClient
-
-    with JudgeClient(url, model) as client:
-        scored, compared = client.score(first, second, domain), client.compare(first, second, domain)
+    decode(wanted), decode(drawn)
+    with ExitStack() as stack:
+        panel = Panel([j for u in (url, second)[: 1 + bool(second)] for j in _judges(stack, u, repeats)], swap)
+        scored, compared = panel.score(wanted, drawn, domain), panel.compare(wanted, drawn, domain)
     if not (scored.ok and compared.ok):
         return scored if not scored.ok else compared
     return scored.model_copy(update={"feedback": compared.feedback, "seconds": scored.seconds + compared.seconds})
+
+
+def _judges(stack: ExitStack, url: str | None, repeats: int) -> list:
+    from rrvf.judge.card import Sampling
+    from rrvf.judge.client import JudgeClient
+    from rrvf.judge.local import EmbeddedJudge
+
+    if url is None:
+        return [EmbeddedJudge()]  # it would say the same again
+    drawn = [Sampling(temperature=0.7 if repeats > 1 else 0.0, seed=seed) for seed in range(repeats)]
+    return [stack.enter_context(JudgeClient(url, sampling=sampling)) for sampling in drawn]
