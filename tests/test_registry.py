@@ -1,0 +1,72 @@
+"""The benchmarks behind the runner: what counts as run, and which means there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from rrvf.benchmarks import registry
+from rrvf.benchmarks.pairs import References
+from rrvf.benchmarks.registry import NONE, ChartMimic, Plot2Code, WebSight, rate
+from rrvf.data import DataConfig
+from rrvf.domains import Canvas
+from rrvf.profile import load_profile
+from rrvf.records import Render, Sample, SampleResult
+from rrvf.render import Limits
+
+TEXTS = {"texts": [["title", 0.5, 1.0]], "size": [6.4, 4.8]}
+ITEMS = {"text": [], "layout": [[1, 1, 0, 0, 0, 0]], "type": {}, "color": []}
+SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
+
+
+class Renders:
+    """Renders `blank` as a figure of one colour, anything else as a picture."""
+
+    def __init__(self, items=ITEMS, canvas=None):
+        self.items, self.limits = items, Limits(canvas=canvas)
+
+    def render(self, code, trace):
+        if code == "blank":
+            return Render(status="render_error", reason="blank", items=self.items)
+        return Render(status="ok", png=b"", items=self.items)
+
+
+def results(*pairs):
+    return [SampleResult(sample_id=str(i), outcome=o, metrics=m) for i, (o, m) in enumerate(pairs)]
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    monkeypatch.setattr(registry, "References", lambda renderer, trace: References(renderer, trace, None))
+
+
+def test_a_blank_figure_counts_as_run_in_chartmimic_and_not_in_plot2code():
+    nano = load_profile("nano")
+    assert ChartMimic(Renders(), nano).score(SAMPLE, "true", "blank")[1]["exec"] == 1.0
+    assert Plot2Code(Renders(TEXTS)).score(SAMPLE, "true", "blank")[1]["exec"] == 0.0
+
+
+def test_a_figure_without_matplotlib_code_has_no_text_score_and_neither_has_its_set():
+    benchmark = Plot2Code(Renders(TEXTS))
+    assert benchmark.score(SAMPLE, None, "code")[1] == {"exec": 1.0, "text": None}
+    summary = benchmark.summary(results(("scored", {"text": 1.0, "judge": 5.0}), ("scored", {"judge": 7.0})), 0)
+    assert summary["text"] == summary["text_pass"] == NONE and summary["judge"]["value"] == 6.0
+
+
+def test_a_failed_judge_does_not_change_what_ran():
+    assert (
+        rate(results(("scored", {}), ("judge_error", {}), ("render_error", {}), ("policy_error", {})))["value"] == 50.0
+    )
+
+
+def test_the_protocol_of_pages_names_the_canvas(tmp_path):
+    canvases = [None, Canvas(280, 224)]
+    found = [WebSight(Renders(canvas=canvas), tmp_path).protocol for canvas in canvases]
+    assert found == ["websight-1280x720-full", "websight-280x224"]
+
+
+@pytest.mark.parametrize("name", ["nano", "gpu", "paper"])
+def test_a_profile_has_the_data_that_it_trains_and_evaluates_on(name):
+    profile = load_profile(name)
+    used = {s.train_set for s in (*profile.grpo.values(), *profile.sft.values())}
+    used |= {e.dataset for e in profile.evaluations.values()}
+    assert used <= DataConfig.read(profile.data).root.keys() and profile.evaluations
