@@ -82,13 +82,13 @@ class GRPOConfigSection(Section):
     train_set: str | tuple[str, ...]
     steps: int
     prompts_per_step: int
-    group_size: int = 8
-    micro_batch: int = 32
-    learning_rate: float = 1e-6
+    group_size: int
+    micro_batch: int
+    learning_rate: float
     kl: float = 0.0
-    max_turns: int = 4
-    max_completion_tokens: int = 16_384
-    max_turn_tokens: int = 4_096
+    max_turns: int = Field(ge=1, description="T_max of Alg. 1")
+    max_completion_tokens: int = Field(description="one episode, tool responses included")
+    max_turn_tokens: int
     temperature: float = 1.0
     advantage: Literal["mean", "max"] = "mean"
     loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = "grpo"

@@ -54,7 +54,9 @@ class Judge:
 
 def profile_of(policy, **grpo) -> Profile:
     section = dict(domain="chart", train_set="t", steps=1, prompts_per_step=2, group_size=2, micro_batch=4)
-    section |= dict(learning_rate=1e-2, max_completion_tokens=2000, max_turn_tokens=400, save_every=1) | grpo
+    section |= (
+        dict(learning_rate=1e-2, max_completion_tokens=2000, max_turn_tokens=400, max_turns=4, save_every=1) | grpo
+    )
     return Profile(
         name="test",
         policy=PolicyConfig(model=str(policy), prompts="nano", dtype="float32"),

@@ -11,7 +11,7 @@ from rich.console import Console
 from test_report_runs import PROVENANCE, write_run
 
 from rrvf.errors import UserError
-from rrvf.profile import EvalSet, GRPOConfigSection, PolicyConfig, Profile, SFTConfigSection
+from rrvf.profile import EvalSet, PolicyConfig, Profile, SFTConfigSection, load_profile
 from rrvf.report.grid import lay_out
 from rrvf.report.runs import find_runs
 from rrvf.report.tables import build_tables
@@ -22,11 +22,10 @@ PAGES = EvalSet(benchmark="websight", dataset="p", table=3, title="Generated pag
 
 
 def a_profile(model: str = "nano") -> Profile:
-    grpo = {d: GRPOConfigSection(domain=d, train_set="t", steps=1, prompts_per_step=1) for d in ("chart", "web")}
     return Profile(
         name="nano",
         policy=PolicyConfig(model=model),
-        grpo=grpo,
+        grpo=load_profile("nano").grpo,
         sft={"chart": SFTConfigSection(domain="chart", train_set="t", steps=1, batch=1)},
         evaluations={"charts": CHARTS, "pages": PAGES},
     )

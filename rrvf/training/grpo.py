@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from datasets import Dataset, Features, Image, List, Value
 from transformers import PrinterCallback
+from transformers.utils.logging import disable_progress_bar
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
@@ -114,6 +115,7 @@ def train_grpo(
     trainer.advantage = config.advantage
     guards = Guards(config.guards, multi_turn=config.max_turns > 1)
     trainer.remove_callback(PrinterCallback)
+    disable_progress_bar()
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress(), guards):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

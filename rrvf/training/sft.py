@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from datasets import Dataset, Features, Image, List, Value
 from transformers import PrinterCallback
+from transformers.utils.logging import disable_progress_bar
 from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
@@ -103,6 +104,7 @@ def train_sft(
         peft_config=lora(profile),
     )
     trainer.remove_callback(PrinterCallback)
+    disable_progress_bar()
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
