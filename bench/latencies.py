@@ -23,7 +23,7 @@ from rrvf.profile import load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
 
-SMALL, LARGE, TOKENS = 8, 32, 96
+SMALL, LARGE, TOKENS = 8, 32, 64
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:

@@ -40,7 +40,9 @@ class Latencies(Section):
     score: Figure
     step: Figure
     judge_reference_gpus: int = Field(description="0: the judge shares the renders' cores")
-    continuous: bool = Field(description="finished episodes leave the batch, as in vLLM; else they ride along")
+    continuous: bool = Field(
+        description="finished episodes leave the batch, as in vLLM; else all are padded to the longest"
+    )
     gpu_hour: Figure = Field(description="price, in dollars")
     turns: Figure = Field(description="turns of an episode, where no run tells")
     turn_tokens: Figure = Field(description="tokens that the policy writes in a turn, where no run tells")

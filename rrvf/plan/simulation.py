@@ -106,38 +106,43 @@ class Step:
         self._throughput = Station(self._clock, 1)
         self._answers = Station(self._clock, work.judge_in_flight)
         self._phases: Counter[str] = Counter()
-        self._tokens = [0.0] * work.processes
+        #: Tokens of each episode of each process.
+        self._lengths = [[0.0] * (work.episodes // work.processes) for _ in range(work.processes)]
 
     def run(self) -> StepTime:
-        for process in range(self._work.processes):
-            share = self._work.episodes // self._work.processes
-            self._turn(process, share, 1, share)
+        for process, lengths in enumerate(self._lengths):
+            self._turn(process, list(range(len(lengths))), 1)
         self._clock.run()
         rollout = self._clock.now
         phases = {phase: seconds / self._work.processes for phase, seconds in self._phases.items()}
         # Processes that end early wait for the last one: TRL gathers the rewards, so the wait falls into that phase.
         phases["reward"] += rollout - sum(phases.values())
-        phases["training"] = self._times.train.value * max(self._tokens)
+        phases["training"] = self._times.train.value * max(self._trained(lengths) for lengths in self._lengths)
         phases["other"] = self._times.step.value
         servers = sum(s.servers for s in self._renders)
         busy = {"renders": sum(s.busy for s in self._renders) / servers, "judge": self._throughput.busy}
         return StepTime(phases, {station: seconds / max(rollout, 1e-9) for station, seconds in busy.items()})
 
-    def _turn(self, process: int, writing: int, turn: int, all_episodes: int) -> None:
+    def _trained(self, lengths: list[float]) -> float:
+        """Tokens of a process's training batch; without continuous batching all are as long as the longest."""
+        return sum(lengths) if self._times.continuous else len(lengths) * max(lengths)
+
+    def _turn(self, process: int, writing: list[int], turn: int) -> None:
         """Turn `turn` of the episodes of a process that still write."""
         w, t = self._work, self._times
-        lengths = [min(w.max_turn_tokens, self._vary(w.turn_tokens)) for _ in range(writing)]
-        fed = writing * (w.prompt_tokens if turn == 1 else w.feedback_tokens)
-        self._tokens[process] += sum(lengths) + fed
-        in_batch = sum(lengths) if t.continuous else writing * max(lengths)
-        seconds = writing * t.prefill.value + t.decode.value * max(lengths) + t.decode_each.value * in_batch
+        new = [min(w.max_turn_tokens, self._vary(w.turn_tokens)) for _ in writing]
+        for episode, tokens in zip(writing, new, strict=True):
+            self._lengths[process][episode] += tokens + (w.prompt_tokens if turn == 1 else w.feedback_tokens)
+        in_batch = sum(new) if t.continuous else len(new) * max(new)
+        seconds = len(new) * t.prefill.value + t.decode.value * max(new) + t.decode_each.value * in_batch
         self._phases["generation"] += seconds
-        calling = 0 if turn == w.max_turns else sum(self._rng.random() < self._goes_on() for _ in range(writing))
+        goes_on = self._goes_on() if turn < w.max_turns else 0.0
+        calling = [episode for episode in writing if self._rng.random() < goes_on]
         if calling:
-            again = partial(self._turn, process, calling, turn + 1, all_episodes)
-            after = partial(self._tools, process, calling, "tools", "compare", again)
+            again = partial(self._turn, process, calling, turn + 1)
+            after = partial(self._tools, process, len(calling), "tools", "compare", again)
         else:
-            after = partial(self._tools, process, all_episodes, "reward", "score", lambda: None)
+            after = partial(self._tools, process, len(self._lengths[process]), "reward", "score", lambda: None)
         self._clock.after(seconds, after)
 
     def _tools(self, process: int, calls: int, phase: str, question: str, then: Callable[[], None]) -> None:
