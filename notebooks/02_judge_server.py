@@ -19,12 +19,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
+import psutil
 from IPython.display import display
 
 from rrvf.judge.calibration import calibrate
 from rrvf.judge.card import EMBEDDED_NOTE
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
+from rrvf.judge.embedded import judge_pair
+from rrvf.judge.probes import order_gap, plea_gain
 from rrvf.judge.prompts import POINTS, load_judge_prompt
 from rrvf.profile import load_profile
 from rrvf.records import Render, Trajectory
@@ -103,8 +106,8 @@ display(contact_sheet([target, draft], ["target", "draft"], columns=2, width=7))
 print(judge.compare(target, draft, "chart").feedback)
 
 # %% [markdown]
-# And what the draft is worth. The five parts are shares of a rubric of 100 points; the score is their weighted mean,
-# stretched so that unrelated pictures come near 0.
+# And what the draft is worth. The five parts are shares of a rubric of 100 points. Layout and type count only as far as
+# text, colour and data agree, since two unrelated bar charts share both; so unrelated pictures come near 0.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -164,6 +167,14 @@ display(calibration_figure(families))
 print(EMBEDDED_NOTE)
 
 # %% [markdown]
+# Two weaknesses of judges have a number on the card too: what it does to a score when the two pictures change places, and
+# what words in the picture that ask for a score gain over other words at their place. (`rrvf judge card` prints the whole
+# card, of this judge or of any endpoint.)
+
+# %%
+print(f"order {order_gap(judge_pair, 'chart', pictures):.4f}, pleas {plea_gain(judge_pair, 'chart', pictures):+.4f}")
+
+# %% [markdown]
 # ## Speed
 #
 # Judging must not be what training waits for. Milliseconds per comparison through HTTP, cache off, one at a time:
@@ -200,8 +211,8 @@ episode = Trajectory(
 print(RewardRule().terms(episode))
 
 # %% [markdown]
-# The server comes back at its old address, as a supervisor would start it again; the same client goes on. Answers are
-# also kept on disk by picture, prompt and card, so what was judged before the fault is not judged twice.
+# The server comes back at its old address; the same client goes on. Answers can also be kept on disk by picture, prompt and
+# card, so what was judged before a fault is not judged twice.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -209,7 +220,20 @@ servers.enter_context(running_server(port=int(url.rpartition(":")[2])))
 again = judge.score(target, draft, "chart")
 print(f"{again.status}, the same score as before the fault: {again.score == judgement.score}")
 
+# %% [markdown]
+# A training run would rather wait than lose its groups. With `outage_s` a client says on one line that the judge is gone,
+# asks on until it is back, and says that too. Here the server is killed under it. `running_server` starts a dead
+# child again, as a supervisor would:
+
 # %%
+patient = JudgeClient(url, max_retries=0, outage_s=60)
+process = next(p for p in psutil.Process().children() if "rrvf.judge.server" in p.cmdline())
+process.kill()
+waited = patient.score(target, draft, "chart")
+print(f"{waited.status}, the same score: {waited.score == judgement.score}")
+
+# %%
+patient.close()
 judge.close()
 servers.close()
 
@@ -224,5 +248,6 @@ servers.close()
 # beside the paper's and never in its columns.
 #
 # **Try next:** serve a real judge (`make judge`, needs a GPU), put its address into a profile as `judge: {url: ...}`, and
-# run this notebook's comparison with `JudgeClient(url)`. Ask it twice with the pictures swapped, to learn its spread.
+# run this notebook's comparison with `JudgeClient(url)`. Ask it in both orders, several times (`rrvf judge compare
+# --swap --repeats 5`), to learn its spread, and measure its card (`rrvf judge card --url ...`).
 # Or raise `pictures` to 12 and look for the families in which the embedded judge is blind.

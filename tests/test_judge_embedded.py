@@ -12,6 +12,7 @@ from rrvf.errors import UserError
 from rrvf.judge.embedded import NOTHING, WEIGHTS, judge_pair
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import words
+from rrvf.judge.embedded.shape import ink_similarity
 from rrvf.judge.scenes import KINDS, PageScene, draw_chart, draw_page, random_chart, random_page
 
 CHARTS = [random_chart(random.Random(i), kind=kind) for i, kind in enumerate(KINDS * 2)]
@@ -48,6 +49,20 @@ def test_unrelated_charts_stay_below_a_seventh():
     pairs = [(a, b) for a, b in zip(CHARTS, CHARTS[1:], strict=False) if a.kind != b.kind]
     scores = [judge_pair(draw_chart(a), draw_chart(b), "chart").score for a, b in pairs]
     assert np.mean(scores) < 0.08 and max(scores) < 0.15
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unrelated_charts_of_one_kind_stay_below_a_seventh(kind):
+    drawn = [draw_chart(random_chart(random.Random(f"{kind} {i}"), kind=kind)) for i in range(6)]
+    mean = np.mean([judge_pair(a, b, "chart").score for a, b in zip(drawn, drawn[1:], strict=False)])
+    assert mean < (0.25 if kind == "pie" else 0.15)  # pies share a disc and its colours: the card says so
+
+
+@pytest.mark.parametrize("row", [1, -1])
+def test_words_whose_crop_differs_by_a_row_are_the_same_words(row):
+    title = (np.random.default_rng(0).random((14, 90)) > 0.6).astype(np.float32)
+    cut = np.pad(title, ((0, row), (0, 0))) if row > 0 else title[:row]
+    assert ink_similarity(title, cut) > 0.9
 
 
 def test_unrelated_pages_stay_below_a_seventh():

@@ -53,8 +53,9 @@ class JudgeCard(Record):
 #: What the embedded judge can and cannot see.
 EMBEDDED_NOTE = (
     "A stand-in for a vision-language model: OpenCV statistics of layout, mark type, colour and alignment. Text is "
-    "compared as shapes of ink and never read; it knows no chart semantics; it may miss a legend drawn over "
-    "filled marks; noise costs it more than it costs a person."
+    "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels hardly "
+    "count; it knows no chart semantics; it may miss a legend drawn over filled marks; charts without colours of their "
+    "own (pie, stem) that share kind and layout stay somewhat alike; noise costs it more than it costs a person."
 )
 
 
