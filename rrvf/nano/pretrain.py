@@ -115,8 +115,10 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     )
     # Plain products train faster than torch's fused attention over sequences this short.
     model.model.language_model.config._attn_implementation = "eager"
-    for block in (*model.model.visual.blocks, *model.model.language_model.layers):
+    for block in model.model.visual.blocks:
         block.compile()
+    for block in model.model.language_model.layers:
+        block.compile(dynamic=True)
     rng = random.Random(recipe.seed)
     strips = strip_batches(tokenizer, rng)
 
@@ -151,7 +153,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
 
 def _loss(model, batch: dict) -> dict:
     with torch.autocast("cpu", torch.bfloat16):
-        return {"loss": model(**batch).loss}
+        return {"loss": model(**batch, use_cache=False).loss}
 
 
 def _tokenizer(folder: Path, texts: list[str]):
