@@ -171,5 +171,7 @@ def linear_patches() -> None:
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """A folder that `from_pretrained`, `AutoProcessor` and vLLM can load."""
+    for part in (model.config.text_config, model.config.vision_config):
+        part.dtype = None  # the weights' own, not the one that they were trained in
     model.save_pretrained(folder)
     build_processor(tokenizer).save_pretrained(folder)
