@@ -30,7 +30,7 @@ def fixed(**changes):
 
 def work(**changes) -> Workload:
     sizes = dict(
-        domain="chart", episodes=32, processes=1, max_turns=1, max_turn_tokens=100, turns=1.0, turn_tokens=10.0,
+        domain="chart", episodes=32, processes=1, max_turns=1, max_turn_tokens=100, turns=1.0, turn_tokens=10.0, answered=1.0,
         prompt_tokens=0.0, feedback_tokens=0.0, render_workers=2, judge_in_flight=32, judge_gpus=1,
     )  # fmt: skip
     return Workload(**(sizes | changes))
@@ -89,7 +89,7 @@ def test_every_figure_has_a_source_and_estimates_are_called_so():
 def test_the_error_is_taken_phase_by_phase(tmp_path):
     phases = {"generation": 4.0, "tools": 1.0, "reward": 1.0, "training": 2.0, "other": 0.5, "saving": 9.0}
     line = {f"seconds/{k}": v for k, v in phases.items()} | {"seconds/step": 17.5}
-    line |= {"step": 1, "rrvf/turns": 2.0, "completions/mean_length": 150.0}
+    line |= {"step": 1, "rrvf/turns": 2.0, "rrvf/answered": 1.0, "completions/mean_length": 150.0}
     (tmp_path / "log.jsonl").write_text((json.dumps(line) + "\n") * 3)
     planned = plan(load_profile("nano"), "chart", 0, 0, [line])
     assert compare(planned, [line] * 3)["step"] == (planned.step_seconds, 8.5)

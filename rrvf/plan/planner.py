@@ -74,10 +74,11 @@ def workload(
     measured: Sequence[dict],
 ) -> Workload:
     """One step of a section: its sizes from the profile; turns and lengths from a run where there is one."""
-    turns, tokens = times.turns.value, times.turn_tokens.value
+    turns, tokens, answered = times.turns.value, times.turn_tokens.value, 1.0
     if measured:
         turns = statistics.mean(line["rrvf/turns"] for line in measured)
         tokens = statistics.mean(line["completions/mean_length"] / line["rrvf/turns"] for line in measured)
+        answered = statistics.mean(line["rrvf/answered"] for line in measured)
     return Workload(
         domain=config.domains[0],
         episodes=config.prompts_per_step * config.group_size,
@@ -86,6 +87,7 @@ def workload(
         max_turn_tokens=config.max_turn_tokens,
         turns=turns,
         turn_tokens=tokens,
+        answered=answered,
         prompt_tokens=times.prompt_tokens.value,
         feedback_tokens=times.feedback_tokens.value,
         render_workers=profile.workers,

@@ -23,7 +23,9 @@ SPREAD = 0.35
 
 @dataclass(frozen=True)
 class Workload:
-    """What one step has to do. turns and turn_tokens are means; render workers are counted over all processes."""
+    """What one step has to do. turns and turn_tokens are means, answered is the share of episodes that end in an answer;
+    render workers are counted over all processes.
+    """
 
     domain: str
     episodes: int
@@ -32,6 +34,7 @@ class Workload:
     max_turn_tokens: int
     turns: float
     turn_tokens: float
+    answered: float
     prompt_tokens: float
     feedback_tokens: float
     render_workers: int
@@ -142,7 +145,8 @@ class Step:
             again = partial(self._turn, process, calling, turn + 1)
             after = partial(self._tools, process, len(calling), "tools", "compare", again)
         else:
-            after = partial(self._tools, process, len(self._lengths[process]), "reward", "score", lambda: None)
+            answers = max(1, round(w.answered * len(self._lengths[process])))
+            after = partial(self._tools, process, answers, "reward", "score", lambda: None)
         self._clock.after(seconds, after)
 
     def _tools(self, process: int, calls: int, phase: str, question: str, then: Callable[[], None]) -> None:
