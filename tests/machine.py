@@ -43,7 +43,8 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root, self.bin, self.calls_file = root / "project", root / "bin", root / "calls"
         shutil.copytree(REPOSITORY / "reproduce" / "setup", self.root / "reproduce" / "setup")
-        for name in ("requirements.lock", "requirements-plot.lock", "requirements-gpu.lock", "pyproject.toml"):
+        locks = [f"requirements{kind}.lock" for kind in ("", "-plot", "-gpu", "-vllm-cpu")]
+        for name in (*locks, "pyproject.toml"):
             shutil.copy(REPOSITORY / name, self.root / name)
         self.bin.mkdir()
         for command in COMMANDS.split():
