@@ -186,7 +186,9 @@ for section in settings.sft:
 # %%
 after_policy = LocalPolicy(str(trained[name]), settings.policy.dtype, config.max_turn_tokens)
 after = [play(after_policy, sample) for sample in samples]
-display(strip(next(t for t in after if t.sample_id == shown.sample_id)))
+again = strip(next(t for t in after if t.sample_id == shown.sample_id))
+again.savefig(study.results / "report" / "loop.png")
+display(again)
 
 # %%
 rows = [
