@@ -85,7 +85,7 @@ def test_baseline_decides_the_sign_of_the_best(policy, samples, tmp_path, script
 @pytest.mark.parametrize("advantage", ["mean", "max"])
 def test_an_episode_without_a_score_has_no_advantage(policy, samples, tmp_path, script, batches, advantage):
     """Both kinds of baseline: with `max` its zero must not count as below the best."""
-    script["write"] = lambda turn, row: [ANSWER, BROKEN, CALL][row % 3]
+    script["write"] = lambda turn, row: BROKEN if turn else [ANSWER, BROKEN, CALL][row % 3]
     judge = Judge()
     judge.score_value = None
     run(policy, samples, tmp_path, judge=judge, prompts_per_step=1, group_size=6, micro_batch=6, advantage=advantage)

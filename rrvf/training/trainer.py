@@ -53,12 +53,11 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def _against_best(self, advantages: torch.Tensor) -> torch.Tensor:
         """(r - max r) / std r: both baselines share the divisor, so it is A_mean minus the group's largest A_mean.
 
-        A sample whose judge failed is in no group: it neither sets the maximum nor gets an advantage.
+        A sample whose judge failed is in no group and gets none. Its A_mean is 0 here, which never is above the largest.
         """
         group = self.num_generations if self.model.training else self.num_generations_eval
-        everyone = self.accelerator.gather(advantages).masked_fill(self._unscored, -torch.inf).view(-1, group)
-        best = everyone.max(dim=1, keepdim=True).values
-        shifted = (everyone - best).flatten().masked_fill(self._unscored, 0.0)
+        everyone = self.accelerator.gather(advantages).view(-1, group)
+        shifted = (everyone - everyone.max(dim=1, keepdim=True).values).flatten().masked_fill(self._unscored, 0.0)
         self._logs["advantages"].extend(shifted.tolist())
         start = len(advantages) * self.accelerator.process_index
         return shifted[start : start + len(advantages)]
