@@ -14,7 +14,7 @@ from rrvf.records import Render, Sample, SampleResult
 from rrvf.render import Limits
 
 TEXTS = {"texts": [["title", 0.5, 1.0]], "size": [6.4, 4.8]}
-ITEMS = {"text": [], "layout": [[1, 1, 0, 0, 0, 0]], "type": {}, "color": []}
+ITEMS = {"text": [], "layout": [[1, 1, 0, 0, 0, 0]], "axes": 1, "type": {}, "color": []}
 SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
 
 

@@ -28,7 +28,7 @@ __all__ = ["METRICS", "NOTHING", "References", "aggregate", "extract_code", "ext
 #: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter. No picture is
 #: drawn: the items come from a PDF of their own, and drawing twice would take half as long again.
 LIMITS = Limits(wall_s=120.0, cpu_s=60.0, max_pixels=0)
-EMPTY = {"text": [], "layout": [], "type": {}, "color": []}
+EMPTY = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 _PROMPT = Path(__file__).parent / "prompts" / "chartmimic_direct.txt"
 
@@ -103,6 +103,7 @@ def extract_folder(
             items = items_of(render)
             if items is None:
                 tqdm.write(f"{path.name} did not run: {render.reason} {render.message}", file=sys.stderr)
-            result[path.stem] = EMPTY if items is None else items | {"layout": layout(items["layout"], path.stem)}
+            seen = (items or EMPTY) | {"layout": layout(items or EMPTY, path.stem)}
+            result[path.stem] = {kind: seen[kind] for kind in METRICS}
     write_json(out, result)
     return result

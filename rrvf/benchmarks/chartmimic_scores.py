@@ -83,7 +83,7 @@ def score_items(gold: dict, generated: dict | None, name: str, protocol: ChartPr
     return PairScore(
         exec_ok=True,
         text=multiset(gold["text"], generated["text"]),
-        layout=multiset(layout(gold["layout"], name), layout(generated["layout"], name)),
+        layout=multiset(layout(gold, name), layout(generated, name)),
         type=counts(gold["type"], generated["type"]),
         color=colors(gold["color"], generated["color"], protocol),
     )
@@ -99,12 +99,12 @@ def _hashable(item):
     return tuple(item) if isinstance(item, list) else item
 
 
-def layout(items: list[list[int]], name: str) -> list[list[int]]:
-    """Every axes of a graph has the same place, whatever its grid: only their number counts.
+def layout(items: dict, name: str) -> list[list[int]]:
+    """The places of a script's axes. In a graph every axes has the same, in a grid or not: only their number counts.
 
     `name` may lead with folders (`direct_600/graph_1`); the original asks whether the path contains `/graph`.
     """
-    return [[1, 1, 0, 1, 0, 1]] * len(items) if "/graph" in f"/{name}" else items
+    return [[1, 1, 0, 1, 0, 1]] * items["axes"] if "/graph" in f"/{name}" else items["layout"]
 
 
 def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:

@@ -9,12 +9,15 @@ from functools import lru_cache
 _TO_XYZ = ((0.412424, 0.357579, 0.180464), (0.212656, 0.715158, 0.0721856), (0.0193324, 0.119193, 0.950444))
 _WHITE = (0.95047, 1.0, 1.08883)
 _EPSILON = 216 / 24389
-_HEX = re.compile(r"#[0-9A-F]{6}")
+_HEX = re.compile(r"#[0-9A-F]{6}([0-9A-F]{2})?")
 
 
 @lru_cache(1 << 16)
 def similarity(first: str, second: str) -> float:
-    """1 for the same colour down to 0 for one 100 apart. `#RRGGBB` against a map's name is 0; names are equal or not."""
+    """1 for the same colour down to 0 for one 100 apart. `#RRGGBB` against a map's name is 0; names are equal or not.
+
+    Opacity, in two more digits, is not looked at.
+    """
     if not (_HEX.fullmatch(first) and _HEX.fullmatch(second)):
         return float(first == second)
     return max(0.0, 1.0 - ciede2000(lab(first), lab(second)) / 100.0)
@@ -22,7 +25,7 @@ def similarity(first: str, second: str) -> float:
 
 @lru_cache(1 << 16)
 def lab(color: str) -> tuple[float, float, float]:
-    """`#RRGGBB` as L*, a*, b*."""
+    """`#RRGGBB` or `#RRGGBBAA` as L*, a*, b*."""
     linear = [_linear(int(color[i : i + 2], 16) / 255) for i in (1, 3, 5)]
     x, y, z = (
         _f(sum(m * c for m, c in zip(row, linear, strict=True)) / w) for row, w in zip(_TO_XYZ, _WHITE, strict=True)

@@ -18,10 +18,11 @@ _MOST = 50_000  # of any kind; scoring is linear in it, but for texts of one str
 
 
 class ChartItems(Record):
-    """Shaped as in the conformance cases: texts in drawing order, places in grids, calls by label, [group, colour]."""
+    """Texts in drawing order, places in grids, number of axes with and without one, calls by label, [group, colour]."""
 
     text: list[str] = Field(max_length=_MOST)
     layout: list[Annotated[list[int], Field(min_length=6, max_length=6)]] = Field(max_length=_MOST)
+    axes: NonNegativeInt = Field(le=_MOST)
     type: dict[str, NonNegativeInt]
     color: list[tuple[str, str]] = Field(max_length=_MOST)
 

@@ -11,7 +11,6 @@ colours are therefore traced in two further runs with nameless wrappers, each al
 
 from __future__ import annotations
 
-import contextlib
 import io
 import random
 import re
@@ -23,15 +22,24 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_pdf import RendererPdf
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
+from matplotlib.ticker import Locator
 from trace_calls import CallTrace
 from trace_colors import ColorTrace
 
 _SAVE = re.compile(r"plt\.savefig\(.*", re.DOTALL)
 _SHOW = re.compile(r"plt.show\(.*", re.DOTALL)
 _PYPLOT_SAVE = plt.savefig
+_FONT = FontProperties()
+_NOTHING: dict = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
+#: What the original puts before the first `plt.savefig` of a script. A script may use `ax` after it.
+_NO_TICKS = "\nfor ax in plt.gcf().axes:\n    ax.set_xticks([])\n    ax.set_yticks([])\n"
 
 
 class Tracer:
@@ -62,48 +70,104 @@ class Tracer:
     def finish(self, figure: Figure | None, namespace: dict) -> dict:
         """The items, once the script has run. `figure` is the current one or None.
 
-        Raises what the line `plt.savefig(...)`, which the benchmark adds to the script, would raise there.
+        Raises what the line `plt.savefig(...)`, which the benchmark adds to the script, would raise there. Where that
+        happens after the file was begun, the original protocols take the script for run, without what is read later.
         """
         if self.protocol == "plot2code":
             return plot2code_items(figure)
         save = eval("plt.savefig", namespace)  # a script that calls pyplot by another name fails here
-        for axes in plt.gcf().axes:
-            axes.set_xticks([])
-            axes.set_yticks([])
         if save is _PYPLOT_SAVE:
             save = plt.gcf().savefig  # the same file, without a second drawing for a window
-        save(io.BytesIO(), format="pdf")  # also settles colours that are mapped from numbers
-        items = {"text": self._text_items(), "layout": layout_items(figure)}
-        if self.protocol == "fixed" or "seaborn" not in self._source:
-            return {**items, "type": self._calls.items(), "color": self._colors.items()}
+        _write_nothing()
+        ticks = [(axis, axis.get_major_locator()) for axes in plt.gcf().axes for axis in (axes.xaxis, axes.yaxis)]
+        removed, file, items = _remove_ticks(plt.gcf()), io.BytesIO(), dict(_NOTHING)
+        try:
+            save(file, format="pdf")  # also settles colours that are mapped from numbers
+            items["text"] = list(self._texts) if removed else []
+            _format_ticks(ticks)
+        except Exception:
+            if self.protocol == "fixed" or not (file.getbuffer() and _opens_at_once(plt.gcf())):
+                raise
+            return items
+        items |= {"layout": layout_items(figure), "axes": len(figure.axes) if figure else 0}
+        items |= {"type": self._calls.items(), "color": self._colors.items()}
+        return items if self.protocol == "fixed" else items | self._seen_by_the_original()
+
+    def _seen_by_the_original(self) -> dict:
+        """The kinds of items that the original's own interference with a script changes."""
         self._colors.remove()
         self._calls.remove()
-        items["type"] = self._again(CallTrace(named=False, protocol=self.protocol))
-        items["color"] = self._again(ColorTrace(named=False, protocol=self.protocol))
+        items = {}
+        if "seaborn" in self._source:
+            items["type"] = self._again(CallTrace(named=False, protocol=self.protocol))
+            items["color"] = self._again(ColorTrace(named=False, protocol=self.protocol))
+        if "plt.savefig" in self._source:
+            items["text"] = self._texts_of_broken_source()
         return items
 
-    def _text_items(self) -> list[str]:
-        # The original inserts its tick removal before the first of these characters, which breaks a comment or a string.
-        broken = self.protocol != "fixed" and "plt.savefig" in self._source
-        return [] if broken else list(self._texts)
+    def _texts_of_broken_source(self) -> list[str]:
+        """The texts where the original, which takes away the ticks ahead of the first save, breaks into the script."""
+        before, name, after = self._source.partition("plt.savefig")
+        self._texts.clear()
+        return list(self._texts) if self._ran(before + _NO_TICKS + name + after) else []
 
     def _again(self, trace: CallTrace | ColorTrace) -> dict | list:
         """Run the script once more under `trace` alone. One that fails gives nothing, as its crashed evaluator does."""
+        trace.install()
+        ran = self._ran(self._source)
+        trace.remove()
+        return trace.items() if ran else trace.nothing
+
+    def _ran(self, source: str) -> bool:
+        """Run `source` as the script was run, and save; whether that raised nothing."""
         plt.close("all")
         dict.update(matplotlib.rcParams, self._settings)
         np.random.seed(0)
         random.seed(0)
-        trace.install()
         try:
             module = types.ModuleType("__main__")
-            exec(compile(self._source, "script.py", "exec", dont_inherit=True), module.__dict__)
-            with contextlib.suppress(Exception):
-                plt.gcf().savefig(io.BytesIO(), format="pdf")
-            return trace.items()
+            exec(compile(source, "script.py", "exec", dont_inherit=True), module.__dict__)
+            plt.gcf().savefig(io.BytesIO(), format="pdf")
         except Exception:
-            return trace.nothing
-        finally:
-            trace.remove()
+            return False
+        return True
+
+
+def _write_nothing() -> None:
+    """Have PDFs drawn but not written: compressing them and embedding fonts takes a third of a small script's time."""
+    matplotlib.rcParams["pdf.compression"] = 0
+    PdfFile.finalize = lambda self: None
+
+
+def _opens_at_once(figure: Figure) -> bool:
+    """Whether saving opens the file before anything is drawn; a layout engine and a tight box draw once ahead."""
+    return figure.get_layout_engine() is None and matplotlib.rcParams["savefig.bbox"] != "tight"
+
+
+def _remove_ticks(figure: Figure) -> bool:
+    """Take the major ticks of x and y away; False where an axes refuses, which costs the script its texts alone."""
+    try:
+        for axes in figure.axes:
+            axes.set_xticks([])
+            axes.set_yticks([])
+    except Exception:
+        return False
+    return True
+
+
+def _format_ticks(ticks: list[tuple[Axis, Locator]]) -> None:
+    """Put the locators back and make the tick labels, which the benchmark draws when it asks whether a script runs.
+
+    Raises what a locator or a formatter raises, or mathematics that does not parse.
+    """
+    parser = MathTextParser("path")
+    for axis, locator in ticks:
+        axis.set_major_locator(locator)
+    for axis, _ in ticks:
+        if axis.get_visible() and axis.axes.get_visible() and axis.axes.axison:
+            labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+            for label in filter(is_math_text, map(str, labels)):
+                parser.parse(label, 72, _FONT)
 
 
 def _log_texts(log: list[str]) -> None:

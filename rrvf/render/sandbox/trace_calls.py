@@ -21,13 +21,12 @@ _AXES = [
     "violinplot", "violin", "hist", "fill_between", "fill_betweenx", "quiver", "pie", "fill", "imshow", "pcolor",
     "contour", "contourf", "broken_barh", "tripcolor",
 ]  # fmt: skip
-#: Methods of 3-D axes and their labels. Aliases such as `plot3D` are other attributes and stay as they are.
+#: Methods of 3-D axes and their labels. Aliases such as `plot3D` are other attributes and stay as they are; `contour`
+#: and `contourf` are seen in the ordinary axes' methods that they call.
 _AXES_3D = {
     "bar": "bar",
     "scatter": "scatter",
     "plot": "plot@3d",
-    "contour": "contour",
-    "contourf": "contourf",
     "plot_surface": "plot_surface@3d",
     "bar3d": "bar3d@3d",
     "add_collection3d": "add_collection3d@3d",

@@ -2,6 +2,9 @@
 
 An object is stored under the colour that it has when it is drawn, and read again at the end: of several objects drawn
 in one colour the last one wins, and its later colour counts. That is the benchmark's own rule, in every protocol.
+What a call draws as one object (a collection, the arrows of a graph, a Venn diagram) is stored once, under the last of
+its colours. An object that cannot be read ends the original read-out, and with it all colours of the script; `fixed`
+leaves that object out.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ from collections.abc import Callable
 
 import matplotlib_venn
 import networkx
+import numpy as np
 import squarify
 from matplotlib.axes import Axes
 from matplotlib.axes._base import _process_plot_var_args
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.image import NonUniformImage
 from matplotlib.patches import Circle, Ellipse, Patch
 from matplotlib.projections.polar import PolarAxes
@@ -21,54 +25,69 @@ from mpl_toolkits.mplot3d import Axes3D
 from networkx.drawing import nx_pylab
 from trace_wrap import Wrapping, is_kind
 
-
-class GivenByName(Exception):
-    """A bar's colour that was last given as a string: the official read-out cannot read it."""
+Read = Callable[[object], list[str]]
 
 
-def _hex(color) -> str:
-    return to_hex(color, keep_alpha=False).upper()
+class Unreadable(Exception):
+    """A colour in a form that the original read-out does not know, or none where it asks for one."""
+
+
+def token(color: object) -> str:
+    """Upper-case hex. A string of 6 or 8 digits stays as it was given; all else loses its alpha."""
+    try:
+        if isinstance(color, str):
+            return (color if color.startswith("#") and len(color) in (7, 9) else to_hex(to_rgba(color))).upper()
+        if isinstance(color, list | tuple | np.ndarray) and len(color) in (3, 4):
+            return to_hex(color).upper()
+    except ValueError:
+        pass
+    raise Unreadable
 
 
 def line(artist) -> list[str]:
     """The colour of a line or a text."""
-    return [_hex(artist.get_color())]
+    return [token(artist.get_color())]
 
 
 def face(artist) -> list[str]:
     """A patch's face."""
-    return [_hex(artist.get_facecolor())]
+    return [token(artist.get_facecolor())]
 
 
-def bar_face(artist) -> list[str]:
-    """A bar's face as it was last given; the original cannot read one given as a string."""
-    given = artist._original_facecolor
-    if given is None or isinstance(given, str):
-        raise GivenByName
-    return [_hex(given)]
-
-
-def first_face(artist) -> list[str]:
-    """The first face of a collection; none where it is hollow."""
-    colors = artist.get_facecolor()
-    return [_hex(colors[0])] if len(colors) else []
+def given_face(bar) -> list[str]:
+    """A bar's face as it was last given; the original takes a string apart into letters, and cannot read them."""
+    return [token(list(bar._original_facecolor))]
 
 
 def faces(artist) -> list[str]:
     """Every face of a collection."""
-    return [_hex(c) for c in artist.get_facecolor()]
+    return [token(c) for c in artist.get_facecolor()]
+
+
+def first_face(artist) -> list[str]:
+    """The first face of a collection."""
+    return visible_face(artist) or _unreadable()
+
+
+def visible_face(artist) -> list[str]:
+    """The first face of a collection; none where it is hollow."""
+    return [token(c) for c in artist.get_facecolor()[:1]]
 
 
 def edges(artist) -> list[str]:
-    """Every edge of a collection, or an arrow's edge."""
-    if isinstance(artist, Patch):
-        return [_hex(artist.get_edgecolor())]
-    return [_hex(c) for c in artist.get_edgecolor()]
+    """Every edge of a collection, or the face of every arrow of a list."""
+    if isinstance(artist, list):
+        return [token(arrow.get_facecolor()) for arrow in artist]
+    return [token(c) for c in artist.get_edgecolor()]
 
 
 def map_name(artist) -> list[str]:
     """A colour map's name, whatever is drawn with it."""
     return [artist.get_cmap().name]
+
+
+def _unreadable() -> list[str]:
+    raise Unreadable
 
 
 class ColorTrace(Wrapping):
@@ -80,29 +99,23 @@ class ColorTrace(Wrapping):
         super().__init__(named, keep_flag=protocol != "fixed")
         self._protocol = protocol
         self._exact = protocol == "official"
-        self._stored: dict[tuple[str, str], tuple[object, Callable]] = {}
+        self._stored: dict[tuple[str, str], tuple[object, Read]] = {}
 
-    def _keep(self, group: str, artists, read: Callable) -> None:
+    def _keep(self, group: str, artists, read: Read, hollow: bool = False) -> None:
+        """Store objects. Unreadable where one has no colour, unless it may be `hollow`."""
         for artist in artists:
-            for token in self._read(read, artist)[-1:]:
-                self._stored[group, token] = (artist, read)
-
-    def _read(self, read: Callable, artist) -> list[str]:
-        try:
-            return read(artist)
-        except GivenByName:
-            if self._protocol == "july2025":
-                return []
-            if self._protocol == "fixed":
-                return face(artist)
-            raise
+            tokens = read(artist) or ([] if hollow else _unreadable())
+            if tokens:
+                self._stored[group, tokens[-1]] = (artist, read)
 
     def items(self) -> list[list[str]]:
         """Sorted unique [group, colour], colours read now. Where the original read-out crashes there are none at all."""
         found: set[tuple[str, str]] = set()
         for (group, _), (artist, read) in self._stored.items():
             try:
-                found |= {(group, token) for token in self._read(read, artist)}
+                found |= {(group, color) for color in read(artist)}
+            except Unreadable:
+                self.broken |= not (group == "bar" and self._protocol == "july2025")  # skipped there
             except Exception:
                 self.broken = True
         crashed = self.broken and self._protocol != "fixed"
@@ -117,23 +130,25 @@ class ColorTrace(Wrapping):
         self._three_d()
         self._packages()
 
-    def _group(self, owner: object, name: str, group: str, read: Callable, pick: Callable = lambda r: [r]) -> None:
+    def _group(self, owner: object, name: str, group: str, read: Read, pick: Callable = lambda r: [r]) -> None:
         self.wrap(owner, name, lambda result, args, kwargs: self._keep(group, pick(result), read))
 
     def _lines(self) -> None:
         # On polar axes `plot` itself is seen, so the line builder inside it is not; elsewhere the builder is.
-        self.wrap(Axes, "plot", lambda r, args, kw: self._keep("plot@polar", r, line), when=self._polar)
+        self.wrap(PolarAxes, "plot", self._polar_plot)
         self._group(_process_plot_var_args, "_makeline", "line", line, lambda r: [r[0]])
         for name in ("axhline", "axvline"):
             self._group(Axes, name, name, line)
         for name in ("hlines", "vlines"):
             self._group(Axes, name, name, edges)
 
-    def _polar(self, axes: object) -> bool:
-        return is_kind(axes, PolarAxes, self._exact)
+    def _polar_plot(self, result, args, kwargs) -> None:
+        if is_kind(args[0], PolarAxes, self._exact):
+            self._keep("plot@polar", result, line)
 
     def _patches(self) -> None:
-        self._group(Axes, "bar", "bar", bar_face, lambda r: r.patches)
+        bar = face if self._protocol == "fixed" else given_face
+        self._group(Axes, "bar", "bar", bar, lambda r: r.patches)
         self._group(Axes, "pie", "pie", face, lambda r: r[0])
         self._group(Axes, "hist", "hist", face, lambda r: _flat(r[2]))
         self._group(Axes, "fill", "fill", face, lambda r: r)
@@ -155,8 +170,8 @@ class ColorTrace(Wrapping):
         self._group(Axes, "broken_barh", "broken_barh", faces)
 
     def _scatter(self, result, args, kwargs) -> None:
-        group = "scatter@polar" if self._polar(args[0]) else "scatter"
-        self._keep(group, [result], map_name if kwargs.get("cmap") is not None else first_face)
+        group = "scatter@polar" if is_kind(args[0], PolarAxes, self._exact) else "scatter"
+        self._keep(group, [result], _asked_map(kwargs) or visible_face, hollow=True)
 
     def _maps(self) -> None:
         for name in ("imshow", "pcolor", "contour", "contourf", "tripcolor"):
@@ -164,28 +179,40 @@ class ColorTrace(Wrapping):
         self.wrap(NonUniformImage, "__init__", lambda r, args, kw: self._keep("non_uniform_image", [args[0]], map_name))
 
     def _three_d(self) -> None:
-        def mapped(group: str, plain: Callable) -> Callable:
-            return lambda r, args, kw: self._keep(group, [r], map_name if kw.get("cmap") is not None else plain)
+        def mapped(group: str, plain: Read) -> Callable:
+            return lambda r, args, kw: self._keep(group, [r], _asked_map(kw) or plain)
 
         self._group(Axes3D, "plot", "plot@3d", line, lambda r: r)
         self._group(Axes3D, "bar", "bar@3d", face, lambda r: r)
         self.wrap(Axes3D, "scatter", mapped("scatter@3d", faces))
         self.wrap(Axes3D, "plot_surface", mapped("plot_surface@3d", first_face))
         self._group(Axes3D, "bar3d", "bar3d@3d", first_face)
-        self.wrap(Axes3D, "add_collection3d", lambda r, args, kw: self._keep("add_collection3d@3d", args[1:2], faces))
+        self._group(Axes3D, "add_collection3d", "add_collection3d@3d", faces)
 
     def _packages(self) -> None:
         for module in (nx_pylab, networkx):
             self._group(module, "draw_networkx_nodes", "nx_nodes", faces)
-            self._group(module, "draw_networkx_edges", "nx_edges", edges, lambda r: r if isinstance(r, list) else [r])
+            self.wrap(module, "draw_networkx_edges", self._graph_edges)
             self._group(module, "draw_networkx_labels", "nx_labels", line, lambda r: r.values())
         rectangles = lambda axes: [p for container in axes.containers for p in container.patches]  # noqa: E731
         self._group(squarify, "plot", "squarify", face, rectangles)
-        self.wrap(
-            matplotlib_venn._common.VennDiagram,
-            "__init__",
-            lambda r, args, kw: self._keep("venn", [p for p in args[0].patches if p is not None], face),
-        )
+        diagram = matplotlib_venn._common.VennDiagram
+        self.wrap(diagram, "__init__", lambda r, args, kw: self._keep("venn", [args[0]], self._venn))
+
+    def _graph_edges(self, result, args, kwargs) -> None:
+        self._keep("nx_edges", [result], edges, hollow=not self._exact)
+
+    def _venn(self, diagram) -> list[str]:
+        """The faces of a diagram; a region without area is no patch, which the original cannot read."""
+        patches = [p for p in diagram.patches if p is not None or self._protocol != "fixed"]
+        return [token(p.get_facecolor()) for p in patches]
+
+
+def _asked_map(kwargs: dict) -> Read | None:
+    """Reads the name of the map that a call asks for, used or not; None where it asks for none."""
+    asked = kwargs.get("cmap")
+    name = asked if asked is None or isinstance(asked, str) else asked.name
+    return None if name is None else lambda artist: [name]
 
 
 def _flat(patches) -> list:

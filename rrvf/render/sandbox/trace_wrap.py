@@ -24,21 +24,18 @@ class Wrapping:
     def __init__(self, named: bool, keep_flag: bool) -> None:
         self._named, self._keep_flag = named, keep_flag
         self._inside = False
-        self._originals: list[tuple[object, str, Callable]] = []
+        self._originals: list[tuple[object, str, Callable | None]] = []
         self.broken = False
 
-    def wrap(
-        self, owner: object, name: str, seen: Seen, before: bool = False, when: Callable[[object], bool] | None = None
-    ) -> None:
+    def wrap(self, owner: object, name: str, seen: Seen, before: bool = False) -> None:
         """Replace `owner.name`; `seen` is called for outermost calls, and whatever it raises never reaches the script.
 
         before: `seen` is called ahead of the function, with the result None.
-        when: only calls whose first argument (the axes) passes are wrapped at all; the wrapper then keeps its name.
         """
         original = getattr(owner, name)
 
         def wrapper(*args, **kwargs):
-            if self._inside or (when is not None and not when(args[0])):
+            if self._inside:
                 return original(*args, **kwargs)
             self._inside = True
             try:
@@ -53,8 +50,8 @@ class Wrapping:
             self._inside = False
             return result
 
-        self._originals.append((owner, name, original))
-        setattr(owner, name, functools.wraps(original)(wrapper) if self._named or when is not None else wrapper)
+        self._originals.append((owner, name, vars(owner).get(name)))
+        setattr(owner, name, functools.wraps(original)(wrapper) if self._named else wrapper)
 
     def _note(self, seen: Seen, result: object, args: tuple, kwargs: dict) -> None:
         try:
@@ -63,7 +60,10 @@ class Wrapping:
             self.broken = True
 
     def remove(self) -> None:
-        """Put the originals back."""
+        """Put the originals back; what a class had inherited, it inherits again."""
         while self._originals:
             owner, name, original = self._originals.pop()
-            setattr(owner, name, original)
+            if original is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
