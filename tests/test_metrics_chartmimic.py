@@ -166,6 +166,18 @@ def test_colour_similarity(one, two, expected):
     assert similarity(one, two) == pytest.approx(expected, abs=5e-6)
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("#945E41", "#0B00B2", 0.5270348333933723),  # the short way between the hues passes 0
+        ("#FDA9AA", "#E623B1", 0.7020018943853368),
+        ("#945E41FF", "#0B00B280", 0.5270348333933723),
+    ],
+)
+def test_colour_similarity_is_that_of_the_originals_library(one, two, expected):
+    assert similarity(one, two) == pytest.approx(expected, abs=1e-12)
+
+
 def test_empty_against_empty_is_zero():
     assert score_items(NOTHING, NOTHING, "bar_1", "fixed").text.f1 == 0.0
 
@@ -321,6 +333,14 @@ def test_half_a_pair_is_named(folder, tmp_path, score_folder):
     (folder / "pie_4.gen.py").unlink()
     with pytest.raises(UserError, match="pie_4"):
         score_folder(folder, tmp_path / "out.json")
+
+
+@pytest.mark.parametrize("run", [extract_folder, chartmimic.score_folder])
+def test_an_output_that_is_a_folder_is_told_before_anything_runs(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(chartmimic, "Renderer", None)
+    (folder / "a.py").write_text("")
+    with pytest.raises(UserError, match="is a folder"):
+        run(folder, tmp_path)
 
 
 def test_extract_gives_the_shape_of_the_conformance_file(tmp_path):

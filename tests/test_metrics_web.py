@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -143,9 +144,11 @@ def test_the_clip_pipeline_compares_embeddings() -> None:
     assert clip.cosine(ToyModel(4.6), toy_preprocess, red, gray) == pytest.approx(100 / math.sqrt(3))
 
 
-def test_untrained_weights_are_refused() -> None:
+@pytest.mark.parametrize("scale", [1 / 0.07, 50.0])
+def test_weights_that_are_untrained_or_of_another_training_are_refused(scale: float) -> None:
     with pytest.raises(UserError, match="untrained"):
-        clip.check_trained(ToyModel(math.log(1 / 0.07)), "file")
+        clip.check_trained(ToyModel(math.log(scale)), "file")
+    clip.check_trained(ToyModel(math.log(100)), "file")
 
 
 def test_pictures_become_squares_of_their_shorter_side() -> None:
@@ -164,6 +167,18 @@ def test_a_missing_weights_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     clip.load.cache_clear()
     with pytest.raises(UserError, match="RRVF_CLIP_WEIGHTS"):
         clip.load()
+
+
+def test_missing_weights_are_said_once_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("RRVF_CLIP_WEIGHTS", "/nowhere/clip.pt")
+    clip.load.cache_clear()
+    clip.available.cache_clear()
+    assert not clip.available() and not clip.available()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("no CLIP scores: ") and "RRVF_CLIP_WEIGHTS" in line
+    clip.available.cache_clear()
 
 
 def rendered(seed: int, blocks: list[dict] | None) -> Render:
@@ -205,7 +220,57 @@ def test_a_folder_of_pairs(tmp_path: Path, no_weights: None) -> None:
     same, blank, picture = (result["pairs"][name] for name in "abc")
     assert [same[m] for m in ("exec", "text", "block_match", "position", "color")] == pytest.approx([1] * 5)
     assert (blank["exec"], blank["ssim"], picture["exec"], picture["text"]) == (0, 0, 1, None)
+    assert blank["reason"] == "blank" and "reason" not in same
     assert result["aggregate"]["exec_rate"] == pytest.approx(200 / 3)
+
+
+class Pages:
+    """In place of the browser: every page shows its text; the page `stop` ends the run."""
+
+    drawn: ClassVar[list[str]] = []
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __enter__(self) -> Pages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def render_many(self, pages: list[str], trace: str) -> list[Render]:
+        if "stop" in pages:
+            raise KeyboardInterrupt
+        self.drawn.extend(pages)
+        return [rendered(0, [block(page)]) for page in pages]
+
+
+def test_a_killed_run_over_pages_continues_with_what_is_missing_or_changed(
+    tmp_path: Path, no_weights: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websight, "Renderer", Pages)
+    monkeypatch.setattr(websight, "_BLOCK", 1)
+    for name, page in {"a": "one", "b": "two", "c": "stop"}.items():
+        (tmp_path / f"{name}.gt.html").write_text(page)
+        (tmp_path / f"{name}.gen.html").write_text(page)
+    out = tmp_path / "out" / "scores.json"
+    with pytest.raises(KeyboardInterrupt):
+        websight.score_folder(tmp_path, out)
+    Pages.drawn.clear()
+    for half in ("gt", "gen"):
+        (tmp_path / f"c.{half}.html").write_text("three")
+    (tmp_path / "b.gen.html").write_text("four")
+    result = websight.score_folder(tmp_path, out)
+    assert Pages.drawn == ["two", "four", "three", "three"] and list(result["pairs"]) == ["a", "b", "c"]
+    assert [p.name for p in out.parent.iterdir()] == ["scores.json"]
+
+
+def test_a_reference_that_is_no_picture_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websight, "Renderer", Pages)
+    (tmp_path / "a.gt.png").write_bytes(b"cut")
+    (tmp_path / "a.gen.html").write_text("x")
+    with pytest.raises(UserError, match=r"a.gt.png cannot be read"):
+        websight.score_folder(tmp_path, tmp_path / "out.json")
 
 
 def test_half_a_pair_is_told(tmp_path: Path) -> None:

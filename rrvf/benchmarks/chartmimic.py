@@ -96,6 +96,8 @@ def extract_folder(
     paths = sorted(folder.glob("*.py"))
     if not paths:
         raise UserError(f"no .py file in {folder}: name a folder of scripts")
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: name the JSON file to write")
     result = {}
     with Renderer("chart", workers, LIMITS) as renderer:
         renders = renderer.render_each(map(read_script, paths), protocol)

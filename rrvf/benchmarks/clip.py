@@ -9,6 +9,7 @@ CLIP with other weights measures something else.
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -19,20 +20,24 @@ import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
 from PIL import Image
+from tqdm import tqdm
 
 from rrvf.errors import UserError
 
 MODEL, WEIGHTS = "ViT-B-32-quickgelu", "openai"
+#: The inverse temperature that OpenAI's training ended at, its upper bound. A model that was not trained has 1 / 0.07.
+TRAINED_SCALE = 100
 HUB_ID, HUB_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
 MEND = "set RRVF_CLIP_WEIGHTS to a file with OpenAI's ViT-B/32 weights, or run where the model hub can be reached"
 
 
 @cache
 def available() -> bool:
-    """Whether the weights can be had."""
+    """Whether the weights can be had; where not, one line on standard error says so, once."""
     try:
         load()
-    except UserError:
+    except UserError as error:
+        tqdm.write(f"no CLIP scores: {error}", file=sys.stderr)
         return False
     return True
 
@@ -58,9 +63,13 @@ def load():
 
 
 def check_trained(model: torch.nn.Module, source: str) -> None:
-    """UserError for weights that no training has touched: their temperature is still where it starts, 1 / 0.07."""
-    if abs(model.logit_scale.item() - np.log(1 / 0.07)) < 1e-3:
-        raise UserError(f"{source} holds an untrained model, whose scores mean nothing: {MEND}")
+    """UserError for weights that are not those of OpenAI's training: untrained ones above all."""
+    scale = model.logit_scale.exp().item()
+    if abs(scale - TRAINED_SCALE) > 1:
+        raise UserError(
+            f"{source} holds other weights than OpenAI's, or untrained ones (scale {scale:.1f}, theirs is "
+            f"{TRAINED_SCALE}), whose scores would mean nothing: {MEND}"
+        )
 
 
 def _reachable() -> bool:

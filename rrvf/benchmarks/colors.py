@@ -74,9 +74,8 @@ def _turn(h1: float, h2: float, chroma: float) -> float:
 
 
 def _mean_hue(h1: float, h2: float, chroma: float) -> float:
+    """As the original's library has it: where the short way passes 0, up to 540 and not brought back below 360."""
     total = h1 + h2
     if chroma == 0:
         return total
-    if abs(h1 - h2) <= 180:
-        return total / 2
-    return (total + 360) / 2 if total < 360 else (total - 360) / 2
+    return total / 2 if abs(h1 - h2) <= 180 else (total + 360) / 2

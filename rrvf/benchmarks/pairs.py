@@ -113,7 +113,7 @@ def score_pairs(
                 references = References(renderer, scoring.trace, cache)
                 scores = _scores(folder, todo, scoring, renderer, references)
                 for name, score in tqdm(scores, desc="score", total=len(todo), unit="pair", disable=not progress):
-                    log.add(name, score)
+                    log.add(name, score.model_dump(exclude_none=True))
         return {n: log.done[n] for n in names}
 
 
@@ -172,10 +172,10 @@ class Log:
         self._file = path.open("a")
         self._file.write("\n")  # ends a line that was cut
 
-    def add(self, name: str, score: Record) -> None:
+    def add(self, name: str, score: dict) -> None:
         """Write one finished pair down."""
-        self.done[name] = score.model_dump(exclude_none=True)
-        self._file.write(json.dumps({"name": name, "key": self._keys[name], "score": self.done[name]}) + "\n")
+        self.done[name] = score
+        self._file.write(json.dumps({"name": name, "key": self._keys[name], "score": score}) + "\n")
         self._file.flush()
 
     def __enter__(self) -> Log:
@@ -190,7 +190,9 @@ def read_script(path: Path) -> str:
 
 
 def partial(out: Path) -> Path:
-    """Where the log of an unfinished run lies."""
+    """Where the log of an unfinished run lies. UserError where `out` cannot become a file."""
+    if out.is_dir():
+        raise UserError(f"{out} is a folder: name the JSON file to write")
     return out.with_name(out.name + ".partial")
 
 

@@ -7,8 +7,11 @@ import numpy as np
 
 
 def decode(png: bytes) -> np.ndarray:
-    """PNG bytes as (H, W, 3) uint8, RGB."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    """PNG bytes as (H, W, 3) uint8, RGB. ValueError for what is no picture."""
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) if png else None
+    if picture is None:
+        raise ValueError("no picture")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def one_canvas(reference: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,14 @@ part 3, ambiguity A8). `protocol` puts both into the id that every result carrie
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
 from pathlib import Path
 
 from tqdm import tqdm
 
 from rrvf.benchmarks import blocks, clip
+from rrvf.benchmarks.pairs import Log, partial, read_script, write_json
 from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.errors import UserError
 from rrvf.records import Render
@@ -82,22 +83,37 @@ def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
 def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     """`rrvf score web`: pairs `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`, of a folder into `out`.
 
-    UserError for a folder without pairs, a missing half, or a reference page that shows nothing.
+    A page that was not drawn has the `reason` in its record. A killed run continues. UserError for a folder without
+    pairs, a missing half, or a reference page that shows nothing.
     """
     names = pair_names(folder)
-    pairs: dict[str, dict] = {}
-    with Renderer("web", workers) as renderer:
-        for start in tqdm(range(0, len(names), _BLOCK), desc="score", unit="block"):
-            block = names[start : start + _BLOCK]
-            references = _references(folder, block, renderer)
-            made = renderer.render_many([_read(folder / f"{n}.gen.html") for n in block], "blocks")
-            pairs |= {n: score_pair(*pair) for n, *pair in zip(block, references, made, strict=True)}
+    with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:
+        todo = [n for n in names if n not in log.done]
+        if todo:
+            with Renderer("web", workers) as renderer:
+                for start in tqdm(range(0, len(todo), _BLOCK), desc="score", unit="block"):
+                    _score_block(folder, todo[start : start + _BLOCK], renderer, log)
+        pairs = {n: log.done[n] for n in names}
     result = {"protocol": protocol(Limits()), "pairs": pairs, "aggregate": aggregate(list(pairs.values()))}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    partial.rename(out)
+    write_json(out, result)
+    partial(out).unlink()
     return result
+
+
+def _score_block(folder: Path, names: list[str], renderer: Renderer, log: Log) -> None:
+    references = _references(folder, names, renderer)
+    made = renderer.render_many([read_script(folder / f"{n}.gen.html") for n in names], "blocks")
+    for name, reference, generated in zip(names, references, made, strict=True):
+        reason = {} if generated.ok else {"reason": generated.reason}
+        log.add(name, score_pair(reference, generated) | reason)
+
+
+def _pair_key(folder: Path, name: str) -> str:
+    digest = hashlib.sha256(f"{protocol(Limits())} {clip.available()} {name}".encode())
+    for half in ("gt.png", "gt.html", "gen.html"):
+        path = folder / f"{name}.{half}"
+        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return digest.hexdigest()[:32]
 
 
 def pair_names(folder: Path) -> list[str]:
@@ -117,7 +133,7 @@ def pair_names(folder: Path) -> list[str]:
 
 def _references(folder: Path, names: list[str], renderer: Renderer) -> list[Render]:
     pages = [n for n in names if (folder / f"{n}.gt.html").is_file()]
-    made = renderer.render_many([_read(folder / f"{n}.gt.html") for n in pages], "blocks")
+    made = renderer.render_many([read_script(folder / f"{n}.gt.html") for n in pages], "blocks")
     drawn = dict(zip(pages, made, strict=True))
     return [_reference(folder / f"{name}.gt.png", drawn.get(name), name) for name in names]
 
@@ -130,8 +146,9 @@ def _reference(picture: Path, drawn: Render | None, name: str) -> Render:
         )
     if not picture.is_file():
         return drawn
-    return Render(status="ok", png=picture.read_bytes(), items=drawn.items if drawn else None)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    shipped = picture.read_bytes()
+    try:
+        decode(shipped)
+    except ValueError:
+        raise UserError(f"{picture} cannot be read as a picture: put a whole PNG there") from None
+    return Render(status="ok", png=shipped, items=drawn.items if drawn else None)
