@@ -213,15 +213,18 @@ def data_prepare(profile: ProfileOption = "nano") -> None:
 
 @data_app.command("verify")
 def data_verify(profile: ProfileOption = "nano") -> None:
-    """Check every picture of a profile's splits against its manifest.
+    """Check every picture of a profile's splits against its manifest, and what two splits share.
 
     Example: rrvf data verify
     """
-    from rrvf.data import split_digest, verify
+    from rrvf.data import overlaps, split_digest, verify
 
     study = _study(profile)
     for name, count in verify(study.profile.data, study.data).items():
         print(f"{name}: {count} pictures, digest {split_digest(name, study.data)}")
+    for (one, two), found in overlaps(study.profile.data, study.data).items():
+        same = sum(bool(d.same_code) for d in found)
+        print(f"{one} and {two}: {same} of the same code, {len(found)} of much the same look")
 
 
 @train_app.command("grpo")
@@ -244,7 +247,7 @@ def train_grpo(
     study = _study(profile, start=start)
     config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
     pictures = study.pictures(config)
-    with study.tools(*config.domains) as tools:
+    with study.tools(*config.domains, bare_score=config.feedback == "score") as tools:
         print(train(study.profile, config, pictures, study.data, tools, out, seed, resume))
 
 

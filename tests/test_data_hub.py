@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from types import SimpleNamespace
 
+import datasets
+import huggingface_hub
 import pytest
 from data_stub import png, table
 from PIL import Image
@@ -118,7 +121,8 @@ def test_an_unpacked_archive_reads_the_same(archive, tmp_path):
         tar.extractall(tmp_path / "unpacked", filter="data")
     split = ChartMimic(kind="chartmimic", task="direct_1800", source=str(archive), sha256=None)
     unpacked = split.model_copy(update={"source": str(tmp_path / "unpacked")})
-    assert list(chartmimic.items(unpacked)) == list(chartmimic.items(split))
+    one, two = ([(i.id, i.png, i.code) for i in chartmimic.items(s)] for s in (split, unpacked))
+    assert one == two and len(one) == 2
 
 
 def test_another_archive_than_the_pinned_one_is_refused(archive):
@@ -170,6 +174,31 @@ def test_the_table_s_code_is_taken_as_code_or_as_a_path(tmp_path):
     ]
 
 
+def test_a_set_on_the_hub_is_read_at_one_commit_which_the_manifest_names(figures, monkeypatch):
+    (path,) = figures.glob("*.parquet")
+    read, asked = datasets.load_dataset, []
+
+    def load(source, config, split, streaming, revision):
+        asked.append((source, split, revision))
+        return read("parquet", data_files=[str(path)], split="train", streaming=streaming)
+
+    info = lambda self, source, revision, timeout: SimpleNamespace(sha=f"commit-of-{revision}")  # noqa: E731
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", info)
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    found = next(plot2code.items(Plot2Code(kind="plot2code", revision="v1")))
+    assert asked == [("TencentARC/Plot2Code", "test", "commit-of-v1")]
+    assert found.source.startswith("TencentARC/Plot2Code@commit-of-v1 test, https://matplotlib.org")
+
+
+def test_a_figure_of_an_archive_names_the_archive_s_sha256(archive):
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(archive), sha256=None)
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert (
+        next(chartmimic.items(split)).source
+        == f"ChartMimic direct_600/bar_2 of dataset-iclr.tar.gz with sha256 {digest}"
+    )
+
+
 @pytest.mark.parametrize(
     "read",
     [
@@ -181,9 +210,6 @@ def test_the_table_s_code_is_taken_as_code_or_as_a_path(tmp_path):
     ids=["plot2code", "websight", "chartmimic", "cold start"],
 )
 def test_a_hub_out_of_reach_is_one_line_that_says_what_to_do(read, monkeypatch):
-    import datasets.config
-    import huggingface_hub.constants
-
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"cannot read the data set .* local copy") as error:

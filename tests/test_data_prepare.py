@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from data_stub import StubRenderer, render_many
+from data_stub import StubRenderer, png, render_many, table
 
-from rrvf.data import DataConfig, load_split, near_duplicates, prepare, seeded, split_digest, verify
+from rrvf.data import DataConfig, load_split, near_duplicates, overlaps, prepare, seeded, split_digest, verify
 from rrvf.errors import UserError
 from rrvf.records import Render
 
@@ -86,6 +86,25 @@ def test_near_duplicates_finds_the_same_code_and_the_same_picture(tmp_path):
     assert [tuple(d) for d in near_duplicates([train[5]], [same_code], 0, tmp_path)] == [
         (train[5].id, "copy", 64, True)
     ]
+
+
+def test_overlaps_are_looked_for_between_splits_of_one_domain(tmp_path):
+    prepare(SMALL, tmp_path, progress=False)
+    found = overlaps(DataConfig.read(SMALL), tmp_path)
+    assert found.keys() == {("charts_train", "charts_test")}
+    shared = tmp_path / "charts_test" / load_split("charts_test", tmp_path)[0].code
+    shared.write_text((tmp_path / "charts_train" / load_split("charts_train", tmp_path)[7].code).read_text())
+    (both,) = overlaps(DataConfig.read(SMALL), tmp_path)["charts_train", "charts_test"]
+    assert (both.first, both.second, both.same_code) == ("chart-1000007", "chart-2000000", True)
+
+
+def test_fewer_than_asked_for_or_than_the_paper_has_stop_the_build(tmp_path):
+    rows = [{"image": {"bytes": png("p"), "path": "p.png"}, "url": "matplotlib", "code": "c", "instruction": ""}]
+    source = str(table(tmp_path / "test.parquet", rows))
+    for more, wanted in (({}, 132), ({"figures": "all"}, 368), ({"count": 2}, 2)):
+        with pytest.raises(UserError, match=f"1 found where there should be {wanted}"):
+            prepare({"t": {"kind": "plot2code", "source": source} | more}, tmp_path, progress=False)
+    assert prepare({"t": {"kind": "plot2code", "source": source, "count": 1}}, tmp_path, progress=False) == {"t": 1}
 
 
 def test_near_duplicates_counts_differing_bits(tmp_path):

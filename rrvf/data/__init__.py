@@ -9,7 +9,7 @@ A split is a folder `<root>/<name>/`: `manifest.jsonl` (one `Sample` a line), th
 
 from rrvf.data.build import prepare, verify
 from rrvf.data.config import DataConfig
-from rrvf.data.duplicates import Duplicate, near_duplicates
+from rrvf.data.duplicates import Duplicate, near_duplicates, overlaps
 from rrvf.data.manifest import Item, load_split, read_image, split_digest, verify_split, write_split
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Item",
     "load_split",
     "near_duplicates",
+    "overlaps",
     "prepare",
     "read_image",
     "split_digest",

@@ -36,7 +36,7 @@ def prepare(section: DataConfig | dict[str, Any], root: Path, progress: bool = T
             made_by = recipe(name, config)
             if recipe_of(name, root) != made_by:
                 with tqdm(desc=f"data {name}", total=split.count, unit="picture", disable=not progress) as bar:
-                    write_split(name, split.domain, _counted(_items(name, config), bar), root, made_by)
+                    write_split(name, split.domain, _counted(name, split, _items(name, config), bar), root, made_by)
         return verify(config, root)
 
 
@@ -68,10 +68,16 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-def _counted(items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
+def _counted(name: str, split: AnySplit, items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
+    """The items, and a UserError at their end where there were fewer than the split asks for, or than its set has."""
+    found = 0
     for item in items:
         yield item
+        found += 1
         bar.update()
+    wanted = split.count or getattr(split, "size", 0)
+    if found < wanted:
+        raise UserError(f"split {name}: {found} found where there should be {wanted}: check its source, or set `count`")
 
 
 def _items(name: str, config: DataConfig) -> Iterator[Item]:

@@ -34,35 +34,34 @@ def items(split: ChartMimic) -> Iterator[Item]:
 def _archive(split: ChartMimic) -> Iterator[Item]:
     path = Path(split.source)
     if path.is_dir():
-        yield from _folder(split, path)
+        yield from _folder(split, path, hub.named(split.source, None))
         return
-    path = path if path.is_file() else hub.file(split.source, ARCHIVE)
-    check_archive(path, split.sha256)
+    path = path if path.is_file() else hub.file(split.source, ARCHIVE, split.revision)
+    digest = check_archive(path, split.sha256)
     with TemporaryDirectory() as unpacked, tarfile.open(path) as tar:
         members = (m for m in tar if m.isfile() and split.task in Path(m.name).parts)
         tar.extractall(unpacked, members=members, filter="data")
-        yield from _folder(split, Path(unpacked))
+        yield from _folder(split, Path(unpacked), f"{ARCHIVE} with sha256 {digest}")
 
 
-def check_archive(path: Path, expected: str | None) -> None:
-    """UserError where the archive is not the one that was pinned."""
-    if expected is None:
-        return
+def check_archive(path: Path, expected: str | None) -> str:
+    """The archive's sha256. UserError where it is not the one that was pinned."""
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
+    if expected not in (None, found):
         raise UserError(
             f"{path} has sha256 {found}, not the reported one: fetch it again, or set `sha256` to it or to null"
         )
+    return found
 
 
-def _folder(split: ChartMimic, root: Path) -> Iterator[Item]:
+def _folder(split: ChartMimic, root: Path, origin: str) -> Iterator[Item]:
     scripts = sorted(p for p in root.rglob("*.py") if p.parent.name == split.task)
     if not scripts:
         raise UserError(f"no folder {split.task} with scripts in {split.source}: name the ICLR archive of ChartMimic")
     for script in scripts:
         code = script.read_text(encoding="utf-8")
-        yield _item(split, script.stem, picture(script.with_suffix(f".{split.picture}")), code)
+        yield _item(split, script.stem, picture(script.with_suffix(f".{split.picture}")), code, origin)
 
 
 def picture(path: Path) -> bytes:
@@ -83,12 +82,15 @@ def picture(path: Path) -> bytes:
 
 
 def _table(split: ChartMimic) -> Iterator[Item]:
-    for row in hub.rows(split.source, "chartmimic", "test", images=()):
+    commit = hub.revision(split.source, split.revision)
+    origin = hub.named(split.source, commit)
+    for row in hub.rows(split.source, "chartmimic", "test", images=(), commit=commit):
         if belongs(row, split.task):
             value = next((row[c] for c in _PICTURES if _is_picture(row.get(c))), None)
             if value is None:
                 raise UserError(f"row {row['ExampleID']} of {split.source} has no picture: use `view: archive`")
-            yield _item(split, Path(str(row["ExampleID"])).name, hub.png(value), _code(split, row[_CODE]))
+            code = _code(split, row[_CODE], commit)
+            yield _item(split, Path(str(row["ExampleID"])).name, hub.png(value), code, origin)
 
 
 def belongs(row: dict[str, Any], task: str) -> bool:
@@ -106,16 +108,16 @@ def _is_path(value: str) -> bool:
     return "\n" not in value.strip() and value.strip().endswith(".py")
 
 
-def _code(split: ChartMimic, value: str) -> str:
+def _code(split: ChartMimic, value: str, commit: str | None) -> str:
     if not _is_path(value):
         return value
     local = Path(split.source)
     base = local if local.is_dir() else local.parent
-    path = base / value if local.exists() else hub.file(split.source, value)
+    path = base / value if local.exists() else hub.file(split.source, value, commit)
     if not path.is_file():
         raise UserError(f"{path} is missing, which the table names as code: use `view: archive`")
     return path.read_text(encoding="utf-8")
 
 
-def _item(split: ChartMimic, name: str, png: bytes, code: str) -> Item:
-    return Item(f"{split.task}/{name}", png, code, f"ChartMimic {split.task}, {name}", "Apache-2.0")
+def _item(split: ChartMimic, name: str, png: bytes, code: str, origin: str) -> Item:
+    return Item(f"{split.task}/{name}", png, code, f"ChartMimic {split.task}/{name} of {origin}", "Apache-2.0")

@@ -17,7 +17,9 @@ def items(split: ColdStart) -> Iterator[Item]:
 
 
 def _all(split: ColdStart) -> Iterator[Item]:
-    for i, row in enumerate(hub.rows(split.source, None, split.hub_split, images=(split.image_column,))):
+    commit = hub.revision(split.source, split.revision)
+    origin = f"{hub.named(split.source, commit)} {split.hub_split}"
+    for i, row in enumerate(hub.rows(split.source, None, split.hub_split, images=(split.image_column,), commit=commit)):
         if split.code_column not in row:
             raise UserError(
                 f"{split.source} has no column {split.code_column!r}: it has {', '.join(row)}; name the right one"
@@ -25,5 +27,4 @@ def _all(split: ColdStart) -> Iterator[Item]:
         code = row[split.code_column]
         if not isinstance(code, str):
             raise UserError(f"column {split.code_column!r} of {split.source} holds {type(code).__name__}, not text")
-        source = f"{split.source} {split.hub_split}, row {i}"
-        yield Item(f"row-{i:06}", hub.png(row[split.image_column]), code, source, "CC-BY-NC-4.0")
+        yield Item(f"row-{i:06}", hub.png(row[split.image_column]), code, f"{origin}, row {i}", "CC-BY-NC-4.0")

@@ -63,7 +63,13 @@ class NpmPages(SplitConfig):
         return "web"
 
 
-class ChartMimic(SplitConfig):
+class Shipped(SplitConfig):
+    """Base of what a hub has. `revision`: a commit, branch or tag; None the newest. Manifests name the commit read."""
+
+    revision: str | None = None
+
+
+class ChartMimic(Shipped):
     """ChartMimic's direct task. `source`: the hub id, or a local archive or its unpacked folder.
 
     `sha256` None accepts any archive. `picture`: the PNG that ships, or the PDF at 120 dpi as in the official runner.
@@ -81,8 +87,13 @@ class ChartMimic(SplitConfig):
     def domain(self) -> DomainName:
         return "chart"
 
+    @property
+    def size(self) -> int:
+        """How many there are; fewer mean another data set than the paper's."""
+        return {"direct_600": 600, "direct_1800": 1800}[self.task]
 
-class Plot2Code(SplitConfig):
+
+class Plot2Code(Shipped):
     """Plot2Code's figures: the 132 of matplotlib, which the paper scores, or all 368 (decisions D7)."""
 
     kind: Literal["plot2code"]
@@ -94,8 +105,13 @@ class Plot2Code(SplitConfig):
     def domain(self) -> DomainName:
         return "chart"
 
+    @property
+    def size(self) -> int:
+        """As for ChartMimic."""
+        return {"matplotlib": 132, "all": 368}[self.figures]
 
-class WebSight(SplitConfig):
+
+class WebSight(Shipped):
     """WebSight screenshots. Rows are drawn by `seed` among the first `pool`; train and test never meet (decisions D6).
 
     The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and seed.
@@ -120,7 +136,7 @@ class WebSight(SplitConfig):
         return self
 
 
-class ColdStart(SplitConfig):
+class ColdStart(Shipped):
     """The released warm-up pairs (decisions D8, cc-by-nc-4.0). Its columns are unpublished: name them here."""
 
     kind: Literal["cold_start"]

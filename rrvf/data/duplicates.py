@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from rrvf.data.config import DataConfig
+from rrvf.data.manifest import load_split
 from rrvf.records import Sample
 
 
@@ -36,6 +39,12 @@ def near_duplicates(
         same = None if mine is None or other is None else mine == other
         found.append(Duplicate(a[i].id, b[j].id, int(distances[i, j]), same))
     return found
+
+
+def overlaps(config: DataConfig, root: Path) -> dict[tuple[str, str], list[Duplicate]]:
+    """`near_duplicates` of every two splits of one domain, by their names."""
+    pairs = [(a, b) for a, b in combinations(config.root, 2) if config.root[a].domain == config.root[b].domain]
+    return {(a, b): near_duplicates(load_split(a, root), load_split(b, root), root=root) for a, b in pairs}
 
 
 def _hashes(samples: list[Sample]) -> np.ndarray:

@@ -11,22 +11,46 @@ from PIL import Image, UnidentifiedImageError
 
 from rrvf.errors import UserError
 
+_ASK_S = 15.0
 
-def file(source: str, name: str) -> Path:
-    """The file `name` of the data set `source` (hub id), downloaded once."""
-    from huggingface_hub import hf_hub_download
 
+def revision(source: str, asked: str | None) -> str | None:
+    """The commit of a data set on the hub: of the branch, tag or commit that is asked for, or the newest.
+
+    None for a local copy.
+    """
+    from huggingface_hub import HfApi
+
+    if Path(source).exists():
+        return None
     try:
-        return Path(hf_hub_download(source, name, repo_type="dataset"))
+        return HfApi().dataset_info(source, revision=asked, timeout=_ASK_S).sha
     except Exception as error:
         raise unreachable(source, error) from None
 
 
-def rows(source: str, config: str | None, split: str, images: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def named(source: str, commit: str | None) -> str:
+    """A source as manifests name it."""
+    return f"{source}@{commit}" if commit else f"{Path(source).name} (local copy)"
+
+
+def file(source: str, name: str, asked: str | None = None) -> Path:
+    """The file `name` of the data set `source` (hub id), downloaded once."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(source, name, repo_type="dataset", revision=asked))
+    except Exception as error:
+        raise unreachable(source, error) from None
+
+
+def rows(
+    source: str, config: str | None, split: str, images: tuple[str, ...], commit: str | None = None
+) -> Iterator[dict[str, Any]]:
     """The rows of a table in their order, streamed. `images` are columns whose pictures are left encoded.
 
-    `source` is a hub id, or a local parquet file or folder of them (then `config` names a subfolder, where there is one,
-    and `split` picks the files that begin with it, where there are some).
+    `source` is a hub id, read at `commit`, or a local parquet file or folder of them (then `config` names a subfolder,
+    where there is one, and `split` picks the files that begin with it, where there are some).
     """
     import datasets
 
@@ -35,7 +59,7 @@ def rows(source: str, config: str | None, split: str, images: tuple[str, ...]) -
             files = [str(f) for f in _parquet(Path(source), config, split)]
             table = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
         else:
-            table = datasets.load_dataset(source, config, split=split, streaming=True)
+            table = datasets.load_dataset(source, config, split=split, streaming=True, revision=commit)
         for column in images:
             table = _encoded(table, column, source)
         yield from table

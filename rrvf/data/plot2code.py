@@ -20,8 +20,10 @@ def items(split: Plot2Code) -> Iterator[Item]:
 
 
 def _all(split: Plot2Code) -> Iterator[Item]:
-    for i, row in enumerate(hub.rows(split.source, None, "test", images=("image",))):
+    commit = hub.revision(split.source, split.revision)
+    source = hub.named(split.source, commit)
+    for i, row in enumerate(hub.rows(split.source, None, "test", images=("image",), commit=commit)):
         matplotlib = "matplotlib" in row["url"]
         if matplotlib or split.figures == "all":
             code = row["code"] if matplotlib else None
-            yield Item(f"row-{i:03}", hub.png(row["image"]), code, f"{split.source} test, {row['url']}", "Apache-2.0")
+            yield Item(f"row-{i:03}", hub.png(row["image"]), code, f"{source} test, {row['url']}", "Apache-2.0")

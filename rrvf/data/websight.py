@@ -29,10 +29,11 @@ def items(split: WebSight) -> Iterator[Item]:
     """The rows drawn, read as the table streams by; it is left after the last. UserError where the table ends early."""
     numbers = row_numbers(split)
     wanted, last = set(numbers), numbers[-1]
-    for i, row in enumerate(hub.rows(split.source, split.version, "train", images=("image",))):
+    commit = hub.revision(split.source, split.revision)
+    source = f"{hub.named(split.source, commit)} {split.version} train"
+    for i, row in enumerate(hub.rows(split.source, split.version, "train", images=("image",), commit=commit)):
         if i in wanted:
-            source = f"{split.source} {split.version} train, row {i}"
-            yield Item(f"row-{i:07}", hub.png(row["image"]), row["text"], source, "CC-BY-4.0")
+            yield Item(f"row-{i:07}", hub.png(row["image"]), row["text"], f"{source}, row {i}", "CC-BY-4.0")
         if i == last:
             return
     raise UserError(f"{split.source} {split.version} has fewer than {last + 1} rows: set `pool` to how many it has")
