@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_
 from rrvf.benchmarks.chartmimic_scores import colors, score_items, thinned
 from rrvf.benchmarks.colors import similarity
 from rrvf.benchmarks.items import items_of
-from rrvf.benchmarks.pairs import References
+from rrvf.benchmarks.pairs import References, partial
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
@@ -238,6 +240,7 @@ PAIRS = {
 HOSTILE = {
     "crash": ("import ctypes\nctypes.string_at(0)", "crash"),
     "fork": ("import os\nos.fork()\nplt.plot([1, 2])", "forbidden"),
+    "kill": ("import os\nos.kill(os.getpid(), 9)", "forbidden"),
     "leave": ("import os\nos._exit(0)", "exit"),
     "own_score": ("open('out.json', 'w').write('{}')\nraise SystemExit", "exit"),
     "sleep": ("import time\ntime.sleep(1000)", "timeout"),
@@ -286,11 +289,45 @@ def test_ten_thousand_texts_are_ten_thousand_items(tmp_path):
     assert found["a"]["text"] == ["x"] * 10_000
 
 
-def test_the_same_bytes_with_any_number_of_workers(folder, tmp_path, score_folder):
-    for workers in (1, 8):
-        score_folder(folder, tmp_path / f"{workers}.json", workers=workers, protocol="official")
-        shutil.rmtree(tmp_path / "cache")
-    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "8.json").read_bytes()
+def test_the_same_bytes_with_any_number_of_workers_in_any_order(folder, tmp_path, score_folder):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in sorted(folder.iterdir(), reverse=True):
+        shutil.copy(path, other)
+    score_folder(folder, tmp_path / "1.json", workers=1, protocol="official")
+    shutil.rmtree(tmp_path / "cache")
+    score_folder(other, tmp_path / "8.json", workers=8, protocol="official")
+    score_folder(other, tmp_path / "cached.json", workers=2, protocol="official")
+    one, eight, cached = ((tmp_path / f"{name}.json").read_bytes() for name in (1, 8, "cached"))
+    assert one == eight == cached
+
+
+SCORE = """
+import sys
+from pathlib import Path
+from rrvf.benchmarks.chartmimic import score_folder
+score_folder(Path(sys.argv[1]), Path(sys.argv[2]), workers=1, cache=None)
+"""
+
+
+def test_a_run_that_the_machine_kills_goes_on_to_the_same_bytes(tmp_path):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for i in range(8):
+        for half in ("gt", "gen"):
+            (folder / f"line_{i}.{half}.py").write_text(IMPORTS + f"plt.plot([1, {i}])")
+    outs = [tmp_path / "killed.json", tmp_path / "whole.json"]
+    command = [sys.executable, "-c", SCORE, folder]
+    killed = subprocess.Popen([*command, outs[0]], stderr=subprocess.DEVNULL)
+    log = partial(outs[0])
+    while not (log.exists() and '"name"' in log.read_text()):
+        assert killed.poll() is None
+    killed.kill()
+    killed.wait()
+    assert 1 <= log.read_text().count('"name"') < 8
+    for out in outs:
+        subprocess.run([*command, out], check=True, capture_output=True)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
 class Killed(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +58,14 @@ def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
 @cache
 def tracer_version() -> str:
     """Twelve hex digits over the tracer's own files: items of another version are not taken from a cache."""
-    digest = hashlib.sha256()
-    for path in sorted(_TRACER.glob("trace*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return _version(_TRACER.glob("trace*.py"))
+
+
+@cache
+def scoring_version() -> str:
+    """The same over tracer and scores: a killed run is not continued by other rules."""
+    return _version([*_TRACER.glob("trace*.py"), *Path(__file__).parent.glob("*.py")])
+
+
+def _version(paths: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:12]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rrvf.benchmarks.items import items_of, tracer_version
+from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.errors import UserError
 from rrvf.records import Record, Render
 from rrvf.render import Limits, Renderer, Trace
@@ -144,7 +144,7 @@ def _pair(folder: Path, name: str) -> tuple[str, str]:
 
 
 def _pair_key(scoring: Scoring, name: str, gold: str, generated: str) -> str:
-    parts = json.dumps([scoring.id, tracer_version(), name, gold, generated])
+    parts = json.dumps([scoring.id, scoring_version(), name, gold, generated])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 

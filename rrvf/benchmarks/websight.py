@@ -15,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rrvf.benchmarks import blocks, clip
+from rrvf.benchmarks.items import scoring_version
 from rrvf.benchmarks.pairs import Log, partial, read_script, write_json
 from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.errors import UserError
@@ -109,7 +110,7 @@ def _score_block(folder: Path, names: list[str], renderer: Renderer, log: Log) -
 
 
 def _pair_key(folder: Path, name: str) -> str:
-    digest = hashlib.sha256(f"{protocol(Limits())} {clip.available()} {name}".encode())
+    digest = hashlib.sha256(f"{protocol(Limits())} {scoring_version()} {clip.available()} {name}".encode())
     for half in ("gt.png", "gt.html", "gen.html"):
         path = folder / f"{name}.{half}"
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
