@@ -8,14 +8,17 @@ official  ChartMimic's evaluator of 2025-06-17, its deterministic faults kept. L
 july2025  VLMEvalKit as it stood on 2025-07-20, most likely what the paper used. As official, but
           - more than ten colours on either side score 0, for its thinning helper was missing;
           - a bar recoloured by a string is skipped, where it costs the official script all its colours;
+          - so is a graph without edges;
           - classes derived from the polar axes and the ellipse count as these (radar charts, arcs).
           Its cleaning of doubled escapes in answers, which breaks some TeX, is not rebuilt.
 fixed     as july2025, and repaired, each with what it moves:
           - wrapped functions keep their names: seaborn calls without a hue are counted and read (type, colour up);
           - more than ten colours are thinned as in official (colour up from 0);
-          - a bar recoloured by a string is read as drawn (colour);
+          - a bar recoloured by a string is read as drawn, any other object that cannot be read (hollow, or coloured by
+            a pair of name and opacity) is left out instead of costing the script all its colours (colour up);
           - an exception that the script catches does not blind the tracer (type, colour of all that follows);
-          - `plt.savefig` in a comment does no harm (text up from 0).
+          - `plt.savefig` in a comment does no harm (text);
+          - a script whose figure cannot be drawn did not run, where the others find the file that was begun (exec down).
 
 In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save or
 show is lost. These are the benchmark's own rules. Thinning visits colours in an order that the original draws anew in
