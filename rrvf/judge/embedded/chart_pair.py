@@ -8,7 +8,7 @@ import numpy as np
 from rrvf.judge.embedded import colour
 from rrvf.judge.embedded.chart import Box, Chart, read_chart
 from rrvf.judge.embedded.feedback import presence, recolour
-from rrvf.judge.embedded.picture import Picture
+from rrvf.judge.embedded.picture import Picture, pixels
 from rrvf.judge.embedded.shape import ink_similarity, mark_statistics, overlap, rescaled
 
 _TEXT_WEIGHTS = {
@@ -113,9 +113,9 @@ def _text(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
 
 
 def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
-    a, b = (colour.palette(c.picture.rgb[c.core], c.picture.lab[c.core]) for c in (ref, gen))
+    a, b = (colour.palette(pixels(c.picture.rgb, c.core), pixels(c.picture.lab, c.core)) for c in (ref, gen))
     both, either = ref.marks & gen.marks, ref.marks | gen.marks
-    gap = np.linalg.norm(ref.picture.lab[both] - gen.picture.lab[both], axis=1)
+    gap = np.linalg.norm(pixels(ref.picture.lab, both) - pixels(gen.picture.lab, both), axis=1)
     placed = float(np.exp(-gap / 20).mean()) if both.any() else 0.0
     say = 0.4 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
     ground = float(np.exp(-np.linalg.norm(ref.picture.background - gen.picture.background) / 20))

@@ -107,6 +107,11 @@ def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(array, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
+def pixels(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`array[mask]` of an (H, W, 3) array, some times faster."""
+    return array.reshape(-1, 3).take(np.flatnonzero(mask), axis=0)
+
+
 def mode_colour(pixels: np.ndarray) -> np.ndarray:
     """The most frequent colour of N x 3 uint8 pixels (bins of 16 levels, then the median in the bin)."""
     high = (pixels >> 4).astype(np.int32)
