@@ -52,10 +52,10 @@ def sample_metrics(gold: dict | None, generated: Render, name: str, protocol: Ch
 
 def aggregate(pairs: Iterable[PairScore]) -> dict[str, float]:
     """Percent over all pairs; a script that did not run counts 0 (metrics_spec 1.8)."""
-    scores = list(pairs)
-    n = max(1, len(scores))
-    means = {metric: 100 * sum(getattr(s, metric).f1 for s in scores) / n for metric in METRICS}
-    return {"n": len(scores), "exec_rate": 100 * sum(s.exec_ok for s in scores) / n, **means}
+    rows = [(score.exec_ok, *(getattr(score, metric).f1 for metric in METRICS)) for score in pairs]
+    totals = map(sum, zip(*rows, strict=True)) if rows else [0] * (1 + len(METRICS))
+    means = [100 * total / max(1, len(rows)) for total in totals]
+    return {"n": len(rows), **dict(zip(("exec_rate", *METRICS), means, strict=True))}
 
 
 def overall(text: float, layout: float, type: float, color: float, judge: float) -> float:

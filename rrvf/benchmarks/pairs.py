@@ -200,7 +200,9 @@ def write_json(path: Path, value: dict) -> None:
     """Write a whole file or none."""
     make_folder(path.parent)
     new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    new.write_text(json.dumps(value, indent=1) + "\n")
+    with new.open("w") as file:
+        json.dump(value, file, indent=1)  # piece by piece: the text of many pairs would take as much memory as all else
+        file.write("\n")
     new.replace(path)
 
 
