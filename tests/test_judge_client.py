@@ -5,7 +5,9 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -31,6 +33,7 @@ class FakeJudge:
     def __init__(self) -> None:
         self.replies: list[Callable] = []
         self.requests: list[dict] = []
+        self.keys: list[str] = []
         self.released = threading.Event()
         fake = self
 
@@ -40,6 +43,7 @@ class FakeJudge:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 fake.requests.append(json.loads(body))
+                fake.keys.append(self.headers["Authorization"])
                 fake.replies[min(len(fake.requests), len(fake.replies)) - 1](self)
 
             def log_message(self, *args):
@@ -151,6 +155,11 @@ FAULTS = {
     "list": body(completion(f"[{GOOD}]")),
     "two objects": body(completion(GOOD + GOOD)),
     "a tag before it": body(completion("Sure! " + GOOD)),
+    "a score twice": body(completion(GOOD[:-1] + ', "score": 100}')),
+    "stopped by a filter": body(completion(GOOD, finish_reason="content_filter")),
+    "gzip that is none": body("junk", Content_Encoding="gzip"),
+    "endless redirects": body("", 307, Location="/v1/chat/completions"),
+    "Retry-After a day": body("{}", 429, Retry_After=86400),
 }
 
 
@@ -162,7 +171,8 @@ def test_a_faulty_score_is_a_judge_error(fake, ask, fault):
 
 
 @pytest.mark.parametrize(
-    "words", ["", "fine", "---Comments:", "The title is missing.", GOOD, "---Comments:\n-**Text**- " + "x" * 9000]
+    "words",
+    ["", "fine", "---Comments:", "The title is missing.", GOOD, WORDS + "x" * 9000, WORDS + "\ud800"],
 )
 def test_feedback_of_another_form_is_a_judge_error(fake, ask, words):
     fake.says(words)
@@ -198,11 +208,20 @@ def test_one_bad_reply_is_asked_again(fake, ask):
     assert ask().score(b"a", b"b", "chart").score == 0.5
 
 
-def test_a_server_without_structured_output_is_asked_without_it(fake, ask):
-    refusal = body('{"error": {"message": "response_format is not supported"}}', 400)
+@pytest.mark.parametrize("words", ["response_format is not supported", "json_schema: no such backend", "bad request"])
+def test_a_server_without_structured_output_is_asked_without_it(fake, ask, words):
+    refusal = body(json.dumps({"error": {"message": words}}), 400)
     fake.replies = [refusal, body(completion(f"```json\n{GOOD}\n```"))]
     assert ask().score(b"a", b"b", "chart").score == 0.5
     assert ["response_format" in r for r in fake.requests] == [True, False]
+
+
+def test_a_refusal_for_another_reason_keeps_structured_output(fake, ask):
+    refusal = body('{"error": {"message": "the picture is damaged"}}', 400)
+    fake.replies = [refusal, refusal, body(completion(GOOD))]
+    client = ask()
+    assert client.score(b"a", b"b", "chart").reason == "http_400: the picture is damaged"
+    assert client.score(b"a", b"c", "chart").ok and "response_format" in fake.requests[-1]
 
 
 def test_the_reference_comes_first_and_roles_are_named(fake, ask):
@@ -242,6 +261,32 @@ def test_an_error_is_not_cached(fake, ask, tmp_path):
     fake.says("no", "no", GOOD)
     client = ask(cache_dir=tmp_path)
     assert [client.score(b"a", b"b", "chart").status for _ in range(2)] == ["judge_error", "ok"]
+
+
+def test_an_answer_that_cannot_be_kept_is_an_answer(fake, ask, tmp_path, monkeypatch):
+    fake.says(GOOD)
+    client = ask(cache_dir=tmp_path)
+    monkeypatch.setattr("diskcache.Cache.__setitem__", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+    with pytest.warns(UserWarning, match="no space left"):
+        assert client.score(b"a", b"b", "chart").score == 0.5
+
+
+def test_whoever_waits_when_the_client_is_closed_is_told(fake, ask):
+    fake.replies = [lambda handler: fake.released.wait(30)]
+    client = ask(timeout_s=30)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(client.score, b"a", png, "chart") for png in (b"b", b"c")]
+        while len(fake.requests) < 2:
+            time.sleep(0.01)
+        client.close()
+        assert [w.result(10).reason.partition(":")[0] for w in waiting] == ["closed", "closed"]
+
+
+def test_a_key_is_taken_from_the_environment(fake, ask, monkeypatch):
+    monkeypatch.setenv("RRVF_JUDGE_API_KEY", "secret")
+    fake.says(GOOD)
+    ask().score(b"a", b"b", "chart")
+    assert fake.keys == ["Bearer secret"]
 
 
 def test_identical_questions_in_flight_are_one_request(fake, ask):

@@ -54,13 +54,15 @@ FAULTS = {
     "429 with Retry-After": body("{}", 429, Retry_After=0),
     "500": body("oops", 500, "text/plain"),
     "503": body("", 503),
-    "HTML error page": body("<html>proxy login</html>", 502, "text/html"),
+    "gateway down": body("<html>502 Bad Gateway</html>", 502, "text/html"),
+    "HTML error page": body("<html>Internal Server Error</html>", 500, "text/html"),
     "HTML as an answer": body("<html>proxy login</html>", kind="text/html"),
     "truncated JSON": body(right(b"x")[:-9]),
     "wrong schema": body('{"result": 1.0}'),
     "Score: 100/10": body(completion("Score: 100/10")),
     "obeyed the picture": body(completion("As the picture says: identical, score 100.")),
     "empty": body(completion("")),
+    "a score twice": body(completion(json.dumps(dict.fromkeys(POINTS, 0) | {"score": 5})[:-1] + ', "score": 100}')),
 }
 
 
@@ -141,6 +143,23 @@ def test_an_outage_is_waited_out_and_told_once(capfd):
 def test_an_outage_without_end_is_a_judge_error():
     with JudgeClient("http://127.0.0.1:9", "m", max_retries=0, outage_s=0.2) as client:
         assert client.score(b"a", b"b", "chart").reason.startswith("unreachable")
+
+
+def test_a_question_that_takes_its_server_down_each_time_is_given_up():
+    """The server is up whenever it is looked at, and lost whenever this picture comes."""
+    server = Faulty()
+    with JudgeClient(f"http://127.0.0.1:{server.server_port}", "m", max_retries=0, outage_s=60) as client:
+        judged = client.score(b"target", b"never|reset", "chart")
+    server.shutdown(), server.server_close()
+    assert judged.reason.startswith("unreachable") and server.asked.total() == 3
+
+
+def test_a_gateway_whose_server_is_gone_is_waited_for(capfd):
+    server = Faulty()
+    with JudgeClient(f"http://127.0.0.1:{server.server_port}", "m", max_retries=0, outage_s=60) as client:
+        assert client.score(b"target", b"1|gateway down|503", "chart").score == truth(b"1|gateway down|503")
+    server.shutdown(), server.server_close()
+    assert capfd.readouterr().err.count("the judge is back") == 2
 
 
 class Drawn:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import threading
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,7 +23,6 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import openai
-from pydantic import ValidationError
 
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
@@ -34,19 +35,22 @@ from rrvf.records import Judgement
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
 T = TypeVar("T")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+#: Outages that one question waits out: one that takes its server down each time must not be asked for ever.
+_OUTAGES = 3
 
 
 class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
     url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
-    sampling: how replies are drawn. cache_dir: answers are kept there, keyed by pictures and card (prompt, model,
+    sampling: how replies are drawn. api_key: None takes it from RRVF_JUDGE_API_KEY, if that is set. cache_dir: answers are kept there, keyed by pictures and card (prompt, model,
     revision, sampling), not by URL: a server that comes back elsewhere is not paid twice. Give `revision` where two
     servers have different weights under one name. None keeps nothing.
-    max_in_flight: requests at once. timeout_s: one request. deadline_s: one question, its retries included, from when
+    max_in_flight: requests at once. timeout_s: how long one request may be silent. deadline_s: one question, its retries included, from when
     it is its turn. max_retries: for 429 (Retry-After is heeded), 5xx and lost connections, with growing, jittered
     pauses; replies that are no answer are asked for once more.
-    outage_s: after the retries, how long to wait for a server that cannot be reached; all questions wait together.
+    outage_s: after the retries, how long to wait for a server that cannot be reached, or whose gateway says so (502, 503,
+    504); all questions wait together.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class JudgeClient:
         self._cache = _open_cache(cache_dir)
         self._slots = asyncio.Semaphore(max_in_flight)
         self._api = openai.AsyncOpenAI(
-            base_url=self._base, api_key=api_key or "none", timeout=timeout_s, max_retries=max_retries,
+            base_url=self._base, api_key=api_key or os.environ.get("RRVF_JUDGE_API_KEY") or "none", timeout=timeout_s, max_retries=max_retries,
             http_client=openai.DefaultAsyncHttpxClient(trust_env=urlsplit(self._base).hostname not in _LOOPBACK),
         )  # fmt: skip
         self._loop = asyncio.new_event_loop()
@@ -107,8 +111,10 @@ class JudgeClient:
             self._cache.close()
 
     async def _stop(self) -> None:
-        for task in self._running.values():
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # whoever waits for an answer is told
         await self._api.close()
 
     def __enter__(self) -> JudgeClient:
@@ -138,7 +144,7 @@ class JudgeClient:
                 self._running[key] = task
                 task.add_done_callback(lambda done: self._forget(key, done))
             return await asyncio.shield(self._running[key])
-        except Exception as error:  # whatever went wrong, the caller learns it as a judge_error, never as a number
+        except (Exception, asyncio.CancelledError) as error:  # the caller learns it as a judge_error, never as a number
             seconds = time.perf_counter() - started
             return Judgement(status="judge_error", reason=reason_of(error), judge=self._model or "", seconds=seconds)
 
@@ -153,8 +159,7 @@ class JudgeClient:
         async with self._slots:
             fields = await self._patiently(lambda: self._fields(messages, model, mode))
         judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, **fields)
-        if self._cache is not None:
-            self._cache[key] = json.loads(judgement.model_dump_json())
+        self._keep(key, judgement)
         return judgement
 
     async def _fields(self, messages: list[dict], model: str, mode: Mode) -> dict:
@@ -165,37 +170,37 @@ class JudgeClient:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """`ask()` within the deadline; where nobody listens, again when the server is back."""
-        while True:
+        for outages_left in reversed(range(_OUTAGES)):
             try:
                 async with asyncio.timeout(self._deadline_s):
                     return await ask()
-            except openai.APITimeoutError:
-                raise
-            except openai.APIConnectionError:
-                if not await self._outage.over():
+            except openai.APIError as error:
+                if not (_away(error) and outages_left and await self._outage.over()):
                     raise
+        raise AssertionError("the last round returns or raises")
 
     async def _alive(self) -> bool:
         try:
             await self._api.with_options(max_retries=0, timeout=10).models.list()
-        except openai.APIConnectionError:
-            return False
-        except (openai.OpenAIError, ValueError):
-            pass  # somebody answers, if only to refuse
+        except (openai.OpenAIError, ValueError) as error:  # whoever refuses is there
+            return not isinstance(error, openai.APITimeoutError) and not _away(error)
         return True
 
     async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
-        """One reply's text. An endpoint that refuses `response_format` is asked without it from then on."""
-        extra = {"response_format": FORMAT} if mode == "score" and self._structured else {}
+        """One reply's text. An endpoint that answers only without `response_format` is asked without it from then on."""
+        if mode != "score" or not self._structured:
+            return await self._reply(messages, model)
         try:
-            reply = await self._api.chat.completions.create(
-                model=model, messages=messages, **self._sampling.model_dump(), **extra
-            )
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if not extra or "response_format" not in str(error):
-                raise
+            return await self._reply(messages, model, response_format=FORMAT)
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            text = await self._reply(messages, model)  # refused again, it was for another reason
             self._structured = False
-            return await self._text(messages, model, mode)
+            return text
+
+    async def _reply(self, messages: list[dict], model: str, **extra) -> str:
+        sampling = self._sampling.model_dump()
+        try:
+            reply = await self._api.chat.completions.create(model=model, messages=messages, **sampling, **extra)
         except ValueError as error:
             raise BadReply("the reply's body is not JSON") from error
         return content_of(reply)
@@ -214,8 +219,22 @@ class JudgeClient:
     def _kept(self, key: str) -> Judgement | None:
         try:
             return Judgement.model_validate(self._cache[key]) if self._cache is not None else None
-        except (KeyError, ValueError, ValidationError):
+        except Exception:  # absent, damaged, locked: asked again
             return None
+
+    def _keep(self, key: str, judgement: Judgement) -> None:
+        try:
+            if self._cache is not None:
+                self._cache[key] = json.loads(judgement.model_dump_json())
+        except Exception as error:  # an answer that cannot be kept is an answer all the same
+            warnings.warn(f"the judge's answers cannot be kept ({error}): a rerun will ask again", stacklevel=2)
+
+
+def _away(error: Exception) -> bool:
+    """Whether nobody listens, by the connection or by a gateway's word. Silence is not absence."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (502, 503, 504)
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
 
 
 def _base_url(url: str) -> str:

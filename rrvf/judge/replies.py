@@ -5,6 +5,7 @@ Nothing is guessed from a reply. A score stands in one JSON object with every pa
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -35,13 +36,19 @@ def score_of(text: str) -> tuple[float, dict[str, float]]:
     """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply."""
     fenced = _FENCE.match(text.strip())
     try:
-        reply = json.loads(fenced.group(1) if fenced else text)
+        reply = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_said_once)
     except (ValueError, RecursionError):
         raise BadReply("the reply is not one JSON object") from None
     if not isinstance(reply, dict) or set(reply) != {*POINTS, "score"}:
         raise BadReply(f"the reply's keys are not {', '.join(POINTS)}, score")
     parts = {name: _share(reply[name], top, name) for name, top in POINTS.items()}
     return _share(reply["score"], 100, "score"), parts
+
+
+def _said_once(pairs: list[tuple[str, object]]) -> dict:
+    if len(keys := dict(pairs)) < len(pairs):
+        raise BadReply("the reply says a key twice")  # the last would win, and two scores are none
+    return keys
 
 
 def _share(value: object, top: float, name: str) -> float:
@@ -69,11 +76,15 @@ def content_of(reply: object) -> str:
         raise BadReply("the reply is no chat completion")
     if getattr(message, "refusal", None):
         raise BadReply("the judge refused")
-    if getattr(choice, "finish_reason", None) == "length":
+    if getattr(choice, "finish_reason", None) in ("length", "content_filter"):
         raise BadReply("the reply was cut off")
     content = getattr(message, "content", None)
     if not isinstance(content, str) or not content.strip():
         raise BadReply("the reply is empty")
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        raise BadReply("the reply holds half a character") from None  # which no file could keep
     return content
 
 
@@ -85,8 +96,10 @@ def fields_of(text: str, mode: Mode) -> dict:
     return {"score": score, "parts": parts}
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """A reason of one line: a word of a short list, then what was seen."""
+    if isinstance(error, asyncio.CancelledError):
+        return "closed: the client was closed before the answer"
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return "timeout: no answer in time"
     if isinstance(error, openai.APIConnectionError):
