@@ -1,9 +1,10 @@
-"""What isolation costs: a sandboxed render against `exec` and `savefig` in one warm process, and against `python FILE`.
+"""What isolation costs a chart: a sandboxed render against `exec` and `savefig` in one warm process, and `python FILE`.
 
-    python bench/render_chart.py --scripts .cache/assets/matplotlib-3.8.4/galleries --count 100 [--json FILE]
+    python bench/render_chart.py [--count 100] [--repeats 3] [--json FILE]
 
-The three ways take turns on each script, so that a busy machine slows all of them alike. Only scripts that all three
-render count. The ratio of a script is that of its medians over the repeats.
+Scripts of matplotlib's gallery. The ways take turns on each script, so that a busy machine slows all of them alike; only
+scripts that all three render count. A ratio is the median over the scripts, each by its medians over the repeats. Then
+two workers of each kind do all scripts again.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Self
 
+from rrvf.data.gallery import scripts
 from rrvf.render.chart import ChartRenderer
 from rrvf.render.zygote import plot_python
 
+BLOCK = 25
 #: Reads one JSON string of code a line, answers with the seconds of exec and savefig, or null.
 WARM = """
 import io, json, os, sys, time
@@ -58,7 +64,10 @@ class Warm:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline() or "null")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
 
@@ -72,41 +81,87 @@ def cold_seconds(code: str, folder: str) -> float | None:
     return time.perf_counter() - start if done.returncode == 0 else None
 
 
-def measure(codes: list[str], repeats: int, workers: int) -> list[dict[str, float]]:
-    """Median seconds per script by `warm`, `sandbox` and `cold`; scripts that fail in any way are left out."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder, ChartRenderer(workers) as engine:
-        warm = Warm(folder)
+def latencies(codes: Iterable[str], count: int, repeats: int) -> dict[str, dict[str, float]]:
+    """Median seconds by `warm`, `sandbox` and `cold` of the first `count` scripts that all three render, by code."""
+    rows: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder, Warm(folder) as warm, ChartRenderer() as engine:
         ways: dict[str, Callable[[str], float | None]] = {
             "warm": warm.seconds,
-            "sandbox": lambda code: r.seconds if (r := engine.render(code)).ok else None,
+            "sandbox": lambda code: _seconds(engine, code),
             "cold": lambda code: cold_seconds(code, folder),
         }
-        for done, code in enumerate(codes, 1):
+        for code in codes:
             times = {name: [way(code) for _ in range(1 if name == "cold" else repeats)] for name, way in ways.items()}
             if all(None not in t for t in times.values()):
-                rows.append({name: statistics.median(t) for name, t in times.items()})
-            print(f"\r{done}/{len(codes)}", end="", file=sys.stderr)
-        warm.close()
+                rows[code] = {name: statistics.median(t) for name, t in times.items()}
+                print(f"\r{len(rows)}/{count}", end="", file=sys.stderr)
+            if len(rows) == count:
+                break
     return rows
+
+
+def _seconds(engine: ChartRenderer, code: str) -> float | None:
+    start = time.perf_counter()
+    return time.perf_counter() - start if engine.render(code).ok else None
+
+
+def throughput(codes: list[str]) -> dict[str, float]:
+    """Scripts a second by two workers of each kind; they take turns block by block."""
+    spent = {"warm": 0.0, "sandbox": 0.0}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Warm(folder) as one,
+        Warm(folder) as two,
+        ChartRenderer(2) as engine,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        idle: SimpleQueue[Warm] = SimpleQueue()
+        for warm in (one, two):
+            idle.put(warm)
+            warm.seconds(codes[0])
+
+        def bare(code: str) -> None:
+            warm = idle.get()
+            warm.seconds(code)
+            idle.put(warm)
+
+        for start in range(0, len(codes), BLOCK):
+            for name, way in (("warm", bare), ("sandbox", engine.render)):
+                begun = time.perf_counter()
+                list(threads.map(way, codes[start : start + BLOCK]))
+                spent[name] += time.perf_counter() - begun
+    return {name: len(codes) / seconds for name, seconds in spent.items()}
+
+
+def summary(rows: list[dict[str, float]], rates: dict[str, float]) -> dict[str, float]:
+    """The figures, each a ratio."""
+    quick = [r for r in rows if r["warm"] < 0.2]
+    ratio = lambda rows, a, b: statistics.median(r[a] / r[b] for r in rows)  # noqa: E731
+    return {
+        "scripts": len(rows),
+        **{f"{name}_ms": 1e3 * statistics.median(r[name] for r in rows) for name in rows[0]},
+        "sandbox_over_warm": ratio(rows, "sandbox", "warm"),
+        "cold_over_sandbox": ratio(rows, "cold", "sandbox"),
+        "quick_scripts": len(quick),
+        "quick_cold_over_sandbox": ratio(quick, "cold", "sandbox"),
+        **{f"two_{name}_per_second": rate for name, rate in rates.items()},
+        "throughput_over_warm": rates["sandbox"] / rates["warm"],
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scripts", type=Path, default=Path(".cache/assets/matplotlib-3.8.4/galleries"))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    paths = sorted(options.scripts.rglob("*.py"))
+    paths = scripts()
     random.Random(0).shuffle(paths)
-    rows = measure([p.read_text() for p in paths[: options.count]], options.repeats, workers=1)
-    summary = {"scripts": len(rows), **{f"{n}_ms": 1e3 * statistics.median(r[n] for r in rows) for n in rows[0]}}
-    for name in ("sandbox", "cold"):
-        summary[f"{name}_over_warm"] = statistics.median(r[name] / r["warm"] for r in rows)
-    print("\n" + json.dumps({k: round(v, 3) for k, v in summary.items()}))
+    rows = latencies((p.read_text(encoding="utf-8") for p in paths), options.count, options.repeats)
+    figures = summary(list(rows.values()), throughput(list(rows)))
+    print("\n" + json.dumps({k: round(v, 3) for k, v in figures.items()}))
     if options.json:
-        options.json.write_text(json.dumps({"summary": summary, "rows": rows}, indent=1))
+        options.json.write_text(json.dumps({"summary": figures, "rows": list(rows.values())}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

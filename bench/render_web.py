@@ -1,109 +1,147 @@
-"""What a page costs: warm and in a fresh context, or with a browser started for it; wall and processor time.
+"""What isolation costs a page: ours against a page that is used again and again, and a browser launched for each page.
 
-    python bench/render_web.py [--count 100] [--workers 1] [--json FILE]
+    python bench/render_web.py [--count 50] [--json FILE]
 
-Three kinds of pages: generated ones on the small canvas of the nano profile, the same with a Tailwind stylesheet and a
-picture as WebSight's have, and the real pages of npm packages, full page at 1280. Processor time is that of the browser,
-its helpers and its driver, and of this process; it does not depend on who else uses the machine.
+Real pages of npm packages, 1280 wide, full height, scripts off. The ways take turns block by block, back to back within
+a block, so that a busy machine slows all of them alike. Ours comes twice: as it is, where a page without scripts is
+written over the last one, and in a fresh context for each page, with a pause before it in which the context is made. The
+others have no network namespace, no watchdog and no check of code or picture, and Chromium's own sandbox is off; all
+answer requests from memory and wait for the same load event. A ratio is the median over the pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import shutil
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from unittest.mock import patch
 
-import psutil
+from playwright.async_api import Browser, Page, Playwright, async_playwright
 
-from rrvf.data.generated.pages import generate
+from rrvf.chromium import find_chromium
 from rrvf.data.npm_pages import in_turn, one_file, pages
-from rrvf.domains import NANO_CANVAS
-from rrvf.render import Limits
+from rrvf.render import Limits, web
+from rrvf.render.browser import ARGUMENTS, VIEWPORT
 from rrvf.render.web import WebRenderer
+from rrvf.render.web_requests import ADDRESS, Requests
 
-_TAILWIND = """<link href="https://cdn.jsdelivr.net/npm/tailwindcss@2.2.19/dist/tailwind.min.css" rel="stylesheet">
-<body class="bg-gray-100"><header class="bg-blue-600 text-white p-4 flex justify-between"><b>Shop {0}</b>
-<a class="hover:underline">About</a></header><main class="grid md:grid-cols-2 gap-4 p-6">
-<img class="rounded-lg shadow" src="https://source.unsplash.com/random/300x200/?food{0}"><div class="text-xl font-bold">Fresh
-<p class="text-sm text-gray-600">All days of the week, number {0}.</p></div></main></body>"""
-
-
-def real_pages() -> Iterator[str]:
-    """The pages of the npm packages that are usable, as one file each."""
-    return (code for package, path in in_turn(pages(), 0) if (code := one_file(path, package)))
+LIMITS = Limits(wall_s=60)
+BLOCK, PAUSE_S = 10, 0.5
+Way = Callable[[str], Awaitable[bytes | None]]
 
 
-def measure(codes: list[str], limits: Limits, workers: int) -> dict[str, float]:
-    """Median and 90th percentile of a page's wall time one by one (ms), processor time (ms), pages a second in parallel."""
-    with WebRenderer(workers, limits) as renderer:
-        renderer.render(codes[0])
-        before = processor_seconds()
-        seconds = [_timed(renderer, code) for code in codes]
-        spent = processor_seconds() - before
-        start = time.perf_counter()
-        renderer.render_many(codes)
-        rate = len(codes) / (time.perf_counter() - start)
-    cuts = statistics.quantiles(seconds, n=10)
-    return {
-        "pages": len(codes),
-        "median_ms": 1e3 * cuts[4],
-        "p90_ms": 1e3 * cuts[8],
-        "processor_ms": 1e3 * spent / len(codes),
-        "per_second": rate,
-    }
+def real_pages(renderer: WebRenderer) -> Iterator[str]:
+    """The pages of the npm packages, as one file each, that render."""
+    codes = (one_file(path, package) for package, path in in_turn(pages(), 0))
+    return (code for code in codes if code and renderer.render(code).ok)
 
 
-def _timed(renderer: WebRenderer, code: str) -> float:
-    start = time.perf_counter()
-    render = renderer.render(code)
-    if not render.ok:
-        raise SystemExit(f"a page does not render: {render.reason} {render.message}")
-    return time.perf_counter() - start
+async def launch(driver: Playwright, chromium: str) -> Browser:
+    return await driver.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
 
 
-def cold(codes: list[str], limits: Limits) -> dict[str, float]:
-    """Median wall time (ms) with a browser started for each page."""
-    seconds = []
-    for code in codes:
-        start = time.perf_counter()
-        with WebRenderer(1, limits) as renderer:
-            renderer.render(code)
-            seconds.append(time.perf_counter() - start)
-    return {"pages": len(codes), "median_ms": 1e3 * statistics.median(seconds)}
+async def open_page(browser: Browser) -> tuple[Page, Requests]:
+    size = {"width": VIEWPORT.width, "height": VIEWPORT.height}
+    context = await browser.new_context(viewport=size, java_script_enabled=False, reduced_motion="reduce")
+    requests = Requests()
+    await context.route("**/*", requests.answer)
+    page = await context.new_page()
+    await page.goto(ADDRESS)
+    return page, requests
 
 
-def processor_seconds() -> float:
-    """Of this process and all its descendants."""
-    me = psutil.Process()
-    total = 0.0
-    for process in [me, *me.children(recursive=True)]:
-        times = process.cpu_times()
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
+async def draw(page: Page, requests: Requests, code: str) -> bytes:
+    requests.begin(code)
+    await page.set_content(code, wait_until="load", timeout=0)
+    return await page.screenshot(full_page=True, animations="disabled", caret="hide", timeout=0)
+
+
+def launched(driver: Playwright, chromium: str) -> Way:
+    """A browser for each page; its driver stays."""
+
+    async def way(code: str) -> bytes:
+        browser = await launch(driver, chromium)
+        try:
+            return await draw(*await open_page(browser), code)
+        finally:
+            await browser.close()
+
+    return way
+
+
+def full_chromium() -> str | None:
+    """A Chromium with a user interface, which is what `playwright install chromium` and most machines have."""
+    return next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser"))), None)
+
+
+async def measure(codes: list[str], renderer: WebRenderer) -> tuple[dict[str, list[float]], int]:
+    """Seconds of each page by each way, and how many of the reused page's pictures are ours to the byte."""
+
+    async def ours(code: str) -> bytes | None:
+        return (await renderer.arender(code)).png
+
+    async def fresh_context(code: str) -> bytes | None:
+        with patch.object(web, "after_page", lambda code: "new context"):
+            return await ours(code)
+
+    async with async_playwright() as driver:
+        browser = await launch(driver, find_chromium())
+        page, requests = await open_page(browser)
+        ways: dict[str, Way] = {
+            "ours": ours,
+            "fresh_context": fresh_context,
+            "reused": lambda code: draw(page, requests, code),
+        }
+        ways["launched"] = launched(driver, find_chromium())
+        if full := full_chromium():
+            ways["launched_full"] = launched(driver, full)
+        await ways["reused"](codes[0])
+        pictures, times = await _in_turns(codes, ways)
+        await browser.close()
+    same = sum(a == b for a, b in zip(pictures["ours"], pictures["reused"], strict=True))
+    return times, same
+
+
+async def _in_turns(codes: list[str], ways: dict[str, Way]) -> tuple[dict[str, list], dict[str, list[float]]]:
+    pictures: dict[str, list] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for start in range(0, len(codes), BLOCK):
+        for name, way in ways.items():
+            for code in codes[start : start + BLOCK]:
+                await asyncio.sleep(PAUSE_S if way.__name__ == "fresh_context" else 0)
+                begun = time.perf_counter()
+                pictures[name].append(await way(code))
+                times[name].append(time.perf_counter() - begun)
+        print(f"\r{min(start + BLOCK, len(codes))}/{len(codes)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return pictures, times
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    small, full = Limits(canvas=NANO_CANVAS, wall_s=60), Limits(wall_s=60)
-    generated = [generate(seed) for seed in range(options.count)]
-    rows = {
-        "generated": measure(generated, small, options.workers),
-        "tailwind": measure([_TAILWIND.format(n) for n in range(options.count)], small, options.workers),
-        "real": measure(list(islice(real_pages(), max(10, options.count // 4))), full, options.workers),
-        "generated, cold": cold(generated[:5], small),
-    }
-    for name, row in rows.items():
-        print(f"{name:16} " + "  ".join(f"{key} {value:.1f}" for key, value in row.items()))
+    with WebRenderer(1, LIMITS) as renderer:
+        codes = list(islice(real_pages(renderer), options.count))
+        times, same = asyncio.run(measure(codes, renderer))
+    summary = {"pages": len(codes), "same_picture_reused": same}
+    summary |= {f"{name}_ms": 1e3 * statistics.median(seconds) for name, seconds in times.items()}
+    ratio = lambda a, b: statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))  # noqa: E731
+    summary |= {f"{name}_over_reused": ratio(name, "reused") for name in ("ours", "fresh_context")}
+    summary |= {f"{name}_over_ours": ratio(name, "ours") for name in times if name.startswith("launched")}
+    print(json.dumps({key: round(value, 3) for key, value in summary.items()}))
+    if "launched_full" not in times:
+        print("no full Chromium on this machine: the headless shell alone was launched per page")
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        options.json.write_text(json.dumps({"summary": summary, "seconds": times}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
