@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rrvf.benchmarks.items import items_of
-from rrvf.benchmarks.plot2code import aggregate, extract_code, sample_metrics, score_folder, text_score
+from rrvf.benchmarks.plot2code import LIMITS, aggregate, extract_code, sample_metrics, score_folder, text_score
 from rrvf.records import Render
+from rrvf.render import Limits, Renderer
 
 
 def items(*texts, size=(6.4, 4.8)):
@@ -84,6 +85,31 @@ def test_a_folder_is_scored_in_the_sandbox(folder, tmp_path):
     failed = {"exec_ok": False, "text_score": 0.0}
     assert pairs["c"] == failed | {"reason": "exception"} and pairs["e"] == failed | {"reason": "blank"}
     assert 0.5 < pairs["b"]["text_score"] < 1.0
+
+
+def test_the_original_s_own_imports_are_there_inside_a_function_alone(tmp_path):
+    (tmp_path / "a.gt.py").write_text(CODE)
+    (tmp_path / "a.gen.py").write_text(CODE.removeprefix("import matplotlib.pyplot as plt\n"))
+    for mode, passes in (("function", True), ("module", False)):
+        pair = score_folder(tmp_path, tmp_path / "out.json", exec_mode=mode, cache=None)["pairs"]["a"]
+        assert (pair["exec_ok"], pair["text_score"]) == (passes, float(passes))
+
+
+@pytest.mark.parametrize("limits", [LIMITS, Limits()], ids=["items alone", "with a picture"])
+def test_labels_stand_where_the_figure_s_own_resolution_puts_them(limits):
+    wide = "import matplotlib.pyplot as plt\nplt.figure(dpi={})\nplt.plot([1, 2])\nplt.xlabel('x')"
+    with Renderer("chart", 1, limits) as renderer:
+        found = [renderer.render(wide.format(dpi), "plot2code").items["texts"] for dpi in (100, 200)]
+    low, high = ([y for text, _, y in texts if text == "x"][0] for texts in found)
+    assert high == pytest.approx(2 * low, rel=0.1)
+
+
+def test_a_coloured_figure_without_content_passes_and_a_white_one_does_not(tmp_path):
+    for name, code in {"a": "plt.figure(facecolor='r')", "b": "plt.figure()", "c": "pass"}.items():
+        (tmp_path / f"{name}.gt.py").write_text(CODE)
+        (tmp_path / f"{name}.gen.py").write_text(f"import matplotlib.pyplot as plt\n{code}")
+    pairs = score_folder(tmp_path, tmp_path / "out.json", cache=None)["pairs"]
+    assert {name: pair["exec_ok"] for name, pair in pairs.items()} == {"a": True, "b": False, "c": False}
 
 
 def test_inside_a_function_a_helper_cannot_see_the_scripts_names(folder, tmp_path):

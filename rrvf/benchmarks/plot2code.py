@@ -4,9 +4,9 @@
 
 Two ways to execute decide what passes. `module` runs a script as Python runs a file. `function` is the original pass
 test: code is handed to `exec` inside a function, so under Python 3.11 helper functions and comprehensions cannot see the
-script's own names, and scripts fail that run well by themselves (ambiguity A6). Texts are read at module level in both,
-as the original does; its texts come from one process for all items, ours from one process each.
-A figure of one flat colour fails in both; the original fails white ones only.
+script's own names, and scripts fail that run well by themselves (ambiguity A6); and a script that forgot an import finds
+the names that the original's own file imports. Texts are read at module level in both, as the original does; its texts
+come from one process for all items, ours from one process each. A white figure fails in both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ from rrvf.render import Limits
 
 ExecMode = Literal["module", "function"]
 PROTOCOL = "plot2code-module"
-LIMITS = Limits(wall_s=30.0, cpu_s=30.0)
+LIMITS = Limits(wall_s=30.0, cpu_s=30.0, max_pixels=0)  # the tracer draws; the picture itself is not needed
+#: The names that a script finds in the original's file.
+ORIGINAL_NAMES = """import json, multiprocessing, os, matplotlib
+import matplotlib.pyplot as plt, numpy as np
+from PIL import Image
+from matplotlib.pyplot import *
+"""
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 _PROMPT = Path(__file__).parent / "prompts" / "plot2code_direct.txt"
 _NEAR = 0.8
@@ -55,7 +61,7 @@ def extract_code(reply: str) -> str | None:
 
 def in_function(code: str) -> str:
     """A script that runs `code` as `exec` inside a function does: its names are local, and no function sees them."""
-    return f"exec(compile({code!r}, 'script.py', 'exec'), globals(), {{}})\n"
+    return f"{ORIGINAL_NAMES}exec(compile({code!r}, 'script.py', 'exec'), globals(), {{}})\n"
 
 
 def text_score(gold: dict, generated: dict) -> float:
@@ -122,7 +128,8 @@ def score_folder(
         text = 0.0 if bad else sample_metrics(gold, renders[-1])["text"]
         return TextScore(exec_ok=bad is None, text_score=text, reason=failed(gold, bad))
 
-    programs = (lambda code: [in_function(code), code]) if exec_mode == "function" else lambda code: [code]
+    original = exec_mode == "function"
+    programs = (lambda code: [in_function(code), ORIGINAL_NAMES + code]) if original else lambda code: [code]
     scoring = Scoring(f"plot2code-{exec_mode}", "plot2code", LIMITS, score, programs)
     pairs = score_pairs(folder, out, scoring, workers, cache, progress)
     scores = (p["text_score"] if p["exec_ok"] else None for p in pairs.values())

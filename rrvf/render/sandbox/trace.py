@@ -21,6 +21,7 @@ from numbers import Real
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from faults import Fault
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
@@ -62,10 +63,12 @@ class Tracer:
 
     def start(self) -> None:
         """Put the wrappers in place; the script runs next."""
-        if self.protocol != "plot2code":
-            _log_texts(self._texts)
-            self._calls.install()
-            self._colors.install()
+        if self.protocol == "plot2code":
+            _remember_resolution()
+            return
+        _log_texts(self._texts)
+        self._calls.install()
+        self._colors.install()
 
     def finish(self, figure: Figure | None, namespace: dict) -> dict:
         """The items, once the script has run. `figure` is the current one or None.
@@ -74,7 +77,7 @@ class Tracer:
         happens after the file was begun, the original protocols take the script for run, without what is read later.
         """
         if self.protocol == "plot2code":
-            return plot2code_items(figure)
+            return plot2code_items(plt.gcf())
         save = eval("plt.savefig", namespace)  # a script that calls pyplot by another name fails here
         if save is _PYPLOT_SAVE:
             save = plt.gcf().savefig  # the same file, without a second drawing for a window
@@ -192,10 +195,28 @@ def layout_items(figure: Figure | None) -> list[list[int]]:
     return items
 
 
-def plot2code_items(figure: Figure | None) -> dict:
-    """Every visible text with its raw position, and the figure's size in inches (metrics_spec 2.3)."""
-    if figure is None:
-        return {"texts": [], "size": [0.0, 0.0]}
+def _remember_resolution() -> None:
+    """Let a figure keep the dots per inch that it saves itself with when the harness draws it at others."""
+    set_dpi = Figure.set_dpi
+
+    def remembering(figure: Figure, value: float) -> None:
+        figure._dpi_before = getattr(figure, "_original_dpi", figure.dpi)
+        set_dpi(figure, value)
+
+    Figure.set_dpi = remembering
+
+
+def plot2code_items(figure: Figure) -> dict:
+    """Every visible text with its raw position, and the figure's size in inches (metrics_spec 2.3).
+
+    The figure is saved first with its own settings, as the original does: that makes the ticks and places the labels,
+    some of them in pixels. Raises Fault for one that is all white.
+    """
+    figure._original_dpi = getattr(figure, "_dpi_before", figure._original_dpi)
+    pixels = io.BytesIO()
+    figure.savefig(pixels, format="rgba")
+    if not pixels.getvalue().strip(b"\xff"):
+        raise Fault("blank", "the picture is white")
     texts = [
         [artist.get_text().strip().lower(), *(_number(v) for v in artist.get_position())]
         for artist in _descend(figure)
