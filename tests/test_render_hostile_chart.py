@@ -1,8 +1,4 @@
-"""Hostile programs: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render.
-
-Every file of `hostile/charts` names on its first line the outcomes that are right for it; a program that gets through
-to something raises an error that says LEAK.
-"""
+"""Hostile programs: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render."""
 
 from __future__ import annotations
 
@@ -14,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hostile_suite import Attack, attacks
 
 from rrvf.records import Render
 from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 
 PATIENT = Limits(wall_s=120, cpu_s=10, memory_mb=200)
-PROGRAMS = sorted((Path(__file__).parent / "hostile" / "charts").glob("*.py"))
+PROGRAMS = attacks("chart")
 HARMLESS = """import os, random
 import matplotlib.pyplot as plt
 plt.plot([random.random() for _ in range(9)])
@@ -50,12 +47,12 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         patch.setenv("RRVF_TEST_SECRET", SECRET)
         engine = ChartRenderer(workers=3)
         session = engine._zygote._process.pid
-        jobs = [job for p in PROGRAMS for job in ((_fill(p, canary, listeners.port), _limits(p)), (HARMLESS, PATIENT))]
+        jobs = [job for p in PROGRAMS for job in ((p.aimed(listeners.port, canary), _limits(p)), (HARMLESS, PATIENT))]
         with ThreadPoolExecutor(3) as threads:
             renders = list(threads.map(lambda job: engine.render(job[0], limits=job[1]), jobs))
         engine.close()
         contacts = listeners.contacts()
-    hostile = {p.stem: r for p, r in zip(PROGRAMS, renders[::2], strict=True)}
+    hostile = {p.name: r for p, r in zip(PROGRAMS, renders[::2], strict=True)}
     return Outcome(hostile, renders[1::2], contacts, _session(session), _descriptors() - before, canary)
 
 
@@ -91,22 +88,9 @@ class _listeners:
         return True
 
 
-def _expected(path: Path) -> list[str]:
-    return path.read_text().splitlines()[0].removeprefix("# expect: ").split(",")
-
-
-def _limits(path: Path) -> Limits:
+def _limits(attack: Attack) -> Limits:
     """Two seconds for what may run into the limit; the others must end by themselves, on a busy machine too."""
-    return replace(PATIENT, wall_s=2) if "timeout" in _expected(path) else PATIENT
-
-
-def _fill(path: Path, canary: Path, port: int) -> str:
-    marks = {"__CANARY__": str(canary), "__PORT__": str(port), "__BLOB__": "QUJD" * 6000, "__NULL__": "\0",
-             "__NUMBERS__": "0.25, " * 6000, "__NESTED__": "(" * 5000 + ")" * 5000}  # fmt: skip
-    source = path.read_text()
-    for mark, text in marks.items():
-        source = source.replace(mark, text)
-    return source
+    return replace(PATIENT, wall_s=2) if attack.may_time_out else PATIENT
 
 
 def _descriptors() -> int:
@@ -126,18 +110,18 @@ def _stats() -> Iterator[str]:
             continue
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
-def test_a_hostile_program_ends_as_expected(outcome: Outcome, path: Path) -> None:
-    render = outcome.hostile[path.stem]
-    assert (render.reason or "ok") in _expected(path), render.message
+@pytest.mark.parametrize("attack", PROGRAMS, ids=lambda a: a.name)
+def test_a_hostile_program_ends_as_expected(outcome: Outcome, attack: Attack) -> None:
+    render = outcome.hostile[attack.name]
+    assert (render.reason or "ok") in attack.expected, render.message
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.stem)
-def test_it_ends_within_its_time(outcome: Outcome, path: Path) -> None:
-    assert outcome.hostile[path.stem].seconds < _limits(path).wall_s + 1
+@pytest.mark.parametrize("attack", PROGRAMS, ids=lambda a: a.name)
+def test_it_ends_within_its_time(outcome: Outcome, attack: Attack) -> None:
+    assert outcome.hostile[attack.name].seconds < _limits(attack).wall_s + 1
 
 
-@pytest.mark.parametrize("name", [p.stem for p in PROGRAMS])
+@pytest.mark.parametrize("name", [a.name for a in PROGRAMS])
 def test_its_message_is_fit_for_a_policy(outcome: Outcome, name: str) -> None:
     message = outcome.hostile[name].message
     assert "LEAK" not in message.rsplit("\n", 1)[-1]

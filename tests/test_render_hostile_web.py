@@ -1,8 +1,4 @@
-"""Hostile pages: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render.
-
-Every file of `hostile/pages` names on its first line the outcomes that are right for it, and `scripts` where its
-scripts run. A page that gets through to something empties itself, which is a blank picture.
-"""
+"""Hostile pages: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render."""
 
 from __future__ import annotations
 
@@ -17,13 +13,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hostile_suite import Attack, attacks
 
 from rrvf.domains import Canvas
 from rrvf.records import Render
 from rrvf.render import Limits
 from rrvf.render.web import WebRenderer
 
-PAGES = sorted((Path(__file__).parent / "hostile" / "pages").glob("*.html"))
+PAGES = attacks("web")
+#: A picture that every user may read: a page that shows it is not blank.
+CANARY = "<svg xmlns='http://www.w3.org/2000/svg' width='200' height='150'><circle r='99' fill='red'/></svg>"
 CANVAS = Canvas(200, 150, full_page=True)
 HARMLESS = """<p id="seen">seen before: </p>
 <script>
@@ -32,16 +31,6 @@ document.cookie = 'a=b';
 localStorage.setItem('a', 'b');
 </script>
 """
-FILLING = {
-    "__BLOB__": "QUJD" * 6000,
-    "__SPACED__": "QUJD " * 6000,
-    "__LONG__": "word " * 50_000,
-    "__NESTED__": "<div>" * 20_000,
-    "__BLURS__": "<div></div>" * 300,
-    "__PICTURES__": "".join(f"<img src='https://pictures.invalid/random/2000x2000/?{i}'>" for i in range(3000)),
-    "__RECTANGLES__": "".join(f"<rect x='{i % 99}' y='{i // 99}' width='1' height='1'/>" for i in range(1500)),
-    "__SHADOWS__": ",".join(f"{i % 99}px {i // 99}px 0 #{i:06x}" for i in range(3000)),
-}
 
 
 @dataclass
@@ -58,28 +47,34 @@ class Outcome:
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
     """Four browsers at once: with and without scripts, for pages that may run out of time and for the others."""
-    groups = [(key, list(paths)) for key, paths in groupby(sorted(PAGES, key=_group), key=_group)]
-    folder = tempfile.mkdtemp()
-    os.chmod(folder, 0o755)  # as root, the browser runs as another user
+    groups = [(key, list(pages)) for key, pages in groupby(sorted(PAGES, key=_group), key=_group)]
+    folder, secret = tempfile.mkdtemp(), tempfile.mkdtemp()
+    for one in (folder, secret):
+        os.chmod(one, 0o755)  # as root, the browser runs as another user
+    canary = Path(secret) / "canary.svg"
+    canary.write_text(CANARY)
     before = _processes()
     with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(4) as threads:
         patch.setenv("TMPDIR", folder)
-        done = list(threads.map(lambda group: _render(*group, listeners.port), groups))
+        done = list(threads.map(lambda group: _render(*group, listeners.port, canary), groups))
         contacts = listeners.contacts()
     hostile = {name: render for renders, _ in done for name, render in renders.items()}
     files = os.listdir(folder)
     shutil.rmtree(folder)
+    shutil.rmtree(secret)
     return Outcome(hostile, [r for _, renders in done for r in renders], contacts, _processes() - before, files)
 
 
-def _render(key: tuple[bool, float], paths: list[Path], port: int) -> tuple[dict[str, Render], list[Render]]:
+def _render(
+    key: tuple[bool, float], pages: list[Attack], port: int, canary: Path
+) -> tuple[dict[str, Render], list[Render]]:
     scripts, wall_s = key
     limits = Limits(canvas=CANVAS, javascript=scripts, wall_s=wall_s, memory_mb=800)
     hostile, harmless = {}, []
     with WebRenderer(1, limits) as renderer:
-        for path in paths:
-            hostile[path.stem] = renderer.render(_fill(path, port))
-            if wall_s > 10 or hostile[path.stem].reason:
+        for page in pages:
+            hostile[page.name] = renderer.render(page.aimed(port, canary))
+            if wall_s > 10 or hostile[page.name].reason:
                 harmless.append(renderer.render(HARMLESS if scripts else "<p>seen before: 0</p>"))
     return hostile, harmless
 
@@ -110,24 +105,9 @@ class Listeners:
         return count
 
 
-def _head(path: Path) -> list[str]:
-    return path.read_text().splitlines()[0].removeprefix("<!-- expect: ").removesuffix(" -->").split()
-
-
-def _expected(path: Path) -> list[str]:
-    return _head(path)[0].split(",")
-
-
-def _group(path: Path) -> tuple[bool, float]:
+def _group(page: Attack) -> tuple[bool, float]:
     """(scripts run, time limit): two seconds for what may run into it, patience for the rest."""
-    return "scripts" in _head(path), 2.0 if "timeout" in _expected(path) else 60.0
-
-
-def _fill(path: Path, port: int) -> str:
-    source = path.read_text().replace("__PORT__", str(port))
-    for mark, text in FILLING.items():
-        source = source.replace(mark, text)
-    return source
+    return page.scripts, 2.0 if page.may_time_out else 60.0
 
 
 def _processes() -> set[psutil.Process]:
@@ -135,15 +115,15 @@ def _processes() -> set[psutil.Process]:
     return {p for p in psutil.Process().children(recursive=True) if "chrom" in p.name() or "node" in p.name()}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
-def test_a_hostile_page_ends_as_expected(outcome: Outcome, path: Path) -> None:
-    render = outcome.hostile[path.stem]
-    assert (render.reason or "ok") in _expected(path), render.message
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_a_hostile_page_ends_as_expected(outcome: Outcome, page: Attack) -> None:
+    render = outcome.hostile[page.name]
+    assert (render.reason or "ok") in page.expected, render.message
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
-def test_it_ends_within_its_time(outcome: Outcome, path: Path) -> None:
-    assert outcome.hostile[path.stem].seconds < _group(path)[1] + 1
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_it_ends_within_its_time(outcome: Outcome, page: Attack) -> None:
+    assert outcome.hostile[page.name].seconds < _group(page)[1] + 1
 
 
 def test_messages_are_fit_for_a_policy(outcome: Outcome) -> None:

@@ -20,7 +20,7 @@ from rrvf.render import Limits, Renderer
 from rrvf.render import tailwind as tailwind_module
 from rrvf.render.tailwind import Tailwind, class_names
 from rrvf.render.web import WebRenderer, after_page
-from rrvf.render.web_checks import Failure, check_code, embedded_bytes
+from rrvf.render.web_checks import Failure, check_code, embedded
 from rrvf.render.web_requests import placeholder
 
 PAGE = "<h1 style='color:navy'>Title</h1><p>text</p>"
@@ -67,6 +67,7 @@ def test_a_repeat_gives_the_same_bytes(renderer: WebRenderer) -> None:
 @pytest.mark.parametrize(
     "before",
     [
+        "<meta http-equiv='X-UA-Compatible' content='IE=5'><meta http-equiv=content-type content='text/plain;charset=x'>x",
         "<meta http-equiv='Content-Security-Policy' content=\"style-src 'none'; img-src 'none'\"><p>x",
         "<base href='http://elsewhere.invalid/'><p>x",
         "<p>x<input autofocus>",
@@ -88,6 +89,7 @@ def test_a_page_leaves_nothing_to_the_next(renderer: WebRenderer, before: str) -
 
 def test_pages_that_mark_their_document_get_a_new_one() -> None:
     assert after_page("<META HTTP-EQUIV=refresh>") == "visit again"
+    assert after_page("<meta http-equiv='X-UA-Compatible'><style>@keyframes a {}</style>") == "write over"
     assert after_page(PAGE) == "write over"
 
 
@@ -189,11 +191,11 @@ def test_lone_surrogates_are_no_obstacle(renderer: WebRenderer) -> None:
     "code", ["<a href='data:,x'>", "<p style='background:url(data:,x)'>", "<style>a{b:url(\\64 ata:,x)}</style>"]
 )
 def test_embedded_data_is_seen_however_it_is_written(code: str) -> None:
-    assert embedded_bytes(code) == len("data:,x")
+    assert embedded(code)[0] == len("data:,x")
 
 
 def test_words_about_data_are_not_embedded_data() -> None:
-    assert embedded_bytes("<p>our data: all of it</p>") == 0
+    assert embedded("<p>our data: all of it</p>") == (0, 0)
 
 
 def test_a_small_data_picture_is_allowed(renderer: WebRenderer) -> None:

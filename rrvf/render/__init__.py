@@ -10,7 +10,8 @@ Covered
 - no network of any kind: no sockets at all, and an empty network namespace
 - no other process: no fork, thread, exec, signal, ptrace; a process namespace of its own that ends with the render
 - no environment, no descriptor but the reply's, no user id or capability of the host
-- bounds on wall and processor time, memory, files written, code, literals and picture size
+- bounds on wall and processor time, memory, files written, picture size, code, literals, and on what code can carry in
+  any disguise (its compressed length)
 - one script, one process, one empty folder: nothing passes from a render to the next, and the order does not matter
 - the reply is a length-capped frame with a checked JSON header and bare pixels: no pickle, no eval, no foreign decoder
 

@@ -20,11 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
-from rrvf.render.limits import Limits
+from rrvf.render.limits import Limits, packed
 from rrvf.render.zygote import ACCEPT, Child, Zygote
 
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
-_HEADER_BYTES = 8 << 20
+_HEADER_BYTES, _TRACED_HEADER_BYTES = 1 << 16, 8 << 20
 _MESSAGE_CHARS = 300
 _FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?(?:/+[^\s'\"/:;,]+)+/+(?=[^\s'\"/])")
 
@@ -103,6 +103,8 @@ class ChartRenderer:
         try:
             if len(code.encode(errors="replace")) > limits.code_bytes:
                 raise Failure("limit", f"the program is longer than {limits.code_bytes} bytes")
+            if not trace and packed(code) > limits.packed_bytes:
+                raise Failure("limit", f"the program holds more than {limits.packed_bytes} bytes when compressed")
             with self._free:
                 started = time.perf_counter()
                 render = self._render(code, trace, limits, ticket or Ticket())
@@ -158,7 +160,7 @@ class ChartRenderer:
         child = self._take()
         try:
             ticket.hold(child)
-            return _converse(child, _job(code, trace, limits), limits)
+            return _converse(child, _job(code, trace, limits), limits, traced=trace is not None)
         finally:
             ticket.hold(None)
             # With more workers than idle cores, drawing ahead would only take time from renders under way.
@@ -173,8 +175,9 @@ def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
     return len(text).to_bytes(4, "big") + text
 
 
-def _converse(child: Child, job: bytes, limits: Limits) -> Render:
+def _converse(child: Child, job: bytes, limits: Limits, traced: bool) -> Render:
     """Send the job, read one reply within the wall time, check it."""
+    longest = _TRACED_HEADER_BYTES if traced else _HEADER_BYTES
     started = time.monotonic()
     deadline = started + limits.wall_s
     try:
@@ -182,14 +185,14 @@ def _converse(child: Child, job: bytes, limits: Limits) -> Render:
         child.socket.sendall(job)
         sizes = _receive(child, 8, deadline)
         head, picture = struct.unpack(">II", sizes)
-        if head > _HEADER_BYTES or picture > 3 * limits.max_pixels:
+        if head > longest or picture > 3 * limits.max_pixels:
             raise Failure("forbidden", "the program tampered with its reply")
         header, pixels = _receive(child, head, deadline), _receive(child, picture, deadline)
     except TimeoutError:
         raise Failure("timeout", f"the program did not finish within {limits.wall_s:g} s") from None
     except OSError:
         raise _death(child, limits, time.monotonic() - started) from None
-    return _checked(header, pixels, limits)
+    return _checked(header, pixels, limits, traced)
 
 
 def _receive(child: Child, size: int, deadline: float) -> bytearray:
@@ -223,12 +226,14 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
     return Failure("memory", "the program was ended for lack of memory")
 
 
-def _checked(header: bytes, pixels: bytes, limits: Limits) -> Render:
+def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Render:
     """The record of a reply that holds what it claims."""
     try:
         reply = Reply.model_validate_json(bytes(header))
     except ValidationError:
         raise Failure("forbidden", "the program tampered with its reply") from None
+    if reply.items is not None and not traced:
+        raise Failure("forbidden", "the program tampered with its reply")
     if reply.outcome != "ok":
         raise Failure(reply.outcome, reply.message, reply.items)
     if not limits.max_pixels and reply.items is not None:

@@ -11,12 +11,13 @@ Covered
 
 Not covered
 - a flaw in Chromium: it reads files of the machine as a user without rights
-- a page that draws the target from markup (thousands of coloured boxes): the code limit bounds it, no more
+- a page that draws the target from markup (thousands of coloured boxes): its length, compressed or not, bounds it
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Coroutine
@@ -38,6 +39,7 @@ from rrvf.render.web_requests import ADDRESS
 WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
+_IDLE_META = re.compile(r"http-equiv\s*=\s*[\"']?(?:x-ua-compatible|content-type)\b")
 _WATCH_S = 0.2
 #: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
 _CLOCK_START, _CLOCK_MS = 0, 3000
@@ -185,10 +187,11 @@ def after_page(code: str) -> After:
     """What a page without scripts leaves behind: nothing, so that the next can be written over it, but for four things.
 
     A `<meta http-equiv>` (policy, language, refresh), the one `autofocus` and the stylesheets fetched belong to the
-    document and outlive what is written over; frames add to its history.
+    document and outlive what is written over; frames add to its history. Two metas that most real pages have do nothing.
     """
-    lasting = ("http-equiv", "autofocus", "<link", "@import", "frame", "<object", "<embed")
-    return "visit again" if any(word in code.lower() for word in lasting) else "write over"
+    lasting = ("http-equiv", "autofocus", "<link", "@import", "<frame", "<iframe", "<object", "<embed")
+    text = _IDLE_META.sub("", code.lower())
+    return "visit again" if any(word in text for word in lasting) else "write over"
 
 
 async def _load(page: Page, code: str) -> None:

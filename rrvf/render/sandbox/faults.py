@@ -30,8 +30,7 @@ def parse(source: str, name: str) -> ast.Module:
 
 def oversized_literals(tree: ast.Module, allowed: int) -> None:
     """Raise Fault(limit) where strings and numbers written into the script exceed `allowed` characters together."""
-    docstrings = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
-    total = sum(_size(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in docstrings)
+    total = sum(_size(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant))
     if total > allowed:
         raise Fault("limit", f"{total} characters of literal data in the program, {allowed} are allowed")
 
@@ -56,7 +55,7 @@ def _reason(error: BaseException) -> str:
         return "memory"
     if isinstance(error, SystemExit):
         return "exit"
-    if (isinstance(error, OSError) and number in _DENIED) or str(error) == "can't start new thread":
+    if (isinstance(error, OSError) and number in _DENIED) or _text(error) == "can't start new thread":
         return "forbidden"
     if isinstance(error, OSError) and number in _FULL:
         return "limit"
@@ -75,7 +74,7 @@ def _line_of(error: BaseException, name: str) -> int:
 def _text(error: BaseException) -> str:
     try:
         return str(error).strip()
-    except Exception:
+    except BaseException:
         return "(no text)"
 
 

@@ -1,2 +1,2 @@
 # expect: syntax_error,exception,crash
-x = __NESTED__
+x = __DEEP__

@@ -1,0 +1,4 @@
+# expect: forbidden
+import asyncio
+
+asyncio.run(asyncio.sleep(0))

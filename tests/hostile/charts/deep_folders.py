@@ -1,0 +1,6 @@
+# expect: limit
+import os
+
+while True:
+    os.mkdir('deeper')
+    os.chdir('deeper')

@@ -1,0 +1,2 @@
+# expect: memory
+open('/dev/zero', 'rb').read()
