@@ -3,11 +3,15 @@
 import asyncio
 import base64
 import io
+import json
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import numpy as np
@@ -125,6 +129,45 @@ def test_a_full_queue_answers_429_with_retry_after():
 
     first, second = asyncio.run(two())
     assert (first.status_code, second.status_code, second.headers["retry-after"]) == (200, 429, "1")
+
+
+def test_who_sends_slowly_keeps_nobody_out(url):
+    port = int(url.rpartition(":")[2])
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: judge\r\nContent-Length: 100000\r\n\r\n{"
+    with ExitStack() as slow:
+        for _ in range(70):  # more than the server's places
+            slow.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(head)
+        assert post(url).status_code == 200
+
+
+def test_who_goes_away_while_sending_leaves_no_trace():
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    sent: list[dict] = []
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": [], "query_string": b""}
+    asyncio.run(JudgeApp().asgi(scope, gone, send))
+    assert sent[0]["status"] == 400
+
+
+def test_a_stopping_server_finishes_what_it_began():
+    server = subprocess.Popen(
+        [sys.executable, "-m", "rrvf.judge.server", "--port", "0", "--threads", "1"], stdout=subprocess.PIPE, text=True
+    )
+    url = json.loads(server.stdout.readline())["url"]
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(post, url) for _ in range(4)]
+        while "rrvf_judge_in_flight 0.0" in httpx.get(f"{url}/metrics", trust_env=False).text:
+            if all(job.done() for job in jobs):
+                jobs = [pool.submit(post, url) for _ in range(4)]
+        server.send_signal(signal.SIGTERM)
+        answers = [job.exception() or job.result().status_code for job in jobs]
+    server.wait(30), server.stdout.close()
+    # A connection whose request was not yet read may be closed; what was read is answered.
+    assert 200 in answers and all(a == 200 or isinstance(a, httpx.TransportError) for a in answers)
 
 
 def test_a_port_in_use_is_a_user_error():

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import prometheus_client as prometheus
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -37,6 +37,7 @@ from rrvf.records import Judgement
 __all__ = ["JudgeApp", "main", "running_server", "serve"]
 
 MAX_BODY = 64 * 2**20
+BODY_S = 8  # less than a stopping server waits for
 _DATA_URI = re.compile(r"\Adata:image/(?:png|jpeg);base64,")
 
 
@@ -70,21 +71,25 @@ class JudgeApp:
 
     async def chat(self, request: Request) -> Response:
         """One judgement, as a chat completion."""
-        if self._inside >= self._most:
-            self._requests.labels("busy").inc()
-            return _error(429, "the queue is full", {"Retry-After": "1"})
-        self._inside += 1
         try:
-            reply = await asyncio.get_running_loop().run_in_executor(self._pool, _reply, await _body(request))
+            body = await _body(request)  # before it counts: who sends slowly keeps nobody out
+            if self._inside >= self._most:
+                self._requests.labels("busy").inc()
+                return _error(429, "the queue is full", {"Retry-After": "1"})
+            text, judgement = await self._judged(body)
         except _Refused as refusal:
             self._requests.labels("refused").inc()
             return _error(400, str(refusal))
-        finally:
-            self._inside -= 1
-        text, judgement = reply
         self._requests.labels("ok").inc()
         self._seconds.observe(judgement.seconds)
         return JSONResponse(_completion(text))
+
+    async def _judged(self, body: bytes) -> tuple[str, Judgement]:
+        self._inside += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _reply, body)
+        finally:
+            self._inside -= 1
 
     async def models(self, request: Request) -> Response:
         """The one model."""
@@ -99,11 +104,17 @@ class JudgeApp:
 
 async def _body(request: Request) -> bytes:
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            raise _Refused(f"the request is larger than {MAX_BODY >> 20} MiB")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY:
+                    raise _Refused(f"the request is larger than {MAX_BODY >> 20} MiB")
+                parts.append(part)
+    except TimeoutError:
+        raise _Refused(f"the request took longer than {BODY_S} s to arrive") from None
+    except ClientDisconnect:
+        raise _Refused("the client went away") from None
     return b"".join(parts)
 
 
