@@ -46,10 +46,17 @@ def test_items_of_july_2025_differ_where_that_evaluator_did(case, renderer):
     assert {kind: found[kind] for kind in METRICS} == expected
 
 
-@pytest.mark.parametrize("name", ["bad_title", "bad_ticklabel"])
+@pytest.mark.parametrize("name", ["bad_title", "bad_ticklabel", "fmt_raises"])
 def test_a_figure_that_cannot_be_drawn_did_not_run_in_the_repaired_protocol(name, renderer):
     (script,) = (case["script"] for case in CASES if case["name"] == name)
     assert items_of(renderer.render(script, "fixed")) is None
+
+
+def test_a_formatter_that_needs_ticks_does_not_cost_the_texts_in_the_repaired_protocol(renderer):
+    (script,) = (case["script"] for case in CASES if case["name"] == "concise")
+    script += "\nax.set_title('t')"
+    seen = {protocol: renderer.render(script, protocol).items["text"] for protocol in ("official", "fixed")}
+    assert seen == {"official": [], "fixed": ["t"]}
 
 
 @pytest.mark.parametrize("name", ["fill_none", "hlines_empty", "nx_noedges", "venn_empty", "color_alpha_tuple"])

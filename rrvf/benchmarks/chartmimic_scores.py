@@ -17,7 +17,7 @@ fixed     as july2025, and repaired, each with what it moves:
           - a bar recoloured by a string is read as drawn, any other object that cannot be read (hollow, or coloured by
             a pair of name and opacity) is left out instead of costing the script all its colours (colour up);
           - an exception that the script catches does not blind the tracer (type, colour of all that follows);
-          - `plt.savefig` in a comment does no harm (text);
+          - `plt.savefig` in a comment does no harm, nor does a formatter that needs the ticks which are taken away (text);
           - a script whose figure cannot be drawn did not run, where the others find the file that was begun (exec down).
 
 In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save or

@@ -15,29 +15,26 @@ import io
 import random
 import re
 import types
-from collections.abc import Iterator
-from numbers import Real
+from collections.abc import Callable
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-from faults import Fault
-from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
-from matplotlib.text import Text
-from matplotlib.ticker import Locator
+from matplotlib.ticker import NullFormatter
 from trace_calls import CallTrace
 from trace_colors import ColorTrace
+from trace_plot2code import plot2code_items, remember_resolution
 
 _SAVE = re.compile(r"plt\.savefig\(.*", re.DOTALL)
 _SHOW = re.compile(r"plt.show\(.*", re.DOTALL)
 _PYPLOT_SAVE = plt.savefig
-_FONT = FontProperties()
+_PARSER, _FONT = MathTextParser("path"), FontProperties()
 _NOTHING: dict = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
 #: What the original puts before the first `plt.savefig` of a script. A script may use `ax` after it.
 _NO_TICKS = "\nfor ax in plt.gcf().axes:\n    ax.set_xticks([])\n    ax.set_yticks([])\n"
@@ -64,7 +61,7 @@ class Tracer:
     def start(self) -> None:
         """Put the wrappers in place; the script runs next."""
         if self.protocol == "plot2code":
-            _remember_resolution()
+            remember_resolution()
             return
         _log_texts(self._texts)
         self._calls.install()
@@ -82,19 +79,40 @@ class Tracer:
         if save is _PYPLOT_SAVE:
             save = plt.gcf().savefig  # the same file, without a second drawing for a window
         _write_nothing()
-        ticks = [(axis, axis.get_major_locator()) for axes in plt.gcf().axes for axis in (axes.xaxis, axes.yaxis)]
-        removed, file, items = _remove_ticks(plt.gcf()), io.BytesIO(), dict(_NOTHING)
+        ticks = [Ticks(axis) for axes in plt.gcf().axes for axis in (axes.xaxis, axes.yaxis)]
+        texts = self._texts_without_ticks(save, ticks)
+        items, file = _NOTHING | {"text": texts or []}, io.BytesIO()
         try:
-            save(file, format="pdf")  # also settles colours that are mapped from numbers
-            items["text"] = list(self._texts) if removed else []
-            _format_ticks(ticks)
+            if texts is None:
+                save(file, format="pdf")
+            else:
+                for each in ticks:
+                    each.format()
         except Exception:
-            if self.protocol == "fixed" or not (file.getbuffer() and _opens_at_once(plt.gcf())):
+            begun = file.getbuffer() or (texts is not None and _opens_at_once(plt.gcf()))
+            if self.protocol == "fixed" or not begun:
                 raise
             return items
         items |= {"layout": layout_items(figure), "axes": len(figure.axes) if figure else 0}
         items |= {"type": self._calls.items(), "color": self._colors.items()}
         return items if self.protocol == "fixed" else items | self._seen_by_the_original()
+
+    def _texts_without_ticks(self, save: Callable, ticks: list[Ticks]) -> list[str] | None:
+        """The texts of the figure without its major ticks; None where it cannot be drawn so (a date formatter without a
+        date, say), which costs the script its texts alone. Drawing also settles colours that are mapped from numbers."""
+        try:
+            for axes in plt.gcf().axes:
+                axes.set_xticks([])
+                axes.set_yticks([])
+            for each in ticks if self.protocol == "fixed" else []:
+                each.axis.set_major_formatter(NullFormatter())
+            save(io.BytesIO(), format="pdf")
+            return list(self._texts)
+        except Exception:
+            return None
+        finally:
+            for each in ticks:
+                each.put_back()
 
     def _seen_by_the_original(self) -> dict:
         """The kinds of items that the original's own interference with a script changes."""
@@ -147,30 +165,27 @@ def _opens_at_once(figure: Figure) -> bool:
     return figure.get_layout_engine() is None and matplotlib.rcParams["savefig.bbox"] != "tight"
 
 
-def _remove_ticks(figure: Figure) -> bool:
-    """Take the major ticks of x and y away; False where an axes refuses, which costs the script its texts alone."""
-    try:
-        for axes in figure.axes:
-            axes.set_xticks([])
-            axes.set_yticks([])
-    except Exception:
-        return False
-    return True
+class Ticks:
+    """The major ticks of one axis, as the script left them."""
 
+    def __init__(self, axis: Axis) -> None:
+        self.axis, self._locator, self._formatter = axis, axis.get_major_locator(), axis.get_major_formatter()
 
-def _format_ticks(ticks: list[tuple[Axis, Locator]]) -> None:
-    """Put the locators back and make the tick labels, which the benchmark draws when it asks whether a script runs.
+    def put_back(self) -> None:
+        """Undo what was done to the axis for the sake of its texts."""
+        self.axis.set_major_locator(self._locator)
+        self.axis.set_major_formatter(self._formatter)
 
-    Raises what a locator or a formatter raises, or mathematics that does not parse.
-    """
-    parser = MathTextParser("path")
-    for axis, locator in ticks:
-        axis.set_major_locator(locator)
-    for axis, _ in ticks:
-        if axis.get_visible() and axis.axes.get_visible() and axis.axes.axison:
-            labels = axis.get_major_formatter().format_ticks(axis.get_majorticklocs())
+    def format(self) -> None:
+        """Make the labels, which the benchmark draws when it asks whether a script runs.
+
+        Raises what a locator or a formatter raises, or mathematics that does not parse.
+        """
+        axes = self.axis.axes
+        if self.axis.get_visible() and axes.get_visible() and axes.axison:
+            labels = self._formatter.format_ticks(self.axis.get_majorticklocs())
             for label in filter(is_math_text, map(str, labels)):
-                parser.parse(label, 72, _FONT)
+                _PARSER.parse(label, 72, _FONT)
 
 
 def _log_texts(log: list[str]) -> None:
@@ -193,44 +208,3 @@ def layout_items(figure: Figure | None) -> list[list[int]]:
             grid, rows, columns = spec.get_gridspec(), spec.rowspan, spec.colspan
             items.append([grid.nrows, grid.ncols, rows.start, rows.stop - 1, columns.start, columns.stop - 1])
     return items
-
-
-def _remember_resolution() -> None:
-    """Let a figure keep the dots per inch that it saves itself with when the harness draws it at others."""
-    set_dpi = Figure.set_dpi
-
-    def remembering(figure: Figure, value: float) -> None:
-        figure._dpi_before = getattr(figure, "_original_dpi", figure.dpi)
-        set_dpi(figure, value)
-
-    Figure.set_dpi = remembering
-
-
-def plot2code_items(figure: Figure) -> dict:
-    """Every visible text with its raw position, and the figure's size in inches (metrics_spec 2.3).
-
-    The figure is saved first with its own settings, as the original does: that makes the ticks and places the labels,
-    some of them in pixels. Raises Fault for one that is all white.
-    """
-    figure._original_dpi = getattr(figure, "_dpi_before", figure._original_dpi)
-    pixels = io.BytesIO()
-    figure.savefig(pixels, format="rgba")
-    if not pixels.getvalue().strip(b"\xff"):
-        raise Fault("blank", "the picture is white")
-    texts = [
-        [artist.get_text().strip().lower(), *(_number(v) for v in artist.get_position())]
-        for artist in _descend(figure)
-        if isinstance(artist, Text) and artist.get_visible() and artist.get_text().strip()
-    ]
-    return {"texts": texts, "size": [float(v) for v in figure.get_size_inches()]}
-
-
-def _descend(artist: Artist) -> Iterator[Artist]:
-    for child in artist.get_children():
-        yield child
-        yield from _descend(child)
-
-
-def _number(value: object) -> float | None:
-    """A position as a number; None for words and dates, which match nothing."""
-    return float(value) if isinstance(value, Real) and np.isfinite(value) else None
