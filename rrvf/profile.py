@@ -97,6 +97,9 @@ class GRPOConfigSection(Section):
     vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
     max_prompt_tokens: int = Field(default=4_096, description="picture and prompt; sizes vLLM's context")
     last_turn_hint: bool = True
+    feedback: Literal["words", "score"] = Field(
+        default="words", description="what a draft is told: Fig. 2c, or a number"
+    )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
     save_every: int = 10
     guards: GuardConfig = GuardConfig()

@@ -37,12 +37,20 @@ class Tools:
     """The external tool of Fig. 2c: renders code, asks the judge, and runs many such calls at once.
 
     renderers: one per domain name. judge: compares and scores. threads: calls in flight; renders and judging of
-    different episodes overlap, which TRL's own tool loop does not do.
+    different episodes overlap, which TRL's own tool loop does not do. bare_score: a draft is told its similarity and
+    nothing else, to see what the words are worth.
     """
 
-    def __init__(self, renderers: Mapping[str, RendererLike], judge: JudgeLike, threads: int = 8) -> None:
+    def __init__(
+        self,
+        renderers: Mapping[str, RendererLike],
+        judge: JudgeLike,
+        threads: int = 8,
+        bare_score: bool = False,
+    ) -> None:
         self._renderers = renderers
         self._judge = judge
+        self._bare_score = bare_score
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rrvf-tools")
 
     def submit(self, call: Callable, *args) -> Future:
@@ -54,10 +62,11 @@ class Tools:
         render = self._renderers[domain.name].render(code)
         if not render.ok:
             return render, sanitize(f"---Error: {render.reason}: {render.message}")
-        judgement = self._judge.compare(target_png, render.png, domain.name)
+        ask = self._judge.score if self._bare_score else self._judge.compare
+        judgement = ask(target_png, render.png, domain.name)
         if not judgement.ok:
             return render, "---Comments: the comparison is not available this time."
-        return render, sanitize(judgement.feedback)
+        return render, f"---Score: {judgement.score:.2f}" if self._bare_score else sanitize(judgement.feedback)
 
     def final(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None]:
         """Fig. 2d: render the final code and score it. No judgement where there is no picture."""

@@ -89,14 +89,14 @@ class Study:
         return Limits(canvas=getattr(self.profile.canvas, domain_name))
 
     @contextmanager
-    def tools(self, *domains: str) -> Iterator[Tools]:
+    def tools(self, *domains: str, bare_score: bool = False) -> Iterator[Tools]:
         """Renderers and judge of an episode, for the domains named; processes that train together share the workers."""
         workers = max(1, self.profile.workers // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         renderers = {name: Renderer(name, workers, self.limits(name)) for name in domains}
         try:
             with self.judge() as judge:
                 # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
-                tools = Tools(renderers, judge, threads=workers + self.profile.judge.max_in_flight)
+                tools = Tools(renderers, judge, workers + self.profile.judge.max_in_flight, bare_score)
                 try:
                     yield tools
                 finally:
@@ -112,7 +112,7 @@ class Study:
         config = self.section("grpo", name)
         with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
             if not finished and not (out / "final").exists():
-                with self.tools(*config.domains) as tools:
+                with self.tools(*config.domains, bare_score=config.feedback == "score") as tools:
                     train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
         return out / "final"
 

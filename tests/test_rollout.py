@@ -35,8 +35,8 @@ class SilentJudge(Judge):
 
 @pytest.fixture
 def play():
-    def play(*turns, judge=None, max_turns=4):
-        tools = Tools({"chart": Renderer()}, judge or Judge(), threads=1)
+    def play(*turns, judge=None, max_turns=4, bare_score=False):
+        tools = Tools({"chart": Renderer()}, judge or Judge(), threads=1, bare_score=bare_score)
         script, heard = iter(turns), []
 
         def generate(messages):
@@ -59,6 +59,11 @@ def test_an_answer_ends_the_episode_with_its_score(play):
 def test_feedback_reaches_the_next_turn(play):
     _, heard = play(CALL, ANSWER)
     assert heard[1] == "---Comments:\n-**Text**- the title is missing."
+
+
+def test_a_bare_score_comes_without_words(play):
+    _, heard = play(CALL, ANSWER, bare_score=True)
+    assert heard[1] == "---Score: 0.70"
 
 
 def test_a_draft_that_fails_comes_back_as_an_explicit_failure_signal(play):

@@ -8,8 +8,10 @@ from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, profile_of, run
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import load_prompt
 from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
 from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
@@ -127,6 +129,13 @@ def test_single_turn_runs_no_tool(policy, samples, tmp_path, script):
     script["write"] = lambda turn, row: CALL
     _, renderer, episodes = run(policy, samples, tmp_path, max_turns=1)
     assert renderer.codes == [] and {len(e["turns"]) for e in episodes} == {1}
+
+
+@pytest.mark.parametrize(("max_turns", "mode"), [(1, "direct"), (2, "tools")])
+def test_a_single_turn_is_asked_for_the_answer_at_once(policy, samples, tmp_path, script, batches, max_turns, mode):
+    run(policy, samples, tmp_path, max_turns=max_turns)
+    asked = script["tokenizer"].decode(batches[0][1]["prompt_ids"][0])
+    assert load_prompt(CHART, mode, "nano").text in asked
 
 
 def test_attached_renders_reach_the_loss(policy, samples, tmp_path, script, batches):

@@ -47,12 +47,12 @@ def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample
     return order[:visits]
 
 
-def picture_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
+def picture_dataset(samples: list[Sample], root: Path, style: str, mode: str = "tools") -> Dataset:
     """What RRVF trains on: a prompt and a picture per row, and nothing that was derived from code.
 
-    style: of the prompts, `full` or `nano`.
+    style: of the prompts, `full` or `nano`. mode: `tools`, or `direct` where there is but one turn.
     """
-    prompts = {name: load_prompt(domain(name), "tools", style).text for name in {s.domain for s in samples}}
+    prompts = {name: load_prompt(domain(name), mode, style).text for name in {s.domain for s in samples}}
     rows = {
         "prompt": [[{"role": "user", "content": prompts[s.domain]}] for s in samples],
         "image": [str(root / s.image) for s in samples],
@@ -101,7 +101,9 @@ def train_grpo(
     trainer = RRVFTrainer(
         model=load_policy_model(profile),
         args=grpo_settings(config, profile, out, rewards.weights, seed, image_pad),
-        train_dataset=picture_dataset(order, root, profile.policy.prompts),
+        train_dataset=picture_dataset(
+            order, root, profile.policy.prompts, "tools" if config.max_turns > 1 else "direct"
+        ),
         processing_class=processor,
         reward_funcs=rewards.functions,
         environment_factory=lambda: Environment(
