@@ -18,6 +18,7 @@ from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render import tailwind as tailwind_module
+from rrvf.render.browser import Chromium
 from rrvf.render.tailwind import Tailwind, class_names
 from rrvf.render.web import WebRenderer, after_page
 from rrvf.render.web_checks import Failure, check_code, embedded
@@ -214,6 +215,20 @@ def test_a_browser_that_dies_costs_one_render_at_most(renderer: WebRenderer) -> 
     renderer._all[0].kill()
     renderer.render(PAGE)
     assert renderer.render(PAGE).png == before.png
+
+
+def test_a_browser_that_does_not_start_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, tries = Chromium._start, []
+
+    async def failing_once(self: Chromium) -> None:
+        tries.append(self)
+        if len(tries) == 1:
+            raise TimeoutError
+        await start(self)
+
+    monkeypatch.setattr(Chromium, "_start", failing_once)
+    with WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60)) as renderer:
+        assert renderer.render(PAGE).ok
 
 
 def test_a_page_that_hangs_ends_in_time_and_the_next_is_well() -> None:

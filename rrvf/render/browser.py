@@ -108,13 +108,21 @@ class Chromium:
         return self._browser is not None and self._browser.is_connected()
 
     async def _open(self) -> Blank:
+        """A new page; a browser that does not start, on a machine that stood still for a while, is tried twice."""
         try:
-            if not self._alive() or self._pages >= BROWSER_PAGES:
-                await self._end()
-                await self._start()
-            return await asyncio.wait_for(self._new_page(), _START_S)
+            return await self._try_open()
+        except (PlaywrightError, TimeoutError):
+            await self._end()
+        try:
+            return await self._try_open()
         except (PlaywrightError, TimeoutError) as error:
             raise UserError(f"Chromium does not start ({_reason(error)}): run `rrvf doctor`") from None
+
+    async def _try_open(self) -> Blank:
+        if not self._alive() or self._pages >= BROWSER_PAGES:
+            await self._end()
+            await self._start()
+        return await asyncio.wait_for(self._new_page(), _START_S)
 
     async def _start(self) -> None:
         mark = f"--rrvf-worker={uuid.uuid4().hex}"
