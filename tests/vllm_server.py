@@ -4,12 +4,13 @@ Not collected by `make test`: it needs .venv-vllm, which `make test-vllm` builds
 """
 
 import random
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
-from vllm_on_cpu import running_vllm
+from vllm_on_cpu import PYTHON, ROOT, running_vllm
 
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.local import encode
@@ -18,6 +19,14 @@ from rrvf.judge.prompts import POINTS
 from rrvf.judge.scenes import draw_chart, random_chart
 
 PICTURES = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(9)]
+UNDERSTOOD = """
+import sys
+from vllm.entrypoints.launchers.cli_args import make_arg_parser
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+for path in sys.argv[1:]:
+    settings = make_arg_parser(FlexibleArgumentParser()).parse_args(["--config", path])
+    print(settings.tensor_parallel_size, settings.enable_prefix_caching, settings.limit_mm_per_prompt)
+"""
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -31,6 +40,14 @@ def url():
 def judge(url):
     with JudgeClient(url, timeout_s=300) as client:
         yield client
+
+
+def test_vllm_understands_the_settings_of_every_judge():
+    files = sorted((ROOT / "reproduce" / "judges").glob("*.yaml"))
+    done = subprocess.run([PYTHON, "-c", UNDERSTOOD, *files], cwd=ROOT, capture_output=True, text=True)
+    limit = "True {'image': 2, 'video': 0}"
+    assert [f.stem for f in files] == ["72b", "7b", "nano"]
+    assert done.stdout.splitlines()[-3:] == [f"8 {limit}", f"1 {limit}", f"1 {limit}"]
 
 
 def test_it_names_its_model(judge):

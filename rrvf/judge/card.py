@@ -59,10 +59,13 @@ EMBEDDED_NOTE = (
 )
 
 
-def measured_card(domain: str, url: str | None = None, model: str | None = None, pictures: int = 12) -> JudgeCard:
+def measured_card(
+    domain: str, url: str | None = None, model: str | None = None, pictures: int = 12, revision: str = ""
+) -> JudgeCard:
     """A judge's card with what was measured over `pictures` pictures a family; url None: the embedded judge.
 
-    About 140 comparisons a picture for charts and 90 for pages. Raises UserError for an endpoint that does not answer.
+    revision: of the endpoint's weights, which it does not tell itself. About 75 comparisons a picture for charts and 85
+    for pages. Raises UserError for an endpoint that does not answer.
     """
     from rrvf.judge.client import JudgeClient
     from rrvf.judge.embedded import MODEL, judge_pair
@@ -71,8 +74,9 @@ def measured_card(domain: str, url: str | None = None, model: str | None = None,
     if url is None:
         made = JudgeCard.of(MODEL, domain, Sampling()).model_copy(update={"note": EMBEDDED_NOTE})
         return _measured(made, judge_pair, pictures)
-    with JudgeClient(url, model) as client:
-        return _measured(client.card(domain), lambda a, b, name: client.score(encode(a), encode(b), name), pictures)
+    with JudgeClient(url, model, revision=revision) as client:
+        score = lambda a, b, name: client.score(encode(a), encode(b), name)  # noqa: E731
+        return _measured(client.card(domain), score, pictures)
 
 
 def _measured(card: JudgeCard, judge, pictures: int) -> JudgeCard:
