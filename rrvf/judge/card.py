@@ -64,7 +64,7 @@ def measured_card(
 ) -> JudgeCard:
     """A judge's card with what was measured over `pictures` pictures a family; url None: the embedded judge.
 
-    revision: of the endpoint's weights, which it does not tell itself. About 75 comparisons a picture for charts and 85
+    revision: of the endpoint's weights, which it does not tell itself. About 75 comparisons a picture for charts and 80
     for pages. Raises UserError for an endpoint that does not answer.
     """
     from rrvf.judge.client import JudgeClient

@@ -197,7 +197,6 @@ FAMILIES: dict[tuple[str, str], Make] = {
     ("chart", "crop"): _pixels(_chart, _cropped),
     ("chart", "blank"): _pixels(_chart, _whitened),
     ("web", "colour"): _pages(_page_colours),
-    ("web", "background"): _pages(lambda s, k, r: replace(s, background=_tint(s.background, k))),
     ("web", "text"): _pages(_page_text),
     ("web", "text errors"): _pages(_page_misspelt),
     ("web", "text missing"): _pages(_page_quarters(lambda b: [])),
