@@ -167,7 +167,7 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
     codes = [f"import matplotlib.pyplot as plt\nplt.plot([{n}, 1])\nplt.title('{n}')" for n in range(12)]
     codes[5] = "1 / 0"
     results = []
-    for workers in (1, 4):
+    for workers in (1, 16):
         with Renderer("chart", workers) as renderer:
             results.append([(r.reason, r.message, r.png) for r in renderer.render_many(codes)])
     assert results[0] == results[1]
