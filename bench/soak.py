@@ -1,0 +1,190 @@
+"""Thousands of renders, charts and pages mixed, one in five hostile: what do they leave behind, and does memory grow?
+
+    python bench/soak.py [--count 10000] [--workers 2] [--minutes M] [--json FILE]
+
+The hostile ones are those of the tests (`tests/hostile`). Twenty times on the way it writes down the resident memory of the
+parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. At the end nothing may be
+left: no process, descriptor or temporary file. Exits with 1 where one is, where a render ended other than it should, or
+where a parent grew by more than 1 MB per 1,000 renders after the first 1,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from rrvf.data.generated.charts import generate as chart
+from rrvf.data.generated.pages import generate as page
+from rrvf.domains import NANO_CANVAS
+from rrvf.render import Limits, Renderer
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from hostile_suite import attacks  # noqa: E402
+
+#: Generous, so that a busy machine ends no render that means well.
+PATIENT = Limits(canvas=NANO_CANVAS, wall_s=60, memory_mb=800)
+#: For pages that may run into the time limit, and for those with scripts.
+SHORT = replace(PATIENT, wall_s=2)
+SHORT_SCRIPTS = replace(SHORT, javascript=True)
+#: Hostile charts choose their own size, as in the tests.
+HOSTILE = Limits(wall_s=60, memory_mb=200)
+GROWTH_MB = 1.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One render: by which pool, within which time, and how it may end."""
+
+    pool: str
+    code: str
+    expected: tuple[str, ...] = ("ok",)
+    limits: Limits = PATIENT
+
+
+def jobs(count: int) -> list[Job]:
+    """`count` jobs in an order that is always the same: of five, two charts, two pages, one attack."""
+    good = [Job("chart", chart(n)) for n in range(50)], [Job("page", page(n)) for n in range(50)]
+    here = Path("/nonexistent/canary")
+    hostile = []
+    for a in attacks("chart"):
+        limits = replace(HOSTILE, wall_s=2) if a.may_time_out else HOSTILE
+        hostile.append(Job("chart", a.aimed(9, here), a.expected, limits))
+    for a in attacks("web"):
+        if a.scripts or a.may_time_out:
+            # Under the short limit any of them may run out of time on a busy machine.
+            hostile.append(
+                Job("short scripts" if a.scripts else "short page", a.aimed(9, here), (*a.expected, "timeout"))
+            )
+        else:
+            hostile.append(Job("page", a.aimed(9, here), a.expected))
+    rng = random.Random(0)
+    every = [[rng.choice(good[0]), rng.choice(good[1]), rng.choice(good[0]), rng.choice(good[1]), rng.choice(hostile)]
+             for _ in range(count // 5)]  # fmt: skip
+    mixed = [job for five in every for job in five]
+    rng.shuffle(mixed)
+    return mixed
+
+
+class Parents:
+    """Resident memory of the processes that live as long as the pools."""
+
+    def __init__(self, charts: Renderer) -> None:
+        zygote = psutil.Process(charts._engine._zygote._process.pid)
+        inner = max([zygote, *zygote.children()], key=lambda p: p.memory_info().rss)  # inside its process namespace
+        self._all = {"host": psutil.Process(), "zygote": inner}
+
+    def memory_mb(self) -> dict[str, float]:
+        return {name: process.memory_info().rss / 2**20 for name, process in self._all.items()}
+
+
+def zombies() -> int:
+    """Dead processes below this one that nobody has waited for; a second look spares those that are just ending."""
+    dead = _dead()
+    time.sleep(1 if dead else 0)
+    return len(dead & _dead())
+
+
+def _dead() -> set[psutil.Process]:
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                found.add(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Counter]:
+    """Run all; a row at every twentieth of the way, and what ended other than expected."""
+    rows, wrong = [], Counter()
+    with (
+        Renderer("chart", workers, PATIENT) as charts,
+        Renderer("web", workers, PATIENT) as pages,
+        Renderer("web", 1, SHORT) as short,
+        Renderer("web", 1, SHORT_SCRIPTS) as scripts,
+        ThreadPoolExecutor(2 * workers) as threads,
+    ):
+        pools = {"page": pages, "short page": short, "short scripts": scripts}
+
+        def run(job: Job) -> str | None:
+            """How the render ended, where that is not as it should."""
+            if job.pool == "chart":
+                render = charts._engine.render(job.code, limits=job.limits)
+            else:
+                render = pools[job.pool].render(job.code)
+            outcome = render.reason or "ok"
+            return (
+                None if outcome in job.expected else f"{job.pool}: {outcome} for {job.expected} ({render.message[:60]})"
+            )
+
+        parents, begun = Parents(charts), time.perf_counter()
+        step = max(1, len(mixed) // 20)
+        for start in range(0, len(mixed), step):
+            if time.perf_counter() - begun > 60 * minutes:
+                break
+            wrong.update(filter(None, threads.map(run, mixed[start : start + step])))
+            done = min(start + step, len(mixed))
+            rows.append(
+                {"renders": done, "seconds": time.perf_counter() - begun, "zombies": zombies(), **parents.memory_mb()}
+            )
+            print(json.dumps({key: round(value, 2) for key, value in rows[-1].items()}), file=sys.stderr, flush=True)
+    return rows, wrong
+
+
+def left_behind(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Counter, dict[str, int]]:
+    """The soak between two counts of descriptors, processes and temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # as root, the browser runs as another user
+        tempfile.tempdir = os.environ["TMPDIR"] = folder
+        soak(jobs(20), 1, minutes)  # what is opened once stays open
+        before = len(os.listdir("/proc/self/fd"))
+        rows, wrong = soak(mixed, workers, minutes)
+        left = {
+            "processes": len(psutil.Process().children(recursive=True)),
+            "zombies": max(row["zombies"] for row in rows),
+            "descriptors": len(os.listdir("/proc/self/fd")) - before,
+            "files": len(os.listdir(folder)),
+        }
+    return rows, wrong, left
+
+
+def growth(rows: list[dict]) -> dict[str, float]:
+    """MB per 1,000 renders of each parent, fitted over what follows the first 1,000."""
+    later = [row for row in rows if row["renders"] >= 1000] or rows
+    thousands = [row["renders"] / 1000 for row in later]
+    if len(later) < 2:
+        return {}
+    return {name: float(np.polyfit(thousands, [row[name] for row in later], 1)[0]) for name in ("host", "zygote")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further twentieth after so long")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    rows, wrong, left = left_behind(jobs(options.count), options.workers, options.minutes)
+    grown = growth(rows)
+    result = {"renders": rows[-1]["renders"], "left": left, "mb_per_1000": grown, "unexpected": dict(wrong)}
+    print(json.dumps(result, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+    sys.exit(bool(any(left.values()) or wrong or max(grown.values(), default=0) > GROWTH_MB))
+
+
+if __name__ == "__main__":
+    main()
