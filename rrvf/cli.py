@@ -192,6 +192,8 @@ def judge_card(
     url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
     domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
     pictures: Annotated[int, typer.Option(min=1, help="per family of damage; 12 give the usual figures")] = 12,
+    model: Annotated[str | None, typer.Option(help="which of the endpoint's models; without it the first")] = None,
+    revision: Annotated[str, typer.Option(help="of the endpoint's weights, which it does not tell itself")] = "",
 ) -> None:
     """Measure a judge and print its card as JSON: agreement with damage, effect of the order, resistance to pleas.
 
@@ -199,7 +201,7 @@ def judge_card(
     """
     from rrvf.judge.card import measured_card
 
-    print(measured_card(domain, url, pictures=pictures).model_dump_json(indent=1))
+    print(measured_card(domain, url, model, pictures, revision).model_dump_json(indent=1))
 
 
 @data_app.command("prepare")

@@ -35,6 +35,7 @@ class JudgeConfig(Section):
 
     model: str | None = Field(default=None, description="None: the first model that the endpoint names")
     url: str | None = None
+    revision: str = Field(default="", description="of the endpoint's weights, which it does not tell: part of the card")
     max_in_flight: int = 32
     timeout_s: float = 60.0
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")

@@ -79,7 +79,7 @@ class Study:
         """A client of the profile's judge; without an address the embedded judge is started in a process of its own."""
         config = self.profile.judge
         cache = REPOSITORY / ".cache" / "judge"
-        settings = config.model_dump(include={"max_in_flight", "timeout_s", "outage_s"}) | {"cache_dir": cache}
+        settings = config.model_dump(exclude={"url", "model"}) | {"cache_dir": cache}
         server = running_server() if config.url is None else nullcontext(config.url)
         with server as url, JudgeClient(url, config.model, **settings) as client:
             yield client
