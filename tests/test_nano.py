@@ -6,14 +6,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from rrvf import nano
 from rrvf.data.generated import charts
-from rrvf.domains import CHART, DOMAINS, NANO_CANVAS
+from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
-from rrvf.nano import corpus, evaluate
-from rrvf.nano.batches import IGNORED, collate, encode, user_ids
+from rrvf.nano import corpus, evaluate, marks
+from rrvf.nano.batches import collate, encode, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
 from rrvf.policies.local import LocalPolicy
@@ -79,7 +80,7 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     text = policy.processor.apply_chat_template(talk, tokenize=False)
     wanted = policy.processor(text=[text], images=[image], return_tensors="pt")["input_ids"][0].tolist()
     tokenizer = policy.processor.tokenizer
-    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, draft, ERROR))
+    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, talk[1]["content"], ERROR))
     got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
 
@@ -97,23 +98,33 @@ def test_larger_pictures_are_shrunk_to_the_canvas(policy):
     assert int(grid.prod()) // 4 <= NANO_CANVAS.width * NANO_CANVAS.height // 28**2
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_flawed_drafts_carry_no_loss_and_right_ones_do(policy, picture, domain):
-    generator, tokenizer = corpus.GENERATORS[domain], policy.processor.tokenizer
-    spec = generator.spec(3)
-    for draft, learned in ((generator.code(generator.spec(4)), 1), (generator.code(spec), 2)):
-        example = encode(tokenizer, domain, 0, corpus.repair(domain, spec, draft, ERROR))
-        labels = collate([example], picture[None], user_ids(tokenizer))["labels"]
-        ends = (labels == tokenizer.eos_token_id).sum()
-        assert ends == learned and (labels == IGNORED).any()
+@pytest.mark.parametrize(("again", "learned"), [(None, 1), (ERROR, 2)])
+def test_a_first_draft_carries_no_loss_and_what_follows_does(policy, picture, again, learned):
+    tokenizer = policy.processor.tokenizer
+    example = encode(tokenizer, "chart", 0, corpus.repair("chart", charts.spec(3), "<think></think>", ERROR, again))
+    labels = collate([example], picture[None], user_ids(tokenizer))["labels"]
+    assert (labels == tokenizer.eos_token_id).sum() == learned
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_flaws_change_the_program(domain):
-    flaw = {"chart": corpus.flawed_chart, "web": corpus.flawed_page}[domain]
-    generator, rng = corpus.GENERATORS[domain], random.Random(0)
-    specs = [generator.spec(seed) for seed in range(200)]
-    assert sum(flaw(s, rng) != generator.code(s) for s in specs) > 140
+def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(picture):
+    own = tool_call_text("plt.plot(", CHART, "line")
+    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
+        turns = corpus.repairs("chart", picture[None], lambda _: [own], renderer.render_many, lambda *_: "same")
+        segments = next(turns)[1]
+    assert own in segments[1].text and "syntax_error" in segments[2].text
+
+
+def test_marks_stand_on_the_tops_of_bars_with_their_values():
+    seed = next(s for s in range(1000) if charts.spec(s).kind == "bar")
+    spec, labels = charts.spec(seed), marks.labels(seed).reshape(8, 10, marks.BINS)
+    in_order = labels.transpose(1, 2, 0)  # from left to right
+    assert [c for c in in_order.flatten() if c] == [marks.value_class(v) for v in spec.values]
+    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
+        drawn = corpus.decode(renderer.render(charts.code(spec)).png)
+    painted = (np.abs(drawn - 255 * np.array(to_rgb(spec.colour))) < 2).all(-1)
+    for row, column, place in zip(*np.nonzero(labels), strict=True):
+        x = column * 28 + place * 4 + 1
+        assert painted[: row * 28, x].sum() == 0 < painted[: row * 28 + 28, x].sum()
 
 
 def test_the_eye_is_told_where_each_character_stands():
@@ -136,7 +147,7 @@ def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
     with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
         some = evaluate.cases("chart", 24, renderer)
         figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, renderer))
-    assert figures["exec rate"] >= 0.9
+    assert 0.7 <= figures["exec rate"] < 1
     assert figures["type right"] >= 0.95
     assert figures["title exact"] >= 0.95
     assert figures["main colour right"] >= 0.85

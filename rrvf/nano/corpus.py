@@ -1,16 +1,15 @@
 """What the nano policy is pre-trained on: generated pictures with the turns that an able policy would write.
 
-A transcript is a list of segments; only what a good policy says carries loss. A flawed draft, written so that there is
-something to repair, carries none: the policy must not learn to make it.
+A transcript is a list of segments; only what a good policy says carries loss. A first turn that is repaired carries none:
+it is the half-trained policy's own, with the faults that it makes by itself, and it must not learn to make them.
 """
 
 from __future__ import annotations
 
 import io
 import random
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -18,11 +17,10 @@ import numpy as np
 from PIL import Image
 
 from rrvf.data.generated import charts, pages
-from rrvf.data.generated.words import PAGE_WORDS, PALETTE, SERIES_COLOURS, TOPICS
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
-from rrvf.protocol import answer_text, load_prompt, sanitize, tool_call_text
+from rrvf.protocol import answer_text, load_prompt, parse_turn, sanitize, tool_call_text
 from rrvf.records import Render, RenderReason
 from rrvf.rollout import LAST_TURN_HINT
 
@@ -81,57 +79,15 @@ def vocabulary() -> list[str]:
 
 
 def repair(domain: str, spec, draft: str, feedback: str, again: str | None = None) -> list[Segment]:
-    """A draft with its real feedback, then the answer; with `again`, first a right second call and its feedback."""
+    """A first turn (`draft`, as written) with its real feedback, then the answer; or a right second call before that.
+
+    `again` is the feedback to the second call. The draft carries no loss: the policy must not learn to make it.
+    """
     d, code, thought = DOMAINS[domain], GENERATORS[domain].code(spec), think(domain, spec)
-    flawed = draft != code
-    segments = [opening(domain, "tools"), turn(tool_call_text(draft, d, thought), learn=not flawed), reply(feedback)]
+    segments = [opening(domain, "tools"), turn(draft, learn=False), reply(feedback)]
     if again is not None:
         segments += [turn(tool_call_text(code, d, thought)), reply(again)]
     return [*segments, turn(answer_text(code, d, thought))]
-
-
-def flawed_chart(spec: charts.Spec, rng: random.Random) -> str:
-    """A chart program with one thing wrong, in what it shows or in whether it runs."""
-    code = charts.code(spec)
-    shown: list[Callable[[], str]] = [
-        lambda: charts.code(replace(spec, colour=rng.choice(SERIES_COLOURS))),
-        lambda: charts.code(replace(spec, title=rng.choice((None, rng.choice(TOPICS))))),
-        lambda: charts.code(replace(spec, xlabel=rng.choice((None, rng.choice(TOPICS))))),
-        lambda: charts.code(replace(spec, kind=rng.choice(("bar", "line", "barh", "area", "scatter")))),
-        lambda: charts.code(replace(spec, values=tuple(rng.randint(1, 50) for _ in spec.values))),
-        lambda: code.replace("\nax.legend()", "").replace("\nplt.legend()", ""),
-    ]
-    broken: list[Callable[[], str]] = [
-        lambda: code.partition("\n")[2],
-        lambda: _drop(code, ")", rng),
-        lambda: _drop(code, "]", rng),
-        lambda: re.sub(r"y = \[\d+, ", "y = [", code, count=1),
-        lambda: code.replace("color=", "colour=", 1),
-    ]
-    return rng.choice(shown if rng.random() < 0.7 else broken)()
-
-
-def flawed_page(spec: pages.Spec, rng: random.Random) -> str:
-    """A page with one thing wrong."""
-    words = rng.sample(PAGE_WORDS, 2)
-    return rng.choice(
-        [
-            lambda: pages.code(replace(spec, colour=rng.choice(PALETTE))),
-            lambda: pages.code(replace(spec, accent=rng.choice(PALETTE))),
-            lambda: pages.code(replace(spec, paper=rng.choice(pages.PAPERS))),
-            lambda: pages.code(replace(spec, header=not spec.header)),
-            lambda: pages.code(replace(spec, footer=None if spec.footer else f"2024 {spec.brand}")),
-            lambda: pages.code(replace(spec, body=rng.choice(pages.BODIES))),
-            lambda: pages.code(replace(spec, title=" ".join(words).title())),
-            lambda: pages.code(replace(spec, centred=not spec.centred)),
-        ]
-    )()
-
-
-def _drop(code: str, character: str, rng: random.Random) -> str:
-    places = [i for i, c in enumerate(code) if c == character]
-    at = rng.choice(places)
-    return code[:at] + code[at + 1 :]
 
 
 def render_pictures(
@@ -164,32 +120,29 @@ def decode(png: bytes) -> np.ndarray:
 
 def repairs(
     domain: str,
-    seeds: range,
     pictures: np.ndarray,
+    drafts: Callable[[np.ndarray], list[str]],
     render_many: Callable[[list[str]], list[Render]],
     judge: Callable[[np.ndarray, np.ndarray, str], str],
-    block: int = 100,
+    block: int = 40,
 ) -> Iterator[tuple[int, list[Segment]]]:
-    """Multi-turn transcripts with the real renderer's errors and the real judge's words, one per seed.
+    """Multi-turn transcripts with the policy's own first turns, the real renderer's errors and the real judge's words.
 
-    pictures[i] belongs to seeds[i]. A third of the drafts is right already. Gives (index, segments).
+    pictures[i] is that of seed i; `drafts` writes first turns. Gives (index, segments); a turn without a call is left out.
     """
-    flaw = {"chart": flawed_chart, "web": flawed_page}[domain]
-    generator = GENERATORS[domain]
-    for start in range(0, len(seeds), block):
-        specs = [generator.spec(s) for s in seeds[start : start + block]]
-        rngs = [random.Random(f"flaw {domain} {s}") for s in seeds[start : start + block]]
-        drafts = [
-            flaw(spec, rng) if rng.random() < 0.67 else generator.code(spec)
-            for spec, rng in zip(specs, rngs, strict=True)
-        ]
-        for i, render in enumerate(render_many(drafts)):
-            spec, target = specs[i], pictures[start + i]
-            said = feedback(domain, target, render, judge)
-            again = judge(target, target, domain) if rngs[i].random() < 0.3 else None
-            if rngs[i].random() < 0.5:
-                said, again = (said, again + LAST_TURN_HINT) if again else (said + LAST_TURN_HINT, None)
-            yield start + i, repair(domain, spec, drafts[i], said, again)
+    for start in range(0, len(pictures), block):
+        some = pictures[start : start + block]
+        turns = drafts(some)
+        actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
+        renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
+        for i, (text, action) in enumerate(zip(turns, actions, strict=True), start):
+            if action.kind == "tool_call":
+                rng = random.Random(f"repair {domain} {i}")
+                said = feedback(domain, pictures[i], next(renders), judge)
+                again = judge(pictures[i], pictures[i], domain) if rng.random() < 0.3 else None
+                if rng.random() < 0.5:
+                    said, again = (said, again + LAST_TURN_HINT) if again else (said + LAST_TURN_HINT, None)
+                yield i, repair(domain, GENERATORS[domain].spec(i), text, said, again)
 
 
 def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:

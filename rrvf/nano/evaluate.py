@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import ast
 import io
-import json
 import re
 import statistics
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,8 +22,8 @@ from rrvf.data.generated import charts, pages
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.nano.corpus import GENERATORS
-from rrvf.policies.local import LocalPolicy
-from rrvf.protocol import load_prompt, parse_turn
+from rrvf.policies.local import LocalPolicy, first_message
+from rrvf.protocol import call_content, load_prompt, parse_turn
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Episode, Tools
@@ -104,7 +102,7 @@ def kind_of(code: str) -> str | None:
 
 def text_of(code: str, what: str) -> str | None:
     """The title, xlabel or ylabel that a chart program sets; None if it sets none."""
-    found = re.search(rf"(?:\.|set_|sup){what}\('([^']*)'", code)
+    found = re.search(rf"(?:\.|set_|sup|\(|, ){what}[(=]'([^']*)'", code)
     return found.group(1) if found else None
 
 
@@ -159,46 +157,54 @@ def page_figures(drawn: list[Drawn]) -> dict[str, float]:
 
 
 def second_turns(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools) -> dict[str, float]:
-    """Greedy first turn with tools, real feedback, greedy second turn: how often the second is better."""
-    prompt = load_prompt(domain, "tools", "nano").text
-    firsts, seconds, outcome = [], [], Counter()
-    for start in range(0, len(some), BATCH):
-        block = some[start : start + BATCH]
-        openings = [_opening(case, prompt) for case in block]
-        firsts += zip(block, openings, policy.chat(openings), strict=True)
-    called = [(c, o, t) for c, o, t in firsts if parse_turn(t, domain).kind == "tool_call"]
-    episodes = [Episode("", domain, c.png, tools, max_turns=3) for c, _, _ in called]
-    replies = [e.tool_call(json.dumps(_call(t, domain)), t) for e, (_, _, t) in zip(episodes, called, strict=True)]
-    talks = [
-        [*o, {"role": "assistant", "content": t}, {"role": "tool", "content": reply}]
-        for (_, o, t), reply in zip(called, replies, strict=True)
-    ]
-    for start in range(0, len(talks), BATCH):
-        seconds += policy.chat(talks[start : start + BATCH])
-    for (case, _, first), second in zip(called, seconds, strict=True):
-        before, after = (_score(parse_turn(t, domain).code, case, domain, tools) for t in (first, second))
-        if before < ROOM:
-            outcome["better" if after > before + 1e-6 else "same" if after > before - 1e-6 else "worse"] += 1
-    room = max(1, outcome.total())
-    return {"first turns that call": len(called) / len(some), "cases with room": outcome.total()} | {
-        f"second turn {name}": outcome[name] / room for name in ("better", "same", "worse")
+    """Greedy first turn with tools, real feedback, greedy second turn: what the second makes of the first.
+
+    Repair: the draft did not run and the second turn does. Refinement: both run, and the second is closer.
+    """
+    pairs, called = [], _drafted(policy, domain, some, tools)
+    for start in range(0, len(called), BATCH):
+        block = called[start : start + BATCH]
+        for (case, talk), second in zip(block, policy.chat([t for _, t in block]), strict=True):
+            pairs.append(
+                [_score(parse_turn(t, domain).code, case, domain, tools) for t in (talk[1]["content"], second)]
+            )
+    room = [(before or 0.0, after or 0.0) for before, after in pairs if (before or 0.0) < ROOM]
+    failed = [after is not None for before, after in pairs if before is None]
+    ran = [(after or 0.0) > before + 1e-6 for before, after in pairs if before is not None and before < ROOM]
+    return {
+        "first turns that call": len(called) / len(some),
+        "cases with room": len(room),
+        "second turn better": _mean([b > a + 1e-6 for a, b in room]),
+        "second turn worse": _mean([b < a - 1e-6 for a, b in room]),
+        "drafts that did not run": len(failed),
+        "of these repaired": _mean(failed),
+        "drafts that ran, with room": len(ran),
+        "of these refined": _mean(ran),
     }
 
 
-def _opening(case: Case, prompt: str) -> list[dict]:
-    return [{"role": "user", "content": [{"type": "image", "image": case.picture}, {"type": "text", "text": prompt}]}]
+def _drafted(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools) -> list[tuple[Case, list[dict]]]:
+    """The cases whose greedy first turn is a call, each with its messages up to the tool's reply."""
+    prompt = load_prompt(domain, "tools", "nano").text
+    talks = []
+    for start in range(0, len(some), BATCH):
+        block = some[start : start + BATCH]
+        openings = [first_message(case.picture, prompt) for case in block]
+        for case, opening, text in zip(block, openings, policy.chat([[o] for o in openings]), strict=True):
+            if (content := call_content(text)) is not None:
+                reply = Episode("", domain, case.png, tools, max_turns=3).tool_call(content, text)
+                said = {"role": "assistant", "content": text}
+                talks.append((case, [opening, said, {"role": "tool", "content": reply}]))
+    return talks
 
 
-def _call(text: str, domain: Domain) -> dict:
-    return {"name": domain.tool_name, "arguments": {domain.tool_argument: parse_turn(text, domain).code}}
-
-
-def _score(code: str | None, case: Case, domain: Domain, tools: Tools) -> float:
+def _score(code: str | None, case: Case, domain: Domain, tools: Tools) -> float | None:
+    """The similarity of what the code draws; None where it draws nothing."""
     judgement = tools.final(code, case.png, domain)[1] if code else None
-    return judgement.score if judgement else 0.0
+    return judgement.score if judgement else None
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: list) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 

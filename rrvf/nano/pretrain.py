@@ -2,8 +2,8 @@
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
-1. eye: letters and colours by place (`rrvf.nano.eye`)       2. strips: a strip of text to its words
-3. programs: pictures to answers and first calls             4. feedback: the same mixed with multi-turn repairs
+1. eye: letters, colours and values by place (`rrvf.nano.eye`)   2. strips: a strip of text to its words
+3. programs: pictures to answers and first calls                 4. feedback: the same mixed with repairs of own drafts
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
 stands in docs/nano_card.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
@@ -15,35 +15,48 @@ import argparse
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from tqdm import tqdm
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-from rrvf.domains import NANO_CANVAS
+from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
 from rrvf.nano.batches import encode, program_batches, strip_batches
 from rrvf.nano.eye import train_eye
 from rrvf.nano.loop import snapshot_of, train
+from rrvf.nano.marks import all_labels
 from rrvf.nano.model import build_model, build_tokenizer, linear_patches, save
+from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.policies.vision import batch_vision_attention
+from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
+
+#: What a first turn may take; the longest program of the corpora has fewer.
+MAX_TURN_TOKENS = 320
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. A step has 64 strips (eye, strips), 8 pictures (eye), or `batch` pictures with their turns."""
+    """How long, on how much. A step has 32 strips and 20 pictures (eye), 64 strips, or `batch` pictures with their turns.
+
+    valued: of how many charts the eye is told the values by place.
+    """
 
     eye_steps: int = 2_400
     strip_steps: int = 500
     program_steps: int = 2_600
     feedback_steps: int = 700
-    charts: int = 10_000
-    pages: int = 6_000
+    charts: int = 12_000
+    valued: int = 5_000
+    pages: int = 4_000
     chart_repairs: int = 1_600
     page_repairs: int = 800
     batch: int = 24
@@ -70,6 +83,10 @@ class Corpora:
             with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
                 self.pictures[domain] = corpus.render_pictures(domain, 0, count, path, renderer.render_many)
 
+    def values(self) -> np.ndarray:
+        """The values by place of the first charts."""
+        return all_labels(self.recipe.valued, self.folder / f"values_{self.recipe.valued}.npy")
+
     def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each picture's direct answer and its first turn with tools, a call in four of five: (domain, index, segments)."""
         rows = []
@@ -80,20 +97,27 @@ class Corpora:
                 rows += [(domain, seed, corpus.direct(domain, spec)), (domain, seed, first)]
         return rows
 
-    def multi_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """Repairs with real errors and real feedback, over the first pictures of each domain; kept as JSON lines."""
+    def multi_turns(self, drafter: Path) -> list[tuple[str, int, list[corpus.Segment]]]:
+        """First turns of the policy at `drafter`, sampled, with their repairs: over the first pictures; kept as JSON."""
         path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
         if not path.exists():
-            rows = []
+            rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=MAX_TURN_TOKENS)
             for domain, count in (("chart", self.recipe.chart_repairs), ("web", self.recipe.page_repairs)):
+                prompt = load_prompt(DOMAINS[domain], "tools", "nano").text
+                drafts = partial(_sampled, policy, prompt)
                 with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
-                    turns = corpus.repairs(domain, range(count), self.pictures[domain], renderer.render_many, _words)
+                    pictures = self.pictures[domain][:count]
+                    turns = corpus.repairs(domain, pictures, drafts, renderer.render_many, _words)
                     rows += [
                         (domain, i, [(s.text, s.learn) for s in segments])
                         for i, segments in tqdm(turns, total=count, desc=f"{domain} repairs")
                     ]
             path.write_text(json.dumps(rows))
         return [(d, i, [corpus.Segment(*s) for s in segments]) for d, i, segments in json.loads(path.read_text())]
+
+
+def _sampled(policy: LocalPolicy, prompt: str, pictures: np.ndarray) -> list[str]:
+    return policy.chat([[first_message(Image.fromarray(p), prompt)] for p in pictures], sample=True)
 
 
 def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
@@ -127,12 +151,15 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         return lambda: _loss(model, rng.choices(sources, shares)[0]())
 
     def feedback(path: Path) -> None:
-        repairs = [encode(tokenizer, *row) for row in corpora.multi_turns()]
+        save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
+        repairs = [encode(tokenizer, *row) for row in corpora.multi_turns(out / "drafter")]
         make = programs([answers, firsts, repairs], [0.3, 0.2, 0.45, 0.05])
         train(model, recipe.feedback_steps, 1e-3, make, log, path)
 
     stages = {
-        "eye": lambda path: train_eye(model, list(corpora.pictures.values()), recipe.eye_steps, recipe.seed, log, path),
+        "eye": lambda path: train_eye(
+            model, corpora.pictures, corpora.values(), recipe.eye_steps, recipe.seed, log, path
+        ),
         "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, strips()), log, path),
         "programs": lambda path: train(
             model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.5, 0.4, 0.1]), log, path

@@ -51,7 +51,7 @@ class LocalPolicy:
 
     def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
         """One turn per picture: the text that the policy writes after picture and prompt."""
-        return self.chat([_first_message(picture, prompt) for picture in pictures])
+        return self.chat([[first_message(picture, prompt)] for picture in pictures])
 
     @torch.inference_mode()
     def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
@@ -72,9 +72,9 @@ class LocalPolicy:
         return self.processor.batch_decode(new, skip_special_tokens=True)
 
 
-def _first_message(picture: Image.Image, prompt: str) -> list[dict]:
-    content = [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]
-    return [{"role": "user", "content": content}]
+def first_message(picture: Image.Image, prompt: str) -> dict:
+    """The user's message that opens an episode."""
+    return {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}
 
 
 def _image_parts(conversation: list[dict]) -> Iterator[dict]:

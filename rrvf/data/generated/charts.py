@@ -12,17 +12,22 @@ from dataclasses import dataclass, replace
 
 from rrvf.data.generated.words import CATEGORIES, SERIES_COLOURS, TOPICS
 
-VERSION = 1
+VERSION = 2
 KINDS = (
     "bar grouped stacked barh line multiline scatter pie hist area step stem errorbar box heatmap subplots"
 ).split()
 #: Kinds with two series, hence two colours and a legend.
 PAIRED = ("grouped", "stacked", "multiline")
+#: Kinds whose x may be numbers as well as names; then there are more points.
+NUMERIC = ("line", "multiline", "area", "step", "stem", "errorbar")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that a chart shows, and the idiom (`style`: "ax" or "plt") that its program is written in."""
+    """Everything that a chart shows, and the idiom (`style`: "ax", "set" or "plt") that its program is written in.
+
+    numbers: x where it is no names. errors: one bar for each point, else a common one. rows: of a heat map.
+    """
 
     kind: str
     title: str | None
@@ -32,22 +37,32 @@ class Spec:
     second_colour: str
     names: tuple[str, str]
     categories: tuple[str, ...]
+    numbers: tuple[int, ...] | None
     values: tuple[int, ...]
     second_values: tuple[int, ...]
+    errors: tuple[int, ...] | None
+    rows: int
     grid: bool
-    marker: bool
+    marker: str | None
+    dashed: bool
     style: str
+
+    @property
+    def x(self) -> tuple:
+        """What stands along x: numbers or names."""
+        return self.numbers or self.categories
 
 
 def spec(seed: int) -> Spec:
     """What chart number `seed` shows."""
     rng = random.Random(f"chart {VERSION} {seed}")
     kind = rng.choice(KINDS)
-    count = rng.randint(3, 6)
+    numbers = _numbers(rng) if kind in NUMERIC and rng.random() < 0.6 else None
+    count = len(numbers) if numbers else rng.randint(3, 6)
+    rows = rng.randint(2, 3)
+    size = {"heatmap": rows * count, "hist": 9, "scatter": rng.randint(6, 10), "box": 7}.get(kind, count)
     top = rng.choice((10, 50, 50, 100))
     colour, second = rng.sample(SERIES_COLOURS, 2)
-    long = kind in ("scatter", "hist", "box", "heatmap")
-    size = 9 if kind == "heatmap" else rng.randint(6, 9) if long else count
     words = rng.sample(TOPICS, 6)
     return Spec(
         kind=kind,
@@ -58,12 +73,22 @@ def spec(seed: int) -> Spec:
         second_colour=second,
         names=(words[4], words[5]),
         categories=tuple(rng.choice(CATEGORIES)[:count]),
+        numbers=numbers,
         values=tuple(rng.randint(1, top) for _ in range(size)),
         second_values=tuple(rng.randint(1, top) for _ in range(size)),
+        errors=tuple(rng.randint(1, max(2, top // 8)) for _ in range(size)) if rng.random() < 0.5 else None,
+        rows=rows,
         grid=rng.random() < 0.3,
-        marker=rng.random() < 0.5,
-        style=rng.choice(("ax", "ax", "plt")),
+        marker=rng.choice((None, None, "o", "s", "^")),
+        dashed=rng.random() < 0.3,
+        style=rng.choice(("ax", "set", "plt")),
     )
+
+
+def _numbers(rng: random.Random) -> tuple[int, ...]:
+    step = rng.choice((1, 1, 2, 5, 10))
+    first = rng.choice((0, step, 2010)) if step == 1 else rng.choice((0, step))
+    return tuple(first + step * i for i in range(rng.randint(5, 10)))
 
 
 def generate(seed: int) -> str:
@@ -73,30 +98,36 @@ def generate(seed: int) -> str:
 
 def code(s: Spec) -> str:
     """The program that draws `s`."""
-    ax = "ax" if s.style == "ax" else "plt"
+    ax = "plt" if s.style == "plt" else "ax"
     lines = ["import matplotlib.pyplot as plt", *_data(s)]
     if s.kind == "subplots":
         lines += _subplots(s)
     else:
-        lines += ["fig, ax = plt.subplots()"] if s.style == "ax" else []
+        lines += ["fig, ax = plt.subplots()"] if ax == "ax" else []
         lines += _marks(s, ax)
     return "\n".join(lines + _texts(s, ax))
 
 
 def _data(s: Spec) -> list[str]:
-    x = f"x = {list(s.categories)}"
+    x = f"x = {list(s.x)}"
     y, z = f"y = {list(s.values)}", f"z = {list(s.second_values)}"
     if s.kind in ("hist", "box"):
         return [y, z] if s.kind == "box" else [y]
     if s.kind == "scatter":
         return [f"x = {list(s.second_values)}", y]
     if s.kind == "heatmap":
-        return [f"y = {[list(s.values[i : i + 3]) for i in (0, 3, 6)]}"]
+        width = len(s.values) // s.rows
+        return [f"y = {[list(s.values[i : i + width]) for i in range(0, len(s.values), width)]}"]
+    if s.kind == "errorbar" and s.errors:
+        return [x, y, f"e = {list(s.errors)}"]
     return [x, y, z] if s.kind in (*PAIRED, "subplots") else [x, y]
 
 
 def _marks(s: Spec, ax: str) -> list[str]:
-    c, marker = f"color='{s.colour}'", ", marker='o'" if s.marker else ""
+    c, marker = f"color='{s.colour}'", f", marker='{s.marker}'" if s.marker else ""
+    dashes = ", linestyle='--'" if s.dashed else ""
+    point = s.marker or "o"
+    error = "e" if s.errors else max(1, max(s.values) // 10)
     first = f"{c}, label='{s.names[0]}'"
     second = f"color='{s.second_colour}', label='{s.names[1]}'"
     n = len(s.categories)
@@ -109,15 +140,15 @@ def _marks(s: Spec, ax: str) -> list[str]:
         ],
         "stacked": [f"{ax}.bar(x, y, {first})", f"{ax}.bar(x, z, bottom=y, {second})"],
         "barh": [f"{ax}.barh(x, y, {c})"],
-        "line": [f"{ax}.plot(x, y, {c}{marker})"],
-        "multiline": [f"{ax}.plot(x, y, {first}{marker})", f"{ax}.plot(x, z, {second})"],
+        "line": [f"{ax}.plot(x, y, {c}{marker}{dashes})"],
+        "multiline": [f"{ax}.plot(x, y, {first}{marker})", f"{ax}.plot(x, z, {second}{dashes})"],
         "scatter": [f"{ax}.scatter(x, y, {c})"],
         "pie": [f"{ax}.pie(y, labels=x)"],
         "hist": [f"{ax}.hist(y, bins=5, {c})"],
         "area": [f"{ax}.fill_between(x, y, {c})"],
         "step": [f"{ax}.step(x, y, {c})"],
         "stem": [f"{ax}.stem(x, y)"],
-        "errorbar": [f"{ax}.errorbar(x, y, yerr={max(1, max(s.values) // 10)}, {c}, fmt='o')"],
+        "errorbar": [f"{ax}.errorbar(x, y, yerr={error}, {c}, fmt='{point}')"],
         "box": [f"{ax}.boxplot([y, z])"],
         "heatmap": [f"{ax}.imshow(y)"],
     }[s.kind]
@@ -134,14 +165,17 @@ def _subplots(s: Spec) -> list[str]:
 def _texts(s: Spec, ax: str) -> list[str]:
     if s.kind == "subplots":
         return [f"fig.suptitle('{s.title}')"] if s.title else []
-    verb = "ax.set_" if ax == "ax" else "plt."
-    lines = [f"{verb}title('{s.title}')"] if s.title else []
-    if s.kind not in ("pie", "heatmap"):
-        lines += [f"{verb}xlabel('{s.xlabel}')"] if s.xlabel else []
-        lines += [f"{verb}ylabel('{s.ylabel}')"] if s.ylabel else []
-        lines += [f"{ax}.grid()"] if s.grid else []
+    labelled = s.kind not in ("pie", "heatmap")
+    texts = {"title": s.title, "xlabel": labelled and s.xlabel, "ylabel": labelled and s.ylabel}
+    texts = {name: text for name, text in texts.items() if text}
+    if s.style == "set":
+        lines = ["ax.set(" + ", ".join(f"{name}='{text}'" for name, text in texts.items()) + ")"] if texts else []
+    else:
+        lines = [f"{'plt.' if ax == 'plt' else 'ax.set_'}{name}('{text}')" for name, text in texts.items()]
+    if labelled and s.grid:
+        lines.append(f"{ax}.grid()")
     if s.kind in PAIRED:
-        lines += [f"{ax}.legend()"]
+        lines.append(f"{ax}.legend()")
     return lines
 
 
