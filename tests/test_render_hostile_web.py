@@ -46,7 +46,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    """Four browsers at once: with and without scripts, for pages that may run out of time and for the others."""
+    """Four browsers, two at once: with and without scripts, for pages that may run out of time and for the others."""
     groups = [(key, list(pages)) for key, pages in groupby(sorted(PAGES, key=_group), key=_group)]
     folder, secret = tempfile.mkdtemp(), tempfile.mkdtemp()
     for one in (folder, secret):
@@ -54,7 +54,7 @@ def outcome() -> Outcome:
     canary = Path(secret) / "canary.svg"
     canary.write_text(CANARY)
     before = _processes()
-    with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(4) as threads:
+    with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(2) as threads:
         patch.setenv("TMPDIR", folder)
         done = list(threads.map(lambda group: _render(*group, listeners.port, canary), groups))
         contacts = listeners.contacts()

@@ -58,7 +58,7 @@ def embedded(code: str) -> tuple[int, int]:
     """The length of all `data:` addresses, and of inline SVG with long lists of shadows, however they are escaped."""
     plain = _unescaped(html.unescape(code))
     drawn = sum(map(len, _MOSAIC.findall(_CSS_COMMENT.sub("", plain))))
-    lower = plain.lower()
+    lower = re.sub(r"[\t\n\r]", "", plain).lower()  # browsers leave these out of addresses
     if "data:" not in lower and "<svg" not in lower:
         return 0, drawn
     pasted = _Pasted()
