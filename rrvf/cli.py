@@ -249,7 +249,7 @@ def train_grpo(
     study = _study(profile, start=start)
     config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
     pictures = study.pictures(config)
-    with study.tools(*config.domains, bare_score=config.feedback == "score") as tools:
+    with study.tools_of(config) as tools:
         print(train(study.profile, config, pictures, study.data, tools, out, seed, resume))
 
 

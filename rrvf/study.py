@@ -19,7 +19,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -105,6 +105,10 @@ class Study:
             for renderer in renderers.values():
                 renderer.close()
 
+    def tools_of(self, config: GRPOConfigSection) -> AbstractContextManager[Tools]:
+        """The tools that a grpo section trains with."""
+        return self.tools(*config.domains, bare_score=config.feedback == "score")
+
     def train_grpo(self, name: str) -> Path:
         """RRVF on one domain's pictures; gives the folder of the trained policy."""
         from rrvf.training.grpo import train_grpo
@@ -112,7 +116,7 @@ class Study:
         config = self.section("grpo", name)
         with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
             if not finished and not (out / "final").exists():
-                with self.tools(*config.domains, bare_score=config.feedback == "score") as tools:
+                with self.tools_of(config) as tools:
                     train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
         return out / "final"
 

@@ -26,12 +26,11 @@ from rrvf.data.generated.pages import PAPERS
 from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS, WORDS
 from rrvf.nano import marks
 from rrvf.nano.loop import train
+from rrvf.nano.marks import BINS
 from rrvf.nano.model import MERGED, TEXT_WIDTH, patches
 
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")
 WIDTH = 280
-#: A merged patch is cut into so many columns of four pixels; each has a character or none (class 0).
-BINS = 7
 _CLASS = {c: i + 1 for i, c in enumerate(CHARACTERS)}
 
 

@@ -17,7 +17,8 @@ from rrvf.data.generated import charts
 from rrvf.domains import NANO_CANVAS
 from rrvf.nano.model import MERGED
 
-#: A merged patch is cut into so many columns of four pixels; each has a mark or none (class 0).
+#: A merged patch is cut into so many columns of four pixels; each has a mark (for the eye's
+#: letters, a character) or none, class 0.
 BINS = 7
 #: Values from 1 to 110 in steps of a tenth, one class each.
 CLASSES = 1 + 50

@@ -8,7 +8,7 @@ one thing at a time can be changed in it (rrvf.nano.corpus makes flawed drafts t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rrvf.data.generated.words import CATEGORIES, SERIES_COLOURS, TOPICS
 
@@ -177,8 +177,3 @@ def _texts(s: Spec, ax: str) -> list[str]:
     if s.kind in PAIRED:
         lines.append(f"{ax}.legend()")
     return lines
-
-
-def without(s: Spec, part: str) -> Spec:
-    """`s` with one text left out: "title", "xlabel" or "ylabel"."""
-    return replace(s, **{part: None})
