@@ -17,7 +17,17 @@ from tqdm import tqdm
 
 from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, layout, score_items
 from rrvf.benchmarks.items import items_of, ran
-from rrvf.benchmarks.pairs import CACHE, References, Scoring, failed, partial, read_script, score_pairs, write_json
+from rrvf.benchmarks.pairs import (
+    CACHE,
+    References,
+    Scoring,
+    failed,
+    partial,
+    read_script,
+    refuse_folder,
+    score_pairs,
+    write_json,
+)
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
@@ -96,8 +106,7 @@ def extract_folder(
     paths = sorted(folder.glob("*.py"))
     if not paths:
         raise UserError(f"no .py file in {folder}: name a folder of scripts")
-    if out.is_dir():
-        raise UserError(f"{out} is a folder: name the JSON file to write")
+    refuse_folder(out)
     result = {}
     with Renderer("chart", workers, LIMITS) as renderer:
         renders = renderer.render_each(map(read_script, paths), protocol)

@@ -189,10 +189,15 @@ def read_script(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def partial(out: Path) -> Path:
-    """Where the log of an unfinished run lies. UserError where `out` cannot become a file."""
+def refuse_folder(out: Path) -> None:
+    """UserError where `out` is a folder, before any work is done for it."""
     if out.is_dir():
         raise UserError(f"{out} is a folder: name the JSON file to write")
+
+
+def partial(out: Path) -> Path:
+    """Where the log of an unfinished run lies. UserError where `out` cannot become a file."""
+    refuse_folder(out)
     return out.with_name(out.name + ".partial")
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
+from rrvf.render.blank import flat
 from rrvf.render.limits import Limits, packed
 from rrvf.render.zygote import ACCEPT, Child, Zygote
 
@@ -241,16 +242,11 @@ def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Rend
     if not pixels or len(pixels) != 3 * reply.width * reply.height:
         raise Failure("forbidden", "the program tampered with its reply")
     picture = np.frombuffer(pixels, np.uint8).reshape(reply.height, reply.width, 3)
-    if _flat(picture):
+    if flat(picture):
         raise Failure("blank", "the picture is one flat colour", reply.items)
     encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
     return Render(status="ok", width=reply.width, height=reply.height, png=encoded, items=reply.items,
                   raster_share=reply.raster_share)  # fmt: skip
-
-
-def _flat(picture: np.ndarray) -> bool:
-    """Whether all pixels are equal; a coarse grid answers first, for nearly every picture."""
-    return bool((picture[::8, ::8] == picture[0, 0]).all() and (picture == picture[0, 0]).all())
 
 
 def policy_text(message: str) -> str:

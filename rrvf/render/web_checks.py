@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rrvf.records import RenderReason
+from rrvf.render.blank import flat
 from rrvf.render.limits import Limits, packed
 
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
@@ -127,11 +128,7 @@ def check_picture(png: bytes, limits: Limits) -> tuple[int, int]:
     width, height = struct.unpack(">II", png[16:24])
     if height * width > limits.max_pixels:
         raise Failure("limit", f"the picture is {width}x{height} pixels, more than {limits.max_pixels} in all")
-    if len(png) < _FLAT_BYTES + 3 * width * height / _FLATTEST and _flat(png):
+    packs_small = len(png) < _FLAT_BYTES + 3 * width * height / _FLATTEST
+    if packs_small and flat(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)):
         raise Failure("blank", "the page is one flat colour")
     return height, width
-
-
-def _flat(png: bytes) -> bool:
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    return bool((picture[::8, ::8] == picture[0, 0]).all() and (picture == picture[0, 0]).all())
