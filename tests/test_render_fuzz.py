@@ -23,7 +23,8 @@ from rrvf.protocol import parse_turn
 from rrvf.records import RenderReason
 from rrvf.render import Limits
 from rrvf.render import web_checks as web
-from rrvf.render.chart import Failure, _converse, policy_text
+from rrvf.render.chart import _converse, policy_text
+from rrvf.render.limits import Failure
 from rrvf.render.zygote import Child
 
 #: A busy machine is no failure.

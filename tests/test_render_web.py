@@ -19,9 +19,10 @@ from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render import tailwind as tailwind_module
 from rrvf.render.browser import Chromium
+from rrvf.render.limits import Failure
 from rrvf.render.tailwind import Tailwind, class_names
 from rrvf.render.web import WebRenderer, after_page
-from rrvf.render.web_checks import Failure, check_code, embedded
+from rrvf.render.web_checks import check_code, embedded
 from rrvf.render.web_requests import placeholder
 
 PAGE = "<h1 style='color:navy'>Title</h1><p>text</p>"

@@ -21,7 +21,7 @@ from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
 from rrvf.render.blank import flat
-from rrvf.render.limits import Limits, packed
+from rrvf.render.limits import Failure, Limits, check_length
 from rrvf.render.zygote import ACCEPT, Child, Zygote
 
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
@@ -41,14 +41,6 @@ class Reply(BaseModel):
     height: int = Field(default=0, ge=0)
     raster_share: float | None = Field(default=None, ge=0, le=1)
     items: dict | None = None
-
-
-class Failure(Exception):
-    """A render that gave no picture: its reason and the words for the policy."""
-
-    def __init__(self, reason: RenderReason, message: str, items: dict | None = None) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.items = reason, message, items
 
 
 class Ticket:
@@ -102,10 +94,7 @@ class ChartRenderer:
         limits = limits or self.limits
         started = time.perf_counter()
         try:
-            if len(code.encode(errors="replace")) > limits.code_bytes:
-                raise Failure("limit", f"the program is longer than {limits.code_bytes} bytes")
-            if not trace and packed(code) > limits.packed_bytes:
-                raise Failure("limit", f"the program holds more than {limits.packed_bytes} bytes when compressed")
+            check_length(code, limits, "program", packed=not trace)
             with self._free:
                 started = time.perf_counter()
                 render = self._render(code, trace, limits, ticket or Ticket())

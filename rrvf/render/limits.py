@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 
 from rrvf.domains import Canvas
+from rrvf.records import RenderReason
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Limits:
     drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000
 
 
-def packed(code: str) -> int:
-    """The length of `code` when compressed: a bound on what it can carry."""
-    return len(zlib.compress(code.encode(errors="replace")))
+class Failure(Exception):
+    """A render that gave no picture: its reason and the words for the policy."""
+
+    def __init__(self, reason: RenderReason, message: str, items: dict | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.items = reason, message, items
+
+
+def check_length(code: str, limits: Limits, what: str, packed: bool = True) -> None:
+    """Refuse code that is too long, or, if `packed`, that carries too much. `what`: "program" or "page"."""
+    data = code.encode(errors="replace")
+    if len(data) > limits.code_bytes:
+        raise Failure("limit", f"the {what} is longer than {limits.code_bytes} bytes")
+    # Compressed, code is as long as what it can carry.
+    if packed and len(zlib.compress(data)) > limits.packed_bytes:
+        raise Failure("limit", f"the {what} holds more than {limits.packed_bytes} bytes when compressed")

@@ -31,9 +31,9 @@ from rrvf.errors import UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render
 from rrvf.render.browser import VIEWPORT, After, Blank, Chromium
-from rrvf.render.limits import Limits
+from rrvf.render.limits import Failure, Limits
 from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
-from rrvf.render.web_checks import Failure, check_code, check_picture
+from rrvf.render.web_checks import check_code, check_picture
 from rrvf.render.web_requests import ADDRESS
 
 WebTrace = Literal["blocks"]

@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 
-from rrvf.records import RenderReason
 from rrvf.render.blank import flat
-from rrvf.render.limits import Limits, packed
+from rrvf.render.limits import Failure, Limits, check_length
 
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -30,20 +29,9 @@ _ODD_COMMENT = re.compile(r"<!--?-?>|<!\[CDATA\[")
 _FLATTEST, _FLAT_BYTES = 100, 1000
 
 
-class Failure(Exception):
-    """A page that gave no picture: the reason and the words for the policy."""
-
-    def __init__(self, reason: RenderReason, message: str) -> None:
-        super().__init__(message)
-        self.reason, self.message = reason, message
-
-
 def check_code(code: str, limits: Limits) -> None:
     """Refuse a page that is too large, or that pastes pictures in, before a browser sees it."""
-    if len(code.encode()) > limits.code_bytes:
-        raise Failure("limit", f"the page is longer than {limits.code_bytes} bytes")
-    if packed(code) > limits.packed_bytes:
-        raise Failure("limit", f"the page holds more than {limits.packed_bytes} bytes when compressed")
+    check_length(code, limits, "page")
     if len(code) <= min(limits.literal_bytes, limits.drawing_bytes):
         return  # it can hold no more than it is long
     pasted, drawn = embedded(code)
