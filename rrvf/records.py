@@ -108,6 +108,7 @@ class Turn(Record):
     code: str | None = None
     problem: str | None = Field(default=None, description="why no action was found, where none was")
     render: Render | None = None
+    judgement: Judgement | None = Field(default=None, description="of a draft that gave a picture")
     feedback: str | None = None
 
 

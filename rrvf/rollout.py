@@ -6,9 +6,10 @@ any policy. Training drives the same `Episode` from TRL (rrvf.training.environme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 from rrvf.domains import Domain
@@ -57,16 +58,17 @@ class Tools:
         """Start `call(*args)` on the pool."""
         return self._pool.submit(call, *args)
 
-    def draft(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, str]:
-        """Fig. 2c: render, then compare. A failed render gives an explicit failure signal instead of a comparison."""
+    def draft(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None, str]:
+        """Fig. 2c: render, compare, and what the policy is told. A failed render is told instead of a comparison."""
         render = self._renderers[domain.name].render(code)
         if not render.ok:
-            return render, sanitize(f"---Error: {render.reason}: {render.message}")
+            return render, None, sanitize(f"---Error: {render.reason}: {render.message}")
         ask = self._judge.score if self._bare_score else self._judge.compare
         judgement = ask(target_png, render.png, domain.name)
         if not judgement.ok:
-            return render, "---Comments: the comparison is not available this time."
-        return render, f"---Score: {judgement.score:.2f}" if self._bare_score else sanitize(judgement.feedback)
+            return render, judgement, "---Comments: the comparison is not available this time."
+        words = f"---Score: {judgement.score:.2f}" if self._bare_score else sanitize(judgement.feedback)
+        return render, judgement, words
 
     def final(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None]:
         """Fig. 2d: render the final code and score it. No judgement where there is no picture."""
@@ -96,9 +98,9 @@ class Episode:
         """Lines 9 to 11: run the call whose JSON is `content`, give the tool response's text."""
         action = parse_call(content, self.domain)
         if action.kind != "tool_call":
-            render, feedback = None, f"---Error: {action.problem}"
+            render, judgement, feedback = None, None, f"---Error: {action.problem}"
         else:
-            render, feedback = self.tools.draft(action.code, self.target_png, self.domain)
+            render, judgement, feedback = self.tools.draft(action.code, self.target_png, self.domain)
         if self.hint and len(self.turns) == self.max_turns - 2:
             feedback += LAST_TURN_HINT
         text = text or f"<tool_call>{content}</tool_call>"
@@ -109,6 +111,7 @@ class Episode:
                 code=action.code,
                 problem=action.problem,
                 render=render,
+                judgement=judgement,
                 feedback=feedback,
             )
         )
@@ -134,6 +137,36 @@ class Episode:
             final_render=render,
             judgement=judgement,
         )
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a later turn made of the draft before it: the similarities, None where the code gave no picture."""
+
+    turn: int
+    before: float | None
+    after: float | None
+
+    @property
+    def repaired(self) -> bool | None:
+        """Of a draft that gave no picture, whether this turn gives one; None where the draft gave one."""
+        return self.after is not None if self.before is None else None
+
+    @property
+    def refined(self) -> bool | None:
+        """Of a draft that gave a picture, whether this turn's is closer; None where it gave none, or none could be closer."""
+        if self.before is None or self.before >= 1:
+            return None
+        return self.after is not None and self.after > self.before
+
+
+def revisions(trajectory: Trajectory) -> Iterator[Revision]:
+    """Each later turn that holds code; one whose pictures have no score (the judge failed, or only gave words) is left out."""
+    drafts = [(t.render, t.judgement) for t in trajectory.turns if t.render is not None]
+    final = [(trajectory.final_render, trajectory.judgement)] if trajectory.final_render is not None else []
+    for turn, pair in enumerate(pairwise(drafts + final), 2):
+        if all(not render.ok or (judgement and judgement.score is not None) for render, judgement in pair):
+            yield Revision(turn, *(judgement.score if render.ok else None for render, judgement in pair))
 
 
 def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:

@@ -7,7 +7,7 @@ import pytest
 from rrvf.domains import CHART
 from rrvf.protocol import answer_text, tool_call_text
 from rrvf.records import Judgement, Render
-from rrvf.rollout import LAST_TURN_HINT, Episode, Tools, run_episode
+from rrvf.rollout import LAST_TURN_HINT, Episode, Tools, revisions, run_episode
 
 CALL, ANSWER = tool_call_text("plot()", CHART), answer_text("plot()", CHART)
 BROKEN = tool_call_text("plot(", CHART)
@@ -93,3 +93,23 @@ def test_a_silent_judge_does_not_end_the_episode(play):
 def test_prose_ends_the_episode_without_code(play):
     trajectory, _ = play("I cannot.")
     assert trajectory.final_code is None and trajectory.turns[0].problem
+
+
+def test_a_later_turn_repairs_what_did_not_run_and_refines_what_did(play):
+    class Kinder(Judge):
+        scores = iter([0.2, 0.5, 0.4])
+
+        def compare(self, reference, generated, domain):
+            return Judgement(status="ok", score=next(self.scores), feedback="---")
+
+        def score(self, reference, generated, domain):
+            return self.compare(reference, generated, domain)
+
+    trajectory, _ = play(BROKEN, CALL, CALL, ANSWER, judge=Kinder())
+    found = [(r.turn, r.repaired, r.refined) for r in revisions(trajectory)]
+    assert found == [(2, True, None), (3, None, True), (4, None, False)]
+
+
+def test_a_turn_whose_judge_failed_is_no_revision(play):
+    trajectory, _ = play(CALL, ANSWER, judge=SilentJudge())
+    assert not list(revisions(trajectory))

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from rrvf.domains import domain
 from rrvf.records import RewardTerms, Trajectory
 from rrvf.reward import RewardRule
-from rrvf.rollout import Episode, Tools
+from rrvf.rollout import Episode, Revision, Tools, revisions
 
 
 class Environment:
@@ -141,4 +141,15 @@ def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
         "rrvf/draft_exec_rate": [float(turn.render.ok) for turn in drafts],
         "rrvf/similarity_given_exec": scored,
         "rrvf/judge_errors": [float(t.judgement is not None and not t.judgement.ok) for t in trajectories],
+        **_by_turn([r for t in trajectories for r in revisions(t)]),
     }
+
+
+def _by_turn(made: list[Revision]) -> dict[str, list[float]]:
+    """What later turns do: repair (the draft gave no picture, the turn does) apart from refinement (both do, it is closer)."""
+    rows: dict[str, list[float]] = {}
+    for revision in made:
+        for name, value in (("repaired", revision.repaired), ("refined", revision.refined)):
+            if value is not None:
+                rows.setdefault(f"rrvf/{name}_turn_{revision.turn}", []).append(float(value))
+    return rows
