@@ -69,7 +69,7 @@ def _picture_height(png: bytes) -> float:
 
 def _strip(columns: Sequence[_Column], picture: float) -> Figure:
     height = TOP + picture + 0.25 + LINE_HEIGHT * max(len(c.lines) for c in columns)
-    figure = _figure(COLUMN * len(columns), height)
+    figure = blank_figure(COLUMN * len(columns), height)
     for i, column in enumerate(columns):
         left, bottom = (i + (1 - FILL) / 2) / len(columns), (height - TOP - picture) / height
         axes = figure.add_axes((left, bottom, FILL / len(columns), picture / height))
@@ -119,7 +119,7 @@ def learning_curve(log: Sequence[Mapping[str, float]], window: int = 5) -> Figur
     log: lines of a run's `log.jsonl`. A quantity that was not logged is named as such, never drawn as zero.
     """
     frame = pd.DataFrame(list(log))
-    figure = _figure(13, 6.4)
+    figure = blank_figure(13, 6.4)
     with sns.axes_style(STYLE):
         panels = figure.subplots(2, 3).ravel()
     for axes, (title, limits, keys) in zip(panels, PANELS, strict=True):
@@ -152,7 +152,7 @@ def calibration_figure(families: Mapping[str, FamilyResult], columns: int = 5) -
     families: what `rrvf.judge.calibration.calibrate` gives; rho is its mean Spearman correlation with the damage.
     """
     rows = -(-len(families) // columns)
-    figure = _figure(2.7 * columns, 2.3 * rows + 0.3)
+    figure = blank_figure(2.7 * columns, 2.3 * rows + 0.3)
     with sns.axes_style(STYLE):
         panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (name, family) in zip(panels, families.items(), strict=False):
@@ -180,7 +180,7 @@ def decomposition_figure(splits: Sequence[Split], title: str = "Running, and bei
     policies are pale dots.
     splits: of one group and one metric (`rrvf.report.decomposition`), score in 0..100.
     """
-    figure = _figure(9, 6)
+    figure = blank_figure(9, 6)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
     rates = np.linspace(1, 100, 400)
@@ -218,7 +218,7 @@ def _point(axes: Axes, split: Split) -> None:
         axes.annotate(name, (split.rate, split.given), offset, textcoords="offset points", **style)
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

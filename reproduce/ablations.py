@@ -1,0 +1,105 @@
+"""`python -m reproduce.ablations`: the study of `ablations.yaml`, trained, evaluated and written to `results/ablations`.
+
+Each variant and seed is a study of its own under `runs/<profile>/ablations`, in stages like any other: a killed run goes on
+where it was, a finished one is skipped. Hours on two cores; `--jobs 2` trains two at a time on one core each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from rrvf.errors import UserError
+from rrvf.profile import Profile, load_profile
+from rrvf.report.ablations import AblationRun, write_ablations
+from rrvf.study import REPOSITORY, Study
+from rrvf.training.logs import read_log
+
+PLAN = Path(__file__).with_name("ablations.yaml")
+BASE = "before training"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One variant with one seed; `variant` BASE is the policy before any training."""
+
+    variant: str
+    profile: Profile
+    section: str
+    evaluation: str
+
+    @property
+    def study(self) -> Study:
+        folder = re.sub(r"\W+", "_", self.variant).strip("_")
+        return Study(
+            self.profile, REPOSITORY / "runs" / self.profile.name / "ablations" / folder / str(self.profile.seed)
+        )
+
+    def run(self, threads: int) -> AblationRun:
+        """Train and evaluate; what is finished is only read."""
+        import torch
+
+        torch.set_num_threads(threads)
+        study = self.study
+        policy = "base" if self.variant == BASE else "rrvf"
+        summary = study.evaluate(self.evaluation, policy)
+        log = study.results / "train" / f"rrvf_{self.section}" / "log.jsonl"
+        return AblationRun(self.variant, self.profile.seed, summary["metrics"], read_log(log) if log.is_file() else [])
+
+
+def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
+    """The policy before training, then every variant with every seed, seed by seed."""
+    yield Job(BASE, profile, plan["section"], plan["evaluation"])
+    for seed in plan["seeds"]:
+        for variant, change in plan["variants"].items():
+            settings = changed(changed(profile.model_dump(), plan["shorter"]), change) | {"seed": seed}
+            yield Job(variant, Profile.model_validate(settings), plan["section"], plan["evaluation"])
+
+
+def changed(settings: dict, change: dict) -> dict:
+    """`settings` with `change` laid over it, section by section. UserError where a key of a section is unknown."""
+    merged = dict(settings)
+    for key, value in change.items():
+        if key not in settings:
+            raise UserError(f"{PLAN.name}: the profile has no {key!r}: it has {', '.join(settings)}")
+        merged[key] = changed(settings[key], value) if isinstance(value, dict) else value
+    return merged
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="nano")
+    parser.add_argument("--jobs", type=int, default=1, help="trained at the same time")
+    options = parser.parse_args()
+    try:
+        run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(todo: list[Job], at_once: int) -> None:
+    """All of `todo`; the results so far are written after each."""
+    todo[0].study.prepare_data()
+    threads, done = max(1, (os.cpu_count() or 1) // at_once), {}
+    with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        working = {pool.submit(job.run, threads): place for place, job in enumerate(todo)}
+        for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
+            done[working[finished]] = finished.result()
+            write_ablations([done[place] for place in sorted(done)], REPOSITORY / "results" / "ablations")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The study of variants: which runs it is made of, and what is written of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import yaml
+
+from reproduce.ablations import BASE, PLAN, changed, jobs
+from rrvf.errors import UserError
+from rrvf.profile import load_profile
+from rrvf.report.ablations import AblationRun, later_turns, write_ablations
+
+
+@pytest.fixture(scope="module")
+def todo():
+    return list(jobs(load_profile("nano"), yaml.safe_load(PLAN.read_text())))
+
+
+def test_every_variant_is_run_with_every_seed_in_a_folder_of_its_own(todo):
+    assert len({job.study.results for job in todo}) == len(todo)
+    assert {(job.variant, job.profile.seed) for job in todo[1:]} == {
+        (job.variant, seed) for job in todo[1:] for seed in (0, 1, 2)
+    }
+
+
+def test_variants_differ_from_the_default_in_one_setting(todo):
+    default = next(job for job in todo if job.variant == "default").profile.model_dump()
+
+    def leaves(settings, path=()):
+        for key, value in settings.items():
+            yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), repr(value))]
+
+    for job in (j for j in todo[1:] if j.profile.seed == 0 and j.variant != "default"):
+        differing = set(leaves(job.profile.model_dump())) - set(leaves(default))
+        assert {path[0] for path, _ in differing} in ({"reward"}, {"grpo"}), job.variant
+
+
+def test_an_unknown_setting_is_named():
+    with pytest.raises(UserError, match="'advantages'"):
+        changed({"advantage": "mean"}, {"advantages": "max"})
+
+
+def test_what_was_written_can_be_read_again(tmp_path):
+    log = [{"step": step, "rrvf/exec_rate": 0.5, "rrvf/repaired_turn_2": step / 10} for step in range(1, 10)]
+    metrics = {"exec_rate": {"value": 80.0}, "judge": {"value": 20.0}}
+    runs = [AblationRun(BASE, 0, metrics, [])] + [AblationRun(v, s, metrics, log) for v in "ab" for s in (0, 1)]
+    write_ablations(runs, tmp_path)
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+    evaluations = pd.read_csv(tmp_path / "evaluations.csv")
+    assert list(evaluations["given_exec"]) == [25.0] * 5
+    steps = pd.read_csv(tmp_path / "curves.csv")
+    assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
+
+
+def test_the_policy_before_training_needs_no_log(tmp_path):
+    write_ablations([AblationRun(BASE, 0, {"exec_rate": {"value": 80.0}, "judge": {"value": None}}, [])], tmp_path)
+    assert "before training" in (tmp_path / "summary.csv").read_text()
