@@ -17,7 +17,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce test test-vllm notebooks bench judge lint clean
+.PHONY: help setup vllm assets reproduce ablations test test-vllm notebooks bench judge lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ reproduce: vllm
 endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
+
+ablations: assets ## the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
+	@$(PY) -m reproduce.ablations --profile $(PROFILE)
 
 test: assets ## pytest, then the notebooks against their saved outputs
 	@$(PY) -m pytest

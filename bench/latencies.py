@@ -57,13 +57,15 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, flo
     return {"prefill": first / LARGE, "decode": max(0.0, per_token[0] - SMALL * each), "decode_each": each}
 
 
-def training(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, float]:
-    """Seconds of forward and backward a token, of LARGE episodes of prompt and TOKENS."""
+def training(policy: LocalPolicy, pictures: list, repeats: int, autocast: bool) -> dict[str, float]:
+    """Seconds of forward and backward a token, of LARGE episodes of prompt and TOKENS; in bfloat16 if `autocast`."""
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
     batch = policy.processor(text=[text] * LARGE, images=pictures[:LARGE], return_tensors="pt")
 
     def step() -> None:
-        policy.model(**batch, labels=batch["input_ids"]).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss = policy.model(**batch, labels=batch["input_ids"]).loss
+        loss.backward()
         policy.model.zero_grad()
 
     return {"train": seconds(step, repeats) / batch["input_ids"].numel()}
@@ -100,7 +102,8 @@ def main() -> None:
     samples, root = study.split(section.train_set)[:LARGE], study.data / section.train_set
     pictures = [read_picture(root / s.image) for s in samples]
     policy = LocalPolicy(study.profile.policy.model, study.profile.policy.dtype)
-    found = rendering(study, repeats) | decoding(policy, pictures, repeats) | training(policy, pictures, repeats)
+    found = rendering(study, repeats) | decoding(policy, pictures, repeats)
+    found |= training(policy, pictures, repeats, study.profile.policy.autocast)
     print(yaml.safe_dump({name: float(f"{value:.3g}") for name, value in found.items()}, sort_keys=False))
 
 

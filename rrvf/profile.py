@@ -27,6 +27,7 @@ class PolicyConfig(Section):
     model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
     prompts: Literal["full", "nano"] = "full"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    autocast: bool = Field(default=False, description="train in bfloat16 over the weights as they are")
     lora_rank: int | None = None
 
 

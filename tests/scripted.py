@@ -64,9 +64,11 @@ def profile_of(policy, **grpo) -> Profile:
     )
 
 
-def run(policy, samples, tmp_path, judge=None, resume=False, out="run", lora_rank=None, **grpo):
+def run(policy, samples, tmp_path, judge=None, resume=False, out="run", lora_rank=None, autocast=False, **grpo):
     profile = profile_of(policy, **grpo)
-    profile = profile.model_copy(update={"policy": profile.policy.model_copy(update={"lora_rank": lora_rank})})
+    profile = profile.model_copy(
+        update={"policy": profile.policy.model_copy(update={"lora_rank": lora_rank, "autocast": autocast})}
+    )
     renderer, judge = Renderer(), judge or Judge()
     tools = Tools({"chart": renderer, "web": renderer}, judge)
     final = train_grpo(profile, profile.grpo["chart"], samples, tmp_path, tools, tmp_path / out, resume=resume)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 import yaml
 
 from reproduce.ablations import BASE, PLAN, changed, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.report.ablations import AblationRun, later_turns, write_ablations
+from rrvf.report.ablations import AblationRun, later_turns, read_ablations, write_ablations
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +46,8 @@ def test_what_was_written_can_be_read_again(tmp_path):
     runs = [AblationRun(BASE, 0, metrics, [])] + [AblationRun(v, s, metrics, log) for v in "ab" for s in (0, 1)]
     write_ablations(runs, tmp_path)
     assert (tmp_path / "curves.png").stat().st_size > 10_000
-    evaluations = pd.read_csv(tmp_path / "evaluations.csv")
-    assert list(evaluations["given_exec"]) == [25.0] * 5
-    steps = pd.read_csv(tmp_path / "curves.csv")
+    evaluations, steps = read_ablations(tmp_path, [BASE, "a"])
+    assert list(evaluations["given_exec"]) == [25.0] * 3
     assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
 
 

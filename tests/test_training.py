@@ -102,6 +102,27 @@ def test_training_moves_the_weights(policy, samples, tmp_path, script):
     assert any(not torch.equal(before[k], after[k]) for k in before)
 
 
+def test_autocast_reaches_the_loss_alone(policy, samples, tmp_path, script, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
+    seen = {}
+
+    def spy(cls, method):
+        original = getattr(cls, method)
+
+        def spied(self, *args, **kwargs):
+            seen[method] = "forward" in vars(self.model if cls is RRVFTrainer else self)
+            return original(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, method, spied)
+
+    spy(Model, "generate")
+    spy(RRVFTrainer, "compute_loss")
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
+    final, _, _ = run(policy, samples, tmp_path, autocast=True)
+    assert seen == {"generate": False, "compute_loss": True}
+    assert {t.dtype for t in Model.from_pretrained(final).state_dict().values()} == {torch.float32}
+
+
 def test_a_call_whose_response_does_not_fit_is_no_turn(policy, samples, tmp_path, script):
     """TRL takes the response back after the call has run: it counts neither as a turn nor for R_tool."""
     script["write"] = lambda turn, row: CALL

@@ -44,6 +44,13 @@ def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
     summary(evaluations).to_csv(out / "summary.csv")
 
 
+def read_ablations(folder: Path, variants: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `write_ablations` wrote of some variants: a row per run (`evaluated`), and a row per run and step (`curves`)."""
+    frames = (pd.read_csv(folder / name) for name in ("evaluations.csv", "curves.csv"))
+    evaluations, steps = (frame[frame["variant"].isin(variants)] for frame in frames)
+    return evaluations, steps
+
+
 def evaluated(runs: Sequence[AblationRun]) -> pd.DataFrame:
     """A row per run: execution rate, the judge's score, and the score given execution, all in 0..100."""
     rows = []

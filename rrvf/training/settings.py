@@ -21,10 +21,12 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def per_machine() -> dict[str, Any]:
-    """The arguments that both trainers share: where they run and what they report."""
-    cpu = not torch.cuda.is_available()
+def shared_settings(profile: Profile) -> dict[str, Any]:
+    """The arguments that both trainers share: where they run, in which numbers, and what they report."""
+    cpu, half = not torch.cuda.is_available(), profile.policy.dtype == "bfloat16"
     return {
+        "bf16": half or profile.policy.autocast,
+        "gradient_checkpointing": half,
         "use_cpu": cpu,
         "ddp_backend": "gloo" if cpu and processes() > 1 else None,
         "ddp_timeout": DDP_TIMEOUT_S,
@@ -40,7 +42,6 @@ def grpo_settings(
     config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, image_pad: int
 ) -> GRPOConfig:
     """TRL's configuration for one section of a profile (reading D3 of the batch). image_pad: the picture token's id."""
-    half = profile.policy.dtype == "bfloat16"
     return GRPOConfig(
         output_dir=str(out),
         seed=seed,
@@ -58,12 +59,10 @@ def grpo_settings(
         temperature=config.temperature,
         max_completion_length=config.max_completion_tokens,
         max_tool_calling_iterations=config.max_turns - 1,
-        bf16=half,
-        gradient_checkpointing=half,
         save_steps=config.save_every,
         **(vllm_settings(config, image_pad) if config.use_vllm else {}),
         **({} if config.use_vllm else {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens}}),
-        **per_machine(),
+        **shared_settings(profile),
     )
 
 

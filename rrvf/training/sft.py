@@ -24,7 +24,7 @@ from rrvf.report.episodes import read_trajectories
 from rrvf.training.checkpoints import SafeCheckpoints, StepLog, begin_run, finished, how_made, save_final
 from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
-from rrvf.training.settings import per_machine
+from rrvf.training.settings import shared_settings
 
 
 class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
@@ -122,7 +122,6 @@ def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style
 
 
 def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) -> SFTConfig:
-    half = profile.policy.dtype == "bfloat16"
     return SFTConfig(
         output_dir=str(out),
         seed=seed,
@@ -134,8 +133,6 @@ def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) 
         assistant_only_loss=True,
         # The default of 1,024 cuts on the right and would silently drop answers from the loss.
         max_length=None,
-        bf16=half,
-        gradient_checkpointing=half,
         save_steps=config.save_every,
-        **per_machine(),
+        **shared_settings(profile),
     )

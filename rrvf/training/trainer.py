@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
 import torch
@@ -14,10 +16,11 @@ from rrvf.training.phases import Phases
 class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     """GRPOTrainer with overlapping tools, the choice of baseline (decisions D1), seconds by phase and a safe resume.
 
-    Set after construction: advantage. Read by callbacks: phases.
+    Set after construction: advantage, and casts where training is autocast. Read by callbacks: phases.
     """
 
     advantage: str = "mean"
+    casts: bool = False
 
     def __init__(self, *args, **kwargs) -> None:
         self.phases = Phases()
@@ -34,7 +37,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def _generate_single_turn(self, prompt_ids, images, *args, **kwargs):
         if self.use_vllm and images is not None:
             prompt_ids = [one_pad_a_picture(ids, self.model.config.image_token_id) for ids in prompt_ids]
-        with self.phases("generation"):
+        with self.phases("generation"), _own_numbers(self.model) if self.casts else nullcontext():
             return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
 
     def _calculate_rewards(self, *args, **kwargs):
@@ -74,6 +77,16 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         if "loss" in logs:
             logs |= self.phases.take()
         super().log(logs, start_time)
+
+
+@contextmanager
+def _own_numbers(model: torch.nn.Module) -> Iterator[None]:
+    """Without accelerate's autocast around `model`: to cast all weights anew for every token costs more than it saves."""
+    cast = vars(model).pop("forward")
+    try:
+        yield
+    finally:
+        model.forward = cast
 
 
 def _resolved(content: list) -> str | list[dict]:
