@@ -13,7 +13,7 @@ from rrvf import nano
 from rrvf.data.generated import charts
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
-from rrvf.nano import corpus, evaluate, marks
+from rrvf.nano import corpus, evaluate, marks, sketches
 from rrvf.nano.batches import collate, encode, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
@@ -98,10 +98,12 @@ def test_larger_pictures_are_shrunk_to_the_canvas(policy):
     assert int(grid.prod()) // 4 <= NANO_CANVAS.width * NANO_CANVAS.height // 28**2
 
 
-@pytest.mark.parametrize(("again", "learned"), [(None, 1), (ERROR, 2)])
-def test_a_first_draft_carries_no_loss_and_what_follows_does(policy, picture, again, learned):
+@pytest.mark.parametrize(("tries", "again", "learned"), [(1, None, 1), (2, None, 1), (2, ERROR, 2)])
+def test_drafts_carry_no_loss_and_what_follows_does(policy, picture, tries, again, learned):
     tokenizer = policy.processor.tokenizer
-    example = encode(tokenizer, "chart", 0, corpus.repair("chart", charts.spec(3), "<think></think>", ERROR, again))
+    example = encode(
+        tokenizer, "chart", 0, corpus.repair("chart", charts.spec(3), [("<think></think>", ERROR)] * tries, again)
+    )
     labels = collate([example], picture[None], user_ids(tokenizer))["labels"]
     assert (labels == tokenizer.eos_token_id).sum() == learned
 
@@ -116,15 +118,30 @@ def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(p
 
 def test_marks_stand_on_the_tops_of_bars_with_their_values():
     seed = next(s for s in range(1000) if charts.spec(s).kind == "bar")
-    spec, labels = charts.spec(seed), marks.labels(seed).reshape(8, 10, marks.BINS)
-    in_order = labels.transpose(1, 2, 0)  # from left to right
-    assert [c for c in in_order.flatten() if c] == [marks.value_class(v) for v in spec.values]
+    spec = charts.spec(seed)
+    labels, orders = marks.labels(seed).reshape(2, 8, 10, marks.BINS)
+    read, placed = ([c for c in of.transpose(1, 2, 0).flatten() if c] for of in (labels, orders))  # from left to right
+    assert read == [marks.value_class(v) for v in spec.values]
+    assert placed == [marks.order_class(0, i) for i in range(len(spec.values))]
     with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
         drawn = corpus.decode(renderer.render(charts.code(spec)).png)
     painted = (np.abs(drawn - 255 * np.array(to_rgb(spec.colour))) < 2).all(-1)
     for row, column, place in zip(*np.nonzero(labels), strict=True):
         x = column * 28 + place * 4 + 1
         assert painted[: row * 28, x].sum() == 0 < painted[: row * 28 + 28, x].sum()
+
+
+@pytest.mark.parametrize("kind", sketches.KINDS)
+def test_a_sketch_has_its_marks_where_matplotlib_draws_them(kind):
+    seed = next(s for s in range(1000) if charts.spec(s).kind == kind)
+    drawn, sketched = (
+        labels[1].reshape(8, 10, marks.BINS) for labels in (marks.labels(seed), sketches.sketch(charts.spec(seed))[1])
+    )
+    shared = set(drawn.flatten()) & set(sketched.flatten()) - {0}
+    assert len(shared) >= len(set(drawn.flatten())) - 2  # two marks may fall into one place
+    for order in shared:
+        apart = np.subtract(*[np.argwhere(labels == order)[0][:2] for labels in (drawn, sketched)])
+        assert np.abs(apart).max() <= 1
 
 
 def test_the_eye_is_told_where_each_character_stands():
@@ -145,7 +162,7 @@ def test_protocol_tags_survive_decoding_and_control_tokens_do_not(policy):
 
 def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
     with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
-        some = evaluate.cases("chart", 24, renderer)
+        some = evaluate.cases("chart", evaluate.held_out("chart", 24), renderer)
         figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, renderer))
     assert 0.7 <= figures["exec rate"] < 1
     assert figures["type right"] >= 0.95

@@ -25,6 +25,8 @@ from rrvf.records import Render, RenderReason
 from rrvf.rollout import LAST_TURN_HINT
 
 GENERATORS = {"chart": charts, "web": pages}
+#: What a turn may take; the longest program of the corpora has fewer.
+MAX_TURN_TOKENS = 320
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,15 @@ def vocabulary() -> list[str]:
     return [f"{HEAD}\n-**Text**- the {w}, yours {w}.\n---Error: {w}: {LAST_TURN_HINT}" for w in phrases] * 20
 
 
-def repair(domain: str, spec, draft: str, feedback: str, again: str | None = None) -> list[Segment]:
-    """A first turn (`draft`, as written) with its real feedback, then the answer; or a right second call before that.
+def repair(domain: str, spec, tries: list[tuple[str, str]], again: str | None = None) -> list[Segment]:
+    """Calls as they were written (`tries`: text and real feedback), then the answer; or a right call before that.
 
-    `again` is the feedback to the second call. The draft carries no loss: the policy must not learn to make it.
+    `again` is the feedback to the right call. The tries carry no loss: the policy must not learn to make them.
     """
     d, code, thought = DOMAINS[domain], GENERATORS[domain].code(spec), think(domain, spec)
-    segments = [opening(domain, "tools"), turn(draft, learn=False), reply(feedback)]
+    segments = [opening(domain, "tools")]
+    for draft, feedback in tries:
+        segments += [turn(draft, learn=False), reply(feedback)]
     if again is not None:
         segments += [turn(tool_call_text(code, d, thought)), reply(again)]
     return [*segments, turn(answer_text(code, d, thought))]
@@ -126,23 +130,31 @@ def repairs(
     judge: Callable[[np.ndarray, np.ndarray, str], str],
     block: int = 40,
 ) -> Iterator[tuple[int, list[Segment]]]:
-    """Multi-turn transcripts with the policy's own first turns, the real renderer's errors and the real judge's words.
+    """Multi-turn transcripts with the policy's own calls, the real renderer's errors and the real judge's words.
 
-    pictures[i] is that of seed i; `drafts` writes first turns. Gives (index, segments); a turn without a call is left out.
+    pictures[i] is that of seed i; `drafts` writes first turns, of which two for a picture stand one after the other in a
+    third of the transcripts. Gives (index, segments); a picture whose turns hold no call is left out.
     """
     for start in range(0, len(pictures), block):
         some = pictures[start : start + block]
-        turns = drafts(some)
-        actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
-        renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
-        for i, (text, action) in enumerate(zip(turns, actions, strict=True), start):
-            if action.kind == "tool_call":
-                rng = random.Random(f"repair {domain} {i}")
-                said = feedback(domain, pictures[i], next(renders), judge)
-                again = judge(pictures[i], pictures[i], domain) if rng.random() < 0.3 else None
-                if rng.random() < 0.5:
-                    said, again = (said, again + LAST_TURN_HINT) if again else (said + LAST_TURN_HINT, None)
-                yield i, repair(domain, GENERATORS[domain].spec(i), text, said, again)
+        tries: list[list[tuple[str, str]]] = [[] for _ in some]
+        for turns in (drafts(some), drafts(some)):
+            actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
+            renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
+            for place, (text, action) in enumerate(zip(turns, actions, strict=True)):
+                if action.kind == "tool_call":
+                    tries[place].append((text, feedback(domain, some[place], next(renders), judge)))
+        for i, calls in enumerate(tries, start):
+            rng = random.Random(f"repair {domain} {i}")
+            calls = calls[: 1 + (rng.random() < 1 / 3)]
+            again = judge(pictures[i], pictures[i], domain) if rng.random() < 0.3 else None
+            hinted = rng.random() < 0.5
+            if hinted and again:
+                again += LAST_TURN_HINT
+            elif hinted and calls:
+                calls[-1] = (calls[-1][0], calls[-1][1] + LAST_TURN_HINT)
+            if calls:
+                yield i, repair(domain, GENERATORS[domain].spec(i), calls, again)
 
 
 def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:

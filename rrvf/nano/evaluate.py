@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import random
 import re
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ from PIL import Image
 from rrvf.data.generated import charts, pages
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
-from rrvf.nano.corpus import GENERATORS
+from rrvf.nano.corpus import GENERATORS, MAX_TURN_TOKENS
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import call_content, load_prompt, parse_turn
 from rrvf.records import Render
@@ -32,6 +33,10 @@ FIRST_SEED = 2_000_000
 BATCH = 40
 #: Kinds whose `y` is read off an axis.
 READ_KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "area", "step", "stem", "errorbar")
+#: Words that stand in no training picture.
+UNSEEN = (
+    "Copper Salmon Bridge Violin Harvest Pepper Rocket Marble Lantern Ferry Walnut Thunder Velvet Biscuit Cactus Dragon"
+).split()
 #: A draft at or above this score leaves no room to be bettered.
 ROOM = 0.95
 
@@ -62,12 +67,21 @@ class Drawn:
         return self.render is not None and self.render.ok
 
 
-def cases(domain: str, count: int, renderer: Renderer) -> list[Case]:
-    """The first `count` held-out pictures of a domain."""
-    generator = GENERATORS[domain]
-    specs = [generator.spec(FIRST_SEED + i) for i in range(count)]
-    renders = renderer.render_many([generator.code(s) for s in specs])
+def held_out(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
+    """What the first `count` held-out pictures of a domain show."""
+    return [GENERATORS[domain].spec(FIRST_SEED + i) for i in range(count)]
+
+
+def cases(domain: str, specs: list[charts.Spec | pages.Spec], renderer: Renderer) -> list[Case]:
+    """The pictures of `specs`."""
+    renders = renderer.render_many([GENERATORS[domain].code(s) for s in specs])
     return [Case(s, r.png) for s, r in zip(specs, renders, strict=True)]
+
+
+def retitled(s: charts.Spec, seed: int) -> charts.Spec:
+    """The same chart with one or two words for a title that no training picture held."""
+    rng = random.Random(seed)
+    return replace(s, title=" ".join(rng.sample(UNSEEN, rng.randint(1, 2))))
 
 
 def draw(policy: LocalPolicy, domain: Domain, mode: str, some: list[Case], renderer: Renderer) -> list[Drawn]:
@@ -210,13 +224,21 @@ def _mean(values: list) -> float:
 
 def evaluate(model: str = "nano", count: int = 240) -> dict[str, dict[str, float]]:
     """All figures of the card, by section. `model`: `nano` or a folder. Minutes on two cores."""
-    policy = LocalPolicy(model, max_new_tokens=320)
+    policy = LocalPolicy(model, max_new_tokens=MAX_TURN_TOKENS)
     figures: dict[str, dict[str, float]] = {}
     for domain in DOMAINS.values():
         with Renderer(domain.name, 2, Limits(canvas=NANO_CANVAS)) as renderer:
-            some = cases(domain.name, count, renderer)
+            specs = held_out(domain.name, count)
+            some = cases(domain.name, specs, renderer)
             drawn = draw(policy, domain, "direct", some, renderer)
             figures[f"{domain.name}, direct"] = (chart_figures if domain.name == "chart" else page_figures)(drawn)
+            if domain.name == "chart":
+                odd = cases("chart", [retitled(s, i) for i, s in enumerate(specs)], renderer)
+                titles = [
+                    text_of(d.code or "", "title") == d.case.spec.title
+                    for d in draw(policy, domain, "direct", odd, renderer)
+                ]
+                figures["chart, titles of words never seen"] = {"title exact": statistics.fmean(titles)}
             tools = Tools({domain.name: renderer}, EmbeddedJudge(), threads=2)
             figures[f"{domain.name}, tools"] = second_turns(policy, domain, some, tools)
             tools.close()

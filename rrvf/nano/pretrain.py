@@ -39,18 +39,17 @@ from rrvf.policies.vision import batch_vision_attention
 from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
 
-#: What a first turn may take; the longest program of the corpora has fewer.
-MAX_TURN_TOKENS = 320
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. A step has 32 strips and 20 pictures (eye), 64 strips, or `batch` pictures with their turns.
+    """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, or `batch` pictures with their turns.
 
-    valued: of how many charts the eye is told the values by place.
+    valued: of how many charts the eye is told the values by place. warm: see `train_eye`.
     """
 
     eye_steps: int = 2_400
+    eye_rate: float = 3e-3
+    warm: int = 0
     strip_steps: int = 500
     program_steps: int = 2_600
     feedback_steps: int = 700
@@ -84,7 +83,7 @@ class Corpora:
                 self.pictures[domain] = corpus.render_pictures(domain, 0, count, path, renderer.render_many)
 
     def values(self) -> np.ndarray:
-        """The values by place of the first charts."""
+        """The values and their order by place of the first charts."""
         return all_labels(self.recipe.valued, self.folder / f"values_{self.recipe.valued}.npy")
 
     def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
@@ -101,7 +100,7 @@ class Corpora:
         """First turns of the policy at `drafter`, sampled, with their repairs: over the first pictures; kept as JSON."""
         path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
         if not path.exists():
-            rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=MAX_TURN_TOKENS)
+            rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=corpus.MAX_TURN_TOKENS)
             for domain, count in (("chart", self.recipe.chart_repairs), ("web", self.recipe.page_repairs)):
                 prompt = load_prompt(DOMAINS[domain], "tools", "nano").text
                 drafts = partial(_sampled, policy, prompt)
@@ -158,7 +157,12 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
 
     stages = {
         "eye": lambda path: train_eye(
-            model, corpora.pictures, corpora.values(), recipe.eye_steps, recipe.seed, log, path
+            model.model.visual,
+            corpora.pictures,
+            corpora.values(),
+            recipe.seed,
+            recipe.warm,
+            partial(train, steps=recipe.eye_steps, rate=recipe.eye_rate, log=log, path=path),
         ),
         "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, strips()), log, path),
         "programs": lambda path: train(
