@@ -92,7 +92,7 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
         third = part["step"].max() / 3
         ends = {"first third": part[part["step"] <= third], "last third": part[part["step"] > 2 * third]}
         for end, some in ends.items():
-            rows[f"{variant}, {end}"] = some[list(TURNS)].mean().rename(TURNS).round(2)
+            rows[f"{variant}, {end}"] = some.reindex(columns=list(TURNS)).mean().rename(TURNS).round(2)
     return pd.DataFrame(rows).T.dropna(how="all")
 
 
