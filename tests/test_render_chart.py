@@ -21,6 +21,7 @@ from rrvf.records import Render
 from rrvf.render import Limits, Renderer, isolation, render
 from rrvf.render.chart import ChartRenderer, policy_text
 from rrvf.render.files import render_file, render_folder
+from rrvf.render.zygote import plot_python
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
 
@@ -182,6 +183,13 @@ def test_closing_ends_a_render_under_way() -> None:
             pass
         engine.close()
         assert running.result().reason == "crash"
+
+
+def test_a_link_to_the_plotting_runtime_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "linked").symlink_to(plot_python().parents[1])
+    monkeypatch.setenv("RRVF_PLOT_PYTHON", str(tmp_path / "linked" / "bin" / "python"))
+    with Renderer("chart", 1) as renderer:
+        assert renderer.render("import matplotlib.pyplot as plt\nplt.title('text')\nplt.plot([1, 2])").ok
 
 
 def test_isolation_names_what_is_missing() -> None:

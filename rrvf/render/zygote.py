@@ -27,7 +27,8 @@ def plot_python() -> Path:
     python = Path(os.environ.get("RRVF_PLOT_PYTHON", default))
     if not python.exists():
         raise UserError(f"no plotting runtime at {python}: run `make setup`, or set RRVF_PLOT_PYTHON")
-    return python
+    # The folder itself, not a link to it: what a child may read is named by path. The interpreter's own link stays.
+    return python.parent.resolve() / python.name
 
 
 @dataclass
