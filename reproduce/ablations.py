@@ -22,12 +22,11 @@ from tqdm import tqdm
 
 from rrvf.errors import UserError
 from rrvf.profile import Profile, load_profile
-from rrvf.report.ablations import AblationRun, write_ablations
+from rrvf.report.ablations import BASE, AblationRun, write_ablations
 from rrvf.study import REPOSITORY, Study
 from rrvf.training.logs import read_log
 
 PLAN = Path(__file__).with_name("ablations.yaml")
-BASE = "before training"
 
 
 @dataclass(frozen=True)

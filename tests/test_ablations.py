@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from reproduce.ablations import BASE, PLAN, changed, jobs
+from reproduce.ablations import PLAN, changed, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.report.ablations import AblationRun, later_turns, read_ablations, write_ablations
+from rrvf.report.ablations import BASE, AblationRun, later_turns, read_ablations, write_ablations
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
 
+#: The policy that every variant starts from, as a row beside theirs.
+BASE = "before training"
 #: Columns of the learning curves, with the titles of their panels.
 WATCHED = {
     "rrvf/exec_rate": "final code runs (share)",
