@@ -141,32 +141,39 @@ class Episode:
 
 @dataclass(frozen=True)
 class Revision:
-    """What a later turn made of the draft before it: the similarities, None where the code gave no picture."""
+    """What a later turn made of the draft before it: of each, whether its code gave a picture, and the similarity if known.
+
+    A judge that only gave words for a draft leaves its similarity unknown.
+    """
 
     turn: int
-    before: float | None
-    after: float | None
+    ran: tuple[bool, bool]
+    scores: tuple[float | None, float | None]
 
     @property
     def repaired(self) -> bool | None:
         """Of a draft that gave no picture, whether this turn gives one; None where the draft gave one."""
-        return self.after is not None if self.before is None else None
+        before, after = self.ran
+        return None if before else after
 
     @property
     def refined(self) -> bool | None:
-        """Of a draft that gave a picture, whether this turn's is closer; None where it gave none, or none could be closer."""
-        if self.before is None or self.before >= 1:
+        """Of a draft that gave a picture, whether this turn's is closer; None where it gave none or a score is unknown."""
+        (before, after), (old, new) = self.ran, self.scores
+        if not before or old is None or (after and new is None):
             return None
-        return self.after is not None and self.after > self.before
+        return after and new > old
 
 
 def revisions(trajectory: Trajectory) -> Iterator[Revision]:
-    """Each later turn that holds code; one whose pictures have no score (the judge failed, or only gave words) is left out."""
+    """Each later turn that holds code."""
     drafts = [(t.render, t.judgement) for t in trajectory.turns if t.render is not None]
     final = [(trajectory.final_render, trajectory.judgement)] if trajectory.final_render is not None else []
     for turn, pair in enumerate(pairwise(drafts + final), 2):
-        if all(not render.ok or (judgement and judgement.score is not None) for render, judgement in pair):
-            yield Revision(turn, *(judgement.score if render.ok else None for render, judgement in pair))
+        ran, scores = zip(
+            *[(render.ok, judgement.score if judgement else None) for render, judgement in pair], strict=True
+        )
+        yield Revision(turn, ran, scores)
 
 
 def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:

@@ -110,6 +110,6 @@ def test_a_later_turn_repairs_what_did_not_run_and_refines_what_did(play):
     assert found == [(2, True, None), (3, None, True), (4, None, False)]
 
 
-def test_a_turn_whose_judge_failed_is_no_revision(play):
-    trajectory, _ = play(CALL, ANSWER, judge=SilentJudge())
-    assert not list(revisions(trajectory))
+def test_where_the_judge_only_gave_words_a_repair_is_seen_and_a_refinement_is_not(play):
+    trajectory, _ = play(BROKEN, CALL, ANSWER)
+    assert [(r.turn, r.repaired, r.refined) for r in revisions(trajectory)] == [(2, True, None), (3, None, None)]
