@@ -80,7 +80,7 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     text = policy.processor.apply_chat_template(talk, tokenize=False)
     wanted = policy.processor(text=[text], images=[image], return_tensors="pt")["input_ids"][0].tolist()
     tokenizer = policy.processor.tokenizer
-    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, talk[1]["content"], ERROR))
+    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, [(talk[1]["content"], ERROR)]))
     got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
 
