@@ -1,6 +1,6 @@
 """The notebooks: their form; the saved ones against their text; and the two long ones end to end at the smallest size.
 
-The other four are run in full against their saved outputs by nbval (`make test`).
+The others are run in full against their saved outputs by nbval (`make test`).
 """
 
 from __future__ import annotations

@@ -38,10 +38,11 @@ def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
     """`evaluations.csv` and its `summary.csv`, `curves.csv` (a line per step), `later_turns.csv`, `curves.png` in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     evaluations, steps = evaluated(runs), curves(runs)
-    evaluations.to_csv(out / "evaluations.csv", index=False, float_format="%.4g")
+    evaluations.to_csv(out / "evaluations.csv", index=False, float_format="%.6g")
     if len(steps):
-        steps.to_csv(out / "curves.csv", index=False, float_format="%.4g")
-        later_turns(steps).to_csv(out / "later_turns.csv")
+        steps.to_csv(out / "curves.csv", index=False, float_format="%.6g")
+        if len(turns := later_turns(steps)):
+            turns.to_csv(out / "later_turns.csv")
         curves_figure(steps).savefig(out / "curves.png", bbox_inches="tight")
     summary(evaluations).to_csv(out / "summary.csv")
 
