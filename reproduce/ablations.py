@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from rrvf.errors import UserError
 from rrvf.profile import Profile, load_profile
-from rrvf.report.ablations import BASE, AblationRun, write_ablations
+from rrvf.report.ablations import BASE, AblationRun, curves, curves_figure, write_ablations
+from rrvf.report.runs import Summary
 from rrvf.study import REPOSITORY, Study
 from rrvf.training.logs import read_log
 
@@ -54,7 +55,8 @@ class Job:
         policy = "base" if self.variant == BASE else "rrvf"
         summary = study.evaluate(self.evaluation, policy)
         log = study.results / "train" / f"rrvf_{self.section}" / "log.jsonl"
-        return AblationRun(self.variant, self.profile.seed, summary["metrics"], read_log(log) if log.is_file() else [])
+        metrics = Summary.model_validate(summary).metrics
+        return AblationRun(self.variant, self.profile.seed, metrics, read_log(log) if log.is_file() else [])
 
 
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
@@ -92,12 +94,13 @@ def main() -> int:
 def run(todo: list[Job], at_once: int) -> None:
     """All of `todo`; the results so far are written after each."""
     todo[0].study.prepare_data()
-    threads, done = max(1, (os.cpu_count() or 1) // at_once), {}
+    threads, done, out = max(1, (os.cpu_count() or 1) // at_once), {}, REPOSITORY / "results" / "ablations"
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         working = {pool.submit(job.run, threads): place for place, job in enumerate(todo)}
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
-            write_ablations([done[place] for place in sorted(done)], REPOSITORY / "results" / "ablations")
+            write_ablations([done[place] for place in sorted(done)], out)
+    curves_figure(curves(list(done.values()))).savefig(out / "curves.png", bbox_inches="tight")
 
 
 if __name__ == "__main__":

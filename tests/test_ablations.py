@@ -8,7 +8,8 @@ import yaml
 from reproduce.ablations import PLAN, changed, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.report.ablations import BASE, AblationRun, later_turns, read_ablations, write_ablations
+from rrvf.report.ablations import BASE, AblationRun, curves_figure, later_turns, read_ablations, write_ablations
+from rrvf.report.runs import Metric
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +43,17 @@ def test_an_unknown_setting_is_named():
 
 def test_what_was_written_can_be_read_again(tmp_path):
     log = [{"step": step, "rrvf/exec_rate": 0.5, "rrvf/repaired_turn_2": step / 10} for step in range(1, 10)]
-    metrics = {"exec_rate": {"value": 80.0}, "judge": {"value": 20.0}}
+    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0)}
     runs = [AblationRun(BASE, 0, metrics, [])] + [AblationRun(v, s, metrics, log) for v in "ab" for s in (0, 1)]
     write_ablations(runs, tmp_path)
-    assert (tmp_path / "curves.png").stat().st_size > 10_000
-    evaluations, steps = read_ablations(tmp_path, [BASE, "a"])
-    assert list(evaluations["given_exec"]) == [25.0] * 3
+    evaluations, steps = read_ablations(tmp_path, [BASE, "a", "b"])
+    assert list(evaluations["given_exec"]) == [25.0] * 5
+    assert len(curves_figure(steps).axes) == 3  # of b against a, a panel for each quantity
     assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
 
 
 def test_the_policy_before_training_needs_no_log(tmp_path):
-    write_ablations([AblationRun(BASE, 0, {"exec_rate": {"value": 80.0}, "judge": {"value": None}}, [])], tmp_path)
+    write_ablations(
+        [AblationRun(BASE, 0, {"exec_rate": Metric(value=80.0), "judge": Metric(value=None)}, [])], tmp_path
+    )
     assert "before training" in (tmp_path / "summary.csv").read_text()

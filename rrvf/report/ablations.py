@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
+from rrvf.report.runs import Metric
 
 #: The policy that every variant starts from, as a row beside theirs.
 BASE = "before training"
@@ -30,12 +31,12 @@ class AblationRun:
 
     variant: str
     seed: int
-    metrics: dict
+    metrics: dict[str, Metric]
     log: list[dict]
 
 
 def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
-    """`evaluations.csv` and its `summary.csv`, `curves.csv` (a line per step), `later_turns.csv`, `curves.png` in `out`."""
+    """`evaluations.csv` and its `summary.csv`, `curves.csv` (a line per step) and `later_turns.csv` in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     evaluations, steps = evaluated(runs), curves(runs)
     evaluations.to_csv(out / "evaluations.csv", index=False, float_format="%.6g")
@@ -43,7 +44,6 @@ def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
         steps.to_csv(out / "curves.csv", index=False, float_format="%.6g")
         if len(turns := later_turns(steps)):
             turns.to_csv(out / "later_turns.csv")
-        curves_figure(steps).savefig(out / "curves.png", bbox_inches="tight")
     summary(evaluations).to_csv(out / "summary.csv")
 
 
@@ -58,7 +58,7 @@ def evaluated(runs: Sequence[AblationRun]) -> pd.DataFrame:
     """A row per run: execution rate, the judge's score, and the score given execution, all in 0..100."""
     rows = []
     for run in runs:
-        rate, judge = (run.metrics[name]["value"] for name in ("exec_rate", "judge"))
+        rate, judge = (run.metrics[name].value for name in ("exec_rate", "judge"))
         given = 100 * judge / rate if rate and judge is not None else None
         rows.append({"variant": run.variant, "seed": run.seed, "exec_rate": rate, "judge": judge, "given_exec": given})
     return pd.DataFrame(rows)
