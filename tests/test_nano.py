@@ -1,6 +1,7 @@
 """The nano policy: what it is trained on, and what was shipped."""
 
 import random
+import re
 import shutil
 
 import numpy as np
@@ -13,7 +14,7 @@ from rrvf import nano
 from rrvf.data.generated import charts
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
-from rrvf.nano import corpus, evaluate, marks, sketches
+from rrvf.nano import corpus, evaluate, gaze, marks, sketches
 from rrvf.nano.batches import collate, encode, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
@@ -62,8 +63,8 @@ def test_it_is_transformers_own(policy):
 
 
 def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
-    spec = charts.spec(1)
-    code, thought, draft = charts.code(spec), corpus.think("chart", spec), "plt.plot("
+    spec, positions = charts.spec(1), marks.positions(1)
+    code, thought, draft = charts.code(spec), corpus.think("chart", spec, positions), "plt.plot("
     image = Image.fromarray(picture)
     talk = [
         {
@@ -80,7 +81,8 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     text = policy.processor.apply_chat_template(talk, tokenize=False)
     wanted = policy.processor(text=[text], images=[image], return_tensors="pt")["input_ids"][0].tolist()
     tokenizer = policy.processor.tokenizer
-    example = encode(tokenizer, "chart", 0, corpus.repair("chart", spec, [(talk[1]["content"], ERROR)]))
+    turns = corpus.repair("chart", code, thought, [(talk[1]["content"], ERROR)])
+    example = encode(tokenizer, "chart", 0, turns, spec, positions)
     got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
 
@@ -101,9 +103,8 @@ def test_larger_pictures_are_shrunk_to_the_canvas(policy):
 @pytest.mark.parametrize(("tries", "again", "learned"), [(1, None, 1), (2, None, 1), (2, ERROR, 2)])
 def test_drafts_carry_no_loss_and_what_follows_does(policy, picture, tries, again, learned):
     tokenizer = policy.processor.tokenizer
-    example = encode(
-        tokenizer, "chart", 0, corpus.repair("chart", charts.spec(3), [("<think></think>", ERROR)] * tries, again)
-    )
+    turns = corpus.repair("web", "<p>code</p>", "thought", [("<think></think>", ERROR)] * tries, again)
+    example = encode(tokenizer, "web", 0, turns)
     labels = collate([example], picture[None], user_ids(tokenizer))["labels"]
     assert (labels == tokenizer.eos_token_id).sum() == learned
 
@@ -111,18 +112,25 @@ def test_drafts_carry_no_loss_and_what_follows_does(policy, picture, tries, agai
 def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(picture):
     own = tool_call_text("plt.plot(", CHART, "line")
     with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        turns = corpus.repairs("chart", picture[None], lambda _: [own], renderer.render_many, lambda *_: "same")
+        turns = corpus.repairs(
+            "chart", picture[None], str, lambda some: [own] * len(some), renderer.render_many, lambda *_: "same"
+        )
         segments = next(turns)[1]
     assert own in segments[1].text and "syntax_error" in segments[2].text
 
 
+def seed_of(kind):
+    return next(s for s in range(1000) if charts.spec(s).kind == kind)
+
+
 def test_marks_stand_on_the_tops_of_bars_with_their_values():
-    seed = next(s for s in range(1000) if charts.spec(s).kind == "bar")
-    spec = charts.spec(seed)
-    labels, orders = marks.labels(seed).reshape(2, 8, 10, marks.BINS)
-    read, placed = ([c for c in of.transpose(1, 2, 0).flatten() if c] for of in (labels, orders))  # from left to right
+    spec, positions = charts.spec(seed_of("bar")), marks.positions(seed_of("bar"))
+    labels, addresses = marks.place(spec, positions).reshape(2, 8, 10, marks.BINS)
+    read, placed = (
+        [c for c in of.transpose(1, 2, 0).flatten() if c] for of in (labels, addresses)
+    )  # from left to right
     assert read == [marks.value_class(v) for v in spec.values]
-    assert placed == [marks.order_class(0, i) for i in range(len(spec.values))]
+    assert placed == sorted(placed) and placed == [1 + x // marks.STRIPE for x, _ in positions[: len(placed)]]
     with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
         drawn = corpus.decode(renderer.render(charts.code(spec)).png)
     painted = (np.abs(drawn - 255 * np.array(to_rgb(spec.colour))) < 2).all(-1)
@@ -133,15 +141,38 @@ def test_marks_stand_on_the_tops_of_bars_with_their_values():
 
 @pytest.mark.parametrize("kind", sketches.KINDS)
 def test_a_sketch_has_its_marks_where_matplotlib_draws_them(kind):
-    seed = next(s for s in range(1000) if charts.spec(s).kind == kind)
-    drawn, sketched = (
-        labels[1].reshape(8, 10, marks.BINS) for labels in (marks.labels(seed), sketches.sketch(charts.spec(seed))[1])
-    )
-    shared = set(drawn.flatten()) & set(sketched.flatten()) - {0}
-    assert len(shared) >= len(set(drawn.flatten())) - 2  # two marks may fall into one place
-    for order in shared:
-        apart = np.subtract(*[np.argwhere(labels == order)[0][:2] for labels in (drawn, sketched)])
-        assert np.abs(apart).max() <= 1
+    sketched = sketches.sketch(charts.spec(seed_of(kind)))[1]
+    drawn = marks.positions(seed_of(kind))[: len(sketched)]
+    assert np.abs(drawn - sketched).max() <= 28
+
+
+@pytest.mark.parametrize("kind", ["bar", "barh", "multiline", "scatter"])
+def test_what_is_read_aloud_points_at_each_mark_and_says_its_value(kind):
+    spec, positions = charts.spec(seed_of(kind)), marks.positions(seed_of(kind))
+    said = re.findall(r"([a-tA-T])([0-9]+)", marks.reading(spec, positions))
+    assert [int(value) for _, value in said] == [m.value for m in marks.marks(spec)]
+    along = positions[: len(said), int(kind == "barh")]
+    assert ["abcdefghijklmnopqrst".index(letter.lower()) for letter, _ in said] == [x // 14 for x in along]
+    assert [letter.isupper() for letter, _ in said] == [m.series == 1 for m in marks.marks(spec)]
+
+
+@pytest.mark.parametrize("kind", ["bar", "stacked", "scatter", "pie"])
+@pytest.mark.parametrize("write", [corpus.direct, corpus.first_call])
+def test_looks_go_to_the_mark_that_is_read_and_to_the_digit_that_is_copied(policy, kind, write):
+    spec, positions = charts.spec(seed_of(kind)), marks.positions(seed_of(kind))
+    turns = write("chart", charts.code(spec), corpus.think("chart", spec, positions))
+    tokenizer = policy.processor.tokenizer
+    example = encode(tokenizer, "chart", 0, turns, spec, positions)
+    tokens = tokenizer.convert_ids_to_tokens(example.ids)
+    some = {kind: [look for look in example.looks if look.kind == kind] for kind in gaze.HEADS}
+    where = [int(y // 28) * 10 + int(x // 28) for x, y in positions[: len(list(marks.marks(spec)))]]
+    assert [look.to for look in some["next"]] == where
+    assert [look.to for look in some["mark"] if tokens[look.at].isalpha()] == where
+    copied = [look for look in some["copy"] if tokens[look.to].isdigit()]
+    assert all(tokens[look.at + 1] == tokens[look.to] for look in copied)
+    assert len(copied) == sum(len(str(m.value)) for m in marks.marks(spec))
+    firsts = {m.series: patch for m, patch in reversed(list(zip(marks.marks(spec), where, strict=True)))}
+    assert [(look.to, tokens[look.at]) for look in some["paint"]] == [(firsts[s], "='") for s in sorted(firsts)]
 
 
 def test_the_eye_is_told_where_each_character_stands():

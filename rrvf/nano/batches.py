@@ -1,4 +1,6 @@
-"""Batches for pre-training: strips of text with their words, and pictures with the transcripts of `corpus`."""
+"""Batches for pre-training: strips of text with their words, sketches with their data, pictures with the transcripts of
+`corpus`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rrvf.nano.corpus import Segment
+from rrvf.nano import sketches
+from rrvf.nano.corpus import Segment, read_aloud, think
 from rrvf.nano.eye import strip
+from rrvf.nano.gaze import HEADS, Kind, Look, looks
 from rrvf.nano.model import CONTROL, MERGED, patches
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
@@ -19,11 +23,12 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids after the picture, which of them carry loss, and where the picture lies: (domain, index)."""
+    """Token ids after the picture, which of them carry loss, where the picture lies, (domain, index), and what to look at."""
 
     ids: list[int]
     learn: list[bool]
     picture: tuple[str, int]
+    looks: tuple[Look, ...] = ()
 
 
 def user_ids(tokenizer) -> list[int]:
@@ -31,14 +36,17 @@ def user_ids(tokenizer) -> list[int]:
     return tokenizer("user\n", add_special_tokens=False)["input_ids"]
 
 
-def encode(tokenizer, domain: str, index: int, segments: list[Segment]) -> Example:
-    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway."""
+def encode(
+    tokenizer, domain: str, index: int, segments: list[Segment], spec=None, positions: np.ndarray | None = None
+) -> Example:
+    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway. spec and positions: of a chart."""
     ids, learn = [], []
     for segment in segments:
         tokens = tokenizer(segment.text, add_special_tokens=False)["input_ids"]
         ids += tokens
         learn += [segment.learn] * len(tokens)
-    return Example(ids, learn, (domain, index))
+    some = looks(tokenizer.convert_ids_to_tokens(ids), spec, positions) if domain == "chart" else ()
+    return Example(ids, learn, (domain, index), tuple(look for look in some if learn[look.at]))
 
 
 def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> dict[str, torch.Tensor]:
@@ -61,7 +69,15 @@ def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> d
         "pixel_values": pixels,
         "image_grid_thw": grid,
         "mm_token_type_ids": (ids == PAD_IMAGE).long(),
+        "looks": {kind: _looks(examples, kind, len(head) - places, len(head)) for kind in HEADS},
     }
+
+
+def _looks(examples: list[Example], kind: Kind, picture: int, text: int) -> torch.Tensor:
+    """Looks of a kind as `gaze.Gaze.losses` takes them; pictures and texts begin at these places."""
+    to = text if kind == "copy" else picture
+    some = [(row, text + k.at, to + k.to) for row, e in enumerate(examples) for k in e.looks if k.kind == kind]
+    return torch.tensor(some, dtype=torch.long).reshape(-1, 3)
 
 
 def strip_batches(tokenizer, rng: random.Random, size: int = 64) -> Callable[[], dict]:
@@ -74,6 +90,22 @@ def strip_batches(tokenizer, rng: random.Random, size: int = 64) -> Callable[[],
         answers = [tokenizer(f"{s[1]}<|im_end|>", add_special_tokens=False)["input_ids"] for s in strips]
         rows = [Example(opening + a, [False] * len(opening) + [True] * len(a), ("", 0)) for a in answers]
         return collate(rows, np.stack([s[0] for s in strips]), user)
+
+    return make
+
+
+def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dict]:
+    """Sketches with what is read aloud of them."""
+    user = user_ids(tokenizer)
+
+    def make() -> dict:
+        specs = [sketches.spec(rng) for _ in range(size)]
+        pictures, where = zip(*map(sketches.sketch, specs), strict=True)
+        rows = [
+            encode(tokenizer, "chart", 0, read_aloud(think("chart", *pair)), *pair)
+            for pair in zip(specs, where, strict=True)
+        ]
+        return collate(rows, np.stack(pictures), user)
 
     return make
 

@@ -20,6 +20,7 @@ from rrvf.data.generated import charts, pages
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
+from rrvf.nano.marks import reading
 from rrvf.protocol import answer_text, load_prompt, parse_turn, sanitize, tool_call_text
 from rrvf.records import Render, RenderReason
 from rrvf.rollout import LAST_TURN_HINT
@@ -37,11 +38,13 @@ class Segment:
     learn: bool
 
 
-def think(domain: str, spec) -> str:
-    """What stands in `<think>`: the kind and the title, read aloud before the program is begun."""
-    if domain == "chart":
-        return f"{spec.kind}; {spec.title or 'no title'}"
-    return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
+def think(domain: str, spec, positions: np.ndarray | None = None) -> str:
+    """What stands in `<think>`, read aloud before the program is begun: the kind, the title, and of a chart with axes where each
+    mark stands and its value (`marks.reading`). A mark that was pointed at can be looked up; to count marks was not learned.
+    """
+    if domain == "web":
+        return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
+    return f"{spec.kind}; {spec.title or 'no title'};{reading(spec, positions)}"
 
 
 def opening(domain: str, mode: str) -> Segment:
@@ -61,17 +64,20 @@ def turn(text: str, learn: bool = True) -> Segment:
     return Segment(f"{text}<|im_end|>", learn)
 
 
-def direct(domain: str, spec) -> list[Segment]:
+def direct(domain: str, code: str, thought: str) -> list[Segment]:
     """Picture, direct prompt, answer."""
-    code = GENERATORS[domain].code(spec)
-    return [opening(domain, "direct"), turn(answer_text(code, DOMAINS[domain], think(domain, spec)))]
+    return [opening(domain, "direct"), turn(answer_text(code, DOMAINS[domain], thought))]
 
 
-def first_call(domain: str, spec, at_once: bool = False) -> list[Segment]:
+def first_call(domain: str, code: str, thought: str, at_once: bool = False) -> list[Segment]:
     """Picture, tools prompt, a first call; or, `at_once`, the answer without any call."""
-    code = GENERATORS[domain].code(spec)
     write = answer_text if at_once else tool_call_text
-    return [opening(domain, "tools"), turn(write(code, DOMAINS[domain], think(domain, spec)))]
+    return [opening(domain, "tools"), turn(write(code, DOMAINS[domain], thought))]
+
+
+def read_aloud(thought: str) -> list[Segment]:
+    """Picture of a chart, direct prompt, and an answer's beginning."""
+    return [opening("chart", "direct"), Segment(f"<think>{thought}</think>", True)]
 
 
 def vocabulary() -> list[str]:
@@ -80,12 +86,14 @@ def vocabulary() -> list[str]:
     return [f"{HEAD}\n-**Text**- the {w}, yours {w}.\n---Error: {w}: {LAST_TURN_HINT}" for w in phrases] * 20
 
 
-def repair(domain: str, spec, tries: list[tuple[str, str]], again: str | None = None) -> list[Segment]:
+def repair(
+    domain: str, code: str, thought: str, tries: list[tuple[str, str]], again: str | None = None
+) -> list[Segment]:
     """Calls as they were written (`tries`: text and real feedback), then the answer; or a right call before that.
 
     `again` is the feedback to the right call. The tries carry no loss: the policy must not learn to make them.
     """
-    d, code, thought = DOMAINS[domain], GENERATORS[domain].code(spec), think(domain, spec)
+    d = DOMAINS[domain]
     segments = [opening(domain, "tools")]
     for draft, feedback in tries:
         segments += [turn(draft, learn=False), reply(feedback)]
@@ -125,6 +133,7 @@ def decode(png: bytes) -> np.ndarray:
 def repairs(
     domain: str,
     pictures: np.ndarray,
+    thoughts: Callable[[int], str],
     drafts: Callable[[np.ndarray], list[str]],
     render_many: Callable[[list[str]], list[Render]],
     judge: Callable[[np.ndarray, np.ndarray, str], str],
@@ -132,29 +141,28 @@ def repairs(
 ) -> Iterator[tuple[int, list[Segment]]]:
     """Multi-turn transcripts with the policy's own calls, the real renderer's errors and the real judge's words.
 
-    pictures[i] is that of seed i; `drafts` writes first turns, of which two for a picture stand one after the other in a
-    third of the transcripts. Gives (index, segments); a picture whose turns hold no call is left out.
+    pictures[i] is that of seed i, thoughts(i) what is read aloud of it; `drafts` writes first turns. In a third of the
+    transcripts two stand one after the other. Gives (index, segments); a picture whose turns hold no call is left out.
     """
     for start in range(0, len(pictures), block):
-        some = pictures[start : start + block]
-        tries: list[list[tuple[str, str]]] = [[] for _ in some]
-        for turns in (drafts(some), drafts(some)):
+        drawn = {i: random.Random(f"repair {domain} {i}") for i in range(start, min(start + block, len(pictures)))}
+        tries: dict[int, list[tuple[str, str]]] = {i: [] for i in drawn}
+        for some in (list(drawn), [i for i, rng in drawn.items() if rng.random() < 1 / 3]):
+            turns = drafts(pictures[some])
             actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
             renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
-            for place, (text, action) in enumerate(zip(turns, actions, strict=True)):
+            for i, text, action in zip(some, turns, actions, strict=True):
                 if action.kind == "tool_call":
-                    tries[place].append((text, feedback(domain, some[place], next(renders), judge)))
-        for i, calls in enumerate(tries, start):
-            rng = random.Random(f"repair {domain} {i}")
-            calls = calls[: 1 + (rng.random() < 1 / 3)]
+                    tries[i].append((text, feedback(domain, pictures[i], next(renders), judge)))
+        for i, rng in drawn.items():
             again = judge(pictures[i], pictures[i], domain) if rng.random() < 0.3 else None
-            hinted = rng.random() < 0.5
+            calls, hinted = tries[i], rng.random() < 0.5
             if hinted and again:
                 again += LAST_TURN_HINT
             elif hinted and calls:
                 calls[-1] = (calls[-1][0], calls[-1][1] + LAST_TURN_HINT)
             if calls:
-                yield i, repair(domain, GENERATORS[domain].spec(i), calls, again)
+                yield i, repair(domain, GENERATORS[domain].generate(i), thoughts(i), calls, again)
 
 
 def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:

@@ -27,7 +27,7 @@ from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import call_content, load_prompt, parse_turn
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
-from rrvf.rollout import Episode, Tools
+from rrvf.rollout import Episode, Revision, Tools
 
 FIRST_SEED = 2_000_000
 BATCH = 40
@@ -183,8 +183,9 @@ def second_turns(policy: LocalPolicy, domain: Domain, some: list[Case], tools: T
                 [_score(parse_turn(t, domain).code, case, domain, tools) for t in (talk[1]["content"], second)]
             )
     room = [(before or 0.0, after or 0.0) for before, after in pairs if (before or 0.0) < ROOM]
-    failed = [after is not None for before, after in pairs if before is None]
-    ran = [(after or 0.0) > before + 1e-6 for before, after in pairs if before is not None and before < ROOM]
+    made = [Revision(2, (before is not None, after is not None), (before, after)) for before, after in pairs]
+    failed = [m.repaired for m in made if m.repaired is not None]
+    ran = [m.refined for m in made if m.refined is not None and m.scores[0] < ROOM]
     return {
         "first turns that call": len(called) / len(some),
         "cases with room": len(room),

@@ -1,12 +1,12 @@
-"""First stage of pre-training: teach the eye densely, letters, colours, values and their order by place.
+"""First stage of pre-training: teach the eye densely, letters, colours, marks and their values by place.
 
 Strips of text, level as in titles and ticks, upright as in y labels, and a linear head on each merged patch that says
 which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and a
-second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and two heads more that say which value stands
-at each bar's top and each point, and the how many-th of its list it is (`rrvf.nano.marks`); and one that fetches the values
-in the order of their lists. Without this stage a small model takes hours to begin to read. Naming
-the place matters: with the mere set of a patch's characters as the target, 4,000 steps gave an eye that could not read
-(docs/nano_card.md). The heads are thrown away.
+second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and two heads more that
+say which value stands at each bar's top and each point, and by which letter it is pointed at (`rrvf.nano.marks`); and one
+that fetches the values that are pointed at. Without this stage a small model takes hours to begin to read. Naming
+the place matters: with the mere set of a patch's characters as the target, 4,000 steps gave an eye that could not read. The
+heads are thrown away.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw, ImageFont
 
+from rrvf.data.generated import charts
 from rrvf.data.generated.pages import PAPERS
 from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS, WORDS
 from rrvf.nano import marks
 from rrvf.nano.marks import BINS
 from rrvf.nano.model import HEAD, MERGED, TEXT_WIDTH, patches
-from rrvf.nano.sketches import sketch_batch
+from rrvf.nano.sketches import sketch, spec
 
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")
 WIDTH = 280
@@ -128,19 +129,18 @@ def cells(pictures: np.ndarray) -> np.ndarray:
 
 
 class Fetch(torch.nn.Module):
-    """One attention over a picture's visual tokens for each place in a list, giving the value there: what the language half
-    has to do, asked of the eye. Values and orders that are only there by place do not suffice: programs did not learn to
-    find them.
+    """One attention over a picture's visual tokens for each address, giving the value there: what the language half has to
+    do, asked of the eye. Values that are only there by place do not suffice: programs did not learn to find them.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.queries = torch.nn.Parameter(0.1 * torch.randn(marks.ORDERS - 1, TEXT_WIDTH))
+        self.queries = torch.nn.Parameter(0.1 * torch.randn(marks.ADDRESSES - 1, TEXT_WIDTH))
         self.keys, self.contents = (torch.nn.Linear(TEXT_WIDTH, TEXT_WIDTH) for _ in range(2))
         self.values = torch.nn.Linear(TEXT_WIDTH, marks.VALUES)
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
-        """Visual tokens [B, patches, TEXT_WIDTH] to classes of values [B, places, VALUES]; class 0: the list is shorter."""
+        """Visual tokens [B, patches, TEXT_WIDTH] to classes of values [B, addresses, VALUES]; class 0: there is no mark."""
         q, k, v = (
             t.view(len(t), -1, TEXT_WIDTH // HEAD, HEAD).transpose(1, 2)
             for t in (self.queries.expand(len(seen), -1, -1), self.keys(seen), self.contents(seen))
@@ -150,18 +150,18 @@ class Fetch(torch.nn.Module):
 
 
 def listed(labels: np.ndarray) -> np.ndarray:
-    """Labels by place [B, 2, patches, BINS] to the lists that they make up: int64 [B, places], 0 where a list is shorter."""
-    values, orders = labels[:, 0], labels[:, 1]
-    lists = np.zeros((len(labels), marks.ORDERS), np.int64)
-    picture, *_ = at = np.nonzero(orders)
-    lists[picture, orders[tuple(at)]] = values[tuple(at)]
+    """Labels by place [B, 2, patches, BINS] to values by address: int64 [B, addresses], 0 where there is no mark."""
+    values, addresses = labels[:, 0], labels[:, 1]
+    lists = np.zeros((len(labels), marks.ADDRESSES), np.int64)
+    picture, *_ = at = np.nonzero(addresses)
+    lists[picture, addresses[tuple(at)]] = values[tuple(at)]
     return lists[:, 1:]
 
 
 def train_eye(
     visual: torch.nn.Module,
     pictures: dict[str, np.ndarray],
-    labels: np.ndarray,
+    positions: np.ndarray,
     seed: int,
     warm: int,
     train: Callable[..., None],
@@ -170,40 +170,41 @@ def train_eye(
     """Train the vision tower in place, each step on `batch` sketches, half as many charts, a quarter as many pages, and twice
     as many strips.
 
-    pictures: by domain. labels: `marks.all_labels` of the first charts. Logs the loss and the shares that were named rightly:
-    characters, cells that are not white, marks within a tenth of their value, marks' places in their list, fetched values.
+    pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named rightly:
+    characters, cells that are not white, marks within a tenth of their value, marks' addresses, fetched values.
     warm: so many steps teach the new heads alone; an eye that can read already forgets it under heads that cannot.
     train: `loop.train`, all but its module and losses.
     """
     rng = random.Random(seed)
     classes, colours = len(CHARACTERS) + 1, len(cell_colours())
-    letters, paints, heights, orders = (
+    letters, paints, heights, addresses = (
         torch.nn.Linear(TEXT_WIDTH, places * kinds)
-        for places, kinds in ((BINS, classes), (BINS * BINS, colours), (BINS, marks.VALUES), (BINS, marks.ORDERS))
+        for places, kinds in ((BINS, classes), (BINS * BINS, colours), (BINS, marks.VALUES), (BINS, marks.ADDRESSES))
     )
     fetch, frozen = Fetch(), iter([True] * warm)
 
     def losses() -> dict:
         visual.requires_grad_(not next(frozen, False))
         strips, text = strip_batch(rng, 2 * batch)
-        rows = sorted(rng.sample(range(len(labels)), batch // 2))
+        rows = sorted(rng.sample(range(len(positions)), batch // 2))
         drawn, pages = pictures["chart"][rows], pictures["web"]
         scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
-        sketches, sketched = sketch_batch(rng, batch)
-        seen = _look(visual, np.concatenate([sketches, scenes]))
-        painted_on = seen[len(seen) * len(sketches) // (len(sketches) + len(scenes)) :]
-        valued_on = seen[: len(seen) * (len(sketches) + len(drawn)) // (len(sketches) + len(scenes))]
-        told = np.concatenate([sketched, labels[rows]]).astype(np.int64)
+        specs = [spec(rng) for _ in range(batch)]
+        sketches, where = zip(*map(sketch, specs), strict=True)
+        told = [*map(marks.place, specs, where), *(marks.place(charts.spec(i), positions[i]) for i in rows)]
+        shown = np.concatenate([np.stack(sketches), scenes])
+        seen = _look(visual, shown).view(len(shown), -1, TEXT_WIDTH)
+        painted_on, valued_on = seen[len(sketches) :], seen[: len(sketches) + len(drawn)]
+        told = np.stack(told).astype(np.int64)
         read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
         painted, true, _ = _named(paints(painted_on), cells(scenes), rare=0.1)
         valued, _, near = _named(heights(valued_on), told[:, 0], rare=0.03)
-        ordered, ranked, _ = _named(orders(valued_on), told[:, 1], rare=0.03)
-        answers = fetch(valued_on.view(len(told), -1, TEXT_WIDTH))
-        asked, _, found = _named(answers, listed(told).reshape(-1, 1), rare=0.2)
-        loss = read + painted + valued + ordered + asked
-        return {"loss": loss, "letters": right, "cells": true, "values": near, "orders": ranked, "fetched": found}
+        pointed, met, _ = _named(addresses(valued_on), told[:, 1], rare=0.03)
+        asked, _, found = _named(fetch(valued_on), listed(told).reshape(-1, 1), rare=0.1)
+        loss = read + painted + valued + pointed + asked
+        return {"loss": loss, "letters": right, "cells": true, "values": near, "addresses": met, "fetched": found}
 
-    train(torch.nn.ModuleList([visual, letters, paints, heights, orders, fetch]), losses=losses)
+    train(torch.nn.ModuleList([visual, letters, paints, heights, addresses, fetch]), losses=losses)
     visual.requires_grad_(True)
 
 

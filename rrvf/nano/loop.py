@@ -56,7 +56,8 @@ def train(
         _step(module, parts, figures["loss"], rate * schedule(step, steps))
         seen.append({k: v.item() for k, v in figures.items()})
         if (step + 1) % SNAPSHOT_STEPS == 0:
-            means = " ".join(f"{k} {np.mean([s[k] for s in seen]):.4f}" for k in seen[0])
+            names = dict.fromkeys(k for s in seen for k in s)
+            means = " ".join(f"{k} {np.mean([s[k] for s in seen if k in s]):.4f}" for k in names)
             log(f"{path.stem} {step + 1} {means} {time.monotonic() - started:.0f}s")
             seen.clear()
             saved = [part.state_dict() for part in parts]

@@ -1,5 +1,4 @@
-"""Where the marks of a generated chart stand in its picture, which values they show and which place in the program's lists
-they have: what the eye is taught to read.
+"""Where the marks of a generated chart stand in its picture and which values they show: what the policy is taught to read.
 
 A bar's mark is its top (lying, its end), a line's each of its points. matplotlib itself says where they lie.
 """
@@ -7,11 +6,12 @@ A bar's mark is its top (lying, its end), a line's each of its points. matplotli
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 
@@ -24,9 +24,43 @@ from rrvf.nano.model import MERGED
 BINS = 7
 #: Values from 1 to 110 in steps of a tenth, one class each.
 VALUES = 1 + 50
-#: The place in a list, of the first series or the second.
-LONGEST = 10
-ORDERS = 1 + 2 * LONGEST
+#: A mark is pointed at by the half of a merged patch's width that it stands in, a lying bar by that of a patch's height.
+STRIPE = MERGED // 2
+STRIPES = NANO_CANVAS.width // STRIPE
+#: The stripes of the first series' marks, then those of the second's.
+ADDRESSES = 1 + 2 * STRIPES
+#: A chart has no more marks.
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark in the data coordinates of the figure's axes number `panel`, its value, and of which list that is."""
+
+    x: float
+    y: float
+    value: int
+    series: int = 0
+    panel: int = 0
+
+
+def marks(s: charts.Spec) -> Iterator[Mark]:
+    """Every mark, in the order of the program's lists; none for kinds whose values stand on no axis."""
+    xs = s.numbers or range(len(s.values))
+    firsts, seconds = (list(zip(xs, v, strict=True)) for v in (s.values, s.second_values))
+    if s.kind == "barh":
+        yield from (Mark(v, i, v) for i, v in enumerate(s.values))
+    elif s.kind == "scatter":
+        yield from (Mark(x, y, y) for x, y in zip(s.second_values, s.values, strict=True))
+    elif s.kind == "stacked":
+        yield from (Mark(x, v, v) for x, v in firsts)
+        yield from (Mark(x, below + v, v, 1) for (x, v), below in zip(seconds, s.values, strict=True))
+    elif s.kind in ("grouped", "multiline", "subplots"):
+        shift, panel = 0.2 * (s.kind == "grouped"), int(s.kind == "subplots")
+        yield from (Mark(x - shift, v, v) for x, v in firsts)
+        yield from (Mark(x + shift, v, v, 1, panel) for x, v in seconds)
+    elif s.kind not in ("pie", "hist", "box", "heatmap"):
+        yield from (Mark(x, v, v) for x, v in firsts)
 
 
 def value_class(value: float) -> int:
@@ -34,62 +68,41 @@ def value_class(value: float) -> int:
     return 1 + min(VALUES - 2, round(math.log(max(1.0, value)) / math.log(1.1)))
 
 
-def order_class(series: int, place: int) -> int:
-    """The class of a place in the list of the first series (0) or the second (1)."""
-    return 1 + LONGEST * series + place
+def stripe(kind: str, across: float, down: float) -> int:
+    """The number of the stripe that a mark of a chart of this kind is pointed at by, from the left or (barh) from the top."""
+    return int((down if kind == "barh" else across) // STRIPE)
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A mark in the data coordinates of the figure's axes number `panel`, and its value, of which list and where in it."""
+def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
+    """Classes by place, of values and of addresses: uint8 [2, patches, BINS], patches in the order of the visual tokens.
 
-    x: float
-    y: float
-    value: int
-    place: int
-    series: int = 0
-    panel: int = 0
-
-
-def marks(s: charts.Spec) -> Iterator[Mark]:
-    """Every mark; none for kinds whose values stand on no axis."""
-    xs = s.numbers or range(len(s.values))
-    firsts, seconds = (list(enumerate(zip(xs, v, strict=True))) for v in (s.values, s.second_values))
-    if s.kind == "barh":
-        yield from (Mark(v, i, v, i) for i, v in enumerate(s.values))
-    elif s.kind == "scatter":
-        yield from (Mark(x, y, y, i) for i, (x, y) in enumerate(zip(s.second_values, s.values, strict=True)))
-    elif s.kind == "stacked":
-        yield from (Mark(x, v, v, i) for i, (x, v) in firsts)
-        yield from (Mark(x, s.values[i] + v, v, i, 1) for i, (x, v) in seconds)
-    elif s.kind in ("grouped", "multiline", "subplots"):
-        shift, panel = 0.2 * (s.kind == "grouped"), int(s.kind == "subplots")
-        yield from (Mark(x - shift, v, v, i) for i, (x, v) in firsts)
-        yield from (Mark(x + shift, v, v, i, 1, panel) for i, (x, v) in seconds)
-    elif s.kind not in ("pie", "hist", "box", "heatmap"):
-        yield from (Mark(x, v, v, i) for i, (x, v) in firsts)
-
-
-def place(some: Iterable[Mark], where: Callable[[Mark], tuple[float, float]]) -> np.ndarray:
-    """Classes by place, of values and of orders: uint8 [2, patches, BINS], patches in the order of the visual tokens.
-
-    where: a mark's pixels from the left and from the top.
+    positions: of the marks, in pixels from the left and from the top [marks, 2].
     """
     rows, columns = NANO_CANVAS.height // MERGED, NANO_CANVAS.width // MERGED
     out = np.zeros((2, rows, columns, BINS), np.uint8)
-    for mark in some:
-        across, down = where(mark)
-        classes = value_class(mark.value), order_class(mark.series, mark.place)
-        out[:, int(down // MERGED), int(across // MERGED), int(across % MERGED * BINS / MERGED)] = classes
+    for mark, (across, down) in zip(marks(s), positions, strict=False):
+        address = 1 + STRIPES * mark.series + stripe(s.kind, across, down)
+        where = int(down // MERGED), int(across // MERGED), int(across % MERGED * BINS / MERGED)
+        out[:, *where] = value_class(mark.value), address
     return out.reshape(2, -1, BINS)
 
 
-def labels(seed: int) -> np.ndarray:
-    """`place` of the marks of chart number `seed`."""
+def reading(s: charts.Spec, positions: np.ndarray) -> str:
+    """Each mark's stripe as a letter (a, b, c; of the second series A, B, C) and its value."""
+    letters = (ascii_lowercase, ascii_uppercase)
+    pairs = zip(marks(s), positions, strict=False)
+    return "".join(f"{letters[mark.series][stripe(s.kind, *where)]}{mark.value}" for mark, where in pairs)
+
+
+def positions(seed: int) -> np.ndarray:
+    """Of the marks of chart number `seed`, in pixels from the left and from the top: int16 [MOST, 2], 0 where there are no more."""
     import matplotlib
     import matplotlib.pyplot as plt
 
     spec, canvas = charts.spec(seed), NANO_CANVAS
+    out = np.zeros((MOST, 2), np.int16)
+    if not (some := list(marks(spec))):
+        return out
     size = [canvas.width / canvas.dpi, canvas.height / canvas.dpi]
     # The sandbox's own canvas rules. Our generator's code is no foreign code: it needs no sandbox.
     settings = {"figure.figsize": size, "figure.dpi": canvas.dpi, "font.size": canvas.font_size, "backend": "agg"}
@@ -97,21 +110,18 @@ def labels(seed: int) -> np.ndarray:
         exec(charts.code(spec), {})
         figure = plt.gcf()
         figure.draw_without_rendering()
-
-        def where(mark: Mark) -> tuple[float, float]:
+        for i, mark in enumerate(some):
             across, up = figure.axes[mark.panel].transData.transform((mark.x, mark.y))
-            return across, canvas.height - up
-
-        out = place(marks(spec), where)
+            out[i] = across, canvas.height - up
         plt.close(figure)
     return out
 
 
-def all_labels(count: int, path: Path, workers: int = 2) -> np.ndarray:
-    """`labels` of the first `count` charts, kept at `path`: uint8 [count, 2, patches, BINS]."""
+def all_positions(count: int, path: Path, workers: int = 2) -> np.ndarray:
+    """`positions` of the first `count` charts, kept at `path`: int16 [count, MOST, 2]."""
     if not path.exists():
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            rows = np.stack(list(pool.map(labels, range(count), chunksize=50)))
+            rows = np.stack(list(pool.map(positions, range(count), chunksize=50)))
         partial = path.with_suffix(".partial.npy")
         np.save(partial, rows)
         partial.rename(path)

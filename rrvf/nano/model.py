@@ -101,7 +101,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLProcessor:
 def config(vocabulary: int = VOCABULARY) -> Qwen2_5_VLConfig:
     """Qwen2.5-VL's configuration at nano size; control tokens have the ids of their places in CONTROL."""
     ids = {token: place for place, token in enumerate(CONTROL)}
-    rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10_000.0}
+    rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 1_000_000.0}
     text = {
         "vocab_size": vocabulary,
         "hidden_size": TEXT_WIDTH,

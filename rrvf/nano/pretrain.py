@@ -1,9 +1,10 @@
-"""Pre-trains the nano policy on a CPU, from nothing, in four stages:
+"""Pre-trains the nano policy on a CPU, from nothing, in five stages:
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
-1. eye: letters, colours and values by place (`rrvf.nano.eye`)   2. strips: a strip of text to its words
-3. programs: pictures to answers and first calls                 4. feedback: the same mixed with repairs of own drafts
+1. eye: letters, colours, marks and their values by place (`rrvf.nano.eye`)     2. strips: a strip of text to its words
+3. readings: charts and sketches to what is read aloud (`rrvf.nano.gaze`)       4. programs: to answers and first calls
+5. feedback: the same mixed with repairs of own drafts
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
 stands in docs/nano_card.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
@@ -29,32 +30,37 @@ from transformers import AutoModelForImageTextToText, AutoTokenizer
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
-from rrvf.nano.batches import encode, program_batches, strip_batches
+from rrvf.nano.batches import encode, program_batches, sketch_batches, strip_batches
 from rrvf.nano.eye import train_eye
+from rrvf.nano.gaze import Gaze
 from rrvf.nano.loop import snapshot_of, train
-from rrvf.nano.marks import all_labels
+from rrvf.nano.marks import all_positions
 from rrvf.nano.model import build_model, build_tokenizer, linear_patches, save
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.policies.vision import batch_vision_attention
 from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
 
+#: The weight of the looks beside the words.
+GAZE = 0.5
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, or `batch` pictures with their turns.
+    """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, twice `batch` charts to read, or `batch`
+    pictures with their turns.
 
-    valued: of how many charts the eye is told the values by place. warm: see `train_eye`.
+    warm: see `train_eye`.
     """
 
     eye_steps: int = 2_400
     eye_rate: float = 3e-3
     warm: int = 0
     strip_steps: int = 500
+    reading_steps: int = 900
     program_steps: int = 2_600
     feedback_steps: int = 700
     charts: int = 12_000
-    valued: int = 5_000
     pages: int = 4_000
     chart_repairs: int = 1_600
     page_repairs: int = 800
@@ -82,18 +88,29 @@ class Corpora:
             with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
                 self.pictures[domain] = corpus.render_pictures(domain, 0, count, path, renderer.render_many)
 
-    def values(self) -> np.ndarray:
-        """The values and their order by place of the first charts."""
-        return all_labels(self.recipe.valued, self.folder / f"values_{self.recipe.valued}.npy")
+        self.positions = all_positions(self.recipe.charts, self.folder / f"positions_{self.recipe.charts}.npy")
+
+    def about(self, domain: str, seed: int) -> tuple:
+        """What picture number `seed` shows, and of a chart where its marks stand."""
+        spec = corpus.GENERATORS[domain].spec(seed)
+        return (spec, self.positions[seed]) if domain == "chart" else (spec,)
+
+    def thought(self, domain: str, seed: int) -> str:
+        """What is read aloud of picture number `seed`."""
+        return corpus.think(domain, *self.about(domain, seed))
+
+    def readings(self) -> list[tuple[str, int, list[corpus.Segment]]]:
+        """Each chart's answer as far as the chart is read aloud."""
+        return [("chart", i, corpus.read_aloud(self.thought("chart", i))) for i in range(self.recipe.charts)]
 
     def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each picture's direct answer and its first turn with tools, a call in four of five: (domain, index, segments)."""
         rows = []
         for domain, count in self.counts.items():
             for seed in range(count):
-                spec = corpus.GENERATORS[domain].spec(seed)
-                first = corpus.first_call(domain, spec, at_once=seed % 5 == 0)
-                rows += [(domain, seed, corpus.direct(domain, spec)), (domain, seed, first)]
+                code, thought = corpus.GENERATORS[domain].generate(seed), self.thought(domain, seed)
+                first = corpus.first_call(domain, code, thought, at_once=seed % 5 == 0)
+                rows += [(domain, seed, corpus.direct(domain, code, thought)), (domain, seed, first)]
         return rows
 
     def multi_turns(self, drafter: Path) -> list[tuple[str, int, list[corpus.Segment]]]:
@@ -106,7 +123,9 @@ class Corpora:
                 drafts = partial(_sampled, policy, prompt)
                 with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
                     pictures = self.pictures[domain][:count]
-                    turns = corpus.repairs(domain, pictures, drafts, renderer.render_many, _words)
+                    turns = corpus.repairs(
+                        domain, pictures, partial(self.thought, domain), drafts, renderer.render_many, _words
+                    )
                     rows += [
                         (domain, i, [(s.text, s.learn) for s in segments])
                         for i, segments in tqdm(turns, total=count, desc=f"{domain} repairs")
@@ -132,12 +151,15 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     corpora.render()
     single = corpora.single_turns()
     tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
-    answers, firsts = ([encode(tokenizer, *row) for row in single[k::2]] for k in (0, 1))
+
+    def encoded(rows: list) -> list:
+        return [encode(tokenizer, d, i, segments, *corpora.about(d, i)) for d, i, segments in rows]
+
+    answers, firsts = (encoded(single[k::2]) for k in (0, 1))
     model = (
         AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32) if start else build_model(recipe.seed)
     )
-    # Plain products train faster than torch's fused attention over sequences this short.
-    model.model.language_model.config._attn_implementation = "eager"
+    gaze = Gaze(model.model.language_model)
     for block in model.model.visual.blocks:
         block.compile()
     for block in model.model.language_model.layers:
@@ -145,28 +167,40 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     rng = random.Random(recipe.seed)
     strips = strip_batches(tokenizer, rng)
 
+    (drawn,) = program_batches(tokenizer, [encoded(corpora.readings())], corpora.pictures, rng, 2 * recipe.batch)
+    sketched = sketch_batches(tokenizer, rng, 2 * recipe.batch)
+
+    def readings() -> dict:
+        return rng.choices([sketched, drawn], [0.7, 0.3])[0]()
+
     def programs(groups: list, shares: list[float]) -> Callable[[], dict]:
-        sources = [*program_batches(tokenizer, groups, corpora.pictures, rng, recipe.batch), strips]
-        return lambda: _loss(model, rng.choices(sources, shares)[0]())
+        sources = [*program_batches(tokenizer, groups, corpora.pictures, rng, recipe.batch), readings, strips]
+        return lambda: _loss(model, gaze, rng.choices(sources, shares)[0]())
+
+    def read(path: Path) -> None:
+        model.model.visual.requires_grad_(False)  # half the time of a step; what is to be read it can say already
+        train(model, recipe.reading_steps, 2e-3, lambda: _loss(model, gaze, readings()), log, path)
+        model.model.visual.requires_grad_(True)
 
     def feedback(path: Path) -> None:
         save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
-        repairs = [encode(tokenizer, *row) for row in corpora.multi_turns(out / "drafter")]
-        make = programs([answers, firsts, repairs], [0.3, 0.2, 0.45, 0.05])
+        repairs = encoded(corpora.multi_turns(out / "drafter"))
+        make = programs([answers, firsts, repairs], [0.25, 0.2, 0.4, 0.1, 0.05])
         train(model, recipe.feedback_steps, 1e-3, make, log, path)
 
     stages = {
         "eye": lambda path: train_eye(
             model.model.visual,
             corpora.pictures,
-            corpora.values(),
+            corpora.positions,
             recipe.seed,
             recipe.warm,
             partial(train, steps=recipe.eye_steps, rate=recipe.eye_rate, log=log, path=path),
         ),
-        "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, strips()), log, path),
+        "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, gaze, strips()), log, path),
+        "readings": read,
         "programs": lambda path: train(
-            model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.5, 0.4, 0.1]), log, path
+            model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), log, path
         ),
         "feedback": feedback,
     }
@@ -182,9 +216,12 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     write_manifest(out / "final")
 
 
-def _loss(model, batch: dict) -> dict:
+def _loss(model, gaze: Gaze, batch: dict) -> dict:
+    looks = batch.pop("looks")
     with torch.autocast("cpu", torch.bfloat16):
-        return {"loss": model(**batch, use_cache=False).loss}
+        said = model(**batch, use_cache=False).loss
+    seen = gaze.losses(looks)
+    return {"loss": said + GAZE * seen.pop("gaze"), "said": said.detach(), **seen}
 
 
 def _tokenizer(folder: Path, texts: list[str]):

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rrvf.data.generated import charts
 from rrvf.domains import NANO_CANVAS
-from rrvf.nano.marks import Mark, marks, place
+from rrvf.nano.marks import Mark, marks
 
 KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "scatter", "area", "step", "stem", "errorbar")
 WIDTH, HEIGHT = NANO_CANVAS.width, NANO_CANVAS.height
@@ -38,7 +38,7 @@ def spec(rng: random.Random) -> charts.Spec:
 
 
 def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, uint8 [H, W, 3], and its labels, as `marks.labels` gives them."""
+    """The picture, uint8 [H, W, 3], and the positions of its marks [marks, 2], as `marks.positions` gives them."""
     points = list(marks(s))
     lows, highs = _limits(s, points)
     names = list(s.categories) if s.kind in ("bar", "grouped", "stacked", "barh") or not s.numbers else None
@@ -57,13 +57,7 @@ def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
     _frame(ImageDraw.Draw(picture), s, ticks, to_pixel, box)
     if s.ylabel:
         _upright(picture, s.ylabel, box)
-    return np.asarray(picture), place(points, lambda mark: to_pixel(mark.x, mark.y))
-
-
-def sketch_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures [B, H, W, 3] and labels [B, 2, patches, BINS] of as many sketches."""
-    drawn = [sketch(spec(rng)) for _ in range(size)]
-    return np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
+    return np.asarray(picture), np.array([to_pixel(p.x, p.y) for p in points])
 
 
 def _limits(s: charts.Spec, points: list[Mark]) -> tuple[list[float], list[float]]:
@@ -120,7 +114,7 @@ def _series(draw: ImageDraw.ImageDraw, s: charts.Spec, points: list[Mark], ink, 
 
     line = [to_pixel(p.x, p.y) for p in points]
     half = 0.2 if s.kind == "grouped" else 0.4
-    for p, (x, y) in zip(points, line, strict=True):
+    for i, (p, (x, y)) in enumerate(zip(points, line, strict=True)):
         if s.kind in ("bar", "grouped", "stacked"):
             bar(p.x - half, p.y - p.value, p.x + half, p.y)
         elif s.kind == "barh":
@@ -128,7 +122,7 @@ def _series(draw: ImageDraw.ImageDraw, s: charts.Spec, points: list[Mark], ink, 
         elif s.kind == "stem":
             draw.line((x, to_pixel(p.x, 0)[1], x, y), fill=(31, 119, 180), width=2 * FINE)
         elif s.kind == "errorbar":
-            error = (s.errors or [max(1, max(s.values) // 10)] * len(points))[p.place]
+            error = s.errors[i] if s.errors else max(1, max(s.values) // 10)
             draw.line((x, to_pixel(p.x, p.y - error)[1], x, to_pixel(p.x, p.y + error)[1]), fill=ink, width=2 * FINE)
         if s.kind in ("scatter", "stem", "errorbar") or (s.marker and s.kind in ("line", "multiline")):
             radius = 4 * FINE
