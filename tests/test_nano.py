@@ -82,7 +82,7 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     wanted = policy.processor(text=[text], images=[image], return_tensors="pt")["input_ids"][0].tolist()
     tokenizer = policy.processor.tokenizer
     turns = corpus.repair("chart", code, thought, [(talk[1]["content"], ERROR)])
-    example = encode(tokenizer, "chart", 0, turns, spec, positions)
+    example = encode(tokenizer, "chart", 0, turns, positions)
     got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
 
@@ -111,10 +111,13 @@ def test_drafts_carry_no_loss_and_what_follows_does(policy, picture, tries, agai
 
 def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(picture):
     own = tool_call_text("plt.plot(", CHART, "line")
+
+    def drafts(some):
+        assert len(some)  # a policy cannot write for no picture; here no second draft is drawn
+        return [own] * len(some)
+
     with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        turns = corpus.repairs(
-            "chart", picture[None], str, lambda some: [own] * len(some), renderer.render_many, lambda *_: "same"
-        )
+        turns = corpus.repairs("chart", picture[None], str, drafts, renderer.render_many, lambda *_: "same")
         segments = next(turns)[1]
     assert own in segments[1].text and "syntax_error" in segments[2].text
 
@@ -162,7 +165,7 @@ def test_looks_go_to_the_mark_that_is_read_and_to_the_digit_that_is_copied(polic
     spec, positions = charts.spec(seed_of(kind)), marks.positions(seed_of(kind))
     turns = write("chart", charts.code(spec), corpus.think("chart", spec, positions))
     tokenizer = policy.processor.tokenizer
-    example = encode(tokenizer, "chart", 0, turns, spec, positions)
+    example = encode(tokenizer, "chart", 0, turns, positions)
     tokens = tokenizer.convert_ids_to_tokens(example.ids)
     some = {kind: [look for look in example.looks if look.kind == kind] for kind in gaze.HEADS}
     where = [int(y // 28) * 10 + int(x // 28) for x, y in positions[: len(list(marks.marks(spec)))]]

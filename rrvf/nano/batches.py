@@ -36,16 +36,14 @@ def user_ids(tokenizer) -> list[int]:
     return tokenizer("user\n", add_special_tokens=False)["input_ids"]
 
 
-def encode(
-    tokenizer, domain: str, index: int, segments: list[Segment], spec=None, positions: np.ndarray | None = None
-) -> Example:
-    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway. spec and positions: of a chart."""
+def encode(tokenizer, domain: str, index: int, segments: list[Segment], positions: np.ndarray | None = None) -> Example:
+    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway. positions: of a chart's marks."""
     ids, learn = [], []
     for segment in segments:
         tokens = tokenizer(segment.text, add_special_tokens=False)["input_ids"]
         ids += tokens
         learn += [segment.learn] * len(tokens)
-    some = looks(tokenizer.convert_ids_to_tokens(ids), spec, positions) if domain == "chart" else ()
+    some = looks(tokenizer.convert_ids_to_tokens(ids), positions) if positions is not None else ()
     return Example(ids, learn, (domain, index), tuple(look for look in some if learn[look.at]))
 
 
@@ -102,8 +100,8 @@ def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dic
         specs = [sketches.spec(rng) for _ in range(size)]
         pictures, where = zip(*map(sketches.sketch, specs), strict=True)
         rows = [
-            encode(tokenizer, "chart", 0, read_aloud(think("chart", *pair)), *pair)
-            for pair in zip(specs, where, strict=True)
+            encode(tokenizer, "chart", 0, read_aloud(think("chart", s, w)), w)
+            for s, w in zip(specs, where, strict=True)
         ]
         return collate(rows, np.stack(pictures), user)
 

@@ -148,7 +148,7 @@ def repairs(
         drawn = {i: random.Random(f"repair {domain} {i}") for i in range(start, min(start + block, len(pictures)))}
         tries: dict[int, list[tuple[str, str]]] = {i: [] for i in drawn}
         for some in (list(drawn), [i for i, rng in drawn.items() if rng.random() < 1 / 3]):
-            turns = drafts(pictures[some])
+            turns = drafts(pictures[some]) if some else []
             actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
             renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
             for i, text, action in zip(some, turns, actions, strict=True):

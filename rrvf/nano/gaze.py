@@ -2,8 +2,7 @@
 
 A few heads are told which tokens to attend to: a mark's letter and digits look at the visual token with that mark, what stands
 before a letter looks at the next mark, a number in the program looks at its digits in `<think>`, and a colour at its series'
-first mark. Left to itself the small
-model did not find this in 300 steps (docs/nano_card.md).
+first mark. Left to itself the small model did not find this in 300 steps (docs/nano_card.md).
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_forward
 
-from rrvf.data.generated.charts import Spec
 from rrvf.domains import NANO_CANVAS
 from rrvf.nano.model import MERGED
 
@@ -41,8 +39,8 @@ class Look:
     to: int
 
 
-def looks(tokens: list[str], spec: Spec, positions: np.ndarray) -> Iterator[Look]:
-    """All looks of an example about a chart, given its tokens as text."""
+def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
+    """All looks of an example about a chart, given its tokens as text and the positions of the chart's marks."""
     columns = NANO_CANVAS.width // MERGED
     patches = [int(down // MERGED) * columns + int(across // MERGED) for across, down in positions]
     read: list[list[int]] = []

@@ -90,14 +90,10 @@ class Corpora:
 
         self.positions = all_positions(self.recipe.charts, self.folder / f"positions_{self.recipe.charts}.npy")
 
-    def about(self, domain: str, seed: int) -> tuple:
-        """What picture number `seed` shows, and of a chart where its marks stand."""
-        spec = corpus.GENERATORS[domain].spec(seed)
-        return (spec, self.positions[seed]) if domain == "chart" else (spec,)
-
     def thought(self, domain: str, seed: int) -> str:
         """What is read aloud of picture number `seed`."""
-        return corpus.think(domain, *self.about(domain, seed))
+        spec = corpus.GENERATORS[domain].spec(seed)
+        return corpus.think(domain, spec, self.positions[seed] if domain == "chart" else None)
 
     def readings(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each chart's answer as far as the chart is read aloud."""
@@ -153,7 +149,8 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
 
     def encoded(rows: list) -> list:
-        return [encode(tokenizer, d, i, segments, *corpora.about(d, i)) for d, i, segments in rows]
+        where = {"chart": corpora.positions}
+        return [encode(tokenizer, d, i, segments, where[d][i] if d in where else None) for d, i, segments in rows]
 
     answers, firsts = (encoded(single[k::2]) for k in (0, 1))
     model = (
