@@ -15,7 +15,7 @@ from rrvf.data.generated import charts
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.nano import corpus, evaluate, gaze, marks, sketches
-from rrvf.nano.batches import collate, encode, user_ids
+from rrvf.nano.batches import collate, encode, program_batches, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
 from rrvf.policies.local import LocalPolicy
@@ -85,6 +85,13 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     example = encode(tokenizer, "chart", 0, turns, positions)
     got = collate([example], picture[None], user_ids(tokenizer))["input_ids"][0].tolist()
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
+
+
+@pytest.mark.timeout(30)
+def test_too_few_transcripts_are_refused(policy):
+    (make,) = program_batches(policy.processor.tokenizer, [[]], {}, random.Random(0), 24)
+    with pytest.raises(UserError, match="0 transcripts"):
+        make()
 
 
 def test_patches_are_the_processors(policy, picture):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rrvf.errors import UserError
 from rrvf.nano import sketches
 from rrvf.nano.corpus import Segment, read_aloud, think
 from rrvf.nano.eye import strip
@@ -127,6 +128,8 @@ def program_batches(
 
 
 def _passes(group: list[Example], rng: random.Random, size: int) -> Iterator[list[Example]]:
+    if len(group) < size:
+        raise UserError(f"{len(group)} transcripts fill no batch of {size}: take more pictures, or train longer before")
     while True:
         order = rng.sample(group, len(group))
         for start in range(0, len(order) - size + 1, 16 * size):
