@@ -99,8 +99,8 @@ def run(todo: list[Job], at_once: int) -> None:
         working = {pool.submit(job.run, threads): place for place, job in enumerate(todo)}
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
-            write_ablations([done[place] for place in sorted(done)], out)
-    curves_figure(curves(list(done.values()))).savefig(out / "curves.png", bbox_inches="tight")
+            write_ablations(runs := [done[place] for place in sorted(done)], out)
+    curves_figure(curves(runs)).savefig(out / "curves.png", bbox_inches="tight")
 
 
 if __name__ == "__main__":
