@@ -17,8 +17,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_forward
 
-from rrvf.domains import NANO_CANVAS
-from rrvf.nano.model import MERGED
+from rrvf.nano.marks import patch
 
 Kind = Literal["mark", "next", "copy", "paint"]
 #: The heads that are told, as (layer, head).
@@ -41,14 +40,13 @@ class Look:
 
 def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
     """All looks of an example about a chart, given its tokens as text and the positions of the chart's marks."""
-    columns = NANO_CANVAS.width // MERGED
-    patches = [int(down // MERGED) * columns + int(across // MERGED) for across, down in positions]
+    patches = [patch(*where) for where in positions]
     read: list[list[int]] = []
     for at in (i for i, token in enumerate(tokens) if token == "</think>"):
         read = _read(tokens, at)
-        for (letter, *digits), patch in zip(read, patches, strict=False):
-            yield Look("next", letter - 1, patch)
-            yield from (Look("mark", i, patch) for i in (letter, *digits))
+        for (letter, *digits), seen in zip(read, patches, strict=False):
+            yield Look("next", letter - 1, seen)
+            yield from (Look("mark", i, seen) for i in (letter, *digits))
     seconds = next((k for k, (letter, *_) in enumerate(read) if tokens[letter].isupper()), len(read))
     painted: list[int] = []
     for at, token in enumerate(tokens[1:], 1):

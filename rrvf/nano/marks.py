@@ -73,18 +73,22 @@ def stripe(kind: str, across: float, down: float) -> int:
     return int((down if kind == "barh" else across) // STRIPE)
 
 
+def patch(across: float, down: float) -> int:
+    """The number of the visual token in which a point lies, in pixels from the left and from the top."""
+    return int(down // MERGED) * (NANO_CANVAS.width // MERGED) + int(across // MERGED)
+
+
 def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
     """Classes by place, of values and of addresses: uint8 [2, patches, BINS], patches in the order of the visual tokens.
 
     positions: of the marks, in pixels from the left and from the top [marks, 2].
     """
-    rows, columns = NANO_CANVAS.height // MERGED, NANO_CANVAS.width // MERGED
-    out = np.zeros((2, rows, columns, BINS), np.uint8)
+    patches = (NANO_CANVAS.height // MERGED) * (NANO_CANVAS.width // MERGED)
+    out = np.zeros((2, patches, BINS), np.uint8)
     for mark, (across, down) in zip(marks(s), positions, strict=False):
         address = 1 + STRIPES * mark.series + stripe(s.kind, across, down)
-        where = int(down // MERGED), int(across // MERGED), int(across % MERGED * BINS / MERGED)
-        out[:, *where] = value_class(mark.value), address
-    return out.reshape(2, -1, BINS)
+        out[:, patch(across, down), int(across % MERGED * BINS / MERGED)] = value_class(mark.value), address
+    return out
 
 
 def reading(s: charts.Spec, positions: np.ndarray) -> str:

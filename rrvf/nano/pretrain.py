@@ -93,7 +93,11 @@ class Corpora:
     def thought(self, domain: str, seed: int) -> str:
         """What is read aloud of picture number `seed`."""
         spec = corpus.GENERATORS[domain].spec(seed)
-        return corpus.think(domain, spec, self.positions[seed] if domain == "chart" else None)
+        return corpus.think(domain, spec, self.marks(domain, seed))
+
+    def marks(self, domain: str, seed: int) -> np.ndarray | None:
+        """Where the marks of chart number `seed` stand; None for a page."""
+        return self.positions[seed] if domain == "chart" else None
 
     def readings(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each chart's answer as far as the chart is read aloud."""
@@ -149,8 +153,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
 
     def encoded(rows: list) -> list:
-        where = {"chart": corpora.positions}
-        return [encode(tokenizer, d, i, segments, where[d][i] if d in where else None) for d, i, segments in rows]
+        return [encode(tokenizer, d, i, segments, corpora.marks(d, i)) for d, i, segments in rows]
 
     answers, firsts = (encoded(single[k::2]) for k in (0, 1))
     model = (
