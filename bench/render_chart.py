@@ -144,6 +144,7 @@ def summary(rows: list[dict[str, float]], rates: dict[str, float]) -> dict[str, 
         "cold_over_sandbox": ratio(rows, "cold", "sandbox"),
         "quick_scripts": len(quick),
         "quick_cold_over_sandbox": ratio(quick, "cold", "sandbox"),
+        "quick_cold_over_warm": ratio(quick, "cold", "warm"),
         **{f"two_{name}_per_second": rate for name, rate in rates.items()},
         "throughput_over_warm": rates["sandbox"] / rates["warm"],
     }

@@ -24,6 +24,7 @@ from rrvf.domains import domain
 from rrvf.policies.local import LocalPolicy, read_picture
 from rrvf.profile import load_profile
 from rrvf.protocol import load_prompt
+from rrvf.report.ablations import later_turns
 from rrvf.report.episodes import kept_pictures, worth
 from rrvf.report.figures import learning_curve, loop_figure
 from rrvf.rollout import Episode, run_episode
@@ -153,7 +154,7 @@ for section, log in logs.items():
     display(figure)
 
 # %% [markdown]
-# The same in numbers: the mean over the first fifth of the steps and over the last.
+# The same in numbers: the mean over the first third of the steps and over the last.
 
 # %%
 watched = [
@@ -167,11 +168,19 @@ watched = [
 
 
 def ends(log):
-    frame, fifth = pd.DataFrame(log).reindex(columns=watched), max(1, len(log) // 5)
-    return pd.DataFrame({"first": frame[:fifth].mean(), "last": frame[-fifth:].mean()})
+    frame, third = pd.DataFrame(log).reindex(columns=watched), max(1, len(log) // 3)
+    return pd.DataFrame({"first": frame[:third].mean(), "last": frame[-third:].mean()})
 
 
 print(pd.concat({section: ends(log) for section, log in logs.items()}, axis=1).round(2).to_string())
+
+# %% [markdown]
+# What are the later turns for? **Repair**: the draft gave no picture, and this turn does. **Refinement**: both do, and this
+# turn's is closer to the target; a draft's similarity is only known where the judge gives it a score. The share of the cases
+# of each kind:
+
+# %%
+print(later_turns(pd.concat(pd.DataFrame(log).assign(variant=section) for section, log in logs.items())).to_string())
 
 # %%
 for section in settings.sft:

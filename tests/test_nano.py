@@ -12,6 +12,7 @@ from PIL import Image
 
 from rrvf import nano
 from rrvf.data.generated import charts
+from rrvf.data.generated.words import SERIES_COLOURS
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.nano import corpus, evaluate, gaze, marks, sketches
@@ -135,10 +136,11 @@ def seed_of(kind):
 
 def test_marks_stand_on_the_tops_of_bars_with_their_values():
     spec, positions = charts.spec(seed_of("bar")), marks.positions(seed_of("bar"))
-    labels, addresses = marks.place(spec, positions).reshape(2, 8, 10, marks.BINS)
+    labels, addresses, colours = marks.place(spec, positions).reshape(3, 8, 10, marks.BINS)
     read, placed = (
         [c for c in of.transpose(1, 2, 0).flatten() if c] for of in (labels, addresses)
     )  # from left to right
+    assert {SERIES_COLOURS[c - 1] for c in colours[colours > 0]} == {spec.colour}
     assert read == [marks.value_class(v) for v in spec.values]
     assert placed == sorted(placed) and placed == [1 + x // marks.STRIPE for x, _ in positions[: len(placed)]]
     with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
@@ -182,7 +184,25 @@ def test_looks_go_to_the_mark_that_is_read_and_to_the_digit_that_is_copied(polic
     assert all(tokens[look.at + 1] == tokens[look.to] for look in copied)
     assert len(copied) == sum(len(str(m.value)) for m in marks.marks(spec))
     firsts = {m.series: patch for m, patch in reversed(list(zip(marks.marks(spec), where, strict=True)))}
-    assert [(look.to, tokens[look.at]) for look in some["paint"]] == [(firsts[s], "='") for s in sorted(firsts)]
+    colours = {0: spec.colour, 1: spec.second_colour}
+    assert [(look.to, tokens[look.at]) for look in some["paint"]] == [
+        (firsts[s], token) for s in sorted(firsts) for token in ("='", "tab:") if token == "='" or token in colours[s]
+    ]
+
+
+@pytest.mark.parametrize("style", ["ax", "set", "plt"])
+def test_a_y_label_is_looked_for_where_it_stands(policy, style):
+    seed = next(s for s in range(1000) if (c := charts.spec(s)).kind == "bar" and c.ylabel and c.style == style)
+    spec, positions = charts.spec(seed), marks.positions(seed)
+    turns = corpus.direct("chart", charts.code(spec), corpus.think("chart", spec, positions))
+    tokenizer = policy.processor.tokenizer
+    example = encode(tokenizer, "chart", 0, turns, positions)
+    upright = [look for look in example.looks if look.kind == "upright"]
+    assert {tokenizer.decode(example.ids[look.at + 1]) for look in upright} == {spec.ylabel}
+    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
+        drawn = corpus.decode(renderer.render(charts.code(spec)).png)
+    inked = np.flatnonzero((drawn[:, :14] != 255).any((1, 2)))  # tick labels stand further right
+    assert 10 * int(inked.mean() // 28) in {look.to for look in upright}
 
 
 def test_the_eye_is_told_where_each_character_stands():
@@ -205,7 +225,8 @@ def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
     with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
         some = evaluate.cases("chart", evaluate.held_out("chart", 24), renderer)
         figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, renderer))
-    assert 0.7 <= figures["exec rate"] < 1
+    assert figures["exec rate"] >= 0.9
     assert figures["type right"] >= 0.95
-    assert figures["title exact"] >= 0.95
-    assert figures["main colour right"] >= 0.85
+    assert figures["title exact"] >= 0.85
+    assert figures["main colour right"] >= 0.7
+    assert figures["values: median relative error"] <= 0.1

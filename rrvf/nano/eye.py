@@ -177,9 +177,15 @@ def train_eye(
     """
     rng = random.Random(seed)
     classes, colours = len(CHARACTERS) + 1, len(cell_colours())
-    letters, paints, heights, addresses = (
+    letters, paints, heights, addresses, inks = (
         torch.nn.Linear(TEXT_WIDTH, places * kinds)
-        for places, kinds in ((BINS, classes), (BINS * BINS, colours), (BINS, marks.VALUES), (BINS, marks.ADDRESSES))
+        for places, kinds in (
+            (BINS, classes),
+            (BINS * BINS, colours),
+            (BINS, marks.VALUES),
+            (BINS, marks.ADDRESSES),
+            (BINS, 1 + len(SERIES_COLOURS)),
+        )
     )
     fetch, frozen = Fetch(), iter([True] * warm)
 
@@ -200,11 +206,20 @@ def train_eye(
         painted, true, _ = _named(paints(painted_on), cells(scenes), rare=0.1)
         valued, _, near = _named(heights(valued_on), told[:, 0], rare=0.03)
         pointed, met, _ = _named(addresses(valued_on), told[:, 1], rare=0.03)
+        inked, dyed, _ = _named(inks(valued_on), told[:, 2], rare=0.03)
         asked, _, found = _named(fetch(valued_on), listed(told).reshape(-1, 1), rare=0.1)
-        loss = read + painted + valued + pointed + asked
-        return {"loss": loss, "letters": right, "cells": true, "values": near, "addresses": met, "fetched": found}
+        loss = read + painted + valued + pointed + asked + inked
+        return {
+            "loss": loss,
+            "letters": right,
+            "cells": true,
+            "values": near,
+            "addresses": met,
+            "inks": dyed,
+            "fetched": found,
+        }
 
-    train(torch.nn.ModuleList([visual, letters, paints, heights, addresses, fetch]), losses=losses)
+    train(torch.nn.ModuleList([visual, letters, paints, heights, addresses, inks, fetch]), losses=losses)
     visual.requires_grad_(True)
 
 

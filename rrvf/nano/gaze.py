@@ -1,8 +1,8 @@
 """Where the language half looks while it reads a chart aloud, and while it copies into the program what it read.
 
 A few heads are told which tokens to attend to: a mark's letter and digits look at the visual token with that mark, what stands
-before a letter looks at the next mark, a number in the program looks at its digits in `<think>`, and a colour at its series'
-first mark. Left to itself the small model did not find this in 300 steps (docs/nano_card.md).
+before a letter looks at the next mark, a number in the program looks at its digits in `<think>`, a colour at its series' first
+mark, and a y label at the left edge. Left to itself the small model did not find this in 300 steps (docs/nano_card.md).
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_f
 
 from rrvf.nano.marks import patch
 
-Kind = Literal["mark", "next", "copy", "paint"]
+Kind = Literal["mark", "next", "copy", "paint", "upright"]
 #: The heads that are told, as (layer, head).
 HEADS: dict[Kind, tuple[tuple[int, int], ...]] = {
     "mark": ((1, 0), (1, 1), (2, 0), (2, 1)),
     "next": ((1, 2), (2, 2)),
     "copy": ((2, 3), (3, 0)),
     "paint": ((1, 3), (2, 4), (3, 1)),
+    "upright": ((1, 4), (2, 5), (3, 2)),
 }
+#: The visual tokens in one of which a y label has its middle, in pixels from the left and from the top.
+UPRIGHT = ((0, 98), (0, 126))
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
         if token == "</think>":
             read, painted = _read(tokens, at), [patches[k] for k in (0, seconds) if k < len(read)]
         if tokens[at - 1] == "color" and painted:
-            yield Look("paint", at, painted.pop(0))
+            seen = painted.pop(0)
+            yield from (Look("paint", i, seen) for i in (at, at + 1)[: 1 + (tokens[at + 1] == "tab:")])
+        if tokens[at - 1].endswith("ylabel"):
+            yield from (Look("upright", at, patch(*where)) for where in UPRIGHT)
         if token == "Ġ=Ġ[" and read and tokens[at - 1] in ("y", "z"):
             source = read[seconds:] if tokens[at - 1] == "z" else read[:seconds]
             yield from _copies(tokens, at, source)

@@ -16,6 +16,7 @@ from string import ascii_lowercase, ascii_uppercase
 import numpy as np
 
 from rrvf.data.generated import charts
+from rrvf.data.generated.words import SERIES_COLOURS
 from rrvf.domains import NANO_CANVAS
 from rrvf.nano.model import MERGED
 
@@ -79,15 +80,17 @@ def patch(across: float, down: float) -> int:
 
 
 def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
-    """Classes by place, of values and of addresses: uint8 [2, patches, BINS], patches in the order of the visual tokens.
+    """Classes by place, of values, addresses and colours: uint8 [3, patches, BINS], patches in the visual tokens' order.
 
     positions: of the marks, in pixels from the left and from the top [marks, 2].
     """
     patches = (NANO_CANVAS.height // MERGED) * (NANO_CANVAS.width // MERGED)
-    out = np.zeros((2, patches, BINS), np.uint8)
+    out = np.zeros((3, patches, BINS), np.uint8)
+    colours = ("tab:blue",) if s.kind == "stem" else (s.colour, s.second_colour)
     for mark, (across, down) in zip(marks(s), positions, strict=False):
         address = 1 + STRIPES * mark.series + stripe(s.kind, across, down)
-        out[:, patch(across, down), int(across % MERGED * BINS / MERGED)] = value_class(mark.value), address
+        colour = 1 + SERIES_COLOURS.index(colours[mark.series])
+        out[:, patch(across, down), int(across % MERGED * BINS / MERGED)] = value_class(mark.value), address, colour
     return out
 
 

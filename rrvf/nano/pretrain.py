@@ -28,6 +28,7 @@ from tqdm import tqdm
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 from rrvf.domains import DOMAINS, NANO_CANVAS
+from rrvf.errors import UserError
 from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
 from rrvf.nano.batches import encode, program_batches, sketch_batches, strip_batches
@@ -185,7 +186,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     def feedback(path: Path) -> None:
         save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
         repairs = encoded(corpora.multi_turns(out / "drafter"))
-        make = programs([answers, firsts, repairs], [0.25, 0.2, 0.4, 0.1, 0.05])
+        make = programs([answers, firsts, repairs], [0.2, 0.15, 0.5, 0.1, 0.05])
         train(model, recipe.feedback_steps, 1e-3, make, log, path)
 
     stages = {
@@ -240,7 +241,10 @@ def main() -> None:
     out, start = options.pop("out"), options.pop("start")
     out.mkdir(parents=True, exist_ok=True)
     with (out / "log.txt").open("a", buffering=1) as file:
-        pretrain(out, Recipe(**options), lambda line: print(line, file=file, flush=True), start)
+        try:
+            pretrain(out, Recipe(**options), lambda line: print(line, file=file, flush=True), start)
+        except UserError as error:
+            parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":

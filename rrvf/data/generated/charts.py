@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rrvf.data.generated.words import CATEGORIES, SERIES_COLOURS, TOPICS
 
-VERSION = 2
+VERSION = 3
 KINDS = (
     "bar grouped stacked barh line multiline scatter pie hist area step stem errorbar box heatmap subplots"
 ).split()
@@ -20,6 +20,8 @@ KINDS = (
 PAIRED = ("grouped", "stacked", "multiline")
 #: Kinds whose x may be numbers as well as names; then there are more points.
 NUMERIC = ("line", "multiline", "area", "step", "stem", "errorbar")
+#: Kinds whose picture does not tell in which order the values were given: they are given from the least on (of a scatter, x).
+UNORDERED = ("hist", "box")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def spec(seed: int) -> Spec:
     count = len(numbers) if numbers else rng.randint(3, 6)
     rows = rng.randint(2, 3)
     size = {"heatmap": rows * count, "hist": 9, "scatter": rng.randint(6, 10), "box": 7}.get(kind, count)
-    top = rng.choice((10, 50, 50, 100))
+    top = 9 if kind == "heatmap" else rng.choice((10, 50, 50, 100))
     colour, second = rng.sample(SERIES_COLOURS, 2)
     words = rng.sample(TOPICS, 6)
     return Spec(
@@ -74,8 +76,8 @@ def spec(seed: int) -> Spec:
         names=(words[4], words[5]),
         categories=tuple(rng.choice(CATEGORIES)[:count]),
         numbers=numbers,
-        values=tuple(rng.randint(1, top) for _ in range(size)),
-        second_values=tuple(rng.randint(1, top) for _ in range(size)),
+        values=_values(rng, size, top, kind in UNORDERED),
+        second_values=_values(rng, size, top, kind in (*UNORDERED, "scatter")),
         errors=tuple(rng.randint(1, max(2, top // 8)) for _ in range(size)) if rng.random() < 0.5 else None,
         rows=rows,
         grid=rng.random() < 0.3,
@@ -83,6 +85,11 @@ def spec(seed: int) -> Spec:
         dashed=rng.random() < 0.3,
         style=rng.choice(("ax", "set", "plt")),
     )
+
+
+def _values(rng: random.Random, size: int, top: int, ordered: bool) -> tuple[int, ...]:
+    values = [rng.randint(1, top) for _ in range(size)]
+    return tuple(sorted(values) if ordered else values)
 
 
 def _numbers(rng: random.Random) -> tuple[int, ...]:
