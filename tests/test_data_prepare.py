@@ -73,7 +73,7 @@ def test_other_settings_build_a_split_anew(tmp_path):
 def test_a_generated_program_that_does_not_render_stops_the_build():
     failed = Render(status="render_error", reason="timeout")
     with pytest.raises(UserError, match="chart 7 did not render"):
-        list(seeded.items("chart", [(7, "x")], lambda codes: [failed]))
+        list(seeded.items(DataConfig.read({"t": SMALL["charts_train"]}).root["t"], [(7, "x")], lambda codes: [failed]))
 
 
 def test_near_duplicates_finds_the_same_code_and_the_same_picture(tmp_path):

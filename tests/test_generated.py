@@ -6,14 +6,14 @@ import html.parser
 
 import pytest
 
-from rrvf.data.generated import charts, pages
+from rrvf.data.generated import charts, pages, wide_charts
 from rrvf.nano.evaluate import kind_of, text_of, values_of
 
 #: sha256 over the first 200 programs; another digest means another corpus, hence a new VERSION.
-DIGESTS = {charts: (3, "c032ce0da0ef68a1"), pages: (1, "11adc594df7331de")}
+DIGESTS = {charts: (3, "c032ce0da0ef68a1"), wide_charts: (1, "660271fd99f2bf92"), pages: (1, "11adc594df7331de")}
 
 
-@pytest.mark.parametrize("generator", DIGESTS, ids=("charts", "pages"))
+@pytest.mark.parametrize("generator", DIGESTS, ids=("charts", "wide", "pages"))
 def test_a_version_names_one_corpus(generator):
     text = "\0".join(generator.generate(seed) for seed in range(200))
     assert (generator.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == DIGESTS[generator]
@@ -22,6 +22,13 @@ def test_a_version_names_one_corpus(generator):
 def test_every_kind_of_chart_comes_up_about_as_often():
     kinds = [charts.spec(seed).kind for seed in range(1600)]
     assert all(60 <= kinds.count(kind) <= 140 for kind in charts.KINDS)
+
+
+def test_wide_charts_have_more_categories_than_any_chart_of_the_pretraining():
+    wide = [wide_charts.spec(seed) for seed in range(300)]
+    most = max(len(charts.spec(seed).categories) for seed in range(300))
+    assert most < min(len(s.categories) for s in wide)
+    assert all(len(s.values) == len(s.categories) * (s.rows if s.kind == "heatmap" else 1) for s in wide)
 
 
 def test_chart_programs_are_python_and_say_what_their_spec_says():

@@ -56,7 +56,7 @@ def recipe(name: str, config: DataConfig) -> str:
     made: dict[str, Any] = {"version": VERSION, "split": split.model_dump()}
     if isinstance(split, Generated):
         before = list(config.root.values())[: list(config.root).index(name)]
-        made |= {"generator": GENERATORS[split.domain].VERSION}
+        made |= {"generator": GENERATORS[split.kind].VERSION}
         made |= {"avoids": [s.model_dump() for s in before if isinstance(s, Generated) and s.domain == split.domain]}
     return json.dumps(made, default=asdict, sort_keys=True) + "\n"
 
@@ -94,7 +94,7 @@ def _rendered(name: str, config: DataConfig, renderer: Renderer) -> Iterator[Ite
 
     split = config.root[name]
     if isinstance(split, Generated):
-        return seeded.items(split.domain, seeded.programs(config)[name], renderer.render_many)
+        return seeded.items(split, seeded.programs(config)[name], renderer.render_many)
     source = gallery if isinstance(split, Gallery) else npm_pages
     return source.items(split.count, split.seed, renderer.render_many)
 

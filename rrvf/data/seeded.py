@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from rrvf.data.config import DataConfig, Generated
-from rrvf.data.generated import charts, pages
+from rrvf.data.generated import charts, pages, wide_charts
 from rrvf.data.manifest import Item
 from rrvf.errors import UserError
 from rrvf.records import DomainName, Render
 
 #: Renders programs in order: `Renderer.render_many`, or a stand-in in tests.
 RenderMany = Callable[[list[str]], list[Render]]
-GENERATORS = {"chart": charts, "web": pages}
+GENERATORS = {"generated_charts": charts, "generated_wide_charts": wide_charts, "generated_pages": pages}
+#: What the shipped policy was pre-trained on.
+PRETRAINED = {"chart": charts, "web": pages}
 _BLOCK = 32
 
 
@@ -35,7 +37,7 @@ def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
 
 def _pretraining(config: DataConfig, domain: DomainName) -> set[str]:
     splits = [s for s in config.root.values() if isinstance(s, Generated) and s.domain == domain]
-    generate = GENERATORS[domain].generate
+    generate = PRETRAINED[domain].generate
     return {generate(seed) for seed in range(max(s.pretraining for s in splits))}
 
 
@@ -43,7 +45,7 @@ def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:
     """The first `count` seeds with programs that are not in `seen`; adds them to it."""
     left = split.count
     for seed in count(split.seed):
-        code = GENERATORS[split.domain].generate(seed)
+        code = GENERATORS[split.kind].generate(seed)
         if code not in seen:
             seen.add(code)
             yield seed, code
@@ -52,15 +54,16 @@ def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:
             return
 
 
-def items(domain: DomainName, chosen: list[tuple[int, str]], render_many: RenderMany) -> Iterator[Item]:
+def items(split: Generated, chosen: list[tuple[int, str]], render_many: RenderMany) -> Iterator[Item]:
     """The pictures of `chosen`. UserError where one does not render: leaving it out would change the set."""
-    source = f"rrvf {GENERATORS[domain].__name__.rsplit('.', 1)[1]} generator {GENERATORS[domain].VERSION}"
+    generator = GENERATORS[split.kind]
+    source = f"rrvf {generator.__name__.rsplit('.', 1)[1]} generator {generator.VERSION}"
     for start in range(0, len(chosen), _BLOCK):
         block = chosen[start : start + _BLOCK]
         for (seed, code), render in zip(block, render_many([code for _, code in block]), strict=True):
             if not render.ok:
                 why = f"{render.reason} ({render.message})"
                 raise UserError(
-                    f"generated {domain} {seed} did not render: {why}: run `rrvf doctor`, then prepare again"
+                    f"generated {split.domain} {seed} did not render: {why}: run `rrvf doctor`, then prepare again"
                 )
-            yield Item(f"{domain}-{seed}", render.png, code, f"{source}, seed {seed}", "Apache-2.0")
+            yield Item(f"{split.domain}-{seed}", render.png, code, f"{source}, seed {seed}", "Apache-2.0")

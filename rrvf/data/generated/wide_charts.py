@@ -1,0 +1,47 @@
+"""Charts with seven to ten categories: the kinds, words and idioms of `charts`, which has six at most.
+
+The nano policy was not pre-trained on them, so that there is something to learn from their pictures.
+"""
+
+# ruff: noqa: SIM905 - long lists of words read better unquoted
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from rrvf.data.generated import charts
+
+VERSION = 1
+#: Kinds whose marks stand beside names.
+KINDS = tuple(kind for kind in charts.KINDS if kind not in ("scatter", "hist", "box"))
+CATEGORIES = (
+    "A B C D E F G H I J".split(),
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct".split(),
+    "18 19 20 21 22 23 24 25 26 27".split(),
+)
+
+
+def spec(seed: int) -> charts.Spec:
+    """What wide chart number `seed` shows: chart number `seed`, of another kind where its own has no names, with more data."""
+    rng, short = random.Random(f"wide chart {VERSION} {seed}"), charts.spec(seed)
+    kind = short.kind if short.kind in KINDS else rng.choice(KINDS)
+    count = rng.randint(7, 10)
+    size, top = (short.rows * count, 9) if kind == "heatmap" else (count, rng.choice((10, 50, 50, 100)))
+
+    def numbers(most: int) -> tuple[int, ...]:
+        return tuple(rng.randint(1, most) for _ in range(size))
+
+    return replace(
+        short,
+        kind=kind,
+        categories=tuple(rng.choice(CATEGORIES)[:count]),
+        numbers=None,
+        values=numbers(top),
+        second_values=numbers(top),
+        errors=numbers(max(2, top // 8)) if short.errors else None,
+    )
+
+
+def generate(seed: int) -> str:
+    """The program of wide chart number `seed`."""
+    return charts.code(spec(seed))
