@@ -111,7 +111,8 @@ print((study.data / train_name / example.code).read_text())
 # ## Looking at them
 #
 # First what the policy is trained on: small pictures, 280 x 224 pixels, so that a policy of a few million parameters can
-# read them on a laptop.
+# read them on a laptop. The charts have seven to ten categories, and its pre-training had six at most: so there is something
+# to learn.
 
 
 # %%
@@ -215,7 +216,7 @@ for name, recipe in DataConfig.read(paper).root.items():
 # **Shows:** every picture has a source, a licence and a hash; no test program was trained on; two of the test sets come
 # from the world and not from our generators.
 #
-# **Does not show:** that generated pictures are as varied as ChartMimic's. They are not: sixteen kinds of chart, a small
+# **Does not show:** that generated pictures are as varied as ChartMimic's. They are not: thirteen kinds of chart, a small
 # vocabulary, one size. A policy that does well on them has learnt those, which is why the gallery and the real pages
 # stand beside them. Nor does a perceptual hash catch a near-copy that a person would call one.
 #

@@ -9,6 +9,9 @@
 # This notebook trains nothing. It reads what `make ablations` left in `results/ablations`: the nano profile's chart section,
 # shortened (8 steps of 32 episodes), each variant with several seeds, each trained policy evaluated as the paper does, in a
 # single turn and without tools, on the 192 generated test charts. Hours on two cores; it can be killed and goes on.
+#
+# **The study that is committed is of version 2 of the nano policy** (`docs/nano_card.md`), which read no data, on the charts
+# that the profile then had (six categories at most) and under the preset `paper_abs`.
 
 # %%
 from pathlib import Path
@@ -103,11 +106,11 @@ print(last.groupby("variant", sort=False)[watched].mean().round(2).to_string())
 # run shows nothing.
 #
 # **Shows too:** this training is too short and its rate too high. The default itself lost, 77 % on average, where the
-# profile's own run (notebook 4: three times the steps, twice the batch, two fifths of the rate) gained ten points.
+# same version's full run (three times the steps, twice the batch, two fifths of the rate) gained ten points.
 # Similarity where the code runs rose in one of 21 policies.
 #
 # **Does not show:** what 7 billion parameters would do with the same changes. A run has 256 episodes; the paper's have
-# hundreds of thousands. The nano policy reads no data off a chart, so there is little that words about data could teach it.
+# hundreds of thousands. That version read no data off a chart, so there was little that words about data could teach it.
 #
 # **Try next:** a variant of your own in `reproduce/ablations.yaml` (`max_turns: 2`, `attach_render: true`) and `make
 # ablations`: what is finished is not trained again.

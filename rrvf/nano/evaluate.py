@@ -2,7 +2,8 @@
 
     python -m rrvf.nano.evaluate [--model DIR] [--count 240]
 
-Greedy decoding. Seeds from 2,000,000 on, which no training set holds.
+Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts from 1,500,000 on, which stand in no set of
+the nano profile either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from rrvf.data.generated import charts, pages
+from rrvf.data.generated import charts, pages, wide_charts
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.nano.corpus import GENERATORS, MAX_TURN_TOKENS
@@ -29,7 +30,7 @@ from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Episode, Revision, Tools
 
-FIRST_SEED = 2_000_000
+FIRST_SEED, WIDE_SEED = 2_000_000, 1_500_000
 BATCH = 40
 #: Kinds whose `y` is read off an axis.
 READ_KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "area", "step", "stem", "errorbar")
@@ -234,6 +235,8 @@ def evaluate(model: str = "nano", count: int = 240) -> dict[str, dict[str, float
             drawn = draw(policy, domain, "direct", some, renderer)
             figures[f"{domain.name}, direct"] = (chart_figures if domain.name == "chart" else page_figures)(drawn)
             if domain.name == "chart":
+                wide = cases("chart", [wide_charts.spec(WIDE_SEED + i) for i in range(count)], renderer)
+                figures["wide chart, direct"] = chart_figures(draw(policy, domain, "direct", wide, renderer))
                 odd = cases("chart", [retitled(s, i) for i, s in enumerate(specs)], renderer)
                 titles = [
                     text_of(d.code or "", "title") == d.case.spec.title
