@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from rrvf.data import gallery
+from rrvf.data import gallery, seeded
 from rrvf.data.config import AnySplit, ChartMimic, ColdStart, DataConfig, Gallery, Generated, NpmPages, Plot2Code
 from rrvf.data.manifest import Item, recipe_of, verify_split, write_split
-from rrvf.data.seeded import GENERATORS
 from rrvf.errors import UserError
 from rrvf.render import Renderer
 
 #: Raised when a rule of this folder changes what a split holds: finished splits are then built again.
 VERSION = 1
+#: Gives `seeded.programs` of the profile.
+Programs = Callable[[], dict[str, list[tuple[int, str]]]]
 
 
 def prepare(section: DataConfig | dict[str, Any], root: Path, progress: bool = True) -> dict[str, int]:
@@ -31,12 +33,15 @@ def prepare(section: DataConfig | dict[str, Any], root: Path, progress: bool = T
     """
     config = DataConfig.read(section)
     root.mkdir(parents=True, exist_ok=True)
+    programs = cache(lambda: seeded.programs(config))  # seconds, and the same for every generated split
     with _alone(root):
         for name, split in config.root.items():
             made_by = recipe(name, config)
             if recipe_of(name, root) != made_by:
                 with tqdm(desc=f"data {name}", total=split.count, unit="picture", disable=not progress) as bar:
-                    write_split(name, split.domain, _counted(name, split, _items(name, config), bar), root, made_by)
+                    write_split(
+                        name, split.domain, _counted(name, split, _items(name, split, programs), bar), root, made_by
+                    )
         return verify(config, root)
 
 
@@ -56,7 +61,7 @@ def recipe(name: str, config: DataConfig) -> str:
     made: dict[str, Any] = {"version": VERSION, "split": split.model_dump()}
     if isinstance(split, Generated):
         before = list(config.root.values())[: list(config.root).index(name)]
-        made |= {"generator": GENERATORS[split.kind].VERSION}
+        made |= {"generator": seeded.GENERATORS[split.kind].VERSION}
         made |= {"avoids": [s.model_dump() for s in before if isinstance(s, Generated) and s.domain == split.domain]}
     return json.dumps(made, default=asdict, sort_keys=True) + "\n"
 
@@ -80,21 +85,19 @@ def _counted(name: str, split: AnySplit, items: Iterator[Item], bar: tqdm) -> It
         raise UserError(f"split {name}: {found} found where there should be {wanted}: check its source, or set `count`")
 
 
-def _items(name: str, config: DataConfig) -> Iterator[Item]:
+def _items(name: str, split: AnySplit, programs: Programs) -> Iterator[Item]:
     """The items of one split, with a renderer for those that are rendered here."""
-    split = config.root[name]
     own = isinstance(split, Generated | Gallery | NpmPages)
     limits = replace(gallery.LIMITS, canvas=getattr(split, "canvas", None))
     with Renderer(split.domain, workers=2, limits=limits) if own else nullcontext() as renderer:
-        yield from _rendered(name, config, renderer) if own else _shipped(split)
+        yield from _rendered(name, split, programs, renderer) if own else _shipped(split)
 
 
-def _rendered(name: str, config: DataConfig, renderer: Renderer) -> Iterator[Item]:
-    from rrvf.data import npm_pages, seeded
+def _rendered(name: str, split: AnySplit, programs: Programs, renderer: Renderer) -> Iterator[Item]:
+    from rrvf.data import npm_pages
 
-    split = config.root[name]
     if isinstance(split, Generated):
-        return seeded.items(split, seeded.programs(config)[name], renderer.render_many)
+        return seeded.items(split, programs()[name], renderer.render_many)
     source = gallery if isinstance(split, Gallery) else npm_pages
     return source.items(split.count, split.seed, renderer.render_many)
 
