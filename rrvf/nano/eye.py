@@ -2,9 +2,9 @@
 
 Strips of text, level as in titles and ticks, upright as in y labels, and a linear head on each merged patch that says
 which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and a
-second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and two heads more that
-say which value stands at each bar's top and each point, and by which letter it is pointed at (`rrvf.nano.marks`); and one
-that fetches the values that are pointed at. Without this stage a small model takes hours to begin to read. Naming
+second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and three heads more that
+say which value stands at each bar's top and each point, by which letter it is pointed at, and in which colour it is drawn
+(`rrvf.nano.marks`); and one that fetches the values that are pointed at. Without this stage a small model takes hours to begin to read. Naming
 the place matters: with the mere set of a patch's characters as the target, 4,000 steps gave an eye that could not read. The
 heads are thrown away.
 """
@@ -150,7 +150,7 @@ class Fetch(torch.nn.Module):
 
 
 def listed(labels: np.ndarray) -> np.ndarray:
-    """Labels by place [B, 2, patches, BINS] to values by address: int64 [B, addresses], 0 where there is no mark."""
+    """Labels by place [B, 3, patches, BINS] to values by address: int64 [B, addresses], 0 where there is no mark."""
     values, addresses = labels[:, 0], labels[:, 1]
     lists = np.zeros((len(labels), marks.ADDRESSES), np.int64)
     picture, *_ = at = np.nonzero(addresses)
@@ -171,7 +171,8 @@ def train_eye(
     as many strips.
 
     pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named rightly:
-    characters, cells that are not white, marks within a tenth of their value, marks' addresses, fetched values.
+    characters, cells that are not white, marks within a tenth of their value, marks' addresses and colours,
+    fetched values.
     warm: so many steps teach the new heads alone; an eye that can read already forgets it under heads that cannot.
     train: `loop.train`, all but its module and losses.
     """

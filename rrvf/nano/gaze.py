@@ -57,7 +57,9 @@ def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
             read, painted = _read(tokens, at), [patches[k] for k in (0, seconds) if k < len(read)]
         if tokens[at - 1] == "color" and painted:
             seen = painted.pop(0)
-            yield from (Look("paint", i, seen) for i in (at, at + 1)[: 1 + (tokens[at + 1] == "tab:")])
+            yield Look("paint", at, seen)
+            if tokens[at + 1] == "tab:":  # the colour's name goes on
+                yield Look("paint", at + 1, seen)
         if tokens[at - 1].endswith("ylabel"):
             yield from (Look("upright", at, patch(*where)) for where in UPRIGHT)
         if token == "Ġ=Ġ[" and read and tokens[at - 1] in ("y", "z"):
