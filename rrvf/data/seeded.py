@@ -14,7 +14,7 @@ from rrvf.records import DomainName, Render
 #: Renders programs in order: `Renderer.render_many`, or a stand-in in tests.
 RenderMany = Callable[[list[str]], list[Render]]
 GENERATORS = {"generated_charts": charts, "generated_wide_charts": wide_charts, "generated_pages": pages}
-#: What the shipped policy was pre-trained on.
+#: By domain, what the shipped policy was pre-trained on.
 PRETRAINED = {"chart": charts, "web": pages}
 _BLOCK = 32
 

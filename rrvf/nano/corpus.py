@@ -16,7 +16,7 @@ from typing import get_args
 import numpy as np
 from PIL import Image
 
-from rrvf.data.generated import charts, pages
+from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
@@ -25,7 +25,6 @@ from rrvf.protocol import answer_text, load_prompt, parse_turn, sanitize, tool_c
 from rrvf.records import Render, RenderReason
 from rrvf.rollout import LAST_TURN_HINT
 
-GENERATORS = {"chart": charts, "web": pages}
 #: What a turn may take; the longest program of the corpora has fewer.
 MAX_TURN_TOKENS = 320
 
@@ -115,7 +114,7 @@ def render_pictures(
         pictures = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
         for start in range(0, count, block):
             size = min(block, count - start)
-            codes = [GENERATORS[domain].generate(first + start + i) for i in range(size)]
+            codes = [PRETRAINED[domain].generate(first + start + i) for i in range(size)]
             for i, render in enumerate(render_many(codes)):
                 if not render.ok:
                     raise RuntimeError(f"generated {domain} {first + start + i} does not render: {render.message}")
@@ -162,7 +161,7 @@ def repairs(
             elif hinted and calls:
                 calls[-1] = (calls[-1][0], calls[-1][1] + LAST_TURN_HINT)
             if calls:
-                yield i, repair(domain, GENERATORS[domain].generate(i), thoughts(i), calls, again)
+                yield i, repair(domain, PRETRAINED[domain].generate(i), thoughts(i), calls, again)
 
 
 def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:

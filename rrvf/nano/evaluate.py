@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from rrvf.data.generated import charts, pages, wide_charts
+from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
-from rrvf.nano.corpus import GENERATORS, MAX_TURN_TOKENS
+from rrvf.nano.corpus import MAX_TURN_TOKENS
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import call_content, load_prompt, parse_turn
 from rrvf.records import Render
@@ -70,12 +71,12 @@ class Drawn:
 
 def held_out(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
     """What the first `count` held-out pictures of a domain show."""
-    return [GENERATORS[domain].spec(FIRST_SEED + i) for i in range(count)]
+    return [PRETRAINED[domain].spec(FIRST_SEED + i) for i in range(count)]
 
 
 def cases(domain: str, specs: list[charts.Spec | pages.Spec], renderer: Renderer) -> list[Case]:
     """The pictures of `specs`."""
-    renders = renderer.render_many([GENERATORS[domain].code(s) for s in specs])
+    renders = renderer.render_many([PRETRAINED[domain].code(s) for s in specs])
     return [Case(s, r.png) for s, r in zip(specs, renders, strict=True)]
 
 

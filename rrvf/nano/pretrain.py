@@ -27,6 +27,7 @@ from PIL import Image
 from tqdm import tqdm
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
+from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.judge.embedded import judge_pair
@@ -93,7 +94,7 @@ class Corpora:
 
     def thought(self, domain: str, seed: int) -> str:
         """What is read aloud of picture number `seed`."""
-        spec = corpus.GENERATORS[domain].spec(seed)
+        spec = PRETRAINED[domain].spec(seed)
         return corpus.think(domain, spec, self.marks(domain, seed))
 
     def marks(self, domain: str, seed: int) -> np.ndarray | None:
@@ -109,7 +110,7 @@ class Corpora:
         rows = []
         for domain, count in self.counts.items():
             for seed in range(count):
-                code, thought = corpus.GENERATORS[domain].generate(seed), self.thought(domain, seed)
+                code, thought = PRETRAINED[domain].generate(seed), self.thought(domain, seed)
                 first = corpus.first_call(domain, code, thought, at_once=seed % 5 == 0)
                 rows += [(domain, seed, corpus.direct(domain, code, thought)), (domain, seed, first)]
         return rows

@@ -59,8 +59,8 @@ def spec(seed: int) -> Spec:
     """What chart number `seed` shows."""
     rng = random.Random(f"chart {VERSION} {seed}")
     kind = rng.choice(KINDS)
-    numbers = _numbers(rng) if kind in NUMERIC and rng.random() < 0.6 else None
-    count = len(numbers) if numbers else rng.randint(3, 6)
+    steps = _steps(rng) if kind in NUMERIC and rng.random() < 0.6 else None
+    count = len(steps) if steps else rng.randint(3, 6)
     rows = rng.randint(2, 3)
     size = {"heatmap": rows * count, "hist": 9, "scatter": rng.randint(6, 10), "box": 7}.get(kind, count)
     top = 9 if kind == "heatmap" else rng.choice((10, 50, 50, 100))
@@ -75,10 +75,10 @@ def spec(seed: int) -> Spec:
         second_colour=second,
         names=(words[4], words[5]),
         categories=tuple(rng.choice(CATEGORIES)[:count]),
-        numbers=numbers,
-        values=_values(rng, size, top, kind in UNORDERED),
-        second_values=_values(rng, size, top, kind in (*UNORDERED, "scatter")),
-        errors=tuple(rng.randint(1, max(2, top // 8)) for _ in range(size)) if rng.random() < 0.5 else None,
+        numbers=steps,
+        values=numbers(rng, size, top, kind in UNORDERED),
+        second_values=numbers(rng, size, top, kind in (*UNORDERED, "scatter")),
+        errors=numbers(rng, size, max(2, top // 8)) if rng.random() < 0.5 else None,
         rows=rows,
         grid=rng.random() < 0.3,
         marker=rng.choice((None, None, "o", "s", "^")),
@@ -87,12 +87,13 @@ def spec(seed: int) -> Spec:
     )
 
 
-def _values(rng: random.Random, size: int, top: int, ordered: bool) -> tuple[int, ...]:
-    values = [rng.randint(1, top) for _ in range(size)]
-    return tuple(sorted(values) if ordered else values)
+def numbers(rng: random.Random, size: int, top: int, ordered: bool = False) -> tuple[int, ...]:
+    """`size` whole numbers from 1 to `top`; ordered: from the least on."""
+    drawn = [rng.randint(1, top) for _ in range(size)]
+    return tuple(sorted(drawn) if ordered else drawn)
 
 
-def _numbers(rng: random.Random) -> tuple[int, ...]:
+def _steps(rng: random.Random) -> tuple[int, ...]:
     step = rng.choice((1, 1, 2, 5, 10))
     first = rng.choice((0, step, 2010)) if step == 1 else rng.choice((0, step))
     return tuple(first + step * i for i in range(rng.randint(5, 10)))

@@ -27,18 +27,14 @@ def spec(seed: int) -> charts.Spec:
     kind = short.kind if short.kind in KINDS else rng.choice(KINDS)
     count = rng.randint(7, 10)
     size, top = (short.rows * count, 9) if kind == "heatmap" else (count, rng.choice((10, 50, 50, 100)))
-
-    def numbers(most: int) -> tuple[int, ...]:
-        return tuple(rng.randint(1, most) for _ in range(size))
-
     return replace(
         short,
         kind=kind,
         categories=tuple(rng.choice(CATEGORIES)[:count]),
         numbers=None,
-        values=numbers(top),
-        second_values=numbers(top),
-        errors=numbers(max(2, top // 8)) if short.errors else None,
+        values=charts.numbers(rng, size, top),
+        second_values=charts.numbers(rng, size, top),
+        errors=charts.numbers(rng, size, max(2, top // 8)) if short.errors else None,
     )
 
 
