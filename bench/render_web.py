@@ -1,12 +1,13 @@
 """What isolation costs a page: ours against a page that is used again and again, and a browser launched for each page.
 
-    python bench/render_web.py [--count 50] [--json FILE]
+    python bench/render_web.py [--count 50] [--pause 0.5] [--json FILE]
 
 Real pages of npm packages, 1280 wide, full height, scripts off. The ways take turns block by block, back to back within
-a block, so that a busy machine slows all of them alike. Ours comes twice: as it is, where a page without scripts is
-written over the last one, and in a fresh context for each page, with a pause before it in which the context is made. The
-others have no network namespace, no watchdog and no check of code or picture, and Chromium's own sandbox is off; all
-answer requests from memory and wait for the same load event. A ratio is the median over the pages.
+a block, so that a busy machine slows all of them alike. Before each page is a pause, long enough for a context to be made
+ahead; all ways have it, since a browser that has slept is slower, whoever woke it (`--pause 0`: a fresh context waits to
+be made). Ours comes twice: as it is, where a page without scripts is written over the last one, and in a fresh context
+for each page. The others have no network namespace, no watchdog and no check of code or picture, and Chromium's own
+sandbox is off; all answer requests from memory and wait for the same load event. A ratio is the median over the pages.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from rrvf.render.web import WebRenderer
 from rrvf.render.web_requests import ADDRESS, Requests
 
 LIMITS = Limits(wall_s=60)
-BLOCK, PAUSE_S = 10, 0.5
+BLOCK = 10
 Way = Callable[[str], Awaitable[bytes | None]]
 
 
@@ -81,7 +82,7 @@ def full_chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser"))), None)
 
 
-async def measure(codes: list[str], renderer: WebRenderer) -> tuple[dict[str, list[float]], int]:
+async def measure(codes: list[str], renderer: WebRenderer, pause_s: float) -> tuple[dict[str, list[float]], int]:
     """Seconds of each page by each way, and how many of the reused page's pictures are ours to the byte."""
 
     async def ours(code: str) -> bytes | None:
@@ -103,19 +104,21 @@ async def measure(codes: list[str], renderer: WebRenderer) -> tuple[dict[str, li
         if full := full_chromium():
             ways["launched_full"] = launched(driver, full)
         await ways["reused"](codes[0])
-        pictures, times = await _in_turns(codes, ways)
+        pictures, times = await _in_turns(codes, ways, pause_s)
         await browser.close()
     same = sum(a == b for a, b in zip(pictures["ours"], pictures["reused"], strict=True))
     return times, same
 
 
-async def _in_turns(codes: list[str], ways: dict[str, Way]) -> tuple[dict[str, list], dict[str, list[float]]]:
+async def _in_turns(
+    codes: list[str], ways: dict[str, Way], pause_s: float
+) -> tuple[dict[str, list], dict[str, list[float]]]:
     pictures: dict[str, list] = {name: [] for name in ways}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for start in range(0, len(codes), BLOCK):
         for name, way in ways.items():
             for code in codes[start : start + BLOCK]:
-                await asyncio.sleep(PAUSE_S if way.__name__ == "fresh_context" else 0)
+                await asyncio.sleep(pause_s)
                 begun = time.perf_counter()
                 pictures[name].append(await way(code))
                 times[name].append(time.perf_counter() - begun)
@@ -127,11 +130,12 @@ async def _in_turns(codes: list[str], ways: dict[str, Way]) -> tuple[dict[str, l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--pause", type=float, default=0.5, metavar="SECONDS")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with WebRenderer(1, LIMITS) as renderer:
         codes = list(islice(real_pages(renderer), options.count))
-        times, same = asyncio.run(measure(codes, renderer))
+        times, same = asyncio.run(measure(codes, renderer, options.pause))
     summary = {"pages": len(codes), "same_picture_reused": same}
     summary |= {f"{name}_ms": 1e3 * statistics.median(seconds) for name, seconds in times.items()}
     ratio = lambda a, b: statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))  # noqa: E731
