@@ -10,8 +10,8 @@
 # from 68.8 to 97.8 %, above the same model fine-tuned on 1,800 pictures **with** their code (69.0 %).
 #
 # Here, on two CPU cores: a policy of a few million parameters with the same architecture, pre-trained by this project on
-# generated pairs and stopped early, so that it starts where the paper's mechanism can be watched: its code often fails. The
-# optimiser is TRL's GRPOTrainer, the same that trains the large model in the other profiles.
+# generated pairs. The charts are wider than any that it knew, so that it starts where the paper's mechanism can be watched: its
+# code often fails. The optimiser is TRL's GRPOTrainer, the same that trains the large model in the other profiles.
 
 # %%
 from contextlib import ExitStack
@@ -131,7 +131,8 @@ trained = {section: study.train_grpo(section) for section in settings.grpo}
 
 # %% [markdown]
 # And the supervised baseline of the paper's ablation: the same policy, the same pictures, this time **with** their code. It
-# is a harder rival than it looks: it sees the one thing that RRVF never sees.
+# is a harder rival than it looks: it sees the one thing that RRVF never sees. Each label opens with what the policy itself
+# thinks of the picture (`own_thoughts`): from code alone this policy would unlearn to read the chart aloud first.
 
 # %%
 supervised = {section: study.train_sft(section) for section in settings.sft}

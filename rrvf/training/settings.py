@@ -61,7 +61,7 @@ def grpo_settings(
         max_tool_calling_iterations=config.max_turns - 1,
         save_steps=config.save_every,
         **(vllm_settings(config, image_pad) if config.use_vllm else {}),
-        **({} if config.use_vllm else {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens}}),
+        **({} if config.use_vllm else {"generation_kwargs": own_generation(config)}),
         **shared_settings(profile),
     )
 
@@ -75,6 +75,11 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
             "choose micro_batch or prompts_per_step so that they do"
         )
     return batch // together
+
+
+def own_generation(config: GRPOConfigSection) -> dict[str, Any]:
+    """transformers' own generation. A static cache is written in place; the growing one is copied for every token."""
+    return {"max_new_tokens": config.max_turn_tokens, "cache_implementation": "static"}
 
 
 def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:
