@@ -46,8 +46,7 @@ print(study.describe())
 # ## The readings
 #
 # `paper_abs` drops the minus and is our default. `literal` keeps it. `deepeyes` are the weights of DeepEyes, the project
-# that the authors thank and whose recipe this resembles (decisions D2). The laptop profile has these too, but pays nothing for a
-# call: the section on the tool term says why.
+# that the authors thank and whose recipe this resembles (decisions D2).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -188,10 +187,9 @@ for calls in range(5):
     print(calls, "calls that rendered:", " ".join(f"{reward_at(0.5, calls, w):5.2f}" for w in PRESETS.values()))
 
 # %% [markdown]
-# A small policy takes what pays most. Trained under `paper_abs`, the nano policy learned to run by drawing fewer marks than it
-# sees, and on pages to call more often, and its pictures got worse (docs/decisions.md, Training). So the laptop profile pays for
-# likeness first: `deepeyes`, nothing for a call, and 0 instead of -1 for code that does not run. The other profiles
-# keep the paper's sums.
+# A small policy takes what pays most. Under `paper_abs` the nano policy learns to run by drawing fewer marks than it sees. We
+# tried it the other way round, likeness first: `deepeyes`, nothing for a call, 0 instead of -1 for code that does not run. It
+# then kept more of its marks, and gained less (docs/decisions.md, Training).
 
 # %% [markdown]
 # ## From reward to advantage

@@ -131,8 +131,7 @@ trained = {section: study.train_grpo(section) for section in settings.grpo}
 
 # %% [markdown]
 # And the supervised baseline of the paper's ablation: the same policy, the same pictures, this time **with** their code. It
-# is a harder rival than it looks: it sees the one thing that RRVF never sees. Each label opens with what the policy itself
-# thinks of the picture (`own_thoughts`): from code alone this policy would unlearn to read the chart aloud first.
+# is a harder rival than it looks: it sees the one thing that RRVF never sees.
 
 # %%
 supervised = {section: study.train_sft(section) for section in settings.sft}

@@ -125,10 +125,6 @@ class SFTConfigSection(Section):
     batch: int
     learning_rate: float = 1e-5
     save_every: int = 50
-    own_thoughts: bool = Field(
-        default=False,
-        description="a label opens with what the policy itself thinks of the picture before it is trained",
-    )
     transcripts: str | None = Field(
         default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
     )

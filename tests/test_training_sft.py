@@ -7,14 +7,11 @@ import json
 import pytest
 from scripted import ANSWER, BROKEN, CALL, profile_of, run
 
-from rrvf.domains import CHART
 from rrvf.errors import UserError
-from rrvf.policies.local import LocalPolicy
 from rrvf.profile import SFTConfigSection
-from rrvf.protocol import answer_text
 from rrvf.report.episodes import read_trajectories
 from rrvf.training.logs import read_log
-from rrvf.training.sft import SupervisedTrainer, own_thoughts, pair_dataset, train_sft, transcript_dataset
+from rrvf.training.sft import SupervisedTrainer, train_sft, transcript_dataset
 
 
 def test_sft_lowers_the_loss_on_its_pairs(policy, samples, tmp_path):
@@ -30,13 +27,6 @@ def test_sft_says_that_it_needs_code(policy, samples, tmp_path):
     bare = [s.model_copy(update={"code": None}) for s in samples]
     with pytest.raises(UserError, match="needs pairs"):
         train_sft(profile_of(policy), config, bare, tmp_path, tmp_path / "sft")
-
-
-def test_a_label_can_open_with_the_policys_own_thought(policy, samples, tmp_path, script):
-    script["write"] = lambda turn, row: [f"<think>{row} bars</think>\n<answer>ignored</answer>", "no thought"][row == 3]
-    thoughts = own_thoughts(LocalPolicy(str(policy)), samples, tmp_path, "nano")
-    labels = [row["messages"][1]["content"] for row in pair_dataset(samples, tmp_path, "nano", thoughts)]
-    assert labels == [answer_text(f"plt.plot([{i}])", CHART, f"{i} bars" if i < 3 else "") for i in range(4)]
 
 
 def transcripts(policy, samples, tmp_path, script):

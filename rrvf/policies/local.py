@@ -49,14 +49,12 @@ class LocalPolicy:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = AutoModelForImageTextToText.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
 
-    def reply(self, pictures: list[Image.Image], prompt: str, until: str | None = None) -> list[str]:
-        """One turn per picture: the text that the policy writes after picture and prompt, as far as `until`."""
-        return self.chat([[first_message(picture, prompt)] for picture in pictures], until=until)
+    def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
+        """One turn per picture: the text that the policy writes after picture and prompt."""
+        return self.chat([[first_message(picture, prompt)] for picture in pictures])
 
     @torch.inference_mode()
-    def chat(
-        self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0, until: str | None = None
-    ) -> list[str]:
+    def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
         """The next turn of each conversation (messages with pictures inside). Special tokens are left out."""
         texts = [
             self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations
@@ -69,7 +67,6 @@ class LocalPolicy:
             **(sampling or {"do_sample": False}),
             max_new_tokens=self.max_new_tokens,
             suppress_tokens=[self.model.config.image_token_id],
-            **({"stop_strings": until, "tokenizer": self.processor.tokenizer} if until else {}),
         )
         new = output[:, batch["input_ids"].shape[1] :]
         return self.processor.batch_decode(new, skip_special_tokens=True)

@@ -6,19 +6,17 @@ whole episodes of several turns, in the form in which RRVF plays them.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import torch
 from datasets import Dataset, Features, Image, List, Value
-from tqdm import tqdm
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import LocalPolicy, load_processor, read_picture
+from rrvf.policies.local import load_processor
 from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
@@ -28,37 +26,22 @@ from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
 from rrvf.training.settings import shared_settings
 
-#: Pictures that are looked at together, and how long a thought may be.
-THOUGHTS_AT_ONCE, THOUGHT_TOKENS = 32, 1_024
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
-
 
 class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
     """SFTTrainer with a safe resume."""
 
 
-def pair_dataset(samples: list[Sample], root: Path, style: str, thoughts: list[str] | None = None) -> Dataset:
-    """Picture, direct prompt and an answer with the true code, after one of `thoughts` each or after none."""
+def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
+    """Picture, direct prompt and an answer with the true code."""
     missing = [s.id for s in samples if s.code is None]
     if missing:
         raise UserError(f"{len(missing)} samples have no code (first: {missing[0]}): SFT needs pairs, RRVF does not")
     dialogues = []
-    for s, thought in zip(samples, thoughts or [""] * len(samples), strict=True):
+    for s in samples:
         task = domain(s.domain)
-        answer = answer_text((root / s.code).read_text().strip(), task, thought)
+        answer = answer_text((root / s.code).read_text().strip(), task)
         dialogues.append([_said("user", load_prompt(task, "direct", style).text), _said("assistant", answer)])
     return _dataset(dialogues, [root / s.image for s in samples])
-
-
-def own_thoughts(policy: LocalPolicy, samples: list[Sample], root: Path, style: str) -> list[str]:
-    """What `policy` thinks of each picture before it answers, greedy; "" where it ends no thought."""
-    thoughts = []
-    for i in tqdm(range(0, len(samples), THOUGHTS_AT_ONCE), desc="own thoughts"):
-        some = samples[i : i + THOUGHTS_AT_ONCE]
-        prompt = load_prompt(domain(some[0].domain), "direct", style).text
-        replies = policy.reply([read_picture(root / s.image) for s in some], prompt, until="</think>")
-        thoughts += [found.group(1) if (found := _THOUGHT.search(reply)) else "" for reply in replies]
-    return thoughts
 
 
 def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], root: Path, style: str) -> Dataset:
@@ -116,7 +99,7 @@ def train_sft(
     trainer = SupervisedTrainer(
         model=load_policy_model(profile),
         args=_settings(config, profile, out, seed),
-        train_dataset=_examples(config, profile, samples, root),
+        train_dataset=_examples(config, samples, root, profile.policy.prompts),
         processing_class=processor,
         peft_config=lora(profile),
     )
@@ -129,11 +112,7 @@ def train_sft(
     return save_final(trainer, processor, out, how_made(method, profile, config, seed))
 
 
-def _examples(config: SFTConfigSection, profile: Profile, samples: list[Sample], root: Path) -> Dataset:
-    style = profile.policy.prompts
-    if config.transcripts is None and config.own_thoughts:
-        policy = LocalPolicy(profile.policy.model, profile.policy.dtype, THOUGHT_TOKENS)
-        return pair_dataset(samples, root, style, own_thoughts(policy, samples, root, style))
+def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:
     if config.transcripts is None:
         return pair_dataset(samples, root, style)
     path = Path(config.transcripts)

@@ -1,4 +1,4 @@
-"""Charts with seven to nine categories: the kinds, words and idioms of `charts`, which has six at most.
+"""Charts with seven to ten categories: the kinds, words and idioms of `charts`, which has six at most.
 
 The nano policy was not pre-trained on them, so that there is something to learn from their pictures.
 """
@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from rrvf.data.generated import charts
 
-VERSION = 2
+VERSION = 1
 #: Kinds whose marks stand beside names.
 KINDS = tuple(kind for kind in charts.KINDS if kind not in ("scatter", "hist", "box"))
 CATEGORIES = (
-    "A B C D E F G H I".split(),
-    "Jan Feb Mar Apr May Jun Jul Aug Sep".split(),
-    "18 19 20 21 22 23 24 25 26".split(),
+    "A B C D E F G H I J".split(),
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct".split(),
+    "18 19 20 21 22 23 24 25 26 27".split(),
 )
 
 
@@ -25,7 +25,7 @@ def spec(seed: int) -> charts.Spec:
     """What wide chart number `seed` shows: chart number `seed`, of another kind where its own has no names, with more data."""
     rng, short = random.Random(f"wide chart {VERSION} {seed}"), charts.spec(seed)
     kind = short.kind if short.kind in KINDS else rng.choice(KINDS)
-    count = rng.randint(7, 9)
+    count = rng.randint(7, 10)
     size, top = (short.rows * count, 9) if kind == "heatmap" else (count, rng.choice((10, 50, 50, 100)))
     return replace(
         short,
