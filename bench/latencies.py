@@ -19,11 +19,12 @@ import yaml
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.policies.local import LocalPolicy, read_picture
-from rrvf.profile import load_profile
+from rrvf.profile import GRPOConfigSection, load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
+from rrvf.training.settings import own_generation
 
-SMALL, LARGE, TOKENS = 8, 32, 64
+SMALL, LARGE, TOKENS = 16, 64, 160
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
@@ -37,8 +38,8 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def decoding(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, float]:
-    """Seconds a token, a token and episode, and an episode's prefill."""
+def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOConfigSection) -> dict[str, float]:
+    """Seconds a token, a token and episode, and an episode's prefill, written as in training."""
 
     def generate(episodes: int, tokens: int) -> Callable[[], object]:
         batch = policy.processor(
@@ -46,7 +47,7 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, flo
             images=pictures[:episodes],
             return_tensors="pt",
         )
-        options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": True}
+        options = own_generation(section) | {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": True}
         return lambda: policy.model.generate(**batch, **options)
 
     with torch.inference_mode():
@@ -58,9 +59,10 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int) -> dict[str, flo
 
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, autocast: bool) -> dict[str, float]:
-    """Seconds of forward and backward a token, of LARGE episodes of prompt and TOKENS; in bfloat16 if `autocast`."""
+    """Seconds of forward and backward a token, of LARGE / 2 episodes of prompt and TOKENS; in bfloat16 if `autocast`."""
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
-    batch = policy.processor(text=[text] * LARGE, images=pictures[:LARGE], return_tensors="pt")
+    rows = LARGE // 2  # a micro-batch
+    batch = policy.processor(text=[text] * rows, images=pictures[:rows], return_tensors="pt")
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -102,7 +104,7 @@ def main() -> None:
     samples, root = study.split(section.train_set)[:LARGE], study.data / section.train_set
     pictures = [read_picture(root / s.image) for s in samples]
     policy = LocalPolicy(study.profile.policy.model, study.profile.policy.dtype)
-    found = rendering(study, repeats) | decoding(policy, pictures, repeats)
+    found = rendering(study, repeats) | decoding(policy, pictures, repeats, section)
     found |= training(policy, pictures, repeats, study.profile.policy.autocast)
     print(yaml.safe_dump({name: float(f"{value:.3g}") for name, value in found.items()}, sort_keys=False))
 
