@@ -22,7 +22,7 @@ from rrvf.policies.local import LocalPolicy, read_picture
 from rrvf.profile import GRPOConfigSection, load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
-from rrvf.training.settings import own_generation
+from rrvf.training.settings import own_settings
 
 SMALL, LARGE, TOKENS = 16, 64, 160
 
@@ -47,7 +47,8 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
             images=pictures[:episodes],
             return_tensors="pt",
         )
-        options = own_generation(section) | {"max_new_tokens": tokens, "min_new_tokens": tokens, "do_sample": True}
+        lengths = {"max_new_tokens": tokens, "min_new_tokens": tokens}
+        options = own_settings(section)["generation_kwargs"] | lengths | {"do_sample": True}
         return lambda: policy.model.generate(**batch, **options)
 
     with torch.inference_mode():
@@ -59,10 +60,9 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
 
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, autocast: bool) -> dict[str, float]:
-    """Seconds of forward and backward a token, of LARGE / 2 episodes of prompt and TOKENS; in bfloat16 if `autocast`."""
+    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture; in bfloat16 if `autocast`."""
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
-    rows = LARGE // 2  # a micro-batch
-    batch = policy.processor(text=[text] * rows, images=pictures[:rows], return_tensors="pt")
+    batch = policy.processor(text=[text] * len(pictures), images=pictures, return_tensors="pt")
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -105,7 +105,7 @@ def main() -> None:
     pictures = [read_picture(root / s.image) for s in samples]
     policy = LocalPolicy(study.profile.policy.model, study.profile.policy.dtype)
     found = rendering(study, repeats) | decoding(policy, pictures, repeats, section)
-    found |= training(policy, pictures, repeats, study.profile.policy.autocast)
+    found |= training(policy, pictures[: section.micro_batch], repeats, study.profile.policy.autocast)
     print(yaml.safe_dump({name: float(f"{value:.3g}") for name, value in found.items()}, sort_keys=False))
 
 

@@ -60,8 +60,7 @@ def grpo_settings(
         max_completion_length=config.max_completion_tokens,
         max_tool_calling_iterations=config.max_turns - 1,
         save_steps=config.save_every,
-        **(vllm_settings(config, image_pad) if config.use_vllm else {}),
-        **({} if config.use_vllm else {"generation_kwargs": own_generation(config)}),
+        **(vllm_settings(config, image_pad) if config.use_vllm else own_settings(config)),
         **shared_settings(profile),
     )
 
@@ -77,9 +76,9 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
     return batch // together
 
 
-def own_generation(config: GRPOConfigSection) -> dict[str, Any]:
+def own_settings(config: GRPOConfigSection) -> dict[str, Any]:
     """transformers' own generation. A static cache is written in place; the growing one is copied for every token."""
-    return {"max_new_tokens": config.max_turn_tokens, "cache_implementation": "static"}
+    return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens, "cache_implementation": "static"}}
 
 
 def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:
