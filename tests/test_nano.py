@@ -9,6 +9,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
+from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from rrvf import nano
 from rrvf.data.generated import charts
@@ -19,6 +20,7 @@ from rrvf.nano import corpus, evaluate, gaze, marks, sketches
 from rrvf.nano.batches import collate, encode, program_batches, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
+from rrvf.policies import vision
 from rrvf.policies.local import LocalPolicy
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
 from rrvf.render import Limits, Renderer
@@ -93,6 +95,20 @@ def test_too_few_transcripts_are_refused(policy):
     (make,) = program_batches(policy.processor.tokenizer, [[]], {}, random.Random(0), 24)
     with pytest.raises(UserError, match="0 transcripts"):
         make()
+
+
+@pytest.mark.parametrize("sizes", [[(280, 224)] * 3, [(280, 224), (140, 112)]])
+def test_the_vision_half_for_cpus_sees_what_the_stock_one_sees(policy, monkeypatch, sizes):
+    images = [
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (h, w, 3), np.uint8))
+        for i, (w, h) in enumerate(sizes)
+    ]
+    batch = policy.processor.image_processor(images=images, return_tensors="pt")
+    see = lambda: policy.model.model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output  # noqa: E731
+    ours = see()
+    monkeypatch.setattr(qwen.Qwen2_5_VLVisionAttention, "forward", vision.stock_attention)
+    monkeypatch.setattr(qwen.Qwen2_5_VisionPatchEmbed, "forward", vision.stock_embedding)
+    torch.testing.assert_close(ours, see(), rtol=1e-4, atol=1e-4)
 
 
 def test_patches_are_the_processors(policy, picture):

@@ -20,7 +20,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_f
 from rrvf.nano.marks import patch
 
 Kind = Literal["mark", "next", "copy", "paint", "upright"]
-#: The heads that are told, as (layer, head).
+#: The heads that are told, as (layer, head); a smaller model lacks some.
 HEADS: dict[Kind, tuple[tuple[int, int], ...]] = {
     "mark": ((1, 0), (1, 1), (2, 0), (2, 1)),
     "next": ((1, 2), (2, 2)),
@@ -102,7 +102,8 @@ class Gaze:
         ALL_ATTENTION_FUNCTIONS.register("kept", _kept)
         ALL_MASK_ATTENTION_FUNCTIONS.register("kept", eager_mask)
         language_model.config._attn_implementation = "kept"
-        self.layers = language_model.layers
+        self.layers, heads = language_model.layers, language_model.config.num_attention_heads
+        self.heads = {kind: [(n, head) for n, head in told if head < heads] for kind, told in HEADS.items()}
 
     def losses(self, wanted: dict[Kind, torch.Tensor]) -> dict[str, torch.Tensor]:
         """wanted: int64 [n, 3], row, place and place looked at. Gives the mean of -log(attention there) as "gaze", and by
@@ -110,7 +111,8 @@ class Gaze:
         """
         total, shares = torch.zeros(()), {}
         for kind, (row, at, to) in ((k, w.T) for k, w in wanted.items() if len(w)):
-            seen = torch.stack([self.layers[n].self_attn.kept[row, head, at, to].float() for n, head in HEADS[kind]])
+            kept = [self.layers[n].self_attn.kept[row, head, at, to].float() for n, head in self.heads[kind]]
+            seen = torch.stack(kept)
             total = total - (seen + 1e-6).log().mean() / len(HEADS)
             shares[kind] = seen.detach().mean()
         for layer in self.layers:

@@ -1,4 +1,4 @@
-"""Architecture of the nano policy: transformers' own Qwen2.5-VL, 4 million parameters, full attention everywhere.
+"""Architecture of the nano policy: transformers' own Qwen2.5-VL, full attention everywhere, in three sizes.
 
 Pictures are at most 280x224 pixels: 20 x 16 patches of 14, merged two by two into 80 visual tokens of 28x28 pixels. Heads
 are 32 wide because vLLM's CPU attention refuses less.
@@ -6,6 +6,7 @@ are 32 wide because vLLM's CPU attention refuses less.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,27 @@ from transformers import (
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
 )
-from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from rrvf.domains import NANO_CANVAS
 from rrvf.protocol import CHAT_TEMPLATE
 
 PATCH, MERGED = 14, 28
-VISION_LAYERS, VISION_WIDTH = 4, 160
-TEXT_LAYERS, TEXT_WIDTH = 4, 192
 HEAD = 32
 VOCABULARY = 1536
+
+
+@dataclass(frozen=True)
+class Size:
+    """Layers of the two halves and their widths, multiples of 32."""
+
+    vision_layers: int
+    vision_width: int
+    text_layers: int
+    text_width: int
+
+
+#: 2.4, 4.3 and 9.4 million parameters. `nano` is shipped; the card compares the three.
+SIZES = {"small": Size(4, 128, 4, 128), "nano": Size(4, 160, 4, 192), "large": Size(6, 192, 6, 256)}
 
 #: Qwen2.5-VL's control tokens. The first is padding, the third ends a turn.
 CONTROL = [
@@ -98,17 +110,17 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLProcessor:
     )
 
 
-def config(vocabulary: int = VOCABULARY) -> Qwen2_5_VLConfig:
-    """Qwen2.5-VL's configuration at nano size; control tokens have the ids of their places in CONTROL."""
+def config(vocabulary: int = VOCABULARY, size: Size = SIZES["nano"]) -> Qwen2_5_VLConfig:
+    """Qwen2.5-VL's configuration at `size`; control tokens have the ids of their places in CONTROL."""
     ids = {token: place for place, token in enumerate(CONTROL)}
     rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 1_000_000.0}
     text = {
         "vocab_size": vocabulary,
-        "hidden_size": TEXT_WIDTH,
-        "intermediate_size": 3 * TEXT_WIDTH,
-        "num_hidden_layers": TEXT_LAYERS,
-        "num_attention_heads": TEXT_WIDTH // HEAD,
-        "num_key_value_heads": TEXT_WIDTH // HEAD,
+        "hidden_size": size.text_width,
+        "intermediate_size": 3 * size.text_width,
+        "num_hidden_layers": size.text_layers,
+        "num_attention_heads": size.text_width // HEAD,
+        "num_key_value_heads": size.text_width // HEAD,
         "max_position_embeddings": 2048,
         "rope_parameters": rope,
         "tie_word_embeddings": True,
@@ -117,16 +129,16 @@ def config(vocabulary: int = VOCABULARY) -> Qwen2_5_VLConfig:
         "pad_token_id": ids["<|endoftext|>"],
     }
     vision = {
-        "depth": VISION_LAYERS,
-        "hidden_size": VISION_WIDTH,
-        "intermediate_size": 3 * VISION_WIDTH,
-        "num_heads": VISION_WIDTH // HEAD,
-        "out_hidden_size": TEXT_WIDTH,
+        "depth": size.vision_layers,
+        "hidden_size": size.vision_width,
+        "intermediate_size": 3 * size.vision_width,
+        "num_heads": size.vision_width // HEAD,
+        "out_hidden_size": size.text_width,
         "patch_size": PATCH,
         "spatial_merge_size": 2,
         "temporal_patch_size": 2,
         "window_size": 112,
-        "fullatt_block_indexes": list(range(VISION_LAYERS)),
+        "fullatt_block_indexes": list(range(size.vision_layers)),
     }
     return Qwen2_5_VLConfig(
         text_config=text,
@@ -139,10 +151,10 @@ def config(vocabulary: int = VOCABULARY) -> Qwen2_5_VLConfig:
     )
 
 
-def build_model(seed: int = 0) -> Qwen2_5_VLForConditionalGeneration:
+def build_model(seed: int = 0, size: Size = SIZES["nano"]) -> Qwen2_5_VLForConditionalGeneration:
     """A fresh model with seeded random weights."""
     torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(config())
+    model = Qwen2_5_VLForConditionalGeneration(config(size=size))
     model.generation_config.eos_token_id = CONTROL.index("<|im_end|>")
     model.generation_config.pad_token_id = CONTROL.index("<|endoftext|>")
     return model
@@ -158,15 +170,6 @@ def patches(pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     x = x.reshape(batch, 3, h // 2, 2, PATCH, w // 2, 2, PATCH).permute(0, 2, 5, 3, 6, 1, 4, 7)
     x = x.reshape(batch * h * w, 3, 1, PATCH, PATCH).expand(-1, 3, 2, PATCH, PATCH).reshape(batch * h * w, -1)
     return x, torch.tensor([[1, h, w]] * batch)
-
-
-def linear_patches() -> None:
-    """Embed patches by a matrix product in this process: what the convolution does, in a tenth of the time on a CPU."""
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.linear(hidden_states.to(self.proj.weight.dtype), self.proj.weight.flatten(1))
-
-    qwen.Qwen2_5_VisionPatchEmbed.forward = forward
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -37,9 +37,9 @@ from rrvf.nano.eye import train_eye
 from rrvf.nano.gaze import Gaze
 from rrvf.nano.loop import snapshot_of, train
 from rrvf.nano.marks import all_positions
-from rrvf.nano.model import build_model, build_tokenizer, linear_patches, save
+from rrvf.nano.model import SIZES, build_model, build_tokenizer, save
 from rrvf.policies.local import LocalPolicy, first_message
-from rrvf.policies.vision import batch_vision_attention
+from rrvf.policies.vision import vision_for_cpus
 from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
 
@@ -52,11 +52,12 @@ class Recipe:
     """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, twice `batch` charts to read, or `batch`
     pictures with their turns.
 
-    warm: see `train_eye`.
+    alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing.
     """
 
     eye_steps: int = 2_400
     eye_rate: float = 3e-3
+    alone: int = 0
     warm: int = 0
     strip_steps: int = 500
     reading_steps: int = 900
@@ -68,6 +69,7 @@ class Recipe:
     page_repairs: int = 800
     batch: int = 24
     threads: int = 2
+    size: str = "nano"
     seed: int = 0
 
 
@@ -147,8 +149,7 @@ def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
 def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None = None) -> None:
     """All stages into `out`; the finished policy is `out/final`. From nothing, or from the weights and words of `start`."""
     torch.set_num_threads(recipe.threads)
-    batch_vision_attention()
-    linear_patches()
+    vision_for_cpus()
     corpora = Corpora(out / "corpora", recipe)
     corpora.render()
     single = corpora.single_turns()
@@ -158,9 +159,10 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         return [encode(tokenizer, d, i, segments, corpora.marks(d, i)) for d, i, segments in rows]
 
     answers, firsts = (encoded(single[k::2]) for k in (0, 1))
-    model = (
-        AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32) if start else build_model(recipe.seed)
-    )
+    if start:
+        model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
+    else:
+        model = build_model(recipe.seed, SIZES[recipe.size])
     gaze = Gaze(model.model.language_model)
     for block in model.model.visual.blocks:
         block.compile()
@@ -196,6 +198,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
             corpora.pictures,
             corpora.positions,
             recipe.seed,
+            recipe.alone,
             recipe.warm,
             partial(train, steps=recipe.eye_steps, rate=recipe.eye_rate, log=log, path=path),
         ),
@@ -237,7 +240,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path)
     for name, value in vars(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        choices = SIZES if name == "size" else None
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, choices=choices)
     options = vars(parser.parse_args())
     out, start = options.pop("out"), options.pop("start")
     out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
 
 from rrvf.errors import UserError
+from rrvf.policies.vision import vision_for_cpus
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
 
@@ -46,6 +47,7 @@ class LocalPolicy:
         self.max_new_tokens = max_new_tokens
         self.processor = load_processor(model)
         path = resolve_model(model)
+        vision_for_cpus()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = AutoModelForImageTextToText.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
 
@@ -66,6 +68,7 @@ class LocalPolicy:
             **batch.to(self.model.device),
             **(sampling or {"do_sample": False}),
             max_new_tokens=self.max_new_tokens,
+            cache_implementation="static",  # written in place; the growing one is copied for every token
             suppress_tokens=[self.model.config.image_token_id],
         )
         new = output[:, batch["input_ids"].shape[1] :]

@@ -1,21 +1,23 @@
-"""Qwen2.5-VL's vision attention over a batch of equal pictures at once.
+"""Qwen2.5-VL's vision half as a CPU likes it: attention over a batch of equal pictures at once, patches by a product.
 
-Without flash attention transformers attends to one picture after another; on a CPU, with many small pictures, that loop
-is half of a training step. Equal pictures are one batched product; unequal ones keep the loop. The same result up to rounding.
+Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a CPU,
+with many small pictures, these are half of a training step. Unequal pictures keep the loop. The same result up to rounding.
 """
 
 from __future__ import annotations
 
+import torch
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
-_stock_forward = qwen.Qwen2_5_VLVisionAttention.forward
+stock_attention = qwen.Qwen2_5_VLVisionAttention.forward
+stock_embedding = qwen.Qwen2_5_VisionPatchEmbed.forward
 
 
-def _forward(self, hidden_states, cu_seqlens, position_embeddings=None, max_seqlen=None, **kwargs):
+def _attend(self, hidden_states, cu_seqlens, position_embeddings=None, max_seqlen=None, **kwargs):
     total, chunks = hidden_states.shape[0], len(cu_seqlens) - 1
     equal = total % chunks == 0 and bool((cu_seqlens.diff() == total // chunks).all())
     if not equal or self.config._attn_implementation != "sdpa":
-        return _stock_forward(self, hidden_states, cu_seqlens, position_embeddings, max_seqlen, **kwargs)
+        return stock_attention(self, hidden_states, cu_seqlens, position_embeddings, max_seqlen, **kwargs)
     q, k, v = self.qkv(hidden_states).reshape(total, 3, self.num_heads, -1).unbind(1)
     q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
     q, k, v = (t.reshape(chunks, total // chunks, self.num_heads, -1).transpose(1, 2) for t in (q, k, v))
@@ -24,6 +26,13 @@ def _forward(self, hidden_states, cu_seqlens, position_embeddings=None, max_seql
     return self.proj(seen.transpose(1, 2).reshape(total, -1))
 
 
-def batch_vision_attention() -> None:
-    """Use the batched form in this process, for every Qwen2.5-VL model."""
-    qwen.Qwen2_5_VLVisionAttention.forward = _forward
+def _embed(self, hidden_states: torch.Tensor) -> torch.Tensor:
+    weight = self.proj.weight
+    return torch.nn.functional.linear(hidden_states.to(weight.dtype), weight.flatten(1))
+
+
+def vision_for_cpus() -> None:
+    """Use these forms in this process, for every Qwen2.5-VL model; nothing changes where there is a GPU."""
+    if not torch.cuda.is_available():
+        qwen.Qwen2_5_VLVisionAttention.forward = _attend
+        qwen.Qwen2_5_VisionPatchEmbed.forward = _embed

@@ -6,11 +6,13 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from rrvf.policies.local import resolve_model
+from rrvf.policies.vision import vision_for_cpus
 from rrvf.profile import Profile
 
 
 def load_policy_model(profile: Profile):
     """The policy of a profile as a transformers model, in its dtype."""
+    vision_for_cpus()
     return AutoModelForImageTextToText.from_pretrained(
         resolve_model(profile.policy.model), dtype=getattr(torch, profile.policy.dtype)
     )
