@@ -87,6 +87,7 @@ class GRPOConfigSection(Section):
     group_size: int
     micro_batch: int
     learning_rate: float
+    warmup_steps: int = Field(default=0, description="steps of a rising rate; Adam's first are sign steps")
     kl: float = 0.0
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(description="one episode, tool responses included")

@@ -102,6 +102,12 @@ def test_training_moves_the_weights(policy, samples, tmp_path, script):
     assert any(not torch.equal(before[k], after[k]) for k in before)
 
 
+def test_the_rate_rises_over_the_warm_up(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
+    run(policy, samples, tmp_path, steps=3, warmup_steps=2)
+    assert [line["learning_rate"] for line in read_log(tmp_path / "run/log.jsonl")] == [0.0, 0.005, 0.01]
+
+
 def test_autocast_reaches_the_loss_alone(policy, samples, tmp_path, script, monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
     seen = {}
