@@ -12,6 +12,7 @@ from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.policies.local import LocalPolicy
 from rrvf.protocol import load_prompt
+from rrvf.training import trainer
 from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
 from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
@@ -100,6 +101,21 @@ def test_training_moves_the_weights(policy, samples, tmp_path, script):
     final, _, _ = run(policy, samples, tmp_path)
     before, after = (Model.from_pretrained(p).state_dict() for p in (policy, final))
     assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+@pytest.mark.parametrize("attach_render", [False, True])
+def test_episodes_in_groups_of_like_length_have_the_loss_of_all_together(
+    policy, samples, tmp_path, script, monkeypatch, attach_render
+):
+    script["write"] = lambda turn, row: CALL if turn < row else [ANSWER, BROKEN][row % 2]
+    monkeypatch.setattr(trainer, "EPISODES", 2)
+    run(policy, samples, tmp_path, out="ours", attach_render=attach_render)
+    monkeypatch.delattr(RRVFTrainer, "_get_per_token_logps_and_entropies")
+    script["turn"] = 0
+    run(policy, samples, tmp_path, out="stock", attach_render=attach_render)
+    ours, stock = (read_log(tmp_path / out / "log.jsonl")[0] for out in ("ours", "stock"))
+    for figure in ("loss", "grad_norm", "entropy"):
+        assert ours[figure] == pytest.approx(stock[figure], rel=1e-4, abs=1e-7)
 
 
 def test_the_rate_rises_over_the_warm_up(policy, samples, tmp_path, script):

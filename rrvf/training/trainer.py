@@ -7,10 +7,14 @@ from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
 import torch
+from torch.nn.functional import pad
 from trl import GRPOTrainer
 
 from rrvf.training.checkpoints import SafeCheckpoints
 from rrvf.training.phases import Phases
+
+#: Episodes of like length that go through the model together.
+EPISODES = 8
 
 
 class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
@@ -33,6 +37,26 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
                 if isinstance(message["content"], list):
                     message["content"] = _resolved(message["content"])
         return super()._get_tool_suffix_ids(tool_messages)
+
+    def _get_per_token_logps_and_entropies(
+        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **inputs
+    ):
+        # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
+        parts, order = [], attention_mask.sum(dim=1).argsort()
+        for rows in order.split(min(batch_size or EPISODES, EPISODES)):
+            kept = int(attention_mask[rows, -logits_to_keep:].sum(dim=1).max())
+            width = input_ids.shape[1] - logits_to_keep + kept
+            *both, loss = super()._get_per_token_logps_and_entropies(
+                model, input_ids[rows, :width], attention_mask[rows, :width], kept, **_of_rows(inputs, rows, width)
+            )
+            parts.append([None if t is None else pad(t, (0, logits_to_keep - kept)) for t in both] + [loss])
+        back = order.argsort()
+        logps, entropies, losses = zip(*parts, strict=True)
+        return (
+            torch.cat(logps)[back],
+            None if entropies[0] is None else torch.cat(entropies)[back],
+            None if losses[0] is None else torch.stack(losses).mean(),
+        )
 
     def _generate_single_turn(self, prompt_ids, images, *args, **kwargs):
         if self.use_vllm and images is not None:
@@ -87,6 +111,19 @@ def _own_numbers(model: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         model.forward = cast
+
+
+def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
+    """The pictures and token kinds of some episodes; all else that TRL names is passed on."""
+    some, counts = dict(inputs), inputs.get("num_images")
+    if inputs.get("mm_token_type_ids") is not None:
+        some["mm_token_type_ids"] = inputs["mm_token_type_ids"][rows, :width]
+    if counts is not None:
+        grids = inputs["image_grid_thw"].split(counts)
+        pixels = inputs["pixel_values"].split([int(g.prod(dim=-1).sum()) for g in grids])
+        some["num_images"] = [counts[i] for i in rows]
+        some["image_grid_thw"], some["pixel_values"] = (torch.cat([t[i] for i in rows]) for t in (grids, pixels))
+    return some
 
 
 def _resolved(content: list) -> str | list[dict]:
