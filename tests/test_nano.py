@@ -16,7 +16,7 @@ from rrvf.data.generated import charts
 from rrvf.data.generated.words import SERIES_COLOURS
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
-from rrvf.nano import corpus, evaluate, gaze, marks, sketches
+from rrvf.nano import corpus, evaluate, gaze, loop, marks, sketches
 from rrvf.nano.batches import collate, encode, program_batches, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
@@ -246,3 +246,19 @@ def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
     assert figures["title exact"] >= 0.85
     assert figures["main colour right"] >= 0.7
     assert figures["values: median relative error"] <= 0.1
+
+
+def test_a_killed_stage_goes_on_at_its_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SNAPSHOT_STEPS", 2)
+    module, seen = torch.nn.Linear(2, 2), []
+
+    def losses(step):
+        seen.append(step)
+        if seen == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return {"loss": module(torch.ones(2)).sum()}
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(module, 4, 1e-3, losses, lambda line: None, tmp_path / "stage.pt")
+    loop.train(module, 4, 1e-3, losses, lambda line: None, tmp_path / "stage.pt")
+    assert seen == [0, 1, 2, 2, 3]

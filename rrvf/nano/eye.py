@@ -191,12 +191,11 @@ def train_eye(
             (BINS, 1 + len(SERIES_COLOURS)),
         )
     )
-    fetch, phases = Fetch(width), iter(["alone"] * alone + ["warm"] * warm)
+    fetch = Fetch(width)
 
-    def losses() -> dict:
-        phase = next(phases, "all")
-        visual.requires_grad_(phase != "warm")
-        if phase == "alone":
+    def losses(step: int) -> dict:
+        visual.requires_grad_(not alone <= step < alone + warm)
+        if step < alone:
             strips, text = strip_batch(rng, 8 * batch)
             read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
             return {"loss": read, "letters": right}

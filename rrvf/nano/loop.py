@@ -34,9 +34,14 @@ def optimisers(module: torch.nn.Module, rate: float) -> list[torch.optim.Optimiz
 
 
 def train(
-    module: torch.nn.Module, steps: int, rate: float, losses: Callable[[], dict], log: Callable[[str], None], path: Path
+    module: torch.nn.Module,
+    steps: int,
+    rate: float,
+    losses: Callable[[int], dict],
+    log: Callable[[str], None],
+    path: Path,
 ) -> None:
-    """Train in place. `losses` gives `loss` and other figures to log, by name; each log line has their means.
+    """Train in place. `losses` takes the step and gives `loss` and other figures to log, by name; each log line has their means.
 
     A snapshot is kept at `path` + ".partial" every 100 steps and taken up again if it is there; the batches after that
     are drawn anew. The caller removes it once the result is safe.
@@ -52,7 +57,7 @@ def train(
     module.train()
     started = time.monotonic()
     for step in range(first, steps):
-        figures = losses()
+        figures = losses(step)
         _step(module, parts, figures["loss"], rate * schedule(step, steps))
         seen.append({k: v.item() for k, v in figures.items()})
         if (step + 1) % SNAPSHOT_STEPS == 0:

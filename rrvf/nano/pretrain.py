@@ -177,13 +177,13 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     def readings() -> dict:
         return rng.choices([sketched, drawn], [0.7, 0.3])[0]()
 
-    def programs(groups: list, shares: list[float]) -> Callable[[], dict]:
+    def programs(groups: list, shares: list[float]) -> Callable[[int], dict]:
         sources = [*program_batches(tokenizer, groups, corpora.pictures, rng, recipe.batch), readings, strips]
-        return lambda: _loss(model, gaze, rng.choices(sources, shares)[0]())
+        return lambda _: _loss(model, gaze, rng.choices(sources, shares)[0]())
 
     def read(path: Path) -> None:
         model.model.visual.requires_grad_(False)  # half the time of a step; what is to be read it can say already
-        train(model, recipe.reading_steps, 2e-3, lambda: _loss(model, gaze, readings()), log, path)
+        train(model, recipe.reading_steps, 2e-3, lambda _: _loss(model, gaze, readings()), log, path)
         model.model.visual.requires_grad_(True)
 
     def feedback(path: Path) -> None:
@@ -202,7 +202,9 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
             recipe.warm,
             partial(train, steps=recipe.eye_steps, rate=recipe.eye_rate, log=log, path=path),
         ),
-        "strips": lambda path: train(model, recipe.strip_steps, 2e-3, lambda: _loss(model, gaze, strips()), log, path),
+        "strips": lambda path: train(
+            model, recipe.strip_steps, 2e-3, lambda _: _loss(model, gaze, strips()), log, path
+        ),
         "readings": read,
         "programs": lambda path: train(
             model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), log, path
