@@ -7,11 +7,12 @@ import json
 import pytest
 
 from rrvf.errors import UserError
-from rrvf.plan import compare, load_latencies, plan
+from rrvf.plan import compare, load_latencies, plan, simulation
 from rrvf.plan.latencies import FILE, Figure
 from rrvf.plan.show import show
 from rrvf.plan.simulation import Clock, Station, Step, Workload
 from rrvf.profile import load_profile
+from rrvf.training import trainer
 
 PAPER = load_profile("paper")
 
@@ -62,6 +63,12 @@ def test_an_episode_has_as_many_turns_as_were_asked_for():
     times = fixed(decode_each=figure(1.0), continuous=True)
     seconds = [Step(work(max_turns=4, turns=2.5, max_turn_tokens=10**6), times, s).run().seconds for s in range(40)]
     assert sum(seconds) / len(seconds) == pytest.approx(32 * 10 * 2.5, rel=0.05)
+
+
+def test_training_pads_no_episode_beyond_its_group():
+    assert simulation.EPISODES == trainer.EPISODES
+    step = Step(work(), fixed(train=figure(1.0)), seed=0)
+    assert step._trained([1.0] * 8 + [5.0] * 7 + [9.0]) == 8 * 1 + 8 * 9
 
 
 def test_price_is_gpus_times_hours():

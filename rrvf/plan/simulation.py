@@ -19,6 +19,8 @@ from rrvf.plan.latencies import Latencies
 
 #: Spread of lengths and latencies about their means (coefficient of variation): an estimate.
 SPREAD = 0.35
+#: Episodes that are trained on together (`rrvf.training.trainer.EPISODES`).
+EPISODES = 8
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,10 @@ class Step:
         return StepTime(phases, {station: seconds / max(rollout, 1e-9) for station, seconds in busy.items()})
 
     def _trained(self, lengths: list[float]) -> float:
-        """Tokens of a process's training batch; without continuous batching all are as long as the longest."""
-        return sum(lengths) if self._times.continuous else len(lengths) * max(lengths)
+        """Tokens of a process's training batch: episodes go through in groups of like length, each as wide as its longest."""
+        longest_first = sorted(lengths, reverse=True)
+        groups = [longest_first[i : i + EPISODES] for i in range(0, len(lengths), EPISODES)]
+        return sum(len(group) * group[0] for group in groups)
 
     def _turn(self, process: int, writing: list[int], turn: int) -> None:
         """Turn `turn` of the episodes of a process that still write."""
