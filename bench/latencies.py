@@ -25,6 +25,8 @@ from rrvf.study import Study
 from rrvf.training.settings import own_settings
 
 SMALL, LARGE, TOKENS = 16, 64, 160
+#: An earlier turn.
+EARLIER = "a = 1\n" * 60
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
@@ -39,11 +41,11 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOConfigSection) -> dict[str, float]:
-    """Seconds a token, a token and episode, and an episode's prefill, written as in training."""
+    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again, written as in training."""
 
-    def generate(episodes: int, tokens: int) -> Callable[[], object]:
+    def generate(episodes: int, tokens: int, earlier: str = "") -> Callable[[], object]:
         batch = policy.processor(
-            text=[policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False)] * episodes,
+            text=[policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + earlier] * episodes,
             images=pictures[:episodes],
             return_tensors="pt",
         )
@@ -53,10 +55,13 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
 
     with torch.inference_mode():
         first = seconds(generate(LARGE, 1), repeats)
+        again = seconds(generate(LARGE, 1, EARLIER), repeats)
         small, large = (seconds(generate(n, TOKENS), repeats) for n in (SMALL, LARGE))
     per_token = [(small - first * SMALL / LARGE) / (TOKENS - 1), (large - first) / (TOKENS - 1)]
     each = (per_token[1] - per_token[0]) / (LARGE - SMALL)
-    return {"prefill": first / LARGE, "decode": max(0.0, per_token[0] - SMALL * each), "decode_each": each}
+    reread = (again - first) / LARGE / len(policy.processor.tokenizer(EARLIER)["input_ids"])
+    decode = max(0.0, per_token[0] - SMALL * each)
+    return {"prefill": first / LARGE, "reread": reread, "decode": decode, "decode_each": each}
 
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, autocast: bool) -> dict[str, float]:

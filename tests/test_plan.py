@@ -25,7 +25,7 @@ def fixed(**changes):
     """Latencies of the nano profile with every figure 0 but those named."""
     times = load_latencies("nano")
     zero = {name: figure(0) for name, value in times if isinstance(value, Figure)}
-    zero |= {"render": {"chart": figure(0), "web": figure(0)}, "judge_reference_gpus": 1}
+    zero |= {"render": {"chart": figure(0), "web": figure(0)}, "judge_reference_gpus": 1, "decode_width": 0}
     return times.model_copy(update=zero | changes)
 
 
@@ -63,6 +63,14 @@ def test_an_episode_has_as_many_turns_as_were_asked_for():
     times = fixed(decode_each=figure(1.0), continuous=True)
     seconds = [Step(work(max_turns=4, turns=2.5, max_turn_tokens=10**6), times, s).run().seconds for s in range(40)]
     assert sum(seconds) / len(seconds) == pytest.approx(32 * 10 * 2.5, rel=0.05)
+
+
+def test_a_later_turn_reads_the_earlier_ones_and_writes_beside_them():
+    two = work(max_turns=2, turns=2.0, prompt_tokens=50.0)
+    one_token = Step(work(), fixed(decode_each=figure(1.0)), seed=0).run().seconds
+    wide = Step(work(prompt_tokens=100.0), fixed(decode_each=figure(1.0), decode_width=100), seed=0).run().seconds
+    assert wide == pytest.approx(2 * one_token)
+    assert Step(two, fixed(reread=figure(1.0)), seed=0).run().seconds == pytest.approx(32 * 10, rel=0.2)
 
 
 def test_training_pads_no_episode_beyond_its_group():

@@ -24,15 +24,18 @@ class Figure(Section):
 class Latencies(Section):
     """A profile's machine.
 
-    decode: a token for the whole batch, plus `decode_each` for each episode in it. prefill: an episode's turn before
-    its first token. train: forward, backward and its share of the optimiser, per token on one process. render: by
+    decode: a token for the whole batch, plus `decode_each` for each episode in it, whose cache was `decode_width` tokens
+    wide; it grows with the cache, unless that is 0. prefill: an episode's turn before its first token, plus `reread` for
+    each token of its earlier turns. train: forward, backward and its share of the optimiser, per token on one process. render: by
     domain. judge_busy: what one question takes from the judge's throughput on `judge_reference_gpus`; compare and score:
     what its answer takes besides, many at once. step: the rest of a step.
     """
 
     decode: Figure
     decode_each: Figure
+    decode_width: int
     prefill: Figure
+    reread: Figure
     train: Figure
     render: dict[Literal["chart", "web"], Figure]
     judge_busy: Figure

@@ -136,12 +136,17 @@ class Step:
 
     def _turn(self, process: int, writing: list[int], turn: int) -> None:
         """Turn `turn` of the episodes of a process that still write."""
-        w, t = self._work, self._times
+        w, t, lengths = self._work, self._times, self._lengths[process]
+        for episode in writing:
+            lengths[episode] += w.prompt_tokens if turn == 1 else w.feedback_tokens
+        wide = (max(lengths[e] for e in writing) + w.max_turn_tokens) / t.decode_width if t.decode_width else 1.0
+        reread = sum(lengths[e] - w.prompt_tokens for e in writing)
         new = [min(w.max_turn_tokens, self._vary(w.turn_tokens)) for _ in writing]
         for episode, tokens in zip(writing, new, strict=True):
-            self._lengths[process][episode] += tokens + (w.prompt_tokens if turn == 1 else w.feedback_tokens)
+            lengths[episode] += tokens
         in_batch = sum(new) if t.continuous else len(new) * max(new)
-        seconds = len(new) * t.prefill.value + t.decode.value * max(new) + t.decode_each.value * in_batch
+        seconds = len(new) * t.prefill.value + t.reread.value * reread
+        seconds += t.decode.value * max(new) + t.decode_each.value * wide * in_batch
         self._phases["generation"] += seconds
         goes_on = self._goes_on() if turn < w.max_turns else 0.0
         calling = [episode for episode in writing if self._rng.random() < goes_on]
