@@ -39,7 +39,7 @@ class Size:
     text_width: int
 
 
-#: 2.4, 4.3 and 9.4 million parameters. `nano` is shipped; the card compares the three.
+#: 2.4, 4.3 and 9.4 million parameters. `nano` is shipped.
 SIZES = {"small": Size(4, 128, 4, 128), "nano": Size(4, 160, 4, 192), "large": Size(6, 192, 6, 256)}
 
 #: Qwen2.5-VL's control tokens. The first is padding, the third ends a turn.

@@ -55,10 +55,10 @@ class Recipe:
     alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing.
     """
 
-    eye_steps: int = 2_400
+    eye_steps: int = 3_000
     eye_rate: float = 3e-3
-    alone: int = 0
-    warm: int = 0
+    alone: int = 1_000
+    warm: int = 100
     strip_steps: int = 500
     reading_steps: int = 900
     program_steps: int = 2_600

@@ -68,11 +68,18 @@ class LocalPolicy:
             **batch.to(self.model.device),
             **(sampling or {"do_sample": False}),
             max_new_tokens=self.max_new_tokens,
-            cache_implementation="static",  # written in place; the growing one is copied for every token
+            **cache_for_cpus(),
             suppress_tokens=[self.model.config.image_token_id],
         )
         new = output[:, batch["input_ids"].shape[1] :]
         return self.processor.batch_decode(new, skip_special_tokens=True)
+
+
+def cache_for_cpus() -> dict[str, str]:
+    """What `generate` is told of its cache: on a CPU one that is written in place, for the growing one is copied for every
+    token. Nothing where there is a GPU: transformers would compile the model for it.
+    """
+    return {} if torch.cuda.is_available() else {"cache_implementation": "static"}
 
 
 def first_message(picture: Image.Image, prompt: str) -> dict:
