@@ -195,11 +195,10 @@ def train_eye(
 
     def losses(step: int) -> dict:
         visual.requires_grad_(not alone <= step < alone + warm)
+        strips, text = strip_batch(rng, (8 if step < alone else 2) * batch)
+        read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
         if step < alone:
-            strips, text = strip_batch(rng, 8 * batch)
-            read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
             return {"loss": read, "letters": right}
-        strips, text = strip_batch(rng, 2 * batch)
         rows = sorted(rng.sample(range(len(positions)), batch // 2))
         drawn, pages = pictures["chart"][rows], pictures["web"]
         scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
@@ -210,7 +209,6 @@ def train_eye(
         seen = _look(visual, shown).view(len(shown), -1, width)
         painted_on, valued_on = seen[len(sketches) :], seen[: len(sketches) + len(drawn)]
         told = np.stack(told).astype(np.int64)
-        read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
         painted, true, _ = _named(paints(painted_on), cells(scenes), rare=0.1)
         valued, _, near = _named(heights(valued_on), told[:, 0], rare=0.03)
         pointed, met, _ = _named(addresses(valued_on), told[:, 1], rare=0.03)

@@ -16,11 +16,10 @@ from functools import partial
 from itertools import count
 
 from rrvf.plan.latencies import Latencies
+from rrvf.training import EPISODES
 
 #: Spread of lengths and latencies about their means (coefficient of variation): an estimate.
 SPREAD = 0.35
-#: Episodes that are trained on together (`rrvf.training.trainer.EPISODES`).
-EPISODES = 8
 
 
 @dataclass(frozen=True)

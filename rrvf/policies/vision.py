@@ -1,7 +1,7 @@
 """Qwen2.5-VL's vision half as a CPU likes it: attention over a batch of equal pictures at once, patches by a product.
 
 Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a CPU,
-with many small pictures, these are half of a training step. Unequal pictures keep the loop. The same result up to rounding.
+with many small pictures, these are half of a step of its pre-training. Unequal pictures keep the loop. The same result up to rounding.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ from itertools import groupby
 import torch
 from torch.nn.functional import pad
 from trl import GRPOTrainer
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
+from rrvf.training import EPISODES
 from rrvf.training.checkpoints import SafeCheckpoints
 from rrvf.training.phases import Phases
-
-#: Episodes of like length that go through the model together.
-EPISODES = 8
 
 
 class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
@@ -42,6 +41,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **inputs
     ):
         # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
+        inputs = split_pixel_values_by_grid({name: value for name, value in inputs.items() if value is not None})
         parts, order = [], attention_mask.sum(dim=1).argsort()
         for rows in order.split(min(batch_size or EPISODES, EPISODES)):
             kept = int(attention_mask[rows, -logits_to_keep:].sum(dim=1).max())
@@ -114,16 +114,14 @@ def _own_numbers(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
-    """The pictures and token kinds of some episodes; all else that TRL names is passed on."""
-    some, counts = dict(inputs), inputs.get("num_images")
-    if inputs.get("mm_token_type_ids") is not None:
-        some["mm_token_type_ids"] = inputs["mm_token_type_ids"][rows, :width]
-    if counts is not None:
-        grids = inputs["image_grid_thw"].split(counts)
-        pixels = inputs["pixel_values"].split([int(g.prod(dim=-1).sum()) for g in grids])
-        some["num_images"] = [counts[i] for i in rows]
-        some["image_grid_thw"], some["pixel_values"] = (torch.cat([t[i] for i in rows]) for t in (grids, pixels))
-    return some
+    """`inputs` of some episodes; pictures come as lists, by episode, and what is a tensor goes by token."""
+
+    def pick(value):
+        if isinstance(value, list):
+            return [value[i] for i in rows]
+        return value[rows, :width] if isinstance(value, torch.Tensor) else value
+
+    return unsplit_pixel_values_by_grid({name: pick(value) for name, value in inputs.items()})
 
 
 def _resolved(content: list) -> str | list[dict]:
