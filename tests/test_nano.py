@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ from rrvf.nano import corpus, evaluate, gaze, loop, marks, sketches
 from rrvf.nano.batches import collate, encode, program_batches, user_ids
 from rrvf.nano.eye import BINS, strip
 from rrvf.nano.model import patches
-from rrvf.policies import vision
-from rrvf.policies.local import LocalPolicy
+from rrvf.policies import vision, writing
+from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
 from rrvf.render import Limits, Renderer
 
@@ -221,6 +222,27 @@ def test_a_y_label_is_looked_for_where_it_stands(policy, style):
     assert 10 * int(inked.mean() // 28) in {look.to for look in upright}
 
 
+def test_each_of_neighbours_that_are_one_picture_is_looked_at_as_itself(policy):
+    noise = [Image.fromarray(np.random.default_rng(i).integers(0, 256, (56, 84, 3), np.uint8)) for i in range(2)]
+    images = [noise[k] for k in (0, 0, 1, 0)]
+    batch = policy.processor.image_processor(images=images, return_tensors="pt")
+    see = lambda form: form(policy.model.model, batch["pixel_values"], batch["image_grid_thw"]).pooler_output  # noqa: E731
+    ours, stock = (torch.stack(see(f)) for f in (type(policy.model.model).get_image_features, vision.stock_features))
+    torch.testing.assert_close(ours, stock, atol=2e-4, rtol=2e-4)
+
+
+def test_rows_that_have_ended_leave_the_batch_and_the_others_write_on_as_they_would(policy, monkeypatch):
+    pictures = [np.asarray(sketches.sketch(sketches.spec(random.Random(i)))[0]) for i in range(12)]
+    prompt = load_prompt(CHART, "direct", "nano").text
+    talks = [[first_message(Image.fromarray(p), prompt)] for p in pictures]
+    widths = []
+    monkeypatch.setattr(writing, "_keep", lambda *args, keep=writing._keep: widths.append(args[1].sum()) or keep(*args))
+    ours = policy.chat(talks)
+    assert len(widths) > 2 and widths == sorted(widths, reverse=True)
+    monkeypatch.setattr(policy.model, "generate", type(policy.model).generate.__get__(policy.model))
+    assert policy.chat(talks) == ours
+
+
 def test_the_eye_is_told_where_each_character_stands():
     picture, text, labels = strip(random.Random(4), 28, "A B")
     assert labels.shape == (1, 10, BINS) and text == "A B"
@@ -252,13 +274,28 @@ def test_a_killed_stage_goes_on_at_its_step(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SNAPSHOT_STEPS", 2)
     module, seen = torch.nn.Linear(2, 2), []
 
-    def losses(step):
-        seen.append(step)
-        if seen == [0, 1, 2]:
+    def losses(step, batch):
+        seen.append((step, batch["made"].item()))
+        if len(seen) == 3:
             raise KeyboardInterrupt
         return {"loss": module(torch.ones(2)).sum()}
 
+    train = partial(loop.Loop(random.Random(0), lambda line: None).train, module, 4, 1e-3)
+    make = lambda step: {"made": torch.tensor(step)}  # noqa: E731
     with pytest.raises(KeyboardInterrupt):
-        loop.train(module, 4, 1e-3, losses, lambda line: None, tmp_path / "stage.pt")
-    loop.train(module, 4, 1e-3, losses, lambda line: None, tmp_path / "stage.pt")
-    assert seen == [0, 1, 2, 2, 3]
+        train(make, losses, tmp_path / "stage.pt")
+    train(make, losses, tmp_path / "stage.pt")
+    assert seen == [(0, 0), (1, 1), (2, 2), (2, 2), (3, 3)]
+
+
+def test_workers_make_batches_of_their_own_in_the_steps_order(tmp_path):
+    module, rng, seen = torch.nn.Linear(2, 2), random.Random(0), []
+
+    def losses(_, batch):
+        seen.append([v.item() for v in batch.values()])
+        return {"loss": module(torch.ones(2)).sum()}
+
+    make = lambda step: {"step": torch.tensor(step), "drawn": torch.tensor(rng.random())}  # noqa: E731
+    loop.Loop(rng, lambda line: None, workers=2).train(module, 6, 1e-3, make, losses, tmp_path / "stage.pt")
+    steps, drawn = zip(*seen, strict=True)
+    assert steps == (0, 1, 2, 3, 4, 5) and len(set(drawn)) == 6

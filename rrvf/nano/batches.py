@@ -16,7 +16,7 @@ from rrvf.nano import sketches
 from rrvf.nano.corpus import Segment, read_aloud, think
 from rrvf.nano.eye import strip
 from rrvf.nano.gaze import HEADS, Kind, Look, looks
-from rrvf.nano.model import CONTROL, MERGED, patches
+from rrvf.nano.model import CONTROL, MERGED
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
 IGNORED = -100
@@ -49,8 +49,9 @@ def encode(tokenizer, domain: str, index: int, segments: list[Segment], position
 
 
 def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> dict[str, torch.Tensor]:
-    """A batch for the model: `user` ids, the picture's places, then each example's ids, padded on the right."""
-    pixels, grid = patches(pictures)
+    """A batch: `user` ids, the picture's places, then each example's ids, padded on the right; the model's own arguments but
+    for `pictures` [B, H, W, 3], which are not cut into patches yet, and `looks`.
+    """
     places = (pictures.shape[1] // MERGED) * (pictures.shape[2] // MERGED)
     head = [START, *user, VISION_START, *[PAD_IMAGE] * places]
     longest = max(len(e.ids) for e in examples)
@@ -65,8 +66,7 @@ def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> d
         "input_ids": ids,
         "attention_mask": mask,
         "labels": labels,
-        "pixel_values": pixels,
-        "image_grid_thw": grid,
+        "pictures": torch.from_numpy(pictures),
         "mm_token_type_ids": (ids == PAD_IMAGE).long(),
         "looks": {kind: _looks(examples, kind, len(head) - places, len(head)) for kind in HEADS},
     }

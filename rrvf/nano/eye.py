@@ -34,6 +34,8 @@ from rrvf.nano.sketches import sketch, spec
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")
 WIDTH = 280
 _CLASS = {c: i + 1 for i, c in enumerate(CHARACTERS)}
+#: What the heads name, and the weight of its class 0, "nothing here", which most places have.
+RARE = {"letters": 0.2, "cells": 0.1, "heights": 0.03, "addresses": 0.03, "inks": 0.03, "fetched": 0.1}
 
 
 @cache
@@ -162,9 +164,9 @@ def train_eye(
     visual: torch.nn.Module,
     pictures: dict[str, np.ndarray],
     positions: np.ndarray,
-    seed: int,
     alone: int,
     warm: int,
+    rng: random.Random,
     train: Callable[..., None],
     batch: int = 16,
 ) -> None:
@@ -177,73 +179,64 @@ def train_eye(
     alone: so many steps at first are of strips only, four times as many: an eye that knows nothing learns letters slowly beside
     all else (0.09 of them right after 600 steps), and strips are small.
     warm: so many steps then teach the heads and leave the eye as it is; it forgets what it can under heads that cannot.
-    train: `loop.train`, all but its module and losses.
+    train: `Loop.train`, all but its module, batches and losses; `rng` is the loop's.
     """
-    rng = random.Random(seed)
     width, classes, colours = visual.config.out_hidden_size, len(CHARACTERS) + 1, len(cell_colours())
-    letters, paints, heights, addresses, inks = (
-        torch.nn.Linear(width, places * kinds)
-        for places, kinds in (
-            (BINS, classes),
-            (BINS * BINS, colours),
-            (BINS, marks.VALUES),
-            (BINS, marks.ADDRESSES),
-            (BINS, 1 + len(SERIES_COLOURS)),
-        )
-    )
-    fetch = Fetch(width)
+    kinds = {
+        "letters": BINS * classes,
+        "cells": BINS * BINS * colours,
+        "heights": BINS * marks.VALUES,
+        "addresses": BINS * marks.ADDRESSES,
+        "inks": BINS * (1 + len(SERIES_COLOURS)),
+    }
+    heads = torch.nn.ModuleDict({name: torch.nn.Linear(width, n) for name, n in kinds.items()})
+    heads["fetched"] = Fetch(width)
 
-    def losses(step: int) -> dict:
+    def make(step: int) -> dict:
+        strips, letters = strip_batch(rng, (8 if step < alone else 2) * batch)
+        made = {"strips": strips, "letters": letters}
+        if step >= alone:
+            rows = sorted(rng.sample(range(len(positions)), batch // 2))
+            drawn, pages = pictures["chart"][rows], pictures["web"]
+            scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
+            specs = [spec(rng) for _ in range(batch)]
+            sketches, where = zip(*map(sketch, specs), strict=True)
+            told = [*map(marks.place, specs, where), *(marks.place(charts.spec(i), positions[i]) for i in rows)]
+            told = np.stack(told).astype(np.int64)
+            made |= {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
+            made |= {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}
+        return {name: torch.from_numpy(value) for name, value in made.items()}
+
+    def losses(step: int, given: dict) -> dict:
         visual.requires_grad_(not alone <= step < alone + warm)
-        strips, text = strip_batch(rng, (8 if step < alone else 2) * batch)
-        read, right, _ = _named(letters(_look(visual, strips)), text, rare=0.2)
-        if step < alone:
-            return {"loss": read, "letters": right}
-        rows = sorted(rng.sample(range(len(positions)), batch // 2))
-        drawn, pages = pictures["chart"][rows], pictures["web"]
-        scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
-        specs = [spec(rng) for _ in range(batch)]
-        sketches, where = zip(*map(sketch, specs), strict=True)
-        told = [*map(marks.place, specs, where), *(marks.place(charts.spec(i), positions[i]) for i in rows)]
-        shown = np.concatenate([np.stack(sketches), scenes])
-        seen = _look(visual, shown).view(len(shown), -1, width)
-        painted_on, valued_on = seen[len(sketches) :], seen[: len(sketches) + len(drawn)]
-        told = np.stack(told).astype(np.int64)
-        painted, true, _ = _named(paints(painted_on), cells(scenes), rare=0.1)
-        valued, _, near = _named(heights(valued_on), told[:, 0], rare=0.03)
-        pointed, met, _ = _named(addresses(valued_on), told[:, 1], rare=0.03)
-        inked, dyed, _ = _named(inks(valued_on), told[:, 2], rare=0.03)
-        asked, _, found = _named(fetch(valued_on), listed(told).reshape(-1, 1), rare=0.1)
-        loss = read + painted + valued + pointed + asked + inked
-        return {
-            "loss": loss,
-            "letters": right,
-            "cells": true,
-            "values": near,
-            "addresses": met,
-            "inks": dyed,
-            "fetched": found,
-        }
+        seen = {"letters": _look(visual, given["strips"])}
+        if step >= alone:
+            shown = _look(visual, given["pictures"]).view(len(given["pictures"]), -1, width)
+            with_marks = shown[: batch + batch // 2]
+            seen |= {"cells": shown[batch:]} | dict.fromkeys(("heights", "addresses", "inks", "fetched"), with_marks)
+        named = {name: _named(heads[name](tokens), given[name], RARE[name]) for name, tokens in seen.items()}
+        figures = {name: near if name in ("heights", "fetched") else right for name, (_, right, near) in named.items()}
+        return {"loss": sum(loss for loss, _, _ in named.values()), **figures}
 
-    train(torch.nn.ModuleList([visual, letters, paints, heights, addresses, inks, fetch]), losses=losses)
+    train(torch.nn.ModuleList([visual, heads]).to(visual.device), make=make, losses=losses)
     visual.requires_grad_(True)
 
 
-def _look(visual, pictures: np.ndarray) -> torch.Tensor:
+def _look(visual, pictures: torch.Tensor) -> torch.Tensor:
     """The visual tokens of pictures of one size, [B * patches, width]."""
     pixels, grid = patches(pictures)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(pixels.device.type, torch.bfloat16):
         return visual(pixels, grid_thw=grid).pooler_output.float()
 
 
-def _named(guess: torch.Tensor, labels: np.ndarray, rare: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _named(guess: torch.Tensor, labels: torch.Tensor, rare: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss, and of the places that hold something the shares named rightly and missed by at most one class.
 
-    Class 0 is nothing (white); most places have it, so it weighs `rare`.
+    Class 0 weighs `rare`.
     """
-    target = torch.from_numpy(labels).flatten()
+    target = labels.flatten()
     guess = guess.view(len(target), -1)
-    weight = torch.ones(guess.shape[1])
+    weight = torch.ones(guess.shape[1], device=guess.device)
     weight[0] = rare
     drawn = target > 0
     off = (guess.detach().argmax(-1)[drawn] - target[drawn]).abs()

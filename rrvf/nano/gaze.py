@@ -109,7 +109,7 @@ class Gaze:
         """wanted: int64 [n, 3], row, place and place looked at. Gives the mean of -log(attention there) as "gaze", and by
         kind the mean attention.
         """
-        total, shares = torch.zeros(()), {}
+        total, shares = torch.zeros((), device=self.layers[0].self_attn.q_proj.weight.device), {}
         for kind, (row, at, to) in ((k, w.T) for k, w in wanted.items() if len(w)):
             kept = [self.layers[n].self_attn.kept[row, head, at, to].float() for n, head in self.heads[kind]]
             seen = torch.stack(kept)

@@ -160,16 +160,16 @@ def build_model(seed: int = 0, size: Size = SIZES["nano"]) -> Qwen2_5_VLForCondi
     return model
 
 
-def patches(pictures: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+def patches(pictures: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """uint8 [B, H, W, 3] to what the processor would give: pixel_values [B*h*w, 1176] and image_grid_thw [B, 3].
 
     H and W must be multiples of 28. Many times faster than the processor, picture by picture; a test compares the two.
     """
-    x = torch.tensor(pictures).float().permute(0, 3, 1, 2) / 127.5 - 1
+    x = torch.as_tensor(pictures).float().permute(0, 3, 1, 2) / 127.5 - 1
     batch, (h, w) = len(x), (x.shape[2] // PATCH, x.shape[3] // PATCH)
     x = x.reshape(batch, 3, h // 2, 2, PATCH, w // 2, 2, PATCH).permute(0, 2, 5, 3, 6, 1, 4, 7)
     x = x.reshape(batch * h * w, 3, 1, PATCH, PATCH).expand(-1, 3, 2, PATCH, PATCH).reshape(batch * h * w, -1)
-    return x, torch.tensor([[1, h, w]] * batch)
+    return x, torch.tensor([[1, h, w]] * batch, device=x.device)
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

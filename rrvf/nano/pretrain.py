@@ -1,4 +1,4 @@
-"""Pre-trains the nano policy on a CPU, from nothing, in five stages:
+"""Pre-trains the nano policy on a CPU or a GPU, from nothing, in five stages:
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
@@ -35,11 +35,11 @@ from rrvf.nano import corpus, write_manifest
 from rrvf.nano.batches import encode, program_batches, sketch_batches, strip_batches
 from rrvf.nano.eye import train_eye
 from rrvf.nano.gaze import Gaze
-from rrvf.nano.loop import snapshot_of, train
+from rrvf.nano.loop import Loop, snapshot_of
 from rrvf.nano.marks import all_positions
-from rrvf.nano.model import SIZES, build_model, build_tokenizer, save
+from rrvf.nano.model import SIZES, build_model, build_tokenizer, patches, save
 from rrvf.policies.local import LocalPolicy, first_message
-from rrvf.policies.vision import vision_for_cpus
+from rrvf.policies.vision import batched_vision
 from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
 
@@ -52,7 +52,8 @@ class Recipe:
     """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, twice `batch` charts to read, or `batch`
     pictures with their turns.
 
-    alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing.
+    alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing. threads: of a CPU. workers: that
+    make batches ahead; a GPU wants some. No steps of feedback: no drafts are made for it either.
     """
 
     eye_steps: int = 3_000
@@ -69,6 +70,7 @@ class Recipe:
     page_repairs: int = 800
     batch: int = 24
     threads: int = 2
+    workers: int = 0
     size: str = "nano"
     seed: int = 0
 
@@ -149,7 +151,7 @@ def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
 def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None = None) -> None:
     """All stages into `out`; the finished policy is `out/final`. From nothing, or from the weights and words of `start`."""
     torch.set_num_threads(recipe.threads)
-    vision_for_cpus()
+    batched_vision()
     corpora = Corpora(out / "corpora", recipe)
     corpora.render()
     single = corpora.single_turns()
@@ -163,12 +165,16 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
     else:
         model = build_model(recipe.seed, SIZES[recipe.size])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
     gaze = Gaze(model.model.language_model)
-    for block in model.model.visual.blocks:
-        block.compile()
-    for block in model.model.language_model.layers:
-        block.compile(dynamic=True)
+    if device == "cpu":
+        for block in model.model.visual.blocks:
+            block.compile()
+        for block in model.model.language_model.layers:
+            block.compile(dynamic=True)
     rng = random.Random(recipe.seed)
+    loop = Loop(rng, log, device, recipe.workers)
     strips = strip_batches(tokenizer, rng)
 
     (drawn,) = program_batches(tokenizer, [encoded(corpora.readings())], corpora.pictures, rng, 2 * recipe.batch)
@@ -177,56 +183,59 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     def readings() -> dict:
         return rng.choices([sketched, drawn], [0.7, 0.3])[0]()
 
-    def programs(groups: list, shares: list[float]) -> Callable[[int], dict]:
+    def programs(groups: list, shares: list[float]) -> Callable[[], dict]:
         sources = [*program_batches(tokenizer, groups, corpora.pictures, rng, recipe.batch), readings, strips]
-        return lambda _: _loss(model, gaze, rng.choices(sources, shares)[0]())
+        return lambda: rng.choices(sources, shares)[0]()
+
+    def train(steps: int, rate: float, make: Callable[[], dict], path: Path) -> None:
+        loop.train(model, steps, rate, lambda _: make(), lambda _, batch: _loss(model, gaze, batch), path)
 
     def read(path: Path) -> None:
         model.model.visual.requires_grad_(False)  # half the time of a step; what is to be read it can say already
-        train(model, recipe.reading_steps, 2e-3, lambda _: _loss(model, gaze, readings()), log, path)
+        train(recipe.reading_steps, 2e-3, readings, path)
         model.model.visual.requires_grad_(True)
 
     def feedback(path: Path) -> None:
+        if not recipe.feedback_steps:
+            return
         save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
         repairs = encoded(corpora.multi_turns(out / "drafter"))
         make = programs([answers, firsts, repairs], [0.2, 0.15, 0.5, 0.1, 0.05])
-        train(model, recipe.feedback_steps, 1e-3, make, log, path)
+        train(recipe.feedback_steps, 1e-3, make, path)
 
     stages = {
         "eye": lambda path: train_eye(
             model.model.visual,
             corpora.pictures,
             corpora.positions,
-            recipe.seed,
             recipe.alone,
             recipe.warm,
-            partial(train, steps=recipe.eye_steps, rate=recipe.eye_rate, log=log, path=path),
+            rng,
+            partial(loop.train, steps=recipe.eye_steps, rate=recipe.eye_rate, path=path),
         ),
-        "strips": lambda path: train(
-            model, recipe.strip_steps, 2e-3, lambda _: _loss(model, gaze, strips()), log, path
-        ),
+        "strips": lambda path: train(recipe.strip_steps, 2e-3, strips, path),
         "readings": read,
         "programs": lambda path: train(
-            model, recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), log, path
+            recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), path
         ),
         "feedback": feedback,
     }
     for name, stage in stages.items():
         path = out / f"{name}.pt"
         if path.exists():
-            model.load_state_dict(torch.load(path))
+            model.load_state_dict(torch.load(path, map_location=device))
             continue
         stage(path)
         torch.save(model.state_dict(), path)
         snapshot_of(path).unlink(missing_ok=True)
-    save(model.to(torch.bfloat16), tokenizer, out / "final")
+    save(model.to("cpu", torch.bfloat16), tokenizer, out / "final")
     write_manifest(out / "final")
 
 
 def _loss(model, gaze: Gaze, batch: dict) -> dict:
-    looks = batch.pop("looks")
-    with torch.autocast("cpu", torch.bfloat16):
-        said = model(**batch, use_cache=False).loss
+    looks, (pixels, grid) = batch.pop("looks"), patches(batch.pop("pictures"))
+    with torch.autocast(pixels.device.type, torch.bfloat16):
+        said = model(**batch, pixel_values=pixels, image_grid_thw=grid, use_cache=False).loss
     seen = gaze.losses(looks)
     return {"loss": said + GAZE * seen.pop("gaze"), "said": said.detach(), **seen}
 

@@ -1,16 +1,21 @@
-"""Qwen2.5-VL's vision half as a CPU likes it: attention over a batch of equal pictures at once, patches by a product.
+"""Qwen2.5-VL's vision half for many small pictures: attention over a batch of equally large ones at once, patches by a
+product, and a group's one picture looked at once.
 
 Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a CPU,
-with many small pictures, these are half of a step of its pre-training. Unequal pictures keep the loop. The same result up to rounding.
+with many small pictures, these are half of a step of its pre-training. Pictures of different sizes keep the loop. The same
+result up to rounding.
 """
 
 from __future__ import annotations
+
+from itertools import accumulate, pairwise
 
 import torch
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 stock_attention = qwen.Qwen2_5_VLVisionAttention.forward
 stock_embedding = qwen.Qwen2_5_VisionPatchEmbed.forward
+stock_features = qwen.Qwen2_5_VLModel.get_image_features
 
 
 def _attend(self, hidden_states, cu_seqlens, position_embeddings=None, max_seqlen=None, **kwargs):
@@ -31,8 +36,25 @@ def _embed(self, hidden_states: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.linear(hidden_states.to(weight.dtype), weight.flatten(1))
 
 
+def _features(self, pixel_values, image_grid_thw=None, **kwargs):
+    pictures = pixel_values.split(image_grid_thw.prod(-1).tolist())
+    new = [True, *(not torch.equal(a, b) for a, b in pairwise(pictures))]
+    if all(new):
+        return stock_features(self, pixel_values, image_grid_thw, **kwargs)
+    some = [p for p, first in zip(pictures, new, strict=True) if first]
+    seen = stock_features(self, torch.cat(some), image_grid_thw[new], **kwargs)
+    seen.pooler_output = tuple(seen.pooler_output[n - 1] for n in accumulate(new))
+    return seen
+
+
+def batched_vision() -> None:
+    """Use these forms in this process, for every Qwen2.5-VL model."""
+    qwen.Qwen2_5_VLVisionAttention.forward = _attend
+    qwen.Qwen2_5_VisionPatchEmbed.forward = _embed
+    qwen.Qwen2_5_VLModel.get_image_features = _features
+
+
 def vision_for_cpus() -> None:
-    """Use these forms in this process, for every Qwen2.5-VL model; nothing changes where there is a GPU."""
+    """The same, but nothing changes where there is a GPU: large pictures on one do better with the stock forms."""
     if not torch.cuda.is_available():
-        qwen.Qwen2_5_VLVisionAttention.forward = _attend
-        qwen.Qwen2_5_VisionPatchEmbed.forward = _embed
+        batched_vision()
