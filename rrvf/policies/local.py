@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMi
 
 from rrvf.errors import UserError
 from rrvf.policies.vision import vision_for_cpus
+from rrvf.policies.writing import write_on_cpus
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
 
@@ -50,6 +51,7 @@ class LocalPolicy:
         vision_for_cpus()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = AutoModelForImageTextToText.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
+        write_on_cpus(self.model)
 
     def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
         """One turn per picture: the text that the policy writes after picture and prompt."""
@@ -68,18 +70,10 @@ class LocalPolicy:
             **batch.to(self.model.device),
             **(sampling or {"do_sample": False}),
             max_new_tokens=self.max_new_tokens,
-            **cache_for_cpus(),
             suppress_tokens=[self.model.config.image_token_id],
         )
         new = output[:, batch["input_ids"].shape[1] :]
         return self.processor.batch_decode(new, skip_special_tokens=True)
-
-
-def cache_for_cpus() -> dict[str, str]:
-    """What `generate` is told of its cache: on a CPU one that is written in place, for the growing one is copied for every
-    token. Nothing where there is a GPU: transformers would compile the model for it.
-    """
-    return {} if torch.cuda.is_available() else {"cache_implementation": "static"}
 
 
 def first_message(picture: Image.Image, prompt: str) -> dict:

@@ -7,15 +7,18 @@ from transformers import AutoModelForImageTextToText
 
 from rrvf.policies.local import resolve_model
 from rrvf.policies.vision import vision_for_cpus
+from rrvf.policies.writing import write_on_cpus
 from rrvf.profile import Profile
 
 
 def load_policy_model(profile: Profile):
     """The policy of a profile as a transformers model, in its dtype."""
     vision_for_cpus()
-    return AutoModelForImageTextToText.from_pretrained(
+    model = AutoModelForImageTextToText.from_pretrained(
         resolve_model(profile.policy.model), dtype=getattr(torch, profile.policy.dtype)
     )
+    write_on_cpus(model)
+    return model
 
 
 def lora(profile: Profile):

@@ -10,7 +10,6 @@ import torch
 from trl import GRPOConfig
 
 from rrvf.errors import UserError
-from rrvf.policies.local import cache_for_cpus
 from rrvf.profile import GRPOConfigSection, Profile
 
 #: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
@@ -80,7 +79,7 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
 
 def own_settings(config: GRPOConfigSection) -> dict[str, Any]:
     """transformers' own generation."""
-    return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens, **cache_for_cpus()}}
+    return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens}}
 
 
 def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:

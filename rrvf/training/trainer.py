@@ -42,15 +42,17 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     ):
         # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
         inputs = split_pixel_values_by_grid({name: value for name, value in inputs.items() if value is not None})
-        parts, order = [], attention_mask.sum(dim=1).argsort()
-        for rows in order.split(min(batch_size or EPISODES, EPISODES)):
+        together = attention_mask.sum(dim=1).argsort().split(min(batch_size or EPISODES, EPISODES))
+        # In their first order episodes of one picture are neighbours, and it is looked at once (`policies.vision`).
+        together, parts = [rows.sort().values for rows in together], []
+        for rows in together:
             kept = int(attention_mask[rows, -logits_to_keep:].sum(dim=1).max())
             width = input_ids.shape[1] - logits_to_keep + kept
             *both, loss = super()._get_per_token_logps_and_entropies(
                 model, input_ids[rows, :width], attention_mask[rows, :width], kept, **_of_rows(inputs, rows, width)
             )
             parts.append([None if t is None else pad(t, (0, logits_to_keep - kept)) for t in both] + [loss])
-        back = order.argsort()
+        back = torch.cat(together).argsort()
         logps, entropies, losses = zip(*parts, strict=True)
         return (
             torch.cat(logps)[back],

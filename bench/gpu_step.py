@@ -1,0 +1,149 @@
+"""One GRPO step at Qwen2.5-VL's 3B and 7B dimensions on one GPU, with random weights: memory and seconds by phase.
+
+    python bench/gpu_step.py [--dims 3b|7b] [--full]
+
+The step is the `gpu` profile's (LoRA, 64 episodes), written by transformers instead of vLLM. Random weights never end a turn
+and call no tool, so an episode is one turn of 512 tokens on a picture of 391 tokens, without a render or a judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from transformers import AutoProcessor, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+from rrvf import nano
+from rrvf.nano.model import CONTROL
+from rrvf.profile import Profile, load_profile
+from rrvf.records import Sample
+from rrvf.rollout import Tools
+from rrvf.training import grpo
+
+PICTURE = (644, 476)
+TURN_TOKENS = 512
+TOKENS = {
+    "bos": "endoftext",
+    "eos": "im_end",
+    "pad": "endoftext",
+    "image": "image_pad",
+    "video": "video_pad",
+    "vision_start": "vision_start",
+    "vision_end": "vision_end",
+}
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Of a released configuration: what differs between the sizes."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+    tied: bool
+    rope: tuple[int, int, int] = (16, 24, 24)
+    vision_layers: int = 32
+
+
+DIMENSIONS = {
+    "3b": Dimensions(2048, 11_008, 36, 16, 2, 151_936, tied=True),
+    "7b": Dimensions(3584, 18_944, 28, 28, 4, 152_064, tied=False),
+    # Tries this file without a GPU.
+    "tiny": Dimensions(64, 128, 2, 4, 2, 2_048, tied=True, rope=(2, 3, 3), vision_layers=2),
+}
+
+
+def config(d: Dimensions) -> Qwen2_5_VLConfig:
+    """A configuration of these dimensions; control tokens have the ids of the nano policy's tokenizer."""
+    ids = {f"{name}_token_id": CONTROL.index(f"<|{token}|>") for name, token in TOKENS.items()}
+    ends = {name: ids.pop(name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    text = {
+        "hidden_size": d.hidden,
+        "intermediate_size": d.intermediate,
+        "num_hidden_layers": d.layers,
+        "num_attention_heads": d.heads,
+        "num_key_value_heads": d.key_heads,
+        "vocab_size": d.vocabulary,
+        "tie_word_embeddings": d.tied,
+        "max_position_embeddings": 128_000,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": list(d.rope)},
+    }
+    vision = {
+        "depth": d.vision_layers,
+        "hidden_size": 1280,
+        "intermediate_size": 3420,
+        "num_heads": 16,
+        "out_hidden_size": d.hidden,
+        "fullatt_block_indexes": [7, 15, 23, 31],
+    }
+    return Qwen2_5_VLConfig(text_config=text | ends, vision_config=vision, tie_word_embeddings=d.tied, **ids)
+
+
+def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGeneration:
+    """A model of these dimensions, made where it will be trained."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.device(device):
+        torch.set_default_dtype(dtype)
+        model = Qwen2_5_VLForConditionalGeneration(config(DIMENSIONS[name]))
+        torch.set_default_dtype(torch.float32)
+    model.generation_config.pad_token_id = model.config.text_config.pad_token_id
+    return model
+
+
+def profile(policy: Path, full: bool, tiny: bool) -> Profile:
+    """The `gpu` profile with one step, transformers' own generation, and a turn's tokens."""
+    given = load_profile("gpu")
+    tokens = 8 if tiny else TURN_TOKENS
+    section = given.grpo["chart"].model_copy(
+        update={"steps": 1, "use_vllm": False, "max_turn_tokens": tokens, "max_completion_tokens": tokens}
+    )
+    own = given.policy.model_copy(update={"model": str(policy), "lora_rank": None if full else given.policy.lora_rank})
+    return given.model_copy(update={"policy": own, "grpo": {"chart": section}})
+
+
+def step(name: str, full: bool, folder: Path) -> dict[str, float]:
+    """Train the one step; gives what its line of the log says."""
+    processor = AutoProcessor.from_pretrained(nano.CHECKPOINT)
+    processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": PICTURE[0] * PICTURE[1]}
+    processor.save_pretrained(folder / "policy")
+    settings = profile(folder / "policy", full, name == "tiny")
+    blank = {"domain": "chart", "split": "", "sha256": "", "phash": "", "source": "", "licence": ""}
+    samples = [Sample(id=str(i), image=f"{i}.png", **blank) for i in range(8)]
+    for sample in samples:
+        size = (56, 56) if name == "tiny" else PICTURE
+        Image.effect_noise(size, 64).convert("RGB").save(folder / sample.image)
+    grpo.load_policy_model = lambda profile: random_model(name, getattr(torch, profile.policy.dtype))
+    grpo.save_final = grpo.RRVFTrainer._save_checkpoint = lambda *_: None
+    tools = Tools({}, None, 2)
+    grpo.train_grpo(settings, settings.grpo["chart"], samples, folder, tools, folder / "run")
+    tools.close()
+    lines = map(json.loads, (folder / "run" / "log.jsonl").read_text().splitlines())
+    return next(line for line in lines if "seconds/step" in line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dims", choices=DIMENSIONS, default="3b")
+    parser.add_argument("--full", action="store_true", help="all weights, not LoRA")
+    options = parser.parse_args()
+    if not torch.cuda.is_available() and options.dims != "tiny":
+        print("no GPU here: nothing to measure")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        line = step(options.dims, options.full, Path(folder))
+    phases = " ".join(f"{k.removeprefix('seconds/')} {v:.1f} s" for k, v in line.items() if k.startswith("seconds/"))
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    peak = torch.cuda.max_memory_reserved() / 2**30 if torch.cuda.is_available() else 0
+    print(f"{options.dims} {'full' if options.full else 'LoRA'} on {card}: {peak:.1f} GiB at most; {phases}")
+
+
+if __name__ == "__main__":
+    main()
