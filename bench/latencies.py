@@ -41,7 +41,10 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOConfigSection) -> dict[str, float]:
-    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again, written as in training."""
+    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again, written as in training: so
+    many episodes stand beside each other for each picture.
+    """
+    pictures = [p for p in pictures[: LARGE // section.group_size] for _ in range(section.group_size)]
 
     def generate(episodes: int, tokens: int, earlier: str = "") -> Callable[[], object]:
         batch = policy.processor(

@@ -25,7 +25,7 @@ class Latencies(Section):
     """A profile's machine.
 
     decode: a token for the whole batch, plus `decode_each` for each episode in it, whose cache was `decode_width` tokens
-    wide; it grows with the cache, unless that is 0. prefill: an episode's turn before its first token, plus `reread` for
+    wide on average; it grows with the cache, unless that is 0. prefill: an episode's turn before its first token, plus `reread` for
     each token of its earlier turns. train: forward, backward and its share of the optimiser, per token on one process. render: by
     domain. judge_busy: what one question takes from the judge's throughput on `judge_reference_gpus`; compare and score:
     what its answer takes besides, many at once. step: the rest of a step.
@@ -44,7 +44,7 @@ class Latencies(Section):
     step: Figure
     judge_reference_gpus: int = Field(description="0: the judge shares the renders' cores")
     continuous: bool = Field(
-        description="finished episodes leave the batch, as in vLLM; else all are padded to the longest"
+        description="finished episodes leave the batch, as in vLLM and here; else all are padded to the longest"
     )
     gpu_hour: Figure = Field(description="price, in dollars")
     turns: Figure = Field(description="turns of an episode, where no run tells")

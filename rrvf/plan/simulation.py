@@ -138,9 +138,10 @@ class Step:
         w, t, lengths = self._work, self._times, self._lengths[process]
         for episode in writing:
             lengths[episode] += w.prompt_tokens if turn == 1 else w.feedback_tokens
-        wide = (max(lengths[e] for e in writing) + w.max_turn_tokens) / t.decode_width if t.decode_width else 1.0
         reread = sum(lengths[e] - w.prompt_tokens for e in writing)
         new = [min(w.max_turn_tokens, self._vary(w.turn_tokens)) for _ in writing]
+        longest = max(lengths[e] for e in writing)
+        wide = (longest + max(new) / 2) / t.decode_width if t.decode_width else 1.0
         for episode, tokens in zip(writing, new, strict=True):
             lengths[episode] += tokens
         in_batch = sum(new) if t.continuous else len(new) * max(new)
