@@ -11,7 +11,14 @@ from functools import partial
 
 import torch
 from torch.nn.functional import pad
-from transformers import Cache, GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers import (
+    Cache,
+    GenerationConfig,
+    LogitsProcessorList,
+    PreTrainedModel,
+    Qwen2_5_VLForConditionalGeneration,
+    StoppingCriteriaList,
+)
 
 #: The cache is widened by so many tokens at a time.
 BLOCK = 64
@@ -20,8 +27,8 @@ ENDED = 1 / 8
 
 
 def write_on_cpus(model: PreTrainedModel) -> None:
-    """Let `model.generate` use this module's loop from now on; nothing changes where there is a GPU."""
-    if not torch.cuda.is_available():
+    """Let `model.generate` use this module's loop from now on; nothing changes where there is a GPU, or for other models."""
+    if not torch.cuda.is_available() and isinstance(model, Qwen2_5_VLForConditionalGeneration):
         model.generate = partial(model.generate, custom_generate=_write, cache_implementation="static")
 
 
