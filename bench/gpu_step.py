@@ -19,7 +19,7 @@ from PIL import Image
 from transformers import AutoProcessor, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from rrvf import nano
-from rrvf.nano.model import CONTROL
+from rrvf.nano import model
 from rrvf.profile import Profile, load_profile
 from rrvf.records import Sample
 from rrvf.rollout import Tools
@@ -27,15 +27,6 @@ from rrvf.training import grpo
 
 PICTURE = (644, 476)
 TURN_TOKENS = 512
-TOKENS = {
-    "bos": "endoftext",
-    "eos": "im_end",
-    "pad": "endoftext",
-    "image": "image_pad",
-    "video": "video_pad",
-    "vision_start": "vision_start",
-    "vision_end": "vision_end",
-}
 
 
 @dataclass(frozen=True)
@@ -63,15 +54,14 @@ DIMENSIONS = {
 
 def config(d: Dimensions) -> Qwen2_5_VLConfig:
     """A configuration of these dimensions; control tokens have the ids of the nano policy's tokenizer."""
-    ids = {f"{name}_token_id": CONTROL.index(f"<|{token}|>") for name, token in TOKENS.items()}
-    ends = {name: ids.pop(name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    nano_policy = model.config(d.vocabulary).to_dict()
     text = {
         "hidden_size": d.hidden,
         "intermediate_size": d.intermediate,
         "num_hidden_layers": d.layers,
+        "layer_types": ["full_attention"] * d.layers,
         "num_attention_heads": d.heads,
         "num_key_value_heads": d.key_heads,
-        "vocab_size": d.vocabulary,
         "tie_word_embeddings": d.tied,
         "max_position_embeddings": 128_000,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": list(d.rope)},
@@ -84,7 +74,12 @@ def config(d: Dimensions) -> Qwen2_5_VLConfig:
         "out_hidden_size": d.hidden,
         "fullatt_block_indexes": [7, 15, 23, 31],
     }
-    return Qwen2_5_VLConfig(text_config=text | ends, vision_config=vision, tie_word_embeddings=d.tied, **ids)
+    parts = {
+        "text_config": nano_policy["text_config"] | text,
+        "vision_config": nano_policy["vision_config"] | vision,
+        "tie_word_embeddings": d.tied,
+    }
+    return Qwen2_5_VLConfig.from_dict(nano_policy | parts)
 
 
 def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGeneration:
@@ -92,10 +87,10 @@ def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGener
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device(device):
         torch.set_default_dtype(dtype)
-        model = Qwen2_5_VLForConditionalGeneration(config(DIMENSIONS[name]))
+        policy = Qwen2_5_VLForConditionalGeneration(config(DIMENSIONS[name]))
         torch.set_default_dtype(torch.float32)
-    model.generation_config.pad_token_id = model.config.text_config.pad_token_id
-    return model
+    policy.generation_config.pad_token_id = policy.config.text_config.pad_token_id
+    return policy
 
 
 def profile(policy: Path, full: bool, tiny: bool) -> Profile:

@@ -33,7 +33,8 @@ def write(policy: LocalPolicy, conversations: list) -> tuple[float, int]:
 
 def stock(policy: LocalPolicy) -> None:
     """transformers' own loop and vision half, but the static cache."""
-    policy.model.generate = partial(type(policy.model).generate.__get__(policy.model), cache_implementation="static")
+    del policy.model.generate
+    policy.model.generate = partial(policy.model.generate, cache_implementation="static")
     qwen.Qwen2_5_VLVisionAttention.forward = vision.stock_attention
     qwen.Qwen2_5_VisionPatchEmbed.forward = vision.stock_embedding
     qwen.Qwen2_5_VLModel.get_image_features = vision.stock_features

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from rrvf.errors import UserError
 from rrvf.policies.vision import vision_for_cpus
@@ -40,6 +40,14 @@ def load_processor(name: str) -> ProcessorMixin:
     return processor
 
 
+def load_model(name: str, dtype: str) -> PreTrainedModel:
+    """The model in its dtype, with the forms of vision and writing that suit this machine."""
+    vision_for_cpus()
+    model = AutoModelForImageTextToText.from_pretrained(resolve_model(name), dtype=getattr(torch, dtype))
+    write_on_cpus(model)
+    return model
+
+
 class LocalPolicy:
     """Greedy generation in batches. `model` is `nano`, a folder, or a hub id."""
 
@@ -47,11 +55,7 @@ class LocalPolicy:
         self.name = model
         self.max_new_tokens = max_new_tokens
         self.processor = load_processor(model)
-        path = resolve_model(model)
-        vision_for_cpus()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = AutoModelForImageTextToText.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
-        write_on_cpus(self.model)
+        self.model = load_model(model, dtype).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
         """One turn per picture: the text that the policy writes after picture and prompt."""

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from transformers import AutoModelForImageTextToText
+from transformers import PreTrainedModel
 
-from rrvf.policies.local import resolve_model
-from rrvf.policies.vision import vision_for_cpus
-from rrvf.policies.writing import write_on_cpus
+from rrvf.policies.local import load_model
 from rrvf.profile import Profile
 
 
-def load_policy_model(profile: Profile):
+def load_policy_model(profile: Profile) -> PreTrainedModel:
     """The policy of a profile as a transformers model, in its dtype."""
-    vision_for_cpus()
-    model = AutoModelForImageTextToText.from_pretrained(
-        resolve_model(profile.policy.model), dtype=getattr(torch, profile.policy.dtype)
-    )
-    write_on_cpus(model)
-    return model
+    return load_model(profile.policy.model, profile.policy.dtype)
 
 
 def lora(profile: Profile):
