@@ -74,7 +74,6 @@ def test_a_later_turn_reads_the_earlier_ones_and_writes_beside_them():
 
 
 def test_training_pads_no_episode_beyond_its_group():
-    assert simulation.EPISODES == trainer.EPISODES
     step = Step(work(), fixed(train=figure(1.0)), seed=0)
     assert step._trained([1.0] * 8 + [5.0] * 7 + [9.0]) == 8 * 1 + 8 * 9
 
