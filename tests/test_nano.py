@@ -222,6 +222,15 @@ def test_a_y_label_is_looked_for_where_it_stands(policy, style):
     assert 10 * int(inked.mean() // 28) in {look.to for look in upright}
 
 
+def test_a_word_of_a_strip_is_looked_at_where_it_begins_and_where_it_ends():
+    some = list(gaze.words([(0, 2), (2, 5), (5, 6)], "Ab cde", [0, 1, 1, 2, 3, 4], first=7))
+    assert [(look.kind, look.at, look.to) for look in some] == [
+        *(("word", 6, 0), ("ending", 7, 1)),
+        *(("word", 7, 2), ("ending", 8, 3)),
+        *(("word", 8, 4), ("ending", 9, 4)),
+    ]
+
+
 def test_each_of_neighbours_that_are_one_picture_is_looked_at_as_itself(policy):
     noise = [Image.fromarray(np.random.default_rng(i).integers(0, 256, (56, 84, 3), np.uint8)) for i in range(2)]
     images = [noise[k] for k in (0, 0, 1, 0)]
@@ -244,9 +253,10 @@ def test_rows_that_have_ended_leave_the_batch_and_the_others_write_on_as_they_wo
 
 
 def test_the_eye_is_told_where_each_character_stands():
-    picture, text, labels = strip(random.Random(4), 28, "A B")
+    picture, text, labels, seen_in = strip(random.Random(4), 28, "A B")
     assert labels.shape == (1, 10, BINS) and text == "A B"
     columns = np.flatnonzero(labels.reshape(-1))
+    assert [c // BINS for c in columns] == [seen_in[0], seen_in[2]]
     ink = np.flatnonzero((picture != picture[0, 0]).any((0, 2)))
     assert len(columns) == 2
     assert ink.min() <= 4 * columns[0] + 4 and 4 * columns[1] <= ink.max()

@@ -7,12 +7,11 @@ import json
 import pytest
 
 from rrvf.errors import UserError
-from rrvf.plan import compare, load_latencies, plan, simulation
+from rrvf.plan import compare, load_latencies, plan
 from rrvf.plan.latencies import FILE, Figure
 from rrvf.plan.show import show
 from rrvf.plan.simulation import Clock, Station, Step, Workload
 from rrvf.profile import load_profile
-from rrvf.training import trainer
 
 PAPER = load_profile("paper")
 

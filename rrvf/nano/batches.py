@@ -11,15 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rrvf.data.generated.words import WORDS
 from rrvf.errors import UserError
 from rrvf.nano import sketches
 from rrvf.nano.corpus import Segment, read_aloud, think
-from rrvf.nano.eye import strip
-from rrvf.nano.gaze import HEADS, Kind, Look, looks
+from rrvf.nano.eye import Strip, strip
+from rrvf.nano.gaze import HEADS, Kind, Look, looks, words
 from rrvf.nano.model import CONTROL, MERGED
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
 IGNORED = -100
+#: The share of strips with words of the vocabulary alone. The others have random strings and numbers too.
+KNOWN = 0.6
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,26 @@ def _looks(examples: list[Example], kind: Kind, picture: int, text: int) -> torc
     return torch.tensor(some, dtype=torch.long).reshape(-1, 3)
 
 
-def strip_batches(tokenizer, rng: random.Random, size: int = 64) -> Callable[[], dict]:
+def strip_batches(tokenizer, rng: random.Random, size: int = 128) -> Callable[[], dict]:
     """Strips of text with their words as the answer, in the place where programs will stand."""
     user = user_ids(tokenizer)
     opening = tokenizer("<|vision_end|><|im_end|>\n<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
 
+    def example(s: Strip) -> Example:
+        answer = tokenizer(f"{s.text}<|im_end|>", add_special_tokens=False, return_offsets_mapping=True)
+        ids, offsets = answer["input_ids"], answer["offset_mapping"][:-1]
+        learn = [False] * len(opening) + [True] * len(ids)
+        return Example(opening + ids, learn, ("", 0), tuple(words(offsets, s.text, s.columns, len(opening))))
+
     def make() -> dict:
-        strips = [strip(rng, MERGED) for _ in range(size)]
-        answers = [tokenizer(f"{s[1]}<|im_end|>", add_special_tokens=False)["input_ids"] for s in strips]
-        rows = [Example(opening + a, [False] * len(opening) + [True] * len(a), ("", 0)) for a in answers]
-        return collate(rows, np.stack([s[0] for s in strips]), user)
+        strips = [strip(rng, MERGED, _known(rng) if rng.random() < KNOWN else None) for _ in range(size)]
+        return collate([example(s) for s in strips], np.stack([s.picture for s in strips]), user)
 
     return make
+
+
+def _known(rng: random.Random) -> str:
+    return " ".join(rng.choices(WORDS, k=rng.randint(1, 4)))
 
 
 def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dict]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -65,8 +66,19 @@ def _word(rng: random.Random) -> str:
     return letters.capitalize() if rng.random() < 0.5 else letters
 
 
-def strip(rng: random.Random, height: int, text: str | None = None) -> tuple[np.ndarray, str, np.ndarray]:
-    """A strip of text: picture [height, 280, 3], its text, and the characters by place [height / 28, 10, BINS]."""
+class Strip(NamedTuple):
+    """A strip of text: picture [height, 280, 3], its text, the characters by place [height / 28, 10, BINS], and in which column
+    of merged patches each character of the text has its middle.
+    """
+
+    picture: np.ndarray
+    text: str
+    labels: np.ndarray
+    columns: list[int]
+
+
+def strip(rng: random.Random, height: int, text: str | None = None) -> Strip:
+    """A strip with `text`, or a phrase of its own, as far as it fits."""
     text, font = text or phrase(rng), rng.choice(fonts())
     while font.getlength(text) > WIDTH - 4 and " " in text:
         text = text.rpartition(" ")[0]
@@ -77,7 +89,8 @@ def strip(rng: random.Random, height: int, text: str | None = None) -> tuple[np.
     picture = Image.new("RGB", (WIDTH, height), paper)
     ImageDraw.Draw(picture).text((x, y), text, fill=ink, font=font)
     middles = [x + (a + b) / 2 for a, b in pairwise(ends)]
-    return np.asarray(picture), text, _labels(text, middles, y + 0.25 * font.size, y + 1.05 * font.size, height)
+    labels = _labels(text, middles, y + 0.25 * font.size, y + 1.05 * font.size, height)
+    return Strip(np.asarray(picture), text, labels, [min(int(m // MERGED), WIDTH // MERGED - 1) for m in middles])
 
 
 def _labels(text: str, middles: list[float], top: float, bottom: float, height: int) -> np.ndarray:
@@ -106,7 +119,7 @@ def strip_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures [B, H, W, 3] and labels [B*n, BINS]; one shape a batch, a third of the batches upright."""
     kind = rng.random()
     strips = [strip(rng, 2 * MERGED if kind < 0.15 else MERGED) for _ in range(size)]
-    pictures, labels = np.stack([s[0] for s in strips]), np.stack([s[2] for s in strips])
+    pictures, labels = np.stack([s.picture for s in strips]), np.stack([s.labels for s in strips])
     if kind > 0.65:
         # A quarter turn to the left, as y labels are written: what was right is now on top. Bins stay in reading order.
         pictures = np.ascontiguousarray(np.rot90(pictures, axes=(1, 2)))

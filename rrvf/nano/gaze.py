@@ -19,7 +19,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_f
 
 from rrvf.nano.marks import patch
 
-Kind = Literal["mark", "next", "copy", "paint", "upright"]
+Kind = Literal["mark", "next", "copy", "paint", "upright", "word", "ending"]
 #: The heads that are told, as (layer, head); a smaller model lacks some.
 HEADS: dict[Kind, tuple[tuple[int, int], ...]] = {
     "mark": ((1, 0), (1, 1), (2, 0), (2, 1)),
@@ -27,6 +27,8 @@ HEADS: dict[Kind, tuple[tuple[int, int], ...]] = {
     "copy": ((2, 3), (3, 0)),
     "paint": ((1, 3), (2, 4), (3, 1)),
     "upright": ((1, 4), (2, 5), (3, 2)),
+    "word": ((1, 5), (2, 4), (3, 3)),
+    "ending": ((0, 0), (1, 0)),
 }
 #: The visual tokens in one of which a y label has its middle, in pixels from the left and from the top.
 UPRIGHT = ((0, 98), (0, 126))
@@ -65,6 +67,18 @@ def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
         if token == "Ġ=Ġ[" and read and tokens[at - 1] in ("y", "z"):
             source = read[seconds:] if tokens[at - 1] == "z" else read[:seconds]
             yield from _copies(tokens, at, source)
+
+
+def words(offsets: list[tuple[int, int]], text: str, columns: list[int], first: int) -> Iterator[Look]:
+    """All looks of a strip of text: what stands before a token looks at where it begins, the token at where it ends.
+
+    offsets: of the tokens, in characters of the text. columns: the visual token of each character. first: the first token's number.
+    """
+    for at, (start, end) in enumerate(offsets, first):
+        begins = next((i for i in range(start, end) if text[i] != " "), None)
+        if begins is not None:
+            yield Look("word", at - 1, columns[begins])
+            yield Look("ending", at, columns[end - 1])
 
 
 def _read(tokens: list[str], end: int) -> list[list[int]]:
@@ -106,14 +120,14 @@ class Gaze:
         self.heads = {kind: [(n, head) for n, head in told if head < heads] for kind, told in HEADS.items()}
 
     def losses(self, wanted: dict[Kind, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """wanted: int64 [n, 3], row, place and place looked at. Gives the mean of -log(attention there) as "gaze", and by
-        kind the mean attention.
+        """wanted: int64 [n, 3], row, place and place looked at. Gives the mean of -log(attention there), summed over the
+        kinds, as "gaze", and by kind the mean attention.
         """
         total, shares = torch.zeros((), device=self.layers[0].self_attn.q_proj.weight.device), {}
         for kind, (row, at, to) in ((k, w.T) for k, w in wanted.items() if len(w)):
             kept = [self.layers[n].self_attn.kept[row, head, at, to].float() for n, head in self.heads[kind]]
             seen = torch.stack(kept)
-            total = total - (seen + 1e-6).log().mean() / len(HEADS)
+            total = total - (seen + 1e-6).log().mean()
             shares[kind] = seen.detach().mean()
         for layer in self.layers:
             layer.self_attn.kept = None  # a model that holds a graph cannot be copied

@@ -43,8 +43,8 @@ from rrvf.policies.vision import batched_vision
 from rrvf.protocol import load_prompt
 from rrvf.render import Limits, Renderer
 
-#: The weight of the looks beside the words.
-GAZE = 0.5
+#: The weight of each kind of look beside the words.
+GAZE = 0.1
 
 
 @dataclass(frozen=True)
