@@ -14,7 +14,7 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from rrvf import nano
 from rrvf.data.generated import charts
-from rrvf.data.generated.words import SERIES_COLOURS
+from rrvf.data.generated.words import SERIES_COLOURS, WORDS
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.nano import corpus, evaluate, gaze, loop, marks, sketches
@@ -205,6 +205,12 @@ def test_looks_go_to_the_mark_that_is_read_and_to_the_digit_that_is_copied(polic
     assert [(look.to, tokens[look.at]) for look in some["paint"]] == [
         (firsts[s], token) for s in sorted(firsts) for token in ("='", "tab:") if token == "='" or token in colours[s]
     ]
+
+
+def test_some_sketches_have_titles_that_must_be_spelled():
+    rng = random.Random(0)
+    titles = [s.title for s in (sketches.spec(rng) for _ in range(60)) if s.title]
+    assert 0.1 < sum(not set(title.split()) <= set(WORDS) for title in titles) / len(titles) < 0.5
 
 
 @pytest.mark.parametrize("style", ["ax", "set", "plt"])

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rrvf.data.generated.words import WORDS
 from rrvf.errors import UserError
 from rrvf.nano import sketches
 from rrvf.nano.corpus import Segment, read_aloud, think
 from rrvf.nano.eye import Strip, strip
 from rrvf.nano.gaze import HEADS, Kind, Look, looks, words
 from rrvf.nano.model import CONTROL, MERGED
+from rrvf.nano.phrases import known
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
 IGNORED = -100
 #: The share of strips with words of the vocabulary alone. The others have random strings and numbers too.
-KNOWN = 0.6
+KNOWN = 0.4
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,10 @@ def strip_batches(tokenizer, rng: random.Random, size: int = 128) -> Callable[[]
         return Example(opening + ids, learn, ("", 0), tuple(words(offsets, s.text, s.columns, len(opening))))
 
     def make() -> dict:
-        strips = [strip(rng, MERGED, _known(rng) if rng.random() < KNOWN else None) for _ in range(size)]
+        strips = [strip(rng, MERGED, known(rng) if rng.random() < KNOWN else None) for _ in range(size)]
         return collate([example(s) for s in strips], np.stack([s.picture for s in strips]), user)
 
     return make
-
-
-def _known(rng: random.Random) -> str:
-    return " ".join(rng.choices(WORDS, k=rng.randint(1, 4)))
 
 
 def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dict]:

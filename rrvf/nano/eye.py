@@ -26,10 +26,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rrvf.data.generated import charts
 from rrvf.data.generated.pages import PAPERS
-from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS, WORDS
+from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS
 from rrvf.nano import marks
 from rrvf.nano.marks import BINS
 from rrvf.nano.model import HEAD, MERGED, patches
+from rrvf.nano.phrases import phrase
 from rrvf.nano.sketches import sketch, spec
 
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")
@@ -49,21 +50,6 @@ def fonts() -> list[ImageFont.FreeTypeFont]:
         (LIBERATION / "LiberationSans-Bold.ttf", (12, 18)),
     ]
     return [ImageFont.truetype(str(f), size) for f, sizes in wanted if f.is_file() for size in sizes]
-
-
-def phrase(rng: random.Random) -> str:
-    """One to four words: half from the vocabulary, the rest random strings and numbers, so that letters are learned."""
-    return " ".join(_word(rng) for _ in range(rng.randint(1, 4)))
-
-
-def _word(rng: random.Random) -> str:
-    kind = rng.random()
-    if kind < 0.45:
-        return rng.choice(WORDS)
-    if kind < 0.65:
-        return f"{rng.randint(0, 2100) / rng.choice((1, 1, 10)):g}"
-    letters = "".join(rng.choice(CHARACTERS) for _ in range(rng.randint(2, 8)))
-    return letters.capitalize() if rng.random() < 0.5 else letters
 
 
 class Strip(NamedTuple):

@@ -49,7 +49,7 @@ GAZE = 0.1
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. A step has 32 strips and 28 pictures (eye), 64 strips, twice `batch` charts to read, or `batch`
+    """How long, on how much. A step has 32 strips and 28 pictures (eye), 128 strips, twice `batch` charts to read, or `batch`
     pictures with their turns.
 
     alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing. threads: of a CPU. workers: that
@@ -190,9 +190,9 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     def train(steps: int, rate: float, make: Callable[[], dict], path: Path) -> None:
         loop.train(model, steps, rate, lambda _: make(), lambda _, batch: _loss(model, gaze, batch), path)
 
-    def read(path: Path) -> None:
+    def read(steps: int, make: Callable[[], dict], path: Path) -> None:
         model.model.visual.requires_grad_(False)  # half the time of a step; what is to be read it can say already
-        train(recipe.reading_steps, 2e-3, readings, path)
+        train(steps, 2e-3, make, path)
         model.model.visual.requires_grad_(True)
 
     def feedback(path: Path) -> None:
@@ -213,8 +213,8 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
             rng,
             partial(loop.train, steps=recipe.eye_steps, rate=recipe.eye_rate, path=path),
         ),
-        "strips": lambda path: train(recipe.strip_steps, 2e-3, strips, path),
-        "readings": read,
+        "strips": lambda path: read(recipe.strip_steps, strips, path),
+        "readings": lambda path: read(recipe.reading_steps, readings, path),
         "programs": lambda path: train(
             recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), path
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -20,20 +21,25 @@ from PIL import Image, ImageDraw, ImageFont
 from rrvf.data.generated import charts
 from rrvf.domains import NANO_CANVAS
 from rrvf.nano.marks import Mark, marks
+from rrvf.nano.phrases import glued
 
 KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "scatter", "area", "step", "stem", "errorbar")
 WIDTH, HEIGHT = NANO_CANVAS.width, NANO_CANVAS.height
 #: Marks are drawn this much larger and shrunk, for smooth edges.
 FINE = 2
 PAD, TICK, LINE = 9, 5, 14
+#: The share of titles that are glued of pieces of words.
+SPELLED = 0.3
 #: Data to pixels.
 ToPixel = Callable[[float, float], tuple[float, float]]
 
 
 def spec(rng: random.Random) -> charts.Spec:
-    """A chart that can be sketched, of a seed that no corpus uses."""
+    """A chart that can be sketched, of a seed that no corpus uses; some have titles that must be spelled."""
     while (drawn := charts.spec(rng.randrange(10**8, 10**12))).kind not in KINDS:
         pass
+    if drawn.title and rng.random() < SPELLED:
+        return replace(drawn, title=" ".join(glued(rng) for _ in drawn.title.split()))
     return drawn
 
 
