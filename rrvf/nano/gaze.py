@@ -1,8 +1,10 @@
-"""Where the language half looks while it reads a chart aloud, and while it copies into the program what it read.
+"""Where the language half looks while it reads a strip of text or a chart aloud, and while it copies into the program what it
+read.
 
-A few heads are told which tokens to attend to: a mark's letter and digits look at the visual token with that mark, what stands
-before a letter looks at the next mark, a number in the program looks at its digits in `<think>`, a colour at its series' first
-mark, and a y label at the left edge. Left to itself the small model did not find this in 300 steps (docs/nano_card.md).
+A few heads are told which tokens to attend to: what stands before a word of a strip looks at where the word begins, the word at
+where it ends; a mark's letter and digits look at the visual token with that mark, what stands before a letter at the next mark;
+a number in the program looks at its digits in `<think>`, a colour at its series' first mark, and a y label at the left edge. Left to
+itself the small model did not find this in 300 steps (docs/nano_card.md).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_f
 from rrvf.nano.marks import patch
 
 Kind = Literal["mark", "next", "copy", "paint", "upright", "word", "ending"]
-#: The heads that are told, as (layer, head); a smaller model lacks some.
+#: The heads that are told, as (layer, head), some of them of two kinds; a smaller model lacks some.
 HEADS: dict[Kind, tuple[tuple[int, int], ...]] = {
     "mark": ((1, 0), (1, 1), (2, 0), (2, 1)),
     "next": ((1, 2), (2, 2)),

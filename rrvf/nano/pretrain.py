@@ -56,18 +56,18 @@ class Recipe:
     make batches ahead; a GPU wants some. No steps of feedback: no drafts are made for it either.
     """
 
-    eye_steps: int = 3_000
+    eye_steps: int = 3_200
     eye_rate: float = 3e-3
     alone: int = 1_000
     warm: int = 100
-    strip_steps: int = 500
-    reading_steps: int = 900
-    program_steps: int = 2_600
-    feedback_steps: int = 700
+    strip_steps: int = 1_600
+    reading_steps: int = 450
+    program_steps: int = 700
+    feedback_steps: int = 150
     charts: int = 12_000
     pages: int = 4_000
-    chart_repairs: int = 1_600
-    page_repairs: int = 800
+    chart_repairs: int = 400
+    page_repairs: int = 160
     batch: int = 24
     threads: int = 2
     workers: int = 0
