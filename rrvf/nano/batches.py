@@ -21,7 +21,7 @@ from rrvf.nano.phrases import known
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
 IGNORED = -100
-#: The share of strips with words of the vocabulary alone. The others have random strings and numbers too.
+#: The share of strips with known words alone; the others are phrases of all kinds.
 KNOWN = 0.4
 
 

@@ -62,11 +62,11 @@ class Recipe:
     warm: int = 100
     strip_steps: int = 1_600
     reading_steps: int = 450
-    program_steps: int = 700
-    feedback_steps: int = 150
+    program_steps: int = 1_300
+    feedback_steps: int = 250
     charts: int = 12_000
     pages: int = 4_000
-    chart_repairs: int = 400
+    chart_repairs: int = 360
     page_repairs: int = 160
     batch: int = 24
     threads: int = 2

@@ -28,7 +28,7 @@ WIDTH, HEIGHT = NANO_CANVAS.width, NANO_CANVAS.height
 #: Marks are drawn this much larger and shrunk, for smooth edges.
 FINE = 2
 PAD, TICK, LINE = 9, 5, 14
-#: The share of titles that are glued of pieces of words.
+#: The share of sketches whose titles are glued of pieces of words.
 SPELLED = 0.3
 #: Data to pixels.
 ToPixel = Callable[[float, float], tuple[float, float]]
