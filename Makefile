@@ -43,7 +43,8 @@ ablations: assets ## the study of reproduce/ablations.yaml: readings and parts o
 	@$(PY) -m reproduce.ablations --profile $(PROFILE)
 
 test: assets ## pytest, then the notebooks against their saved outputs
-	@$(TESTS)
+	@$(TESTS) -m "not alone"
+	@$(PY) -m pytest -m alone
 	@$(PY) -m rrvf data prepare --profile nano
 	@$(TESTS) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)

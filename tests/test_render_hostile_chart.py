@@ -25,6 +25,8 @@ plt.title(str(os.listdir()))
 """
 SECRET = "the-secret-of-the-canary"
 
+pytestmark = pytest.mark.alone
+
 
 @dataclass
 class Outcome:
@@ -88,10 +90,6 @@ class _listeners:
         return True
 
 
-#: What ending a program may take beside other tests on two cores.
-GRACE_S = 4.0
-
-
 def _limits(attack: Attack) -> Limits:
     """Two seconds for what may run into the limit; the others must end by themselves, on a busy machine too."""
     return replace(PATIENT, wall_s=2) if attack.may_time_out else PATIENT
@@ -122,7 +120,7 @@ def test_a_hostile_program_ends_as_expected(outcome: Outcome, attack: Attack) ->
 
 @pytest.mark.parametrize("attack", PROGRAMS, ids=lambda a: a.name)
 def test_it_ends_within_its_time(outcome: Outcome, attack: Attack) -> None:
-    assert outcome.hostile[attack.name].seconds < _limits(attack).wall_s + GRACE_S
+    assert outcome.hostile[attack.name].seconds < _limits(attack).wall_s + 1
 
 
 @pytest.mark.parametrize("name", [a.name for a in PROGRAMS])
