@@ -15,6 +15,7 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 from rrvf import nano
 from rrvf.data.generated import charts
 from rrvf.data.generated.words import SERIES_COLOURS, WORDS
+from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.nano import corpus, evaluate, gaze, loop, marks, sketches
@@ -67,7 +68,7 @@ def test_it_is_transformers_own(policy):
 
 
 def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
-    spec, positions = charts.spec(1), marks.positions(1)
+    spec, positions = PRETRAINED["chart"].spec(1), marks.positions(1)
     code, thought, draft = charts.code(spec), corpus.think("chart", spec, positions), "plt.plot("
     image = Image.fromarray(picture)
     talk = [
@@ -148,11 +149,11 @@ def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(p
 
 
 def seed_of(kind):
-    return next(s for s in range(1000) if charts.spec(s).kind == kind)
+    return next(s for s in range(1000) if PRETRAINED["chart"].spec(s).kind == kind)
 
 
 def test_marks_stand_on_the_tops_of_bars_with_their_values():
-    spec, positions = charts.spec(seed_of("bar")), marks.positions(seed_of("bar"))
+    spec, positions = PRETRAINED["chart"].spec(seed_of("bar")), marks.positions(seed_of("bar"))
     labels, addresses, colours = marks.place(spec, positions).reshape(3, 8, 10, marks.BINS)
     read, placed = (
         [c for c in of.transpose(1, 2, 0).flatten() if c] for of in (labels, addresses)
@@ -170,14 +171,14 @@ def test_marks_stand_on_the_tops_of_bars_with_their_values():
 
 @pytest.mark.parametrize("kind", sketches.KINDS)
 def test_a_sketch_has_its_marks_where_matplotlib_draws_them(kind):
-    sketched = sketches.sketch(charts.spec(seed_of(kind)))[1]
+    sketched = sketches.sketch(PRETRAINED["chart"].spec(seed_of(kind)))[1]
     drawn = marks.positions(seed_of(kind))[: len(sketched)]
     assert np.abs(drawn - sketched).max() <= 28
 
 
 @pytest.mark.parametrize("kind", ["bar", "barh", "multiline", "scatter"])
 def test_what_is_read_aloud_points_at_each_mark_and_says_its_value(kind):
-    spec, positions = charts.spec(seed_of(kind)), marks.positions(seed_of(kind))
+    spec, positions = PRETRAINED["chart"].spec(seed_of(kind)), marks.positions(seed_of(kind))
     said = re.findall(r"([a-tA-T])([0-9]+)", marks.reading(spec, positions))
     assert [int(value) for _, value in said] == [m.value for m in marks.marks(spec)]
     along = positions[: len(said), int(kind == "barh")]
@@ -188,7 +189,7 @@ def test_what_is_read_aloud_points_at_each_mark_and_says_its_value(kind):
 @pytest.mark.parametrize("kind", ["bar", "stacked", "scatter", "pie"])
 @pytest.mark.parametrize("write", [corpus.direct, corpus.first_call])
 def test_looks_go_to_the_mark_that_is_read_and_to_the_digit_that_is_copied(policy, kind, write):
-    spec, positions = charts.spec(seed_of(kind)), marks.positions(seed_of(kind))
+    spec, positions = PRETRAINED["chart"].spec(seed_of(kind)), marks.positions(seed_of(kind))
     turns = write("chart", charts.code(spec), corpus.think("chart", spec, positions))
     tokenizer = policy.processor.tokenizer
     example = encode(tokenizer, "chart", 0, turns, positions)
@@ -215,8 +216,10 @@ def test_some_sketches_have_titles_that_must_be_spelled():
 
 @pytest.mark.parametrize("style", ["ax", "set", "plt"])
 def test_a_y_label_is_looked_for_where_it_stands(policy, style):
-    seed = next(s for s in range(1000) if (c := charts.spec(s)).kind == "bar" and c.ylabel and c.style == style)
-    spec, positions = charts.spec(seed), marks.positions(seed)
+    seed = next(
+        s for s in range(1000) if (c := PRETRAINED["chart"].spec(s)).kind == "bar" and c.ylabel and c.style == style
+    )
+    spec, positions = PRETRAINED["chart"].spec(seed), marks.positions(seed)
     turns = corpus.direct("chart", charts.code(spec), corpus.think("chart", spec, positions))
     tokenizer = policy.processor.tokenizer
     example = encode(tokenizer, "chart", 0, turns, positions)

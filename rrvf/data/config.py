@@ -27,7 +27,7 @@ class Generated(SplitConfig):
     which the shipped policy was pre-trained on.
     """
 
-    kind: Literal["generated_charts", "generated_wide_charts", "generated_pages"]
+    kind: Literal["generated_charts", "generated_wide_charts", "generated_pages", "generated_long_pages"]
     count: int = Field(gt=0)
     seed: int = Field(ge=SEED_RANGE)
     pretraining: int = Field(default=50_000, ge=0, le=SEED_RANGE)
@@ -35,7 +35,7 @@ class Generated(SplitConfig):
 
     @property
     def domain(self) -> DomainName:
-        return "web" if self.kind == "generated_pages" else "chart"
+        return "web" if self.kind.endswith("_pages") else "chart"
 
 
 class Gallery(SplitConfig):

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
-from itertools import count
+from dataclasses import dataclass
+from itertools import chain, count
+from types import ModuleType
 
 from rrvf.data.config import DataConfig, Generated
-from rrvf.data.generated import charts, pages, wide_charts
+from rrvf.data.generated import charts, long_pages, pages, wide_charts
 from rrvf.data.manifest import Item
 from rrvf.errors import UserError
 from rrvf.records import DomainName, Render
 
 #: Renders programs in order: `Renderer.render_many`, or a stand-in in tests.
 RenderMany = Callable[[list[str]], list[Render]]
-GENERATORS = {"generated_charts": charts, "generated_wide_charts": wide_charts, "generated_pages": pages}
-#: By domain, what the shipped policy was pre-trained on.
-PRETRAINED = {"chart": charts, "web": pages}
+GENERATORS = {
+    "generated_charts": charts,
+    "generated_wide_charts": wide_charts,
+    "generated_pages": pages,
+    "generated_long_pages": long_pages,
+}
 _BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A generator of `common` pictures, and in `share` of the seeds of `rare` ones, which are written by the same `code`."""
+
+    common: ModuleType
+    rare: ModuleType
+    share: float = 0.1
+
+    def spec(self, seed: int):
+        """What picture number `seed` shows."""
+        return (self.rare if random.Random(f"rare {seed}").random() < self.share else self.common).spec(seed)
+
+    def code(self, spec) -> str:
+        """The program that draws `spec`."""
+        return self.common.code(spec)
+
+    def generate(self, seed: int) -> str:
+        """The program of picture number `seed`."""
+        return self.code(self.spec(seed))
+
+
+#: By domain, what the shipped policy was pre-trained on.
+PRETRAINED = {"chart": Mixture(charts, wide_charts), "web": Mixture(pages, long_pages)}
 
 
 def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
@@ -37,8 +68,9 @@ def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
 
 def _pretraining(config: DataConfig, domain: DomainName) -> set[str]:
     splits = [s for s in config.root.values() if isinstance(s, Generated) and s.domain == domain]
-    generate = PRETRAINED[domain].generate
-    return {generate(seed) for seed in range(max(s.pretraining for s in splits))}
+    seeds, mixture = range(max(s.pretraining for s in splits)), PRETRAINED[domain]
+    # The policy's earlier versions saw common pictures where it saw rare ones.
+    return set(chain(map(mixture.common.generate, seeds), map(mixture.generate, seeds)))
 
 
 def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:

@@ -2,8 +2,8 @@
 
     python -m rrvf.nano.evaluate [--model DIR] [--count 240]
 
-Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts from 1,500,000 on, which stand in no set of
-the nano profile either.
+Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts and long pages from 1,500,000 on, which stand
+in no set of the nano profile either.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from rrvf.data.generated import charts, pages, wide_charts
+from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
@@ -31,7 +31,7 @@ from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Episode, Revision, Tools
 
-FIRST_SEED, WIDE_SEED = 2_000_000, 1_500_000
+FIRST_SEED, RARE_SEED = 2_000_000, 1_500_000
 BATCH = 40
 #: Kinds whose `y` is read off an axis.
 READ_KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "area", "step", "stem", "errorbar")
@@ -70,8 +70,13 @@ class Drawn:
 
 
 def held_out(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
-    """What the first `count` held-out pictures of a domain show."""
-    return [PRETRAINED[domain].spec(FIRST_SEED + i) for i in range(count)]
+    """What the first `count` held-out pictures of a domain show, of those that were common in the pre-training."""
+    return [PRETRAINED[domain].common.spec(FIRST_SEED + i) for i in range(count)]
+
+
+def rare(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
+    """The same of those that were rare: wide charts or long pages."""
+    return [PRETRAINED[domain].rare.spec(RARE_SEED + i) for i in range(count)]
 
 
 def cases(domain: str, specs: list[charts.Spec | pages.Spec], renderer: Renderer) -> list[Case]:
@@ -166,10 +171,16 @@ def page_figures(drawn: list[Drawn]) -> dict[str, float]:
     return {
         "rendered": statistics.fmean(d.ran for d in drawn),
         "title exact": statistics.fmean(f">{s.title}</h2>" in c for s, c in codes),
+        "as many cells as drawn": statistics.fmean(_cells(c) == _cells(pages.code(s)) for s, c in codes),
         "header colour right": statistics.fmean(f"background:{s.colour};" in c for s, c in codes if s.header),
         "paper right": statistics.fmean(f"background:{s.paper}'" in c for s, c in codes),
         "similarity given execution": _mean([d.score for d in drawn if d.ran]),
     }
+
+
+def _cells(code: str) -> int:
+    """Cards, table cells, fields and list items of a page."""
+    return len(re.findall(r"<div style='border|<td|<input|<li", code))
 
 
 def second_turns(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools) -> dict[str, float]:
@@ -233,11 +244,11 @@ def evaluate(model: str = "nano", count: int = 240) -> dict[str, dict[str, float
         with Renderer(domain.name, 2, Limits(canvas=NANO_CANVAS)) as renderer:
             specs = held_out(domain.name, count)
             some = cases(domain.name, specs, renderer)
-            drawn = draw(policy, domain, "direct", some, renderer)
-            figures[f"{domain.name}, direct"] = (chart_figures if domain.name == "chart" else page_figures)(drawn)
+            for which, shown in (("", some), ("rare ", cases(domain.name, rare(domain.name, count), renderer))):
+                drawn = draw(policy, domain, "direct", shown, renderer)
+                rows = chart_figures(drawn) if domain.name == "chart" else page_figures(drawn)
+                figures[f"{which}{domain.name}, direct"] = rows
             if domain.name == "chart":
-                wide = cases("chart", [wide_charts.spec(WIDE_SEED + i) for i in range(count)], renderer)
-                figures["wide chart, direct"] = chart_figures(draw(policy, domain, "direct", wide, renderer))
                 odd = cases("chart", [retitled(s, i) for i, s in enumerate(specs)], renderer)
                 titles = [
                     text_of(d.code or "", "title") == d.case.spec.title

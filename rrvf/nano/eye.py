@@ -24,9 +24,9 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw, ImageFont
 
-from rrvf.data.generated import charts
 from rrvf.data.generated.pages import PAPERS
 from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS
+from rrvf.data.seeded import PRETRAINED
 from rrvf.nano import marks
 from rrvf.nano.marks import BINS
 from rrvf.nano.model import HEAD, MERGED, patches
@@ -200,7 +200,10 @@ def train_eye(
             scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
             specs = [spec(rng) for _ in range(batch)]
             sketches, where = zip(*map(sketch, specs), strict=True)
-            told = [*map(marks.place, specs, where), *(marks.place(charts.spec(i), positions[i]) for i in rows)]
+            told = [
+                *map(marks.place, specs, where),
+                *(marks.place(PRETRAINED["chart"].spec(i), positions[i]) for i in rows),
+            ]
             told = np.stack(told).astype(np.int64)
             made |= {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
             made |= {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}

@@ -17,6 +17,7 @@ import numpy as np
 
 from rrvf.data.generated import charts
 from rrvf.data.generated.words import SERIES_COLOURS
+from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import NANO_CANVAS
 from rrvf.nano.model import MERGED
 
@@ -102,11 +103,14 @@ def reading(s: charts.Spec, positions: np.ndarray) -> str:
 
 
 def positions(seed: int) -> np.ndarray:
-    """Of the marks of chart number `seed`, in pixels from the left and from the top: int16 [MOST, 2], 0 where there are no more."""
+    """Of the marks of the pre-training's chart number `seed`, in pixels from the left and from the top: int16 [MOST, 2].
+
+    0 where there are no more.
+    """
     import matplotlib
     import matplotlib.pyplot as plt
 
-    spec, canvas = charts.spec(seed), NANO_CANVAS
+    spec, canvas = PRETRAINED["chart"].spec(seed), NANO_CANVAS
     out = np.zeros((MOST, 2), np.int16)
     if not (some := list(marks(spec))):
         return out

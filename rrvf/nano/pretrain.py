@@ -200,8 +200,8 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
             return
         save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
         repairs = encoded(corpora.multi_turns(out / "drafter"))
-        make = programs([answers, firsts, repairs], [0.2, 0.15, 0.5, 0.1, 0.05])
-        train(recipe.feedback_steps, 1e-3, make, path)
+        make = programs([answers, firsts, repairs], [0.3, 0.2, 0.35, 0.1, 0.05])
+        train(recipe.feedback_steps, 7e-4, make, path)
 
     stages = {
         "eye": lambda path: train_eye(

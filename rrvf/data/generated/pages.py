@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from rrvf.data.generated.words import BRANDS, PAGE_WORDS, PALETTE, SECTIONS
 
 VERSION = 1
-BODIES = ("hero", "cards", "table", "form", "list", "sidebar")
+#: Bodies, and how many cells stand in each.
+CELLS = {"hero": 0, "cards": 2, "table": 6, "form": 2, "list": 3, "sidebar": 1}
 PAPERS = ("white", "whitesmoke", "lavender", "beige", "lightcyan")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that a page shows. `header` and `footer` may be missing; `centred` aligns the body's text."""
+    """Everything that a page shows. `header` and `footer` may be missing; `centred` aligns the body's text.
+
+    cells: the cards, the table's cells, three a row, the form's fields, the list's items, or the sidebar's word.
+    """
 
     body: str
     colour: str
@@ -40,8 +44,9 @@ def spec(seed: int) -> Spec:
     rng = random.Random(f"page {VERSION} {seed}")
     colour, accent = rng.sample(PALETTE, 2)
     brand = rng.choice(BRANDS)
+    body = rng.choice(tuple(CELLS))
     return Spec(
-        body=rng.choice(BODIES),
+        body=body,
         colour=colour,
         accent=accent,
         paper=rng.choice(PAPERS),
@@ -50,11 +55,16 @@ def spec(seed: int) -> Spec:
         title=" ".join(rng.sample(PAGE_WORDS, 2)).title(),
         text=" ".join(rng.sample(PAGE_WORDS, rng.randint(3, 6))).capitalize(),
         button=rng.choice(PAGE_WORDS).title(),
-        cells=tuple(rng.choice((rng.choice(PAGE_WORDS).title(), str(rng.randint(1, 99)))) for _ in range(6)),
+        cells=cells(rng, 6)[: CELLS[body]],
         header=rng.random() < 0.9,
         footer=f"{rng.randint(2019, 2026)} {brand}" if rng.random() < 0.5 else None,
         centred=rng.random() < 0.4,
     )
+
+
+def cells(rng: random.Random, count: int) -> tuple[str, ...]:
+    """Words and numbers, as they stand in cards, tables, forms and lists."""
+    return tuple(rng.choice((rng.choice(PAGE_WORDS).title(), str(rng.randint(1, 99)))) for _ in range(count))
 
 
 def generate(seed: int) -> str:
@@ -83,12 +93,17 @@ def _body(s: Spec) -> list[str]:
     button = f"<button style='background:{s.accent};color:white'>{s.button}</button>"
     return {
         "hero": [title, text, button],
-        "cards": [title, *(_card(s, cell) for cell in s.cells[:2])],
-        "table": [title, "<table border=1>", *(_row(s.cells[i : i + 3]) for i in (0, 3)), "</table>"],
-        "form": [title, *(f"<input placeholder='{cell}'><br>" for cell in s.cells[:2]), button],
-        "list": [title, "<ul>", *(f"<li>{cell}</li>" for cell in s.cells[:3]), "</ul>"],
+        "cards": [title, *(_card(s, cell) for cell in s.cells)],
+        "table": [
+            title,
+            "<table border=1>",
+            *(_row(s.cells[i : i + 3]) for i in range(0, len(s.cells), 3)),
+            "</table>",
+        ],
+        "form": [title, *(f"<input placeholder='{cell}'><br>" for cell in s.cells), button],
+        "list": [title, "<ul>", *(f"<li>{cell}</li>" for cell in s.cells), "</ul>"],
         "sidebar": [
-            f"<div style='float:left;width:80px;height:90px;background:{s.accent};color:white'>{s.cells[0]}</div>",
+            f"<div style='float:left;width:80px;height:90px;background:{s.accent};color:white'>{''.join(s.cells)}</div>",
             title,
             text,
         ],

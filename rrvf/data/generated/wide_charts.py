@@ -1,6 +1,7 @@
 """Charts with seven to ten categories: the kinds, words and idioms of `charts`, which has six at most.
 
-The nano policy was not pre-trained on them, so that there is something to learn from their pictures.
+Rare in what the nano policy was pre-trained on (`rrvf.data.seeded.Mixture`), so that there is something to learn from their
+pictures.
 """
 
 # ruff: noqa: SIM905 - long lists of words read better unquoted
