@@ -111,8 +111,8 @@ print((study.data / train_name / example.code).read_text())
 # ## Looking at them
 #
 # First what the policy is trained on: small pictures, 280 x 224 pixels, so that a policy of a few million parameters can
-# read them on a laptop. The charts have seven to ten categories, and its pre-training had six at most: so there is something
-# to learn.
+# read them on a laptop. The charts have seven to ten categories and the pages more cards, rows, fields or items than most: such
+# pictures were rare in its pre-training, so there is something to learn.
 
 
 # %%

@@ -187,9 +187,10 @@ for calls in range(5):
     print(calls, "calls that rendered:", " ".join(f"{reward_at(0.5, calls, w):5.2f}" for w in PRESETS.values()))
 
 # %% [markdown]
-# A small policy takes what pays most. Under `paper_abs` the nano policy learns to run by drawing fewer marks than it sees. We
-# tried it the other way round, likeness first: `deepeyes`, nothing for a call, 0 instead of -1 for code that does not run. It
-# then kept more of its marks, and gained less (docs/decisions.md, Training).
+# A small policy takes what pays most. With all of its weights trained at temperature 1, the nano policy learned under
+# `paper_abs` to run by drawing fewer marks than it sees. With adapters, cooler and in two turns, as the profile has it now,
+# it keeps its marks under the same sums. Likeness first was tried too: `deepeyes`, nothing for a call, 0 instead of -1 for
+# code that does not run (docs/decisions.md, Training).
 
 # %% [markdown]
 # ## From reward to advantage

@@ -170,7 +170,8 @@ print("\n".join(str(p.relative_to(study.results)) for p in paths if p.suffix in 
 # pictures shows that the mechanism works, no more. The gallery and the real pages are far from anything the policy was
 # trained on; low scores there are the expected and honest result. One training run per policy: the intervals are over
 # samples, not over seeds. And **the comparison with SFT says little** for this policy: from labels it learns to write lists as
-# long as these charts need, which it never wrote before, but not to keep them equally long, and such code does not run.
+# long as these charts need, but not to keep them equally long, and such code does not run. On pages, where nothing must
+# match, labels teach it more than RRVF does.
 #
 # **Try next:** your own model under the same rules, `rrvf eval --benchmark charts --policy FOLDER --out runs/mine`, or any
 # OpenAI-compatible endpoint as `http://HOST/v1#MODEL`; then open the browser on both.

@@ -7,8 +7,10 @@
 # than its number would. Each question is a run of the same training with one thing changed.
 #
 # This notebook trains nothing. It reads what `make ablations` left in `results/ablations`: the nano profile's chart section,
-# shortened (12 steps of 32 episodes), each variant with several seeds, each trained policy evaluated as the paper does, in a
-# single turn and without tools, on the 192 generated test charts. Hours on two cores; it can be killed and goes on.
+# shortened (12 steps of 32 episodes), as the profile was then: version 3 of the policy, all of its weights at a rate of
+# 1.2e-4, up to four turns, temperature 1 (since then adapters, two turns, 0.7). Each variant has several seeds, and each
+# trained policy is evaluated as the paper does, in a single turn and without tools, on the 192 generated test charts.
+# Hours on two cores; it can be killed and goes on.
 
 # %%
 from pathlib import Path
@@ -111,12 +113,12 @@ print(later_turns(steps).to_string(na_rep=""))
 # maximum (D1) or the negative weight (D2), so these runs rank nothing. The study before this one, of an earlier nano policy,
 # had *no tool term* first and the printed maximum last; here the first is last. A ranking from a single run is worth nothing.
 #
-# **Shows too:** half the steps with half the batch are too few. The default ends where it began, 71 % after 70; the profile's
-# own run, with four times the episodes, came to 90 %. Where the code runs its pictures are judged lower in 20 of 21 policies, least
+# **Shows too:** half the steps with half the batch are too few. The default ends where it began, 71 % after 70; a run
+# with four times the episodes came to 90 %. Where the code runs its pictures are judged lower in 20 of 21 policies, least
 # so with the printed maximum, under which nothing is ever pushed up. And second turns repair less than at first, not more.
 #
 # **Does not show:** what 7 billion parameters would do with the same changes. A run has 384 episodes; the paper's have
 # hundreds of thousands.
 #
-# **Try next:** a variant of your own in `reproduce/ablations.yaml` (`max_turns: 2`, `attach_render: true`) and `make
+# **Try next:** a variant of your own in `reproduce/ablations.yaml` (`max_turns: 3`, `attach_render: true`) and `make
 # ablations`: what is finished is not trained again.
