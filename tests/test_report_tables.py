@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -13,9 +14,11 @@ from test_report_runs import PROVENANCE, write_run
 from rrvf.errors import UserError
 from rrvf.profile import EvalSet, PolicyConfig, Profile, SFTConfigSection, load_profile
 from rrvf.report.grid import lay_out
+from rrvf.report.picture import table_picture
 from rrvf.report.runs import find_runs
 from rrvf.report.tables import build_tables
 from rrvf.report.writers import comma_separated, latex, markdown, print_tables, write_tables
+from rrvf.study import REPOSITORY
 
 CHARTS = EvalSet(benchmark="chartmimic", dataset="c", table=1, title="Generated charts", domain="chart")
 PAGES = EvalSet(benchmark="websight", dataset="p", table=3, title="Generated pages", domain="web")
@@ -46,6 +49,15 @@ def tables(results):
 
 def printed(block) -> dict:
     return {row.label: row.cells for row in lay_out(block)}
+
+
+def test_heads_do_not_run_into_each_other():
+    figure = table_picture(build_tables(find_runs(REPOSITORY / "results" / "nano"), load_profile("nano"))[2])
+    rows: dict[float, list[tuple[float, float]]] = {}
+    for text in (t for t in figure.texts if t.get_weight() == "bold"):
+        box = text.get_window_extent()
+        rows.setdefault(text.get_position()[1], []).append((box.x0, box.x1))
+    assert all(a[1] < b[0] for row in rows.values() for a, b in pairwise(sorted(row)))
 
 
 def test_the_papers_block_prints_the_paper(tables):

@@ -13,6 +13,8 @@ from rrvf.report.grid import Block, Cell, Printed, Table, lay_out
 
 #: Inches. The picture grows with its rows; its width is that of a slide.
 WIDTH, ROW, MARGIN = 16.0, 0.29, 0.35
+#: Between two heads.
+GAP = 0.12
 INK, SOFT = "#1b1f24", "#6a737d"
 SIZE, SMALL = 12.5, 9.0
 
@@ -63,6 +65,11 @@ class _Pen:
         )
         self.down(0.75 * lines)
 
+    def shrink(self, artist, width: float) -> None:
+        """Make a drawn text no wider than `width`, in inches."""
+        drawn = artist.get_window_extent(self.figure.canvas.get_renderer()).width / self.figure.dpi
+        artist.set_size(artist.get_size() * min(1.0, width / drawn))
+
     def left_edge(self, artist) -> float:
         """Left edge of a drawn text, in inches."""
         return artist.get_window_extent(self.figure.canvas.get_renderer()).x0 / self.figure.dpi
@@ -89,7 +96,7 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
     pen.rule(1.6)
     pen.text(MARGIN, "Model", weight="bold")
     for edge, column in zip(edges, block.columns, strict=True):
-        pen.text(edge, column.label, ha="right", weight="bold")
+        pen.shrink(pen.text(edge, column.label, ha="right", weight="bold"), _step(block) - GAP)
     pen.down(1.1)
     pen.rule(0.8)
     for row in rows:
@@ -103,8 +110,11 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
 def _right_edges(block: Block) -> list[float]:
     """Right edges of the value columns; the model's name takes what is left."""
     count = len(block.columns)
-    step = min(2.2, (WIDTH - 2 * MARGIN - 4.3) / count)
-    return [WIDTH - MARGIN - step * (count - 1 - i) for i in range(count)]
+    return [WIDTH - MARGIN - _step(block) * (count - 1 - i) for i in range(count)]
+
+
+def _step(block: Block) -> float:
+    return min(2.2, (WIDTH - 2 * MARGIN - 4.3) / len(block.columns))
 
 
 def _draw_row(pen: _Pen, row: Printed, edges: list[float]) -> None:
