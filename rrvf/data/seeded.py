@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import count
 from types import ModuleType
 
 from rrvf.data.config import DataConfig, Generated
@@ -35,7 +35,11 @@ class Mixture:
 
     def spec(self, seed: int):
         """What picture number `seed` shows."""
-        return (self.rare if random.Random(f"rare {seed}").random() < self.share else self.common).spec(seed)
+        return (self.rare if self.is_rare(seed) else self.common).spec(seed)
+
+    def is_rare(self, seed: int) -> bool:
+        """Whether picture number `seed` is one of the rare ones."""
+        return random.Random(f"rare {seed}").random() < self.share
 
     def code(self, spec) -> str:
         """The program that draws `spec`."""
@@ -70,7 +74,8 @@ def _pretraining(config: DataConfig, domain: DomainName) -> set[str]:
     splits = [s for s in config.root.values() if isinstance(s, Generated) and s.domain == domain]
     seeds, mixture = range(max(s.pretraining for s in splits)), PRETRAINED[domain]
     # The policy's earlier versions saw common pictures where it saw rare ones.
-    return set(chain(map(mixture.common.generate, seeds), map(mixture.generate, seeds)))
+    common = {mixture.common.generate(seed) for seed in seeds}
+    return common | {mixture.rare.generate(seed) for seed in seeds if mixture.is_rare(seed)}
 
 
 def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:
