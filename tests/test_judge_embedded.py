@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rrvf.errors import UserError
-from rrvf.judge.embedded import NOTHING, WEIGHTS, judge_pair
+from rrvf.judge.embedded import NOTHING, WEIGHTS, Reference, judge_pair
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import words
 from rrvf.judge.embedded.shape import ink_similarity
@@ -43,6 +43,15 @@ def test_nearly_identical_pictures_score_nearly_one(domain, picture):
 def test_a_blank_picture_gets_nothing(domain, picture, shade):
     judged = judge_pair(picture, np.full_like(picture, shade), domain)
     assert judged.score < 0.01 and "blank" in judged.feedback
+
+
+@pytest.mark.parametrize("domain", ["chart", "web"])
+def test_a_reference_that_is_kept_judges_like_one_that_is_read_anew(domain):
+    wanted, *others = [picture for name, picture in PICTURES if name == domain][:5]
+    kept = Reference(wanted, domain)
+    for other in others + others:
+        told, anew = (j.model_dump(exclude={"seconds"}) for j in (kept.judge(other), judge_pair(wanted, other, domain)))
+        assert told == anew
 
 
 def test_unrelated_charts_stay_below_a_seventh():

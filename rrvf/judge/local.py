@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
-from rrvf.judge.embedded import judge_pair
+from rrvf.judge.embedded import Reference
 from rrvf.records import Judgement
 
 MAX_PIXELS = 16_000_000
@@ -51,8 +53,13 @@ def _rgb(pixels: np.ndarray) -> np.ndarray:
     return mixed.round().astype(np.uint8)
 
 
+@lru_cache(maxsize=16)  # a group's episodes ask of one picture; of 640 x 480 each takes about 10 MB
+def _reference(png: bytes, domain: str) -> Reference:
+    return Reference(decode(png), domain)
+
+
 class EmbeddedJudge:
-    """`compare` and `score` of the embedded judge; both give the whole record. Thread-safe: it keeps no state."""
+    """`compare` and `score` of the embedded judge; both give the whole record. Thread-safe."""
 
     def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
         """Feedback, Fig. 2c. A picture that cannot be read is a judge_error."""
@@ -60,8 +67,9 @@ class EmbeddedJudge:
 
     def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
         """Score, Fig. 2d."""
+        find_domain(domain)
         try:
-            pair = decode(reference_png), decode(generated_png)
+            reference, generated = _reference(reference_png, domain), decode(generated_png)
         except UserError as error:
             return Judgement(status="judge_error", reason=f"bad_picture: {error}")
-        return judge_pair(*pair, domain)
+        return reference.judge(generated)

@@ -7,15 +7,18 @@ knows no letters (text is compared as shapes of ink), no chart semantics and no 
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from rrvf.domains import domain as find_domain
+from rrvf.judge.embedded.chart import Chart, read_chart
 from rrvf.judge.embedded.chart_pair import compare_charts
 from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, MATCH_PAGE, NOTHING, feedback_text
+from rrvf.judge.embedded.page import Page, read_page
 from rrvf.judge.embedded.page_pair import compare_pages
-from rrvf.judge.embedded.picture import check, fit
+from rrvf.judge.embedded.picture import check, fit, shrunk
 from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
@@ -29,6 +32,43 @@ GAMMA = 2.5
 cv2.setNumThreads(1)
 
 
+class Reference:
+    """A picture to compare with, and what was read of it: whoever keeps it saves that reading for the next comparison.
+
+    pixels: (H, W, 3) uint8 RGB. domain: "chart" or "web". UserError for an array that is no picture or an unknown domain.
+    """
+
+    def __init__(self, pixels: np.ndarray, domain: str) -> None:
+        find_domain(domain)
+        check(pixels, "reference")
+        self.pixels, self.domain = pixels, domain
+        self.picture = shrunk(pixels)
+
+    @cached_property
+    def reading(self) -> Chart | Page:
+        return _READ[self.domain](self.picture)
+
+    def judge(self, generated: np.ndarray) -> Judgement:
+        """What `judge_pair` says of `generated` beside this picture."""
+        started = time.perf_counter()
+        check(generated, "generated")
+        if np.array_equal(self.pixels, generated):
+            parts, phrases = dict.fromkeys(WEIGHTS, 1.0), {}
+        else:
+            parts, phrases = self._compared(generated)
+        return _judgement(parts, phrases, self.domain, time.perf_counter() - started)
+
+    def _compared(self, generated: np.ndarray) -> tuple[dict[str, float], dict[str, list[str]]]:
+        picture = fit(generated, self.picture, self.domain)
+        if _flat(picture.gray) or _flat(self.picture.gray):
+            return dict.fromkeys(WEIGHTS, 0.0), {"data": [BLANK]}
+        return _COMPARE[self.domain](self.reading, _READ[self.domain](picture), _aspect(self.pixels, generated))
+
+
+_READ = {"chart": read_chart, "web": read_page}
+_COMPARE = {"chart": compare_charts, "web": compare_pages}
+
+
 def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Judgement:
     """Compare a generated picture with its reference.
 
@@ -36,18 +76,13 @@ def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Jud
     Gives a Judgement with the parts by WEIGHTS in one score (`_score`). Identical pictures have 1.0, a blank one 0.0.
     Raises UserError for arrays that are no pictures or an unknown domain.
     """
-    started = time.perf_counter()
-    find_domain(domain)
-    check(reference, "reference")
-    check(generated, "generated")
-    ref, gen, aspect = fit(reference, generated, domain)
-    if np.array_equal(reference, generated):
-        parts, phrases = dict.fromkeys(WEIGHTS, 1.0), {}
-    elif _flat(gen.gray) or _flat(ref.gray):
-        parts, phrases = dict.fromkeys(WEIGHTS, 0.0), {"data": [BLANK]}
-    else:
-        parts, phrases = (compare_pages if domain == "web" else compare_charts)(ref, gen, aspect)
-    return _judgement(parts, phrases, domain, time.perf_counter() - started)
+    return Reference(reference, domain).judge(generated)
+
+
+def _aspect(reference: np.ndarray, generated: np.ndarray) -> float:
+    """How well the proportions of two pictures agree, 1 when they do."""
+    aspect = (generated.shape[1] / generated.shape[0]) / (reference.shape[1] / reference.shape[0])
+    return min(aspect, 1 / aspect)
 
 
 def _flat(gray: np.ndarray) -> bool:
@@ -83,4 +118,4 @@ def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: s
     )
 
 
-__all__ = ["MODEL", "NOTHING", "WEIGHTS", "judge_pair"]
+__all__ = ["MODEL", "NOTHING", "WEIGHTS", "Reference", "judge_pair"]

@@ -8,12 +8,28 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from rrvf.judge.embedded.picture import INK, Picture, distance, lab_of, mode_colour
-from rrvf.judge.embedded.shape import tight
+from rrvf.judge.embedded import colour
+from rrvf.judge.embedded.picture import INK, Picture, distance, lab_of, mode_colour, pixels
+from rrvf.judge.embedded.shape import mark_statistics, tight
 
 #: Lab distance from the background above which a flat area counts as an axes' own ground.
 TINT = 6.0
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
+_FRAME = (144, 112)  # every panel is compared at this width and height
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The inside of one axes, at the size of `_FRAME`, as float maps."""
+
+    marks: np.ndarray
+    edges: np.ndarray
+    gray: np.ndarray
+
+    @cached_property
+    def statistics(self) -> np.ndarray:
+        """`shape.mark_statistics`."""
+        return mark_statistics(self.marks > 0.3)
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,21 @@ class Chart:
         change = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         near = cv2.dilate(self.marks.astype(np.uint8), np.ones((3, 3), np.uint8))
         return cv2.min(change / 120, 1.0) * near
+
+    @cached_property
+    def palette(self) -> np.ndarray:
+        """`colour.palette` of the marks."""
+        return colour.palette(pixels(self.picture.rgb, self.core), pixels(self.picture.lab, self.core))
+
+    @cached_property
+    def inside(self) -> list[Panel]:
+        """The panels, each on its own."""
+        return [Panel(*(_framed(m, p) for m in (self.marks, self.edges, self.picture.gray))) for p in self.panels]
+
+
+def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
+    part = layer[box[0] + 2 : max(box[0] + 4, box[2] - 2), box[1] + 2 : max(box[1] + 4, box[3] - 2)]
+    return cv2.resize(part.astype(np.float32), _FRAME, interpolation=cv2.INTER_AREA)
 
 
 def read_chart(picture: Picture) -> Chart:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
-from rrvf.judge.embedded.chart import Box, Chart, read_chart
+from rrvf.judge.embedded.chart import Box, Chart, Panel
 from rrvf.judge.embedded.feedback import presence, recolour
-from rrvf.judge.embedded.picture import Picture, pixels
-from rrvf.judge.embedded.shape import ink_similarity, mark_statistics, overlap, rescaled
+from rrvf.judge.embedded.picture import pixels
+from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled
 
 _TEXT_WEIGHTS = {
     "title": 3.0, "x label": 2.0, "y label": 2.0, "legend": 2.0, "panel text": 2.0,
     "x ticks": 1.0, "y ticks": 1.0, "side text": 1.0, "top text": 1.0,
 }  # fmt: skip
 _SPOKEN = {"x ticks": "the x tick text", "y ticks": "the y tick text"}
-_FRAME = (144, 112)  # every panel is compared at this width and height
 Parts = dict[str, float]
 Phrases = dict[str, list[str]]
-Pair = tuple[np.ndarray, np.ndarray]  # one layer of a panel of the reference, and of the generated chart's
+Pair = tuple[Panel, Panel]  # of the reference and of the generated chart
 
 
-def compare_charts(reference: Picture, generated: Picture, aspect: float) -> tuple[Parts, Phrases]:
+def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrases]:
     """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
-    ref, gen = read_chart(reference), read_chart(generated)
     pairs = _matched(ref.panels, gen.panels)
     share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
-    masks = [(_framed(ref.marks, ref.panels[i]), _framed(gen.marks, gen.panels[j])) for i, j in pairs]
-    edges = [(_framed(ref.edges, ref.panels[i]), _framed(gen.edges, gen.panels[j])) for i, j in pairs]
-    grays = [(_framed(ref.picture.gray, ref.panels[i]), _framed(gen.picture.gray, gen.panels[j])) for i, j in pairs]
+    panels = [(ref.inside[i], gen.inside[j]) for i, j in pairs]
     results = {
         "layout": _layout(ref, gen, pairs, aspect),
-        "type": _type(masks, share),
+        "type": _type(panels, share),
         "text": _text(ref, gen),
         "colour": _colour(ref, gen),
-        "data": _data(masks, edges, grays, share),
+        "data": _data(panels, share),
     }
     return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
 
@@ -83,16 +78,10 @@ def _layout(ref: Chart, gen: Chart, pairs: list[tuple[int, int]], aspect: float)
     return aspect * (0.75 * rescaled(panels, 0.3, 0.97) + 0.15 * legend + 0.1 * (ref.grid == gen.grid)), phrases
 
 
-def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
-    """One panel of a layer as a float map of `_FRAME` size."""
-    part = layer[box[0] + 2 : max(box[0] + 4, box[2] - 2), box[1] + 2 : max(box[1] + 4, box[3] - 2)]
-    return cv2.resize(part.astype(np.float32), _FRAME, interpolation=cv2.INTER_AREA)
-
-
-def _type(masks: list[Pair], share: float) -> tuple[float, list[str]]:
-    if not masks:
+def _type(panels: list[Pair], share: float) -> tuple[float, list[str]]:
+    if not panels:
         return 0.0, []
-    gaps = [np.abs(mark_statistics(a > 0.3) - mark_statistics(b > 0.3)).mean() for a, b in masks]
+    gaps = [np.abs(a.statistics - b.statistics).mean() for a, b in panels]
     value = share * float(np.mean([rescaled(-g, -0.32, -0.02) for g in gaps]))
     return value, ["the mark type differs"] if value < 0.5 else []
 
@@ -113,38 +102,38 @@ def _text(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
 
 
 def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
-    a, b = (colour.palette(pixels(c.picture.rgb, c.core), pixels(c.picture.lab, c.core)) for c in (ref, gen))
     both, either = ref.marks & gen.marks, ref.marks | gen.marks
     gap = np.linalg.norm(pixels(ref.picture.lab, both) - pixels(gen.picture.lab, both), axis=1)
     placed = float(np.exp(-gap / 20).mean()) if both.any() else 0.0
     say = 0.4 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
     ground = float(np.exp(-np.linalg.norm(ref.picture.background - gen.picture.background) / 20))
-    value = ground * float((1 - say) * colour.palette_similarity(a, b) + say * placed)
-    phrases = [recolour("marks", colour.unmatched(a, b), colour.unmatched(b, a))]
+    value = ground * float((1 - say) * colour.palette_similarity(ref.palette, gen.palette) + say * placed)
+    lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
+    phrases = [recolour("marks", lost, extra)]
     if ground < 0.4:
         wanted, found = colour.name_of(ref.picture.background), colour.name_of(gen.picture.background)
         phrases.insert(0, recolour("the background", [wanted], [found], "is") if wanted != found else None)
     return value, [p for p in phrases if p]
 
 
-def _data(masks: list[Pair], edges: list[Pair], grays: list[Pair], share: float) -> tuple[float, list[str]]:
+def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
     """Marks laid over marks, their edges over edges, and shades over shades: the last two see into a pie or heat map."""
-    if not masks:
+    if not panels:
         return 0.0, []
-    areas = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0, 8.0)), 0.12, 0.97) for a, b in masks]))
-    lines = float(np.mean([rescaled(overlap(a, b, (1.0, 3.0)), 0.12, 0.97) for a, b in edges]))
-    inside = float(np.mean([_shades(*m, *g) for m, g in zip(masks, grays, strict=True)]))
+    areas = float(np.mean([rescaled(overlap(a.marks, b.marks, (1.0, 3.0, 8.0)), 0.12, 0.97) for a, b in panels]))
+    lines = float(np.mean([rescaled(overlap(a.edges, b.edges, (1.0, 3.0)), 0.12, 0.97) for a, b in panels]))
+    inside = float(np.mean([_shades(a, b) for a, b in panels]))
     value = share * (0.6 * areas + 0.4 * lines) * inside
-    phrases = _heights(*masks[0]) if len(masks) == 1 else []
+    phrases = _heights(*(panel.marks for panel in panels[0])) if len(panels) == 1 else []
     return value, phrases or (["the marks differ"] if value < 0.85 else [])
 
 
-def _shades(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+def _shades(a: Panel, b: Panel) -> float:
     """Whether shades inside the marks that both have go together: 1 when they do, or when there is but one shade."""
-    both = (a > 0.95) & (b > 0.95)
+    both = (a.marks > 0.95) & (b.marks > 0.95)
     if both.sum() < 20:
         return 1.0
-    x, y = x[both] - x[both].mean(), y[both] - y[both].mean()
+    x, y = (panel.gray[both] - panel.gray[both].mean() for panel in (a, b))
     spread = float(max(x.std(), y.std()))
     together = float((x * y).mean() / max(x.std() * y.std(), 1e-6))
     return 1 - 0.6 * min(1.0, spread / 20) * (1 - max(0.0, together))

@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
 from rrvf.judge.embedded.feedback import presence, recolour
-from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour
+from rrvf.judge.embedded.page import BANDS, Box, Page, small
 from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled, tight
 
 _THIRDS = ("top", "middle", "bottom")
-_BANDS = (("the header", 0.0, 0.2), ("the body", 0.2, 0.8), ("the footer", 0.8, 1.0))
-_MAX_LINES = 60
-Box = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
-class Page:
-    """text: HxW float, thin contrast of either sign. fill: HxW float, areas off the background. lines: text boxes."""
-
-    picture: Picture
-    background: np.ndarray
-    text: np.ndarray
-    fill: np.ndarray
-    lines: tuple[Box, ...]
-
-
-def read_page(picture: Picture) -> Page:
-    """Take a page apart into background, filled areas and lines of text."""
-    background = lab_of(mode_colour(picture.rgb[::2, ::2].reshape(-1, 3)))
-    kernel = np.ones((9, 9), np.uint8)
-    thin = cv2.max(
-        cv2.morphologyEx(picture.gray, cv2.MORPH_BLACKHAT, kernel),
-        cv2.morphologyEx(picture.gray, cv2.MORPH_TOPHAT, kernel),
-    )
-    text = np.minimum(thin.astype(np.float32) / 120, 1.0) * (thin > 24)
-    solid = (distance(picture.planes, background) > 6).astype(np.uint8)
-    fill = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.float32)
-    return Page(picture, background, text, fill, _lines(text))
-
-
-def _lines(text: np.ndarray) -> tuple[Box, ...]:
-    """Boxes of text lines: thin ink joined along the row."""
-    joined = cv2.dilate((text > 0.25).astype(np.uint8), np.ones((1, 9), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(joined)
-    boxes = [(y, x, y + h, x + w) for x, y, w, h, _ in stats[1:].tolist() if 3 <= h <= 60 and w > h and w > 8]
-    boxes.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
-    return tuple(sorted(boxes[:_MAX_LINES]))
-
-
-def compare_pages(
-    reference: Picture, generated: Picture, aspect: float
-) -> tuple[dict[str, float], dict[str, list[str]]]:
+def compare_pages(ref: Page, gen: Page, aspect: float) -> tuple[dict[str, float], dict[str, list[str]]]:
     """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
-    ref, gen = read_page(reference), read_page(generated)
     results = {
         "layout": _layout(ref, gen, aspect),
         "type": _type(ref, gen),
@@ -67,18 +25,8 @@ def compare_pages(
     return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
 
 
-def _small(layer: np.ndarray, step: int = 4) -> np.ndarray:
-    height, width = layer.shape
-    return cv2.resize(layer, (max(8, width // step), max(8, height // step)), interpolation=cv2.INTER_AREA)
-
-
-def _blocks(page: Page) -> np.ndarray:
-    text = cv2.dilate((page.text > 0.25).astype(np.float32), np.ones((5, 9), np.uint8))
-    return _small(np.maximum(page.fill, text))
-
-
 def _layout(ref: Page, gen: Page, aspect: float) -> tuple[float, list[str]]:
-    a, b = _blocks(ref), _blocks(gen)
+    a, b = ref.blocks, gen.blocks
     value = aspect * rescaled(overlap(a, b, (1.0, 3.0, 6.0)), 0.15, 0.97)
     phrases = []
     for place, x, y in zip(_THIRDS, np.array_split(a, 3), np.array_split(b, 3), strict=True):
@@ -93,7 +41,7 @@ def _type(ref: Page, gen: Page) -> tuple[float, list[str]]:
     """Where there is text and where there are filled areas, each on its own: an image in place of words costs here."""
     values, weights = [], []
     for a, b in ((ref.text, gen.text), (ref.fill, gen.fill)):
-        x, y = _small(a, 8), _small(b, 8)
+        x, y = small(a, 8), small(b, 8)
         values.append(overlap(x, y, (1.0, 2.0)))
         weights.append(0.05 + float(max(x.sum(), y.sum())) / x.size)
     value = rescaled(float(np.average(values, weights=np.sqrt(weights))), 0.1, 0.95)
@@ -141,23 +89,19 @@ def _spoken(place: str, ref: Page, gen: Page) -> str:
 
 
 def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    a, b = (
-        colour.palette(p.picture.rgb[::2, ::2].reshape(-1, 3), p.picture.lab[::2, ::2].reshape(-1, 3))
-        for p in (ref, gen)
-    )
-    x, y = (cv2.resize(p.picture.lab, (32, 32), interpolation=cv2.INTER_AREA) for p in (ref, gen))
-    placed = float(np.exp(-np.linalg.norm(x - y, axis=2) / 20).mean())
+    placed = float(np.exp(-np.linalg.norm(ref.coarse - gen.coarse, axis=2) / 20).mean())
     phrases: list[str] = []
     places = [("the background", ref.background, gen.background)]
-    places += [(name, _band(ref, start, stop), _band(gen, start, stop)) for name, start, stop in _BANDS]
+    places += list(zip(BANDS, ref.bands, gen.bands, strict=True))
     seen: list[tuple[str, ...]] = []  # the same swap of colours is told once
     for name, own, other in places:
         swap = colour.name_of(own), colour.name_of(other)
         if np.linalg.norm(own - other) > colour.SAME and swap not in seen and (phrase := _rename(name, own, other)):
             seen.append(swap)
             phrases.append(phrase)
-    whole = recolour("the page", colour.unmatched(a, b), colour.unmatched(b, a), "is")
-    value = 0.5 * colour.palette_similarity(a, b) + 0.5 * rescaled(placed, 0.1, 1.0)
+    lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
+    whole = recolour("the page", lost, extra, "is")
+    value = 0.5 * colour.palette_similarity(ref.palette, gen.palette) + 0.5 * rescaled(placed, 0.1, 1.0)
     return value, phrases or ([whole] if whole else [])
 
 
@@ -166,16 +110,6 @@ def _rename(subject: str, wanted: np.ndarray, found: np.ndarray) -> str | None:
     return recolour(subject, [names[0]], [names[1]], "is") if names[0] != names[1] else None
 
 
-def _band(page: Page, start: float, stop: float) -> np.ndarray:
-    height = page.picture.shape[0]
-    rows = page.picture.rgb[int(start * height) : max(int(start * height) + 1, int(stop * height)) : 2, ::2]
-    return lab_of(mode_colour(rows.reshape(-1, 3)))
-
-
 def _details(ref: Page, gen: Page) -> tuple[float, list[str]]:
     """Edges laid over edges."""
-    kernel = np.ones((3, 3), np.uint8)
-    steps = (_small(cv2.morphologyEx(p.picture.gray, cv2.MORPH_GRADIENT, kernel), 2) for p in (ref, gen))
-    edges = [np.minimum(step.astype(np.float32) / 90, 1.0) for step in steps]
-    value = rescaled(overlap(*edges, (0.8, 2.0, 4.0)), 0.15, 0.97)
-    return value, []
+    return rescaled(overlap(ref.edges, gen.edges, (0.8, 2.0, 4.0)), 0.15, 0.97), []

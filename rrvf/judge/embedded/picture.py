@@ -73,19 +73,21 @@ def check(array: np.ndarray, name: str) -> None:
         raise UserError(f"the {name} picture must be an array of shape (H, W, 3), uint8, 16 pixels or more a side")
 
 
-def fit(reference: np.ndarray, generated: np.ndarray, domain: str) -> tuple[Picture, Picture, float]:
-    """Both pictures at one size, and how well their proportions agree (1 when they do).
-
-    A generated chart is stretched to the reference's size. A generated page is scaled to the reference's width and
-    then cut, or filled up with its own background, at the bottom: pages of one width differ in length. Both are then
-    shrunk alike to at most `MAX_PIXELS`.
-    """
+def shrunk(reference: np.ndarray) -> Picture:
+    """A reference at no more than `MAX_PIXELS`."""
     height, width = reference.shape[:2]
     scale = min(1.0, (MAX_PIXELS / (height * width)) ** 0.5)
-    size = max(16, round(width * scale)), max(16, round(height * scale))
-    aspect = (generated.shape[1] / generated.shape[0]) / (width / height)
-    target = _page(generated, size) if domain == "web" else resize(generated, size)
-    return Picture(resize(reference, size)), Picture(target), min(aspect, 1 / aspect)
+    return Picture(resize(reference, (max(16, round(width * scale)), max(16, round(height * scale)))))
+
+
+def fit(generated: np.ndarray, reference: Picture, domain: str) -> Picture:
+    """A generated picture at its reference's size.
+
+    A chart is stretched to it. A page is scaled to the reference's width and then cut, or filled up with its own
+    background, at the bottom: pages of one width differ in length.
+    """
+    size = reference.shape[::-1]
+    return Picture(_page(generated, size) if domain == "web" else resize(generated, size))
 
 
 def _page(generated: np.ndarray, size: tuple[int, int]) -> np.ndarray:
