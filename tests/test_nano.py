@@ -261,6 +261,15 @@ def test_rows_that_have_ended_leave_the_batch_and_the_others_write_on_as_they_wo
     assert policy.chat(talks) == ours
 
 
+def test_tokens_are_drawn_as_often_as_they_are_likely():
+    torch.manual_seed(0)
+    wanted = torch.tensor([0.0, 0.5, 0.0, 0.2, 0.3, 0.0])
+    drawn = writing._drawn(wanted.log().expand(20_000, -1))
+    assert drawn.shape == (20_000, 1)
+    often = drawn.flatten().bincount(minlength=6) / 20_000
+    assert (often - wanted).abs().max() < 0.015 and not often[wanted == 0].any()
+
+
 def test_the_eye_is_told_where_each_character_stands():
     picture, text, labels, seen_in = strip(random.Random(4), 28, "A B")
     assert labels.shape == (1, 10, BINS) and text == "A B"

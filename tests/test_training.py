@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, profile_of, run
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -143,6 +145,26 @@ def test_autocast_reaches_the_loss_alone(policy, samples, tmp_path, script, monk
     final, _, _ = run(policy, samples, tmp_path, autocast=True)
     assert seen == {"generate": False, "compute_loss": True}
     assert {t.dtype for t in Model.from_pretrained(final).state_dict().values()} == {torch.float32}
+
+
+def test_adapters_lie_in_the_weights_while_the_policy_writes_and_leave_no_trace(policy):
+    model = get_peft_model(Model.from_pretrained(policy), LoraConfig(r=2, target_modules="all-linear"))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    ids = torch.arange(8)[None]
+    model.forward = model.forward  # as accelerate wraps it
+    with torch.no_grad():
+        beside = model(input_ids=ids).logits
+        with trainer._plain(model):
+            assert all(module.merged for module in model.modules() if isinstance(module, LoraLayer))
+            within = model(input_ids=ids).logits
+        with model.disable_adapter():
+            without = model(input_ids=ids).logits
+    torch.testing.assert_close(within, beside, atol=1e-4, rtol=1e-3)
+    assert (without - beside).abs().max() > 0.01
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
 def test_a_call_whose_response_does_not_fit_is_no_turn(policy, samples, tmp_path, script):

@@ -87,12 +87,14 @@ def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, script):
     assert run(policy, samples, tmp_path, resume=True)[0] == final and script["turn"] == turns
 
 
-def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, script):
+@pytest.mark.parametrize("autocast", [False, True])
+def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, script, monkeypatch, autocast):
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
     script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
-    whole, _, _ = run(policy, samples, tmp_path, out="whole", steps=2, lora_rank=2)
+    whole, _, _ = run(policy, samples, tmp_path, out="whole", steps=2, lora_rank=2, autocast=autocast)
     script["turn"] = 0
-    run(policy, samples, tmp_path, out="parts", steps=1, lora_rank=2)
-    parts, _, _ = run(policy, samples, tmp_path, out="parts", steps=2, lora_rank=2, resume=True)
+    run(policy, samples, tmp_path, out="parts", steps=1, lora_rank=2, autocast=autocast)
+    parts, _, _ = run(policy, samples, tmp_path, out="parts", steps=2, lora_rank=2, autocast=autocast, resume=True)
     start, one, other = (Model.from_pretrained(p).state_dict() for p in (policy, whole, parts))
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert any(not torch.equal(one[k], start[k]) for k in one)

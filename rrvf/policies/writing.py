@@ -51,7 +51,7 @@ def _write(
     while True:
         state = model._update_model_kwargs_for_generation(outputs, state)
         scores = logits_processor(input_ids, outputs.logits[:, -1].float())
-        tokens = scores.softmax(-1).multinomial(1) if generation_config.do_sample else scores.argmax(-1, keepdim=True)
+        tokens = _drawn(scores) if generation_config.do_sample else scores.argmax(-1, keepdim=True)
         input_ids = torch.cat([input_ids, tokens.masked_fill(ended[:, None], padding)], dim=1)
         ended |= stopping_criteria(input_ids, None)
         if ended.all():
@@ -62,6 +62,17 @@ def _write(
             input_ids, rows, ended = _keep(state, ~ended, input_ids, rows, ended)
         _widen(state["past_key_values"], input_ids.shape[1])
         outputs = model(**model.prepare_inputs_for_generation(input_ids, next_sequence_length=1, **state))
+
+
+def _drawn(scores: torch.Tensor) -> torch.Tensor:
+    """One token a row [B, 1], by the probabilities of `scores` [B, V]: where the running sum passes a random number.
+
+    `multinomial` draws a number for every entry of the vocabulary instead.
+    """
+    sums = scores.softmax(-1).cumsum(-1)
+    # Not of [0, 1): of what the sum came to, so that rounding never points behind the last entry; and never at 0, which would
+    # take a first entry of no probability.
+    return torch.searchsorted(sums, (1 - torch.rand(len(sums), 1)) * sums[:, -1:])
 
 
 def _keep(state: dict, rows: torch.Tensor, *others: torch.Tensor) -> list[torch.Tensor]:

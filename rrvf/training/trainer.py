@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch.nn.functional import pad
 from trl import GRPOTrainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
@@ -63,7 +64,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def _generate_single_turn(self, prompt_ids, images, *args, **kwargs):
         if self.use_vllm and images is not None:
             prompt_ids = [one_pad_a_picture(ids, self.model.config.image_token_id) for ids in prompt_ids]
-        with self.phases("generation"), _own_numbers(self.model) if self.casts else nullcontext():
+        with self.phases("generation"), _plain(self.model) if self.casts else nullcontext():
             return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
 
     def _calculate_rewards(self, *args, **kwargs):
@@ -106,13 +107,24 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
 
 
 @contextmanager
-def _own_numbers(model: torch.nn.Module) -> Iterator[None]:
-    """Without accelerate's autocast around `model`: to cast all weights anew for every token costs more than it saves."""
+def _plain(model: torch.nn.Module) -> Iterator[None]:
+    """`model` without what only training needs and every written token would pay for: accelerate's autocast around it, which
+    casts all weights anew, and adapters beside the weights, which are laid into them.
+
+    The weights come back as they were, to the bit: a sum that is taken apart again is not, and a resumed run would differ.
+    """
     cast = vars(model).pop("forward")
+    adapted = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    weights = [layer.get_base_layer().weight.data for layer in adapted]
     try:
+        for layer in adapted:
+            layer.merge(safe_merge=True)  # into a copy
         yield
     finally:
         model.forward = cast
+        for layer, weight in zip(adapted, weights, strict=True):
+            layer.unmerge()
+            layer.get_base_layer().weight.data = weight
 
 
 def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
