@@ -8,7 +8,7 @@
 #
 # This notebook trains nothing. It reads what `make ablations` left in `results/ablations`: the nano profile's chart section,
 # shortened (12 steps of 32 episodes), as the profile was then: version 3 of the policy, all of its weights at a rate of
-# 1.2e-4, up to four turns, temperature 1 (since then adapters, two turns, 0.7). Each variant has several seeds, and each
+# 1.2e-4, up to four turns, temperature 1, the paper's sums (since then adapters, two turns, 0.7, DeepEyes' weights). Each variant has several seeds, and each
 # trained policy is evaluated as the paper does, in a single turn and without tools, on the 192 generated test charts.
 # Hours on two cores; it can be killed and goes on.
 
@@ -42,7 +42,7 @@ print(study.describe())
 # %%
 # NBVAL_CHECK_OUTPUT
 plan = yaml.safe_load((REPOSITORY / "reproduce" / "ablations.yaml").read_text())
-for name, change in {"all": plan["shorter"], **plan["variants"]}.items():
+for name, change in {"all": plan["shared"], **plan["variants"]}.items():
     print(f"{name:24}", yaml.safe_dump(change, default_flow_style=True).strip())
 
 # %%

@@ -61,10 +61,11 @@ class Job:
 
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
     """The policy before training, then every variant with every seed, seed by seed."""
-    yield Job(BASE, profile, plan["section"], plan["evaluation"])
+    shared = changed(profile.model_dump(), plan["shared"])
+    yield Job(BASE, Profile.model_validate(shared), plan["section"], plan["evaluation"])
     for seed in plan["seeds"]:
         for variant, change in plan["variants"].items():
-            settings = changed(changed(profile.model_dump(), plan["shorter"]), change) | {"seed": seed}
+            settings = changed(shared, change) | {"seed": seed}
             yield Job(variant, Profile.model_validate(settings), plan["section"], plan["evaluation"])
 
 
