@@ -45,8 +45,8 @@ print(study.describe())
 # %% [markdown]
 # ## The readings
 #
-# `paper_abs` drops the minus and is our default. `literal` keeps it. `deepeyes` are the weights of DeepEyes, the project
-# that the authors thank and whose recipe this resembles (decisions D2).
+# `paper_abs` drops the minus and is our default, but for the nano profile. `literal` keeps it. `deepeyes` are the weights of
+# DeepEyes, the project that the authors thank and whose recipe this resembles (decisions D2).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -188,9 +188,9 @@ for calls in range(5):
 
 # %% [markdown]
 # A small policy takes what pays most. With all of its weights trained at temperature 1, the nano policy learned under
-# `paper_abs` to run by drawing fewer marks than it sees. With adapters, cooler and in two turns, as the profile has it now,
-# it keeps its marks under the same sums. Likeness first was tried too: `deepeyes`, nothing for a call, 0 instead of -1 for
-# code that does not run (docs/decisions.md, Training).
+# `paper_abs` to run by drawing fewer marks than it sees; with adapters, cooler and in two turns it still lost some of its
+# likeness, and on pages, which all run, the call outweighs the likeness. So the nano profile trains under `deepeyes`; what
+# else was tried stands in docs/decisions.md (Training).
 
 # %% [markdown]
 # ## From reward to advantage
