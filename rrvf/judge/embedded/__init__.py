@@ -46,6 +46,7 @@ class Reference:
 
     @cached_property
     def reading(self) -> Chart | Page:
+        """The picture taken apart, the first time that it is asked for."""
         return _READ[self.domain](self.picture)
 
     def judge(self, generated: np.ndarray) -> Judgement:
