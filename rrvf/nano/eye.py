@@ -169,8 +169,8 @@ def train_eye(
     train: Callable[..., None],
     batch: int = 16,
 ) -> None:
-    """Train the vision tower in place, each step on `batch` sketches, half as many charts, a quarter as many pages, and twice
-    as many strips.
+    """Train the vision tower in place, each step on `batch` sketches, half as many charts, a quarter as many pages (if there
+    are any), and twice as many strips.
 
     pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named rightly:
     characters, cells that are not white, marks within a tenth of their value, marks' addresses and colours,
@@ -196,8 +196,10 @@ def train_eye(
         made = {"strips": strips, "letters": letters}
         if step >= alone:
             rows = sorted(rng.sample(range(len(positions)), batch // 2))
-            drawn, pages = pictures["chart"][rows], pictures["web"]
-            scenes = np.concatenate([drawn, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
+            scenes = pictures["chart"][rows]
+            if "web" in pictures:
+                pages = pictures["web"]
+                scenes = np.concatenate([scenes, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
             specs = [spec(rng) for _ in range(batch)]
             sketches, where = zip(*map(sketch, specs), strict=True)
             told = [

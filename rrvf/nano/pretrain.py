@@ -52,8 +52,9 @@ class Recipe:
     """How long, on how much. A step has 32 strips and 28 pictures (eye), 128 strips, twice `batch` charts to read, or `batch`
     pictures with their turns.
 
-    alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy begins from nothing. threads: of a CPU. workers: that
-    make batches ahead; a GPU wants some. No steps of feedback: no drafts are made for it either.
+    pages: with 0 of them the policy knows charts alone. alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy
+    begins from nothing. threads: of a CPU. workers: that make batches ahead; a GPU wants some. No steps of feedback: no drafts
+    are made for it either.
     """
 
     eye_steps: int = 3_200
@@ -81,7 +82,8 @@ class Corpora:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.recipe = folder, recipe
-        self.counts = {"chart": recipe.charts, "web": recipe.pages}
+        counts = {"chart": recipe.charts, "web": recipe.pages}
+        self.counts = {domain: count for domain, count in counts.items() if count}
         self.pictures: dict[str, np.ndarray] = {}
 
     def render(self) -> None:
@@ -124,17 +126,18 @@ class Corpora:
         path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
         if not path.exists():
             rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=corpus.MAX_TURN_TOKENS)
-            for domain, count in (("chart", self.recipe.chart_repairs), ("web", self.recipe.page_repairs)):
+            wanted = {"chart": self.recipe.chart_repairs, "web": self.recipe.page_repairs}
+            for domain, pictures in self.pictures.items():
                 prompt = load_prompt(DOMAINS[domain], "tools", "nano").text
                 drafts = partial(_sampled, policy, prompt)
                 with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
-                    pictures = self.pictures[domain][:count]
+                    some = pictures[: wanted[domain]]
                     turns = corpus.repairs(
-                        domain, pictures, partial(self.thought, domain), drafts, renderer.render_many, _words
+                        domain, some, partial(self.thought, domain), drafts, renderer.render_many, _words
                     )
                     rows += [
                         (domain, i, [(s.text, s.learn) for s in segments])
-                        for i, segments in tqdm(turns, total=count, desc=f"{domain} repairs")
+                        for i, segments in tqdm(turns, total=len(some), desc=f"{domain} repairs")
                     ]
             path.write_text(json.dumps(rows))
         return [(d, i, [corpus.Segment(*s) for s in segments]) for d, i, segments in json.loads(path.read_text())]
