@@ -20,8 +20,8 @@ from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.errors import UserError
 from rrvf.nano import corpus, evaluate, gaze, loop, marks, sketches
 from rrvf.nano.batches import collate, encode, program_batches, user_ids
-from rrvf.nano.eye import BINS, strip
-from rrvf.nano.model import patches
+from rrvf.nano.eye import BINS, strip, train_eye
+from rrvf.nano.model import build_model, patches
 from rrvf.policies import vision, writing
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
@@ -278,6 +278,14 @@ def test_the_eye_is_told_where_each_character_stands():
     ink = np.flatnonzero((picture != picture[0, 0]).any((0, 2)))
     assert len(columns) == 2
     assert ink.min() <= 4 * columns[0] + 4 and 4 * columns[1] <= ink.max()
+
+
+def test_an_eye_may_learn_from_charts_alone(picture):
+    visual, made = build_model().model.visual, []
+    positions = np.zeros((8, marks.MOST, 2), np.int16)
+    train = lambda module, make, losses: made.append(losses(0, make(0)))  # noqa: E731
+    train_eye(visual, {"chart": np.stack([picture] * 8)}, positions, 0, 0, random.Random(0), train, batch=4)
+    assert made[0]["loss"].isfinite()
 
 
 def test_protocol_tags_survive_decoding_and_control_tokens_do_not(policy):
