@@ -1,6 +1,6 @@
 """Prints the figures of the nano policy's card on held-out generated charts and pages:
 
-    python -m rrvf.nano.evaluate [--model DIR] [--count 240]
+    python -m rrvf.nano.evaluate [--model DIR] [--count 240] [--domains chart web]
 
 Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts and long pages from 1,500,000 on, which stand
 in no set of the nano profile either.
@@ -14,7 +14,7 @@ import io
 import random
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -236,11 +236,13 @@ def _mean(values: list) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
-def evaluate(model: str = "nano", count: int = 240) -> dict[str, dict[str, float]]:
-    """All figures of the card, by section. `model`: `nano` or a folder. Minutes on two cores."""
+def evaluate(
+    model: str = "nano", count: int = 240, domains: Collection[str] = tuple(DOMAINS)
+) -> dict[str, dict[str, float]]:
+    """All figures of the card on these domains, by section. `model`: `nano` or a folder. Minutes on two cores."""
     policy = LocalPolicy(model, max_new_tokens=MAX_TURN_TOKENS)
     figures: dict[str, dict[str, float]] = {}
-    for domain in DOMAINS.values():
+    for domain in (DOMAINS[name] for name in domains):
         with Renderer(domain.name, 2, Limits(canvas=NANO_CANVAS)) as renderer:
             specs = held_out(domain.name, count)
             some = cases(domain.name, specs, renderer)
@@ -265,8 +267,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--count", type=int, default=240)
+    parser.add_argument(
+        "--domains", nargs="+", choices=DOMAINS, default=list(DOMAINS), help="of a policy without pages: chart"
+    )
     options = parser.parse_args()
-    for section, rows in evaluate(options.model, options.count).items():
+    for section, rows in evaluate(options.model, options.count, options.domains).items():
         print(f"\n{section}")
         for name, value in rows.items():
             print(f"  {name:<36} {value:.3f}")
