@@ -8,10 +8,10 @@
 #
 # This notebook trains nothing. It reads what `make ablations` left in `results/ablations`: the nano profile's chart section,
 # shortened (12 steps of 32 episodes), as the profile was then: version 3 of the policy, all of its weights at a rate of
-# 1.2e-4, up to four turns, temperature 1 (since then adapters at 7e-4, two turns, 0.7), and the paper's sums, which the
-# profile has left since and the study keeps. Each variant has several seeds, and each trained policy is evaluated as the
-# paper does, in a single turn and without tools, on 192 generated test charts. Hours on two cores; it can be killed and
-# goes on.
+# 1.2e-4, up to four turns, temperature 1 (since then adapters at 1e-3 with a KL term, two turns, 0.7), and the paper's sums,
+# which the profile has left since and the study keeps. Each variant has several seeds, and each trained policy is evaluated
+# as the paper does, in a single turn and without tools, on 192 generated test charts. Hours on two cores; it can be killed
+# and goes on.
 
 # %%
 from pathlib import Path

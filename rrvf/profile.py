@@ -28,7 +28,7 @@ class PolicyConfig(Section):
     prompts: Literal["full", "nano"] = "full"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     autocast: bool = Field(default=False, description="train in bfloat16 over the weights as they are")
-    lora_rank: int | None = None
+    lora_rank: int | None = Field(default=None, ge=1, description="of the adapters that are trained; None: all weights are")
 
 
 class JudgeConfig(Section):
@@ -88,7 +88,7 @@ class GRPOConfigSection(Section):
     micro_batch: int
     learning_rate: float
     warmup_steps: int = Field(default=0, description="steps of a rising rate; Adam's first are sign steps")
-    kl: float = 0.0
+    kl: float = Field(default=0.0, description="weight of the KL term, to the policy that the run began with")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(description="one episode, tool responses included")
     max_turn_tokens: int
