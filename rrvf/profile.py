@@ -28,7 +28,9 @@ class PolicyConfig(Section):
     prompts: Literal["full", "nano"] = "full"
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     autocast: bool = Field(default=False, description="train in bfloat16 over the weights as they are")
-    lora_rank: int | None = Field(default=None, ge=1, description="of the adapters that are trained; None: all weights are")
+    lora_rank: int | None = Field(
+        default=None, ge=1, description="of the adapters that are trained; None: all weights are"
+    )
 
 
 class JudgeConfig(Section):

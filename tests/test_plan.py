@@ -77,6 +77,13 @@ def test_training_pads_no_episode_beyond_its_group():
     assert step._trained([1.0] * 8 + [5.0] * 7 + [9.0]) == 8 * 1 + 8 * 9
 
 
+def test_a_kl_term_costs_a_pass_forward():
+    times = fixed(train=figure(1.0))
+    without, with_kl = (Step(work(reference=r), times, seed=0).run().phases for r in (False, True))
+    assert without["reference"] == 0
+    assert 0.2 < with_kl["reference"] / with_kl["training"] < 1 / 3
+
+
 def test_price_is_gpus_times_hours():
     planned = plan(PAPER, "chart", policy_gpus=8, judge_gpus=8)
     assert planned.hours == pytest.approx(planned.step_seconds * PAPER.grpo["chart"].steps / 3600)

@@ -124,8 +124,9 @@ def test_episodes_in_groups_of_like_length_have_the_loss_of_all_together(
 def test_the_kl_term_measures_from_where_the_run_began(policy, samples, tmp_path, script, lora_rank):
     script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
     run(policy, samples, tmp_path, steps=3, lora_rank=lora_rank, kl=0.1)
-    first, *_, last = (line["kl"] for line in read_log(tmp_path / "run/log.jsonl"))
-    assert first == pytest.approx(0, abs=1e-7) and last > 1e-4
+    first, *_, last = read_log(tmp_path / "run/log.jsonl")
+    assert first["kl"] == pytest.approx(0, abs=1e-7) and last["kl"] > 1e-4
+    assert last["seconds/reference"] > 0
 
 
 def test_the_rate_rises_over_the_warm_up(policy, samples, tmp_path, script):

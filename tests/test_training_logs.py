@@ -31,7 +31,7 @@ def test_one_run_leaves_line_curves_and_pages(policy, samples, tmp_path, script,
     run(policy, samples, tmp_path, steps=2, save_every=2)
     line = read_log(tmp_path / "run/log.jsonl")[1]
     phases = {k.removeprefix("seconds/"): v for k, v in line.items() if k.startswith("seconds/")}
-    assert set(phases) == {"generation", "tools", "reward", "training", "saving", "other", "step"}
+    assert set(phases) == {"generation", "tools", "reward", "reference", "training", "saving", "other", "step"}
     assert sum(phases.values()) - phases["step"] == pytest.approx(phases["step"], abs=0.01)
     assert min(phases.values()) >= 0 and phases["training"] > 0
     assert "step 2/2  R " in capsys.readouterr().err
@@ -66,15 +66,19 @@ def test_the_time_left_counts_only_this_process_steps(monkeypatch):
 
 
 def test_phases_add_up(monkeypatch):
-    clock = iter([0, 1, 1, 4, 6, 6, 8, 11, 11])
+    clock = iter([0, 1, 1, 4, 4, 5, 6, 6, 8, 11, 11])
     monkeypatch.setattr("rrvf.training.phases.time.perf_counter", lambda: next(clock))
     phases = Phases()
-    with phases("rollout"), phases("generation"):
-        pass
+    with phases("rollout"):
+        with phases("generation"):
+            pass
+        with phases("reference"):
+            pass
     with phases("saving"):
         pass
     seconds = phases.take()
-    assert seconds["seconds/generation"] == 3 and seconds["seconds/other"] == 2 and seconds["seconds/saving"] == 2
+    assert seconds["seconds/generation"] == 3 and seconds["seconds/reference"] == 1
+    assert seconds["seconds/other"] == 1 and seconds["seconds/saving"] == 2
     assert seconds["seconds/training"] == 4 and seconds["seconds/step"] == 11
 
 

@@ -173,7 +173,8 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     gaze = Gaze(model.model.language_model)
     if device == "cpu":
         for block in model.model.visual.blocks:
-            block.compile(recompile_limit=64)  # strips and pictures, frozen or not: after 8 forms it would run uncompiled
+            # Strips and pictures, frozen or not: after eight forms, the default, it would run uncompiled.
+            block.compile(recompile_limit=64)
         for block in model.model.language_model.layers:
             block.compile(dynamic=True)
     rng = random.Random(recipe.seed)

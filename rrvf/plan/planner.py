@@ -93,6 +93,7 @@ def workload(
         render_workers=profile.workers,
         judge_in_flight=profile.judge.max_in_flight * max(1, policy_gpus),
         judge_gpus=judge_gpus,
+        reference=config.kl > 0,
     )
 
 
@@ -119,8 +120,8 @@ def compare(planned: Plan, log: Sequence[dict]) -> dict[str, tuple[float, float]
     if not lines:
         raise UserError("the log has no seconds by phase for two steps or more: name the log.jsonl of a GRPO run")
     measured = {
-        phase: statistics.median(line[f"seconds/{phase}"] for line in lines)
-        for phase in ("generation", "tools", "reward", "training", "other")
+        phase: statistics.median(line.get(f"seconds/{phase}", 0.0) for line in lines)
+        for phase in ("generation", "tools", "reward", "reference", "training", "other")
     }
     total = statistics.median(line["seconds/step"] - line["seconds/saving"] for line in lines)
     pairs = {phase: (planned.phases.get(phase, 0.0), seconds) for phase, seconds in measured.items()}

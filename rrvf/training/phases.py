@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Phases inside the rollout; what is left of a rollout (tokens, pictures, masks) is `other`.
-ROLLOUT = ("generation", "tools", "reward")
+ROLLOUT = ("generation", "tools", "reward", "reference")
 
 
 class Phases:
     """Seconds by phase since the last `take`.
 
     generation: the policy writes. tools: waiting for drafts to be rendered and compared. reward: waiting for final
-    renders and scores. saving: checkpoints. other: the rest of a rollout. training: all the rest, which is forward,
-    backward and the optimiser. step: their sum. `generation` and `training` are model compute.
+    renders and scores. reference: what the policy that the run began with makes of the episodes, for the KL term. saving:
+    checkpoints. other: the rest of a rollout. training: all the rest, which is forward, backward and the optimiser. step:
+    their sum. `generation`, `reference` and `training` are model compute.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ SHOWN = (
     ("judge errors", "rrvf/judge_errors", ".0%"),
     ("flat groups", "frac_reward_zero_std", ".0%"),
 )
-PHASES = ("generation", "tools", "reward", "training", "saving", "other")
+PHASES = ("generation", "tools", "reward", "reference", "training", "saving", "other")
 
 
 def progress_line(logs: Mapping[str, float | None]) -> str:

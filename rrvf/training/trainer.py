@@ -38,9 +38,12 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
                     message["content"] = _resolved(message["content"])
         return super()._get_tool_suffix_ids(tool_messages)
 
-    def _get_per_token_logps_and_entropies(
-        self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **inputs
-    ):
+    def _get_per_token_logps_and_entropies(self, *args, **kwargs):
+        # Before the loss only the KL term asks for these: with as many updates as batches TRL needs no old ones.
+        with nullcontext() if torch.is_grad_enabled() else self.phases("reference"):
+            return self._by_length(*args, **kwargs)
+
+    def _by_length(self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **inputs):
         # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
         inputs = split_pixel_values_by_grid({name: value for name, value in inputs.items() if value is not None})
         together = attention_mask.sum(dim=1).argsort().split(min(batch_size or EPISODES, EPISODES))
