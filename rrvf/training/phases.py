@@ -15,9 +15,10 @@ class Phases:
     """Seconds by phase since the last `take`.
 
     generation: the policy writes. tools: waiting for drafts to be rendered and compared. reward: waiting for final
-    renders and scores. reference: what the policy that the run began with makes of the episodes, for the KL term. saving:
-    checkpoints. other: the rest of a rollout. training: all the rest, which is forward, backward and the optimiser. step:
-    their sum. `generation`, `reference` and `training` are model compute.
+    renders and scores. reference: a pass forward over the episodes without a loss, by the policy that the run began
+    with for the KL term, and with vLLM by the trained one. saving: checkpoints. other: the rest of a rollout. training:
+    all the rest, which is forward, backward and the optimiser. step: their sum. `generation`, `reference` and `training`
+    are model compute.
     """
 
     def __init__(self) -> None:

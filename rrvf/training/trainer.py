@@ -39,7 +39,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         return super()._get_tool_suffix_ids(tool_messages)
 
     def _get_per_token_logps_and_entropies(self, *args, **kwargs):
-        # Before the loss only the KL term asks for these: with as many updates as batches TRL needs no old ones.
+        # Outside the loss the KL term asks for these, and with vLLM the correction for what its sampler saw.
         with nullcontext() if torch.is_grad_enabled() else self.phases("reference"):
             return self._by_length(*args, **kwargs)
 
