@@ -10,6 +10,7 @@ from rrvf.errors import UserError
 from rrvf.plan.latencies import Latencies, load_latencies
 from rrvf.plan.simulation import Step, StepTime, Workload
 from rrvf.profile import GRPOConfigSection, Profile
+from rrvf.training.phases import PHASES
 
 #: Steps that are simulated, each with another seed; their mean counts.
 SIMULATED = 8
@@ -120,8 +121,9 @@ def compare(planned: Plan, log: Sequence[dict]) -> dict[str, tuple[float, float]
     if not lines:
         raise UserError("the log has no seconds by phase for two steps or more: name the log.jsonl of a GRPO run")
     measured = {
-        phase: statistics.median(line.get(f"seconds/{phase}", 0.0) for line in lines)
-        for phase in ("generation", "tools", "reward", "reference", "training", "other")
+        phase: statistics.median(line[f"seconds/{phase}"] for line in lines)
+        for phase in PHASES
+        if phase != "saving" and f"seconds/{phase}" in lines[0]  # older logs have no `reference`
     }
     total = statistics.median(line["seconds/step"] - line["seconds/saving"] for line in lines)
     pairs = {phase: (planned.phases.get(phase, 0.0), seconds) for phase, seconds in measured.items()}

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 #: Phases inside the rollout; what is left of a rollout (tokens, pictures, masks) is `other`.
 ROLLOUT = ("generation", "tools", "reward", "reference")
+#: All phases of a step, as they are shown.
+PHASES = (*ROLLOUT, "training", "saving", "other")
 
 
 class Phases:

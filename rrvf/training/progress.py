@@ -9,6 +9,8 @@ from typing import TextIO
 
 from transformers import TrainerCallback
 
+from rrvf.training.phases import PHASES
+
 #: What is shown, in order: a label, the log's key and how the number is written.
 TERMS = (("vision", "rewards/vision/mean"), ("format", "rewards/format/mean"), ("tool", "rewards/tool/mean"))
 SHOWN = (
@@ -19,7 +21,6 @@ SHOWN = (
     ("judge errors", "rrvf/judge_errors", ".0%"),
     ("flat groups", "frac_reward_zero_std", ".0%"),
 )
-PHASES = ("generation", "tools", "reward", "reference", "training", "saving", "other")
 
 
 def progress_line(logs: Mapping[str, float | None]) -> str:
