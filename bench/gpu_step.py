@@ -20,6 +20,7 @@ from transformers import AutoProcessor, Qwen2_5_VLConfig, Qwen2_5_VLForCondition
 
 from rrvf import nano
 from rrvf.nano import model
+from rrvf.policies.vision import vision_for_this_machine
 from rrvf.profile import Profile, load_profile
 from rrvf.records import Sample
 from rrvf.rollout import Tools
@@ -83,7 +84,8 @@ def config(d: Dimensions) -> Qwen2_5_VLConfig:
 
 
 def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGeneration:
-    """A model of these dimensions, made where it will be trained."""
+    """A model of these dimensions, made where it will be trained, with the forms that a loaded one has."""
+    vision_for_this_machine()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device(device):
         torch.set_default_dtype(dtype)

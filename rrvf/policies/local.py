@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from rrvf.errors import UserError
-from rrvf.policies.vision import vision_for_cpus
+from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
@@ -42,7 +42,7 @@ def load_processor(name: str) -> ProcessorMixin:
 
 def load_model(name: str, dtype: str) -> PreTrainedModel:
     """The model in its dtype, with the forms of vision and writing that suit this machine."""
-    vision_for_cpus()
+    vision_for_this_machine()
     model = AutoModelForImageTextToText.from_pretrained(resolve_model(name), dtype=getattr(torch, dtype))
     write_on_cpus(model)
     return model

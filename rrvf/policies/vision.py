@@ -48,13 +48,18 @@ def _features(self, pixel_values, image_grid_thw=None, **kwargs):
 
 
 def batched_vision() -> None:
-    """Use these forms in this process, for every Qwen2.5-VL model."""
+    """Attend and embed in these forms in this process, in every Qwen2.5-VL model."""
     qwen.Qwen2_5_VLVisionAttention.forward = _attend
     qwen.Qwen2_5_VisionPatchEmbed.forward = _embed
+
+
+def shared_looks() -> None:
+    """Look once at what neighbours in a batch share, in every Qwen2.5-VL model of this process."""
     qwen.Qwen2_5_VLModel.get_image_features = _features
 
 
-def vision_for_cpus() -> None:
-    """The same, but nothing changes where there is a GPU: large pictures on one do better with the stock forms."""
+def vision_for_this_machine() -> None:
+    """Shared looks, and on a CPU the batched forms: on a GPU large pictures do better with the stock ones."""
+    shared_looks()
     if not torch.cuda.is_available():
         batched_vision()

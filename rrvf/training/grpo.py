@@ -114,7 +114,7 @@ def train_grpo(
     check_sharding(trainer)
     # TRL prints prompts and pictures of each episode whose judge failed; the step's line counts them.
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "returned None for" not in r.getMessage())
-    trainer.advantage, trainer.casts = config.advantage, profile.policy.autocast
+    trainer.advantage = config.advantage
     guards = Guards(config.guards, multi_turn=config.max_turns > 1)
     trainer.remove_callback(PrinterCallback)
     disable_progress_bar()

@@ -20,11 +20,10 @@ from rrvf.training.phases import Phases
 class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     """GRPOTrainer with overlapping tools, the choice of baseline (decisions D1), seconds by phase and a safe resume.
 
-    Set after construction: advantage, and casts where training is autocast. Read by callbacks: phases.
+    Set after construction: advantage. Read by callbacks: phases.
     """
 
     advantage: str = "mean"
-    casts: bool = False
 
     def __init__(self, *args, **kwargs) -> None:
         self.phases = Phases()
@@ -67,7 +66,8 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def _generate_single_turn(self, prompt_ids, images, *args, **kwargs):
         if self.use_vllm and images is not None:
             prompt_ids = [one_pad_a_picture(ids, self.model.config.image_token_id) for ids in prompt_ids]
-        with self.phases("generation"), _plain(self.model) if self.casts else nullcontext():
+        plain = self.args.bf16 and not self.use_vllm
+        with self.phases("generation"), _plain(self.model) if plain else nullcontext():
             return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
 
     def _calculate_rewards(self, *args, **kwargs):
@@ -116,7 +116,7 @@ def _plain(model: torch.nn.Module) -> Iterator[None]:
 
     The weights come back as they were, to the bit: a sum that is taken apart again is not, and a resumed run would differ.
     """
-    cast = vars(model).pop("forward")
+    cast = vars(model).pop("forward", None)  # DeepSpeed casts in its own way
     adapted = [module for module in model.modules() if isinstance(module, LoraLayer)]
     weights = [layer.get_base_layer().weight.data for layer in adapted]
     try:
@@ -124,7 +124,8 @@ def _plain(model: torch.nn.Module) -> Iterator[None]:
             layer.merge(safe_merge=True)  # into a copy
         yield
     finally:
-        model.forward = cast
+        if cast is not None:
+            model.forward = cast
         for layer, weight in zip(adapted, weights, strict=True):
             layer.unmerge()
             layer.get_base_layer().weight.data = weight
