@@ -90,7 +90,7 @@ class GRPOConfigSection(Section):
     micro_batch: int
     learning_rate: float
     warmup_steps: int = Field(default=0, description="steps of a rising rate; Adam's first are sign steps")
-    kl: float = Field(default=0.0, description="weight of the KL term, to the policy that the run began with")
+    kl: float = Field(default=0.0, ge=0.0, description="weight of the KL term, to the policy that the run began with")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(description="one episode, tool responses included")
     max_turn_tokens: int
