@@ -21,7 +21,7 @@ import yaml
 from tqdm import tqdm
 
 from rrvf.errors import UserError
-from rrvf.profile import Profile, load_profile
+from rrvf.profile import Profile, checked, load_profile
 from rrvf.report.ablations import BASE, AblationRun, curves, curves_figure, write_ablations
 from rrvf.report.runs import Summary
 from rrvf.study import REPOSITORY, Study
@@ -62,11 +62,11 @@ class Job:
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
     """The policy before training, then every variant with every seed, seed by seed."""
     shared = changed(profile.model_dump(), plan["shared"])
-    yield Job(BASE, Profile.model_validate(shared), plan["section"], plan["evaluation"])
+    yield Job(BASE, checked(shared, PLAN.name), plan["section"], plan["evaluation"])
     for seed in plan["seeds"]:
         for variant, change in plan["variants"].items():
             settings = changed(shared, change) | {"seed": seed}
-            yield Job(variant, Profile.model_validate(settings), plan["section"], plan["evaluation"])
+            yield Job(variant, checked(settings, f"{PLAN.name}: {variant}"), plan["section"], plan["evaluation"])
 
 
 def changed(settings: dict, change: dict) -> dict:
@@ -84,6 +84,8 @@ def main() -> int:
     parser.add_argument("--profile", default="nano")
     parser.add_argument("--jobs", type=int, default=1, help="trained at the same time")
     options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error("--jobs: one at least")
     try:
         run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
     except UserError as error:

@@ -84,16 +84,16 @@ class GRPOConfigSection(Section):
 
     domain: Literal["chart", "web", "both"]
     train_set: str | tuple[str, ...]
-    steps: int
-    prompts_per_step: int
-    group_size: int
-    micro_batch: int
+    steps: int = Field(ge=1)
+    prompts_per_step: int = Field(ge=1)
+    group_size: int = Field(ge=2)
+    micro_batch: int = Field(ge=1)
     learning_rate: float
-    warmup_steps: int = Field(default=0, description="steps of a rising rate; Adam's first are sign steps")
+    warmup_steps: int = Field(default=0, ge=0, description="steps of a rising rate; Adam's first are sign steps")
     kl: float = Field(default=0.0, ge=0.0, description="weight of the KL term, to the policy that the run began with")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
-    max_completion_tokens: int = Field(description="one episode, tool responses included")
-    max_turn_tokens: int
+    max_completion_tokens: int = Field(ge=1, description="one episode, tool responses included")
+    max_turn_tokens: int = Field(ge=1)
     temperature: float = 1.0
     advantage: Literal["mean", "max"] = "mean"
     loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = "grpo"
@@ -106,7 +106,7 @@ class GRPOConfigSection(Section):
         default="words", description="what a draft is told: Fig. 2c, or a number"
     )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
-    save_every: int = 10
+    save_every: int = Field(default=10, ge=1)
     guards: GuardConfig = GuardConfig()
 
     @property
@@ -124,10 +124,10 @@ class SFTConfigSection(Section):
 
     domain: Literal["chart", "web"]
     train_set: str
-    steps: int
-    batch: int
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1, description="pairs of a process and step")
     learning_rate: float = 1e-5
-    save_every: int = 50
+    save_every: int = Field(default=50, ge=1)
     transcripts: str | None = Field(
         default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
     )
@@ -145,7 +145,7 @@ class EvalSet(Section):
     owned_canvas: bool = Field(
         default=False, description="render on the profile's canvas, not at the script's own size"
     )
-    max_new_tokens: int = 4_096
+    max_new_tokens: int = Field(default=4_096, ge=1)
 
 
 class Profile(Section):
@@ -153,7 +153,7 @@ class Profile(Section):
 
     name: str
     seed: int = 0
-    workers: int = 2
+    workers: int = Field(default=2, ge=1)
     policy: PolicyConfig
     judge: JudgeConfig = JudgeConfig()
     canvas: CanvasConfig = CanvasConfig()
@@ -179,10 +179,16 @@ def load_profile(name_or_path: str) -> Profile:
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise UserError(f"no profile at {path}: name one of {known}, or a YAML file")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text()))
+        return checked(yaml.safe_load(path.read_text()), str(path))
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+
+
+def checked(settings: object, source: str) -> Profile:
+    """`settings` as a profile. UserError names `source` and the key that is wrong."""
+    try:
+        return Profile.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the top level"
-        raise UserError(f"{path}: {where}: {first['msg']}") from None
+        raise UserError(f"{source}: {where}: {first['msg']}") from None

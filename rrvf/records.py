@@ -68,12 +68,6 @@ class Render(Record):
         return self.status == "ok"
 
 
-class Feedback(Record):
-    """What a judge says differs between two pictures, by aspect (Fig. 2c, step 2)."""
-
-    text: str
-
-
 class Judgement(Record):
     """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason. Never a default number."""
 

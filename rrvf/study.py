@@ -39,7 +39,7 @@ REPOSITORY = Path(__file__).parent.parent
 #: What each kind of stage is made of: a change in one of these makes a finished stage stale.
 CODE = {
     "data": ("domains", "render", "data"),
-    "train": ("domains", "protocol", "render", "judge", "reward.py", "rollout.py", "training", "nano"),
+    "train": ("domains", "protocol", "render", "judge", "policies", "reward.py", "rollout.py", "training", "nano"),
     "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
 }
 

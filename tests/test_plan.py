@@ -79,7 +79,7 @@ def test_training_pads_no_episode_beyond_its_group():
 
 def test_a_kl_term_costs_a_pass_forward():
     times = fixed(train=figure(1.0))
-    without, with_kl = (Step(work(reference=r), times, seed=0).run().phases for r in (False, True))
+    without, with_kl = (Step(work(passes=n), times, seed=0).run().phases for n in (0, 1))
     assert without["reference"] == 0
     assert 0.2 < with_kl["reference"] / with_kl["training"] < 1 / 3
 
@@ -121,3 +121,12 @@ def test_a_plan_without_gpus_says_what_to_give():
         plan(PAPER, "chart", 8, 0)
     with pytest.raises(UserError, match="two steps"):
         compare(plan(PAPER, "chart", 8, 8), [{"step": 1}])
+
+
+def test_the_trainers_own_pass_beside_vllms_is_planned():
+    assert PAPER.grpo["chart"].use_vllm and plan(PAPER, "chart", 8, 8).phases["reference"] > 0
+
+
+def test_more_gpus_than_episodes_are_refused():
+    with pytest.raises(UserError, match="episodes a step"):
+        plan(PAPER, "chart", policy_gpus=1_000, judge_gpus=8)

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from rrvf.benchmarks.runner import Run, ask, evaluate, read_results
+from rrvf.errors import UserError
+from rrvf.policies.endpoint import EndpointPolicy
 from rrvf.records import Judgement, Provenance, Render, Sample
 
 PROVENANCE = Provenance(
@@ -134,3 +136,18 @@ def test_the_summary_names_set_policy_and_provenance(run):
     evaluate(run, replies)
     summary = json.loads((run.out / "summary.json").read_text())
     assert (summary["set"], summary["policy"], summary["provenance"]["protocol"]) == ("set", "policy", "p")
+
+
+def test_a_reply_with_a_line_separator_is_read_again(run):
+    """U+2028 ends no line of a file: pydantic writes it as it is."""
+    reply = "code:a\u2028b\u0085c"
+    evaluate(run, lambda samples: [reply] * len(samples))
+    assert {result.reply for result in read_results(run.out).values()} == {reply}
+
+
+def test_an_endpoint_that_nobody_listens_at_is_no_answer_of_the_policy(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    policy = EndpointPolicy("http://127.0.0.1:9/v1", "m")
+    policy._client.max_retries = 0
+    with pytest.raises(UserError, match="does not answer"):
+        policy.reply([Image.new("RGB", (8, 8))], "draw")

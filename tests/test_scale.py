@@ -17,7 +17,8 @@ from scripted import Model, profile_of
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.training.logs import read_log
-from rrvf.training.settings import accumulation, check_sharding, vllm_settings
+from rrvf.training.model import lora
+from rrvf.training.settings import accumulation, check_sharding, shared_settings, vllm_settings
 
 HERE = Path(__file__).parent
 LAUNCH = HERE.parent / "reproduce/launch"
@@ -83,3 +84,16 @@ def test_launch_scripts_say_how_they_are_called():
     for name in ("train.sh", "judge.sh"):
         done = subprocess.run(["bash", LAUNCH / name], capture_output=True, text=True)
         assert done.returncode == 2 and "bash reproduce/launch/" in done.stderr
+
+
+def test_one_process_does_not_take_several_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES"):
+        shared_settings(load_profile("gpu"))
+
+
+@pytest.mark.parametrize("rank", [4, 64])
+def test_adapters_weigh_the_same_at_every_rank(rank):
+    given = load_profile("gpu")
+    settings = lora(given.model_copy(update={"policy": given.policy.model_copy(update={"lora_rank": rank})}))
+    assert settings.lora_alpha / settings.r == 2

@@ -98,3 +98,10 @@ def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, sc
     start, one, other = (Model.from_pretrained(p).state_dict() for p in (policy, whole, parts))
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert any(not torch.equal(one[k], start[k]) for k in one)
+
+
+def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: ANSWER
+    run(policy, samples, tmp_path)
+    with pytest.raises(UserError, match="another learning_rate"):
+        run(policy, samples, tmp_path, steps=2, learning_rate=0.5, resume=True)

@@ -162,7 +162,7 @@ class Log:
         self._keys = keys
         self.done: dict[str, dict] = {}
         make_folder(path.parent)
-        for line in path.read_text().splitlines() if path.is_file() else []:
+        for line in path.read_text().split("\n") if path.is_file() else []:
             try:
                 row = json.loads(line)
             except ValueError:  # cut by a kill

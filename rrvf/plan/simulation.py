@@ -20,15 +20,15 @@ from rrvf.training import EPISODES
 
 #: Spread of lengths and latencies about their means (coefficient of variation): an estimate.
 SPREAD = 0.35
-#: The KL term's reference pass in the seconds of training on the same episodes: a pass forward, none backward. Measured in
-#: the nano profile (1.3 s of 4.8).
+#: A pass over the episodes outside the loss, in the seconds of training on them: forward, not backward. Measured in the
+#: nano profile (1.3 s of 4.8).
 REFERENCE = 0.27
 
 
 @dataclass(frozen=True)
 class Workload:
     """What one step has to do. turns and turn_tokens are means, answered is the share of episodes that end in an answer;
-    render workers are counted over all processes. reference: whether there is a KL term.
+    render workers are counted over all processes. passes: over the episodes outside the loss.
     """
 
     domain: str
@@ -44,7 +44,7 @@ class Workload:
     render_workers: int
     judge_in_flight: int
     judge_gpus: int
-    reference: bool = False
+    passes: int = 0
 
 
 class Clock:
@@ -126,7 +126,7 @@ class Step:
         # Processes that end early wait for the last one: TRL gathers the rewards, so the wait falls into that phase.
         phases["reward"] += rollout - sum(phases.values())
         phases["training"] = self._times.train.value * max(self._trained(lengths) for lengths in self._lengths)
-        phases["reference"] = REFERENCE * phases["training"] * self._work.reference
+        phases["reference"] = REFERENCE * phases["training"] * self._work.passes
         phases["other"] = self._times.step.value
         servers = sum(s.servers for s in self._renders)
         busy = {"renders": sum(s.busy for s in self._renders) / servers, "judge": self._throughput.busy}

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
@@ -16,8 +17,10 @@ from rrvf.errors import UserError
 from rrvf.profile import Profile, Section
 from rrvf.training.logs import read_log
 
-#: Beside the weights of every policy that was trained here.
+#: Beside the weights of every policy that was trained here, and in a run's folder from its start.
 HOW_MADE = "training.json"
+#: What a resumed run may change of itself.
+MAY_CHANGE = ("steps", "save_every", "guards")
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -31,12 +34,27 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.split("-")[1])
 
 
-def begin_run(out: Path, resume: bool) -> Path | None:
-    """Make the run's folder; gives the checkpoint to go on from. UserError where it holds a run and resume is off."""
+def begin_run(out: Path, resume: bool, made: dict[str, Any]) -> Path | None:
+    """Make the run's folder; gives the checkpoint to go on from. `made`: what `how_made` says of this run.
+
+    UserError where the folder holds a run and resume is off, or the run that it holds is another one.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if not resume and (out / "log.jsonl").exists():
         raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
+    if PartialState().is_main_process:
+        begun = out / HOW_MADE
+        before = json.loads(begun.read_text()) if resume and begun.is_file() else made
+        if other := [name for name, value in _kept(made).items() if _kept(before)[name] != value]:
+            raise UserError(f"{out} holds a run with another {', '.join(other)}: choose another --out for this one")
+        begun.write_text(json.dumps(made, indent=1) + "\n")
     return last_checkpoint(out) if resume else None
+
+
+def _kept(made: dict[str, Any]) -> dict[str, Any]:
+    """What a run keeps from its start to its end, by name."""
+    config = {name: value for name, value in made["config"].items() if name not in MAY_CHANGE}
+    return {name: made[name] for name in ("method", "seed", "start")} | config
 
 
 def finished(out: Path, checkpoint: Path | None, steps: int) -> bool:

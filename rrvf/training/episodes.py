@@ -28,7 +28,7 @@ class EpisodeLog:
         self._writes = PartialState().is_main_process
         if self._writes and self._path.is_file():
             done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
-            rewrite(self._path, self._path.read_text().splitlines()[:done])
+            rewrite(self._path, self._path.read_text().split("\n")[:done])
 
     def __call__(self, trajectories: list[Trajectory], step: int) -> None:
         if not self._writes:

@@ -80,12 +80,13 @@ def train_grpo(
 
     Leaves `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some of them as
     pages), TensorBoard events and checkpoints. `resume` continues from the last whole checkpoint.
-    UserError where `out` holds a run and resume is off, a guard stops the run, or a checkpoint cannot be written.
+    UserError where `out` holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be written.
     """
-    checkpoint = begin_run(out, resume)
+    seed = profile.seed if seed is None else seed
+    made = how_made("grpo", profile, config, seed)
+    checkpoint = begin_run(out, resume, made)
     if finished(out, checkpoint, config.steps):
         return out / "final"
-    seed = profile.seed if seed is None else seed
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
     targets = {s.id: (root / s.image).read_bytes() for s in samples}
@@ -123,7 +124,7 @@ def train_grpo(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if guards.stopped:
         raise UserError(f"{guards.stopped}; the run stopped, and --resume goes on from its last checkpoint in {out}")
-    return save_final(trainer, processor, out, how_made("grpo", profile, config, seed))
+    return save_final(trainer, processor, out, made)
 
 
 def reward_rule(profile: Profile) -> RewardRule:

@@ -19,4 +19,5 @@ def lora(profile: Profile):
         return None
     from peft import LoraConfig
 
-    return LoraConfig(r=profile.policy.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    rank = profile.policy.lora_rank
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")

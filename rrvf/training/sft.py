@@ -90,10 +90,11 @@ def train_sft(
     """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone. Resume and
     errors as in `train_grpo`.
     """
-    checkpoint = begin_run(out, resume)
+    seed = profile.seed if seed is None else seed
+    made = how_made("cold_start" if config.transcripts else "sft", profile, config, seed)
+    checkpoint = begin_run(out, resume, made)
     if finished(out, checkpoint, config.steps):
         return out / "final"
-    seed = profile.seed if seed is None else seed
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
     trainer = SupervisedTrainer(
@@ -108,8 +109,7 @@ def train_sft(
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    method = "cold_start" if config.transcripts else "sft"
-    return save_final(trainer, processor, out, how_made(method, profile, config, seed))
+    return save_final(trainer, processor, out, made)
 
 
 def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:

@@ -46,7 +46,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
         inputs = split_pixel_values_by_grid({name: value for name, value in inputs.items() if value is not None})
         together = attention_mask.sum(dim=1).argsort().split(min(batch_size or EPISODES, EPISODES))
-        # In their first order episodes of one picture are neighbours, and it is looked at once (`policies.vision`).
+        # Outside the loss, which TRL shuffles for, neighbours share their picture: looked at once (`policies.vision`).
         together, parts = [rows.sort().values for rows in together], []
         for rows in together:
             kept = int(attention_mask[rows, -logits_to_keep:].sum(dim=1).max())
