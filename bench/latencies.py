@@ -15,13 +15,17 @@ from collections.abc import Callable
 
 import torch
 import yaml
+from peft import get_peft_model
+from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.policies.local import LocalPolicy, read_picture
-from rrvf.profile import GRPOConfigSection, load_profile
+from rrvf.profile import GRPOConfigSection, Profile, load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
+from rrvf.training import EPISODES
+from rrvf.training.model import lora
 from rrvf.training.settings import own_settings
 
 SMALL, LARGE, TOKENS = 16, 64, 160
@@ -67,16 +71,22 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
     return {"prefill": first / LARGE, "reread": reread, "decode": decode, "decode_each": each}
 
 
-def training(policy: LocalPolicy, pictures: list, repeats: int, autocast: bool) -> dict[str, float]:
-    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture; in bfloat16 if `autocast`."""
+def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile) -> dict[str, float]:
+    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture: with the profile's
+    adapters and autocast, log probabilities and entropies, as the trainer does.
+    """
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
     batch = policy.processor(text=[text] * len(pictures), images=pictures, return_tensors="pt")
 
+    model = get_peft_model(policy.model, lora(profile)).train()
+
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            loss = policy.model(**batch, labels=batch["input_ids"]).loss
+        with torch.autocast("cpu", torch.bfloat16, enabled=profile.policy.autocast):
+            logits = model(**batch).logits[:, :-1]
+            entropy_from_logits(logits.detach())
+            loss = -selective_log_softmax(logits, batch["input_ids"][:, 1:]).mean()
         loss.backward()
-        policy.model.zero_grad()
+        model.zero_grad()
 
     return {"train": seconds(step, repeats) / batch["input_ids"].numel()}
 
@@ -113,7 +123,7 @@ def main() -> None:
     pictures = [read_picture(root / s.image) for s in samples]
     policy = LocalPolicy(study.profile.policy.model, study.profile.policy.dtype)
     found = rendering(study, repeats) | decoding(policy, pictures, repeats, section)
-    found |= training(policy, pictures[: section.micro_batch], repeats, study.profile.policy.autocast)
+    found |= training(policy, pictures[:EPISODES], repeats, study.profile)
     print(yaml.safe_dump({name: float(f"{value:.3g}") for name, value in found.items()}, sort_keys=False))
 
 
