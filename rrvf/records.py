@@ -1,10 +1,14 @@
 """What crosses a boundary: frozen, typed records, JSON both ways.
 
-`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON.
+`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON. Files of
+records have one a line; `json_lines` reads them.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -167,3 +171,15 @@ class Claim(Record):
     paper_holds: bool | None
     ours: Literal["supported", "not_supported", "undecided", "not_run"]
     detail: str
+
+
+def json_lines(path: Path) -> Iterator[dict]:
+    """The objects of a JSON-lines file; none where it is missing; a line cut by a kill is left out."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:  # not `splitlines`: a U+2028 inside a string ends no line, and pydantic writes it as it is
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue

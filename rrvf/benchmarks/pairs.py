@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.errors import UserError
-from rrvf.records import Record, Render
+from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace
 
 CACHE = Path(__file__).parents[2] / ".cache" / "references"
@@ -162,11 +162,7 @@ class Log:
         self._keys = keys
         self.done: dict[str, dict] = {}
         make_folder(path.parent)
-        for line in path.read_text().split("\n") if path.is_file() else []:
-            try:
-                row = json.loads(line)
-            except ValueError:  # cut by a kill
-                continue
+        for row in json_lines(path):
             if keys.get(row["name"]) == row["key"]:
                 self.done[row["name"]] = row["score"]
         self._file = path.open("a")

@@ -7,7 +7,7 @@ A killed run continues: replies are asked for in fixed blocks, so a resumed run 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol, TextIO
 from tqdm import tqdm
 
 from rrvf.policies.local import read_picture
-from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, json_lines
 
 #: Pictures per call of the policy.
 BLOCK = 32
@@ -140,15 +140,6 @@ def read_results(out: Path) -> dict[str, SampleResult]:
     """The results of a run by sample id; the last line of a sample counts."""
     results = (SampleResult.model_validate(line) for line in json_lines(out / "records.jsonl"))
     return {r.sample_id: r for r in results}
-
-
-def json_lines(path: Path) -> Iterator[dict]:
-    """The objects of a JSON-lines file; none where it is missing; a line cut by a kill is left out."""
-    for text in path.read_text().split("\n") if path.is_file() else []:
-        try:
-            yield json.loads(text)
-        except ValueError:
-            continue
 
 
 def append_lines(path: Path) -> TextIO:

@@ -88,7 +88,8 @@ def load_split(name: str, root: Path) -> list[Sample]:
     if not manifest.is_file():
         raise UserError(f"no split {name} in {root}: run `rrvf data prepare` with the profile that names it")
     try:
-        return [Sample.model_validate_json(line) for line in manifest.read_text().splitlines()]
+        with manifest.open() as lines:
+            return [Sample.model_validate_json(line) for line in lines]
     except ValidationError as error:
         raise UserError(f"{manifest}: {error.errors()[0]['msg']}: {_mend(root / name)}") from None
 

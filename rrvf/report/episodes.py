@@ -7,7 +7,6 @@ Example:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from rrvf.errors import UserError
-from rrvf.records import Render, Trajectory, Turn
+from rrvf.records import Render, Trajectory, Turn, json_lines
 from rrvf.report.html import data_uri, page
 
 
@@ -56,11 +55,9 @@ def drawn_again(targets: Mapping[str, bytes], render: Callable[[str], Render]) -
 def read_trajectories(path: Path) -> list[Trajectory]:
     """The episodes of an `episodes.jsonl`; a line cut by a kill is left out. UserError for another kind of file."""
     found = []
-    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else []:
+    for row in json_lines(path):
         try:
-            found.append(Trajectory.model_validate(json.loads(line)))
-        except json.JSONDecodeError:
-            continue
+            found.append(Trajectory.model_validate(row))
         except ValidationError:
             raise UserError(f"{path} holds no episodes: name the episodes.jsonl of a training run") from None
     return found

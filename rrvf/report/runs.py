@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 from rrvf.errors import UserError
-from rrvf.records import Outcome, Provenance, SampleResult
+from rrvf.records import Outcome, Provenance, SampleResult, json_lines
 from rrvf.report.audit import LOW_LEVEL, overall
 
 #: A table with more judge errors than this is refused: what is left is no longer the test set.
@@ -59,11 +59,9 @@ class Run:
         """Results by sample id. The file is append-only: the last line of a sample counts, a line cut by a kill does not."""
         path = self.folder / "records.jsonl"
         found = {}
-        for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else []:
+        for row in json_lines(path):
             try:
-                record = SampleResult.model_validate(json.loads(line))
-            except json.JSONDecodeError:
-                continue
+                record = SampleResult.model_validate(row)
             except ValidationError:
                 raise UserError(
                     f"{path} holds a line that is no result: remove it and run the evaluation again"

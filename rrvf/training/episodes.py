@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 from accelerate import PartialState
@@ -28,7 +29,9 @@ class EpisodeLog:
         self._writes = PartialState().is_main_process
         if self._writes and self._path.is_file():
             done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
-            rewrite(self._path, self._path.read_text().split("\n")[:done])
+            with self._path.open() as file:
+                kept = [line.rstrip("\n") for line in islice(file, done)]
+            rewrite(self._path, kept)
 
     def __call__(self, trajectories: list[Trajectory], step: int) -> None:
         if not self._writes:
