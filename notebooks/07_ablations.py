@@ -103,7 +103,7 @@ print(last.groupby("variant", sort=False)[watched].mean().round(2).to_string())
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(later_turns(steps).dropna(axis=1, how="all").to_string(na_rep=""))
+print(later_turns(steps).to_string(na_rep=""))
 
 # %% [markdown]
 # ## What this shows, and what it does not

@@ -49,9 +49,9 @@ def plan(
     if times.judge_reference_gpus and min(policy_gpus, judge_gpus) < 1:
         raise UserError(f"profile {profile.name} needs GPUs for policy and judge: give --policy-gpus and --judge-gpus")
     config = profile.grpo[section]
-    if policy_gpus > (episodes := config.prompts_per_step * config.group_size):
-        raise UserError(f"{policy_gpus} policy GPUs for {episodes} episodes a step: give each GPU one at least")
     work = workload(profile, config, times, policy_gpus, judge_gpus, measured)
+    if work.processes > work.episodes:
+        raise UserError(f"{policy_gpus} policy GPUs for {work.episodes} episodes a step: give each GPU one at least")
     steps = [Step(work, times, seed).run() for seed in range(SIMULATED)]
     phases = {phase: statistics.mean(s.phases.get(phase, 0.0) for s in steps) for phase in steps[0].phases}
     seconds = sum(phases.values())

@@ -89,14 +89,16 @@ def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
-    """Per variant, before and after: the share of failed drafts that a turn repairs, of running ones that it betters."""
+    """Per variant, before and after: the share of failed drafts that a turn repairs, of running ones that it betters. Turns
+    that no variant has are left out.
+    """
     rows = {}
     for variant, part in steps.groupby("variant", sort=False):
         third = part["step"].max() / 3
         ends = {"first third": part[part["step"] <= third], "last third": part[part["step"] > 2 * third]}
         for end, some in ends.items():
             rows[f"{variant}, {end}"] = some.reindex(columns=list(TURNS)).mean().rename(TURNS).round(2)
-    return pd.DataFrame(rows).T.dropna(how="all")
+    return pd.DataFrame(rows).T.dropna(how="all").dropna(axis=1, how="all")
 
 
 def curves_figure(steps: pd.DataFrame) -> Figure:

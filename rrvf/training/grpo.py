@@ -80,7 +80,8 @@ def train_grpo(
 
     Leaves `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some of them as
     pages), TensorBoard events and checkpoints. `resume` continues from the last whole checkpoint.
-    UserError where `out` holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be written.
+    UserError where `out` holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be
+    written.
     """
     seed = profile.seed if seed is None else seed
     made = how_made("grpo", profile, config, seed)
@@ -100,8 +101,9 @@ def train_grpo(
     order = visiting_order(samples, config.steps * config.prompts_per_step, seed)
     image_pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
     trainer = RRVFTrainer(
-        model=load_policy_model(profile),
+        # Settings that cannot work here are refused before the weights are loaded.
         args=grpo_settings(config, profile, out, rewards.weights, seed, image_pad),
+        model=load_policy_model(profile),
         train_dataset=picture_dataset(
             order, root, profile.policy.prompts, "tools" if config.max_turns > 1 else "direct"
         ),

@@ -23,10 +23,9 @@ def processes() -> int:
 
 def shared_settings(profile: Profile) -> dict[str, Any]:
     """The arguments that both trainers share: where they run, in which numbers, and what they report."""
-    if processes() == 1 and torch.cuda.device_count() > 1:
+    if processes() == 1 and (gpus := torch.cuda.device_count()) > 1:
         raise UserError(
-            f"one process sees {torch.cuda.device_count()} GPUs: set CUDA_VISIBLE_DEVICES=0, or train on all with "
-            "reproduce/launch/train.sh"
+            f"one process sees {gpus} GPUs: set CUDA_VISIBLE_DEVICES=0, or train on all with reproduce/launch/train.sh"
         )
     cpu, half = not torch.cuda.is_available(), profile.policy.dtype == "bfloat16"
     return {

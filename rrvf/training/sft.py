@@ -98,8 +98,8 @@ def train_sft(
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
     trainer = SupervisedTrainer(
+        args=_settings(config, profile, out, seed),  # first: it refuses what cannot work here before weights are loaded
         model=load_policy_model(profile),
-        args=_settings(config, profile, out, seed),
         train_dataset=_examples(config, samples, root, profile.policy.prompts),
         processing_class=processor,
         peft_config=lora(profile),
