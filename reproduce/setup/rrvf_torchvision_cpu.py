@@ -1,8 +1,9 @@
 """Lets the registry's torchvision, a CUDA build, be imported beside a CPU build of torch.
 
 Its import looks for two compiled operators and fails without them; nothing here calls them. Declaring the two is enough
-for the transforms that transformers and open_clip use. A one-line `.pth` beside the package imports this module at
-start-up; it does nothing where torchvision imports by itself.
+for the transforms that transformers and open_clip use. This file and a one-line `.pth` lie beside the installed packages,
+so that every interpreter start imports it. It imports nothing of this project: at start-up it is not yet settled which
+checkout `import rrvf` means. It does nothing where torchvision imports by itself.
 """
 
 import sys
