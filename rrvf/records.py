@@ -63,8 +63,8 @@ class Render(Record):
     height: int = 0
     png: bytes | None = Field(default=None, exclude=True, repr=False)
     items: dict | None = Field(default=None, exclude=True, repr=False)
-    raster_share: float | None = Field(
-        default=None, exclude=True, description="chart: share of the figure under its largest raster artist"
+    pasted_share: float | None = Field(
+        default=None, description="of a picture: what share of it can come from data pasted into the code"
     )
 
     @property

@@ -39,7 +39,7 @@ class Reply(BaseModel):
     message: str = Field(default="", max_length=4000)
     width: int = Field(default=0, ge=0)
     height: int = Field(default=0, ge=0)
-    raster_share: float | None = Field(default=None, ge=0, le=1)
+    coverage: float | None = Field(default=None, ge=0, le=1)
     items: dict | None = None
 
 
@@ -235,7 +235,7 @@ def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Rend
         raise Failure("blank", "the picture is one flat colour", reply.items)
     encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
     return Render(status="ok", width=reply.width, height=reply.height, png=encoded, items=reply.items,
-                  raster_share=reply.raster_share)  # fmt: skip
+                  pasted_share=reply.coverage)  # fmt: skip
 
 
 def policy_text(message: str) -> str:

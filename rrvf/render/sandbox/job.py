@@ -23,7 +23,7 @@ from faults import Fault, describe, oversized_literals, parse
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.image import _ImageBase
+from pasted import coverage
 
 try:
     import trace as tracing  # the extraction of metric items, beside this file; shadows the standard module by intent
@@ -122,7 +122,7 @@ def _picture(figure: Figure | None, canvas: dict | None, max_pixels: int) -> tup
     agg = FigureCanvasAgg(figure)
     _draw(agg)
     rgba = np.asarray(_buffer(agg))
-    header = {"outcome": "ok", "width": rgba.shape[1], "height": rgba.shape[0], "raster_share": _raster_share(figure)}
+    header = {"outcome": "ok", "width": rgba.shape[1], "height": rgba.shape[0], "coverage": coverage(figure)}
     return _on_white(rgba).tobytes(), header
 
 
@@ -140,20 +140,6 @@ def _on_white(rgba: np.ndarray) -> np.ndarray:
         return rgb
     mixed = rgb * (alpha / 255.0) + (255.0 - alpha)
     return np.rint(mixed).astype(np.uint8)
-
-
-def _raster_share(figure: Figure) -> float:
-    """Share of the figure's area under its largest raster artist; a pasted picture comes near 1."""
-    whole, largest = figure.bbox, 0.0
-    for artist in figure.findobj(_ImageBase):
-        try:
-            box = artist.get_window_extent()
-            wide = min(box.x1, whole.x1) - max(box.x0, whole.x0)
-            high = min(box.y1, whole.y1) - max(box.y0, whole.y0)
-            largest = max(largest, wide * high if min(wide, high) > 0 else 0.0)
-        except Exception:
-            continue
-    return round(min(largest / (whole.width * whole.height), 1.0), 4)
 
 
 def _figure() -> Figure | None:
