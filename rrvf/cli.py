@@ -1,6 +1,7 @@
 """The command `rrvf` (also `python -m rrvf`): one thin function a subcommand; the work is done by the rooms.
 
-Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input, in one line.
+Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input or a machine that
+cannot do it (`harness_error`), in one line.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "t
 DomainArgument = Annotated[Literal["chart", "web"], typer.Argument(help="chart (.py) or web (.html)")]
 ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML file")]
 StartOption = Annotated[str | None, typer.Option(help="train from this folder or hub id, not the profile's policy")]
+#: A harness_error is the machine's to mend, as bad input is the person's.
+_RENDER_EXITS = {"ok": 0, "render_error": 1, "harness_error": 2}
 Json = Annotated[bool, typer.Option("--json", help="print the record as JSON")]
 
 
@@ -50,14 +53,12 @@ def render(
     if path.is_dir():
         from tqdm import tqdm
 
-        failed = sum(
-            not record.ok for _, record in tqdm(render_folder(domain, path, out, workers, limits), unit="program")
-        )
-        raise typer.Exit(1 if failed else 0)
+        records = [r for _, r in tqdm(render_folder(domain, path, out, workers, limits), unit="program")]
+        raise typer.Exit(max((_RENDER_EXITS[record.status] for record in records), default=0))
     record = render_file(domain, path, out, limits)
     shown = record.model_dump(include={"status", "reason", "message", "seconds", "width", "height"})
     print(json.dumps(shown) if as_json else f"{record.status} {record.reason or ''} {record.message}".strip())
-    raise typer.Exit(0 if record.ok else 1)
+    raise typer.Exit(_RENDER_EXITS[record.status])
 
 
 @app.command()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rrvf.domains import Canvas
 from rrvf.errors import UserError
+from rrvf.records import PASTED_ABOVE
 
 PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
 
@@ -58,6 +59,9 @@ class RewardConfig(Section):
     format_penalty: float = -1.0
     tool_step: float = 1 / 3
     tool_full_above: float = 0.95
+    pasted_above: float = Field(
+        default=PASTED_ABOVE, ge=0, le=1, description="above this pasted share R_vision is 0; 1 is no bound"
+    )
 
 
 class GuardConfig(Section):
@@ -68,9 +72,11 @@ class GuardConfig(Section):
 
     patience: int = Field(default=10, gt=1)
     judge_errors: float = Field(default=0.2, description="share of episodes without a judge's word that is borne")
+    harness_errors: float = Field(default=0.2, description="share of episodes whose renders failed by our fault, borne")
     sampler_gap: float = Field(default=1.0, description="mean |log p| between vLLM and the trainer that is borne")
-    stop: tuple[Literal["no_tool_calls", "hacking", "judge_errors", "flat_groups", "sampler_gap"], ...] = (
+    stop: tuple[Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...] = (
         "judge_errors",
+        "harness_errors",
         "flat_groups",
         "sampler_gap",
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DomainName = Literal["chart", "web"]
-Outcome = Literal["scored", "policy_error", "render_error", "judge_error"]
+#: How a sample ends. `judge_error` and `harness_error` are not the policy's: no score, and tried again.
+Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error"]
 
 #: Why a render failed. A closed list: a renderer gives no other reason.
 RenderReason = Literal[
@@ -30,6 +31,10 @@ RenderReason = Literal[
     "navigation",  # the page could not be loaded or left its address
     "crash",  # the interpreter or the browser died
 ]
+
+
+#: A picture whose pasted share is larger was copied into the code, not drawn by it (`rrvf.render.pasted`).
+PASTED_ABOVE = 0.5
 
 
 class Record(BaseModel):
@@ -53,9 +58,12 @@ class Sample(Record):
 
 
 class Render(Record):
-    """The outcome of one render. `png` is set when `status` is ok and a picture was wanted, `items` when they were."""
+    """The outcome of one render. `png` is set when `status` is ok and a picture was wanted, `items` when they were.
 
-    status: Literal["ok", "render_error"]
+    A `render_error` is the code's own, and has a reason. A `harness_error` is ours and says nothing of the code.
+    """
+
+    status: Literal["ok", "render_error", "harness_error"]
     reason: RenderReason | None = None
     message: str = Field(default="", description="fit to be shown to a policy: short, no paths, no chat tokens")
     seconds: float = 0.0
@@ -70,6 +78,12 @@ class Render(Record):
     @property
     def ok(self) -> bool:
         return self.status == "ok"
+
+    @model_validator(mode="after")
+    def _has_a_reason_or_needs_none(self) -> Self:
+        if (self.reason is not None) != (self.status == "render_error"):
+            raise ValueError("a render_error has a reason, and nothing else has one")
+        return self
 
 
 class Judgement(Record):
@@ -90,7 +104,7 @@ class Judgement(Record):
 
 
 class RewardTerms(Record):
-    """The terms of Eq. (2) before weighting, and their weighted sum. None: the judge failed, the sample leaves its group."""
+    """The terms of Eq. (2) before weighting, and their weighted sum. None: judge or harness failed, the sample leaves its group."""
 
     vision: float | None
     format: float
@@ -126,6 +140,12 @@ class Trajectory(Record):
         """Calls that rendered (the ones that R_tool counts)."""
         return sum(t.action == "tool_call" and t.render is not None and t.render.ok for t in self.turns)
 
+    @property
+    def harness_error(self) -> str | None:
+        """What failed of ours while a draft or the answer was rendered, so that the episode was no fair trial; else None."""
+        renders = [*(t.render for t in self.turns), self.final_render]
+        return next((r.message for r in renders if r is not None and r.status == "harness_error"), None)
+
 
 class Provenance(Record):
     """What produced a result; two results compare only where these agree."""
@@ -140,7 +160,7 @@ class Provenance(Record):
 
 
 class SampleResult(Record):
-    """One evaluated sample: one of four outcomes; `metrics` is complete exactly when `outcome` is scored."""
+    """One evaluated sample: one of five outcomes; `metrics` is complete exactly when `outcome` is scored."""
 
     sample_id: str
     outcome: Outcome

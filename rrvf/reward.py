@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rrvf.records import RewardTerms, Trajectory
+from rrvf.records import PASTED_ABOVE, RewardTerms, Trajectory
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,20 @@ class RewardRule:
     format_penalty: R_format where the final code does not run or is missing (ours: D4).
     tool_step: R_tool per call that rendered, capped at 1 (Experimental Settings).
     tool_full_above: a similarity above this sets R_tool to 1 (Experimental Settings).
+    pasted_above: a final picture of a larger pasted share has R_vision 0: it was copied, not drawn (ours).
     """
 
     weights: Weights = PRESETS["paper_abs"]
     format_penalty: float = -1.0
     tool_step: float = 1 / 3
     tool_full_above: float = 0.95
+    pasted_above: float = PASTED_ABOVE
 
     def terms(self, trajectory: Trajectory) -> RewardTerms:
         """The three terms and their sum for one finished episode.
 
-        A final picture that could not be made has R_vision 0. A judge that failed has R_vision None and total None:
-        the sample must leave its group, it must not count as dissimilar.
+        A final picture that could not be made, or was pasted, has R_vision 0. Where the judge failed, or the harness did
+        in any render, R_vision and total are None: the sample must leave its group, it must not count as dissimilar.
         """
         runs = trajectory.final_render is not None and trajectory.final_render.ok
         format_term = 1.0 if runs else self.format_penalty
@@ -56,9 +58,10 @@ class RewardRule:
         total = w.vision * vision + w.format * format_term + w.tool * tool
         return RewardTerms(vision=vision, format=format_term, tool=tool, total=total)
 
-    @staticmethod
-    def _vision(trajectory: Trajectory, runs: bool) -> float | None:
-        if not runs:
+    def _vision(self, trajectory: Trajectory, runs: bool) -> float | None:
+        if trajectory.harness_error:
+            return None
+        if not runs or (trajectory.final_render.pasted_share or 0.0) > self.pasted_above:
             return 0.0
         judgement = trajectory.judgement
         return judgement.score if judgement is not None and judgement.ok else None

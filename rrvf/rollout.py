@@ -61,6 +61,8 @@ class Tools:
     def draft(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None, str]:
         """Fig. 2c: render, compare, and what the policy is told. A failed render is told instead of a comparison."""
         render = self._renderers[domain.name].render(code)
+        if render.status == "harness_error":
+            return render, None, "---Comments: the picture could not be drawn this time."
         if not render.ok:
             return render, None, sanitize(f"---Error: {render.reason}: {render.message}")
         ask = self._judge.score if self._bare_score else self._judge.compare
@@ -166,10 +168,12 @@ class Revision:
 
 
 def revisions(trajectory: Trajectory) -> Iterator[Revision]:
-    """Each later turn that holds code."""
+    """Each later turn that holds code; none where a render on either side failed through no fault of its code."""
     drafts = [(t.render, t.judgement) for t in trajectory.turns if t.render is not None]
     final = [(trajectory.final_render, trajectory.judgement)] if trajectory.final_render is not None else []
     for turn, pair in enumerate(pairwise(drafts + final), 2):
+        if any(render.status == "harness_error" for render, _ in pair):
+            continue
         ran, scores = zip(
             *[(render.ok, judgement.score if judgement else None) for render, judgement in pair], strict=True
         )

@@ -12,24 +12,23 @@ from PIL import Image
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.embedded import Reference
+from rrvf.pictures import misfit
 from rrvf.records import Judgement
-
-MAX_PIXELS = 16_000_000
 
 
 def decode(data: bytes) -> np.ndarray:
     """PNG or JPEG bytes as (H, W, 3) uint8 RGB; transparency is laid on white.
 
-    Raises UserError for bytes that are no such picture, for a side under 16 pixels and for more than `MAX_PIXELS`;
-    the size is read from the header before anything is unpacked.
+    Raises UserError for bytes that are no such picture and for one outside the bounds of `rrvf.pictures`; the size is
+    read from the header before anything is unpacked.
     """
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
             width, height = header.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError("not a PNG or JPEG picture") from error
-    if width * height > MAX_PIXELS or min(width, height) < 16:
-        raise UserError(f"a picture of {width} x {height}: use 16 pixels a side to {MAX_PIXELS:,} in all")
+    if problem := misfit(width, height):
+        raise UserError(problem)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UserError("the picture's data is damaged")

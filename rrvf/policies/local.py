@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from rrvf.errors import UserError
+from rrvf.pictures import misfit
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
@@ -68,6 +69,8 @@ class LocalPolicy:
             self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations
         ]
         pictures = [part["image"] for c in conversations for part in _image_parts(c)]
+        if problem := next((p for p in (misfit(*picture.size) for picture in pictures) if p), None):
+            raise UserError(f"{problem}: the policy cannot look at it")
         batch = self.processor(text=texts, images=pictures or None, padding=True, return_tensors="pt")
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if sample else {}
         output = self.model.generate(
@@ -91,7 +94,22 @@ def _image_parts(conversation: list[dict]) -> Iterator[dict]:
             yield from (part for part in message["content"] if part.get("type") == "image")
 
 
+def fitting(path: Path) -> Path:
+    """`path`, a picture that a policy can look at; UserError for one outside the bounds, or that is no picture."""
+    try:
+        with Image.open(path) as image:
+            problem = misfit(*image.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        problem = f"no picture that can be read ({type(error).__name__})"
+    if problem:
+        raise UserError(f"{path}: {problem}")
+    return path
+
+
 def read_picture(path: Path) -> Image.Image:
-    """A picture file as RGB."""
-    with Image.open(path) as image:
-        return image.convert("RGB")
+    """A picture file as RGB; UserError as `fitting`, and where its data is damaged."""
+    try:
+        with Image.open(fitting(path)) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path}: the picture is damaged ({error})") from None

@@ -33,51 +33,65 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, Self
 
 from rrvf.domains import domain as known_domain
-from rrvf.errors import UserError
+from rrvf.errors import HarnessError, UserError
 from rrvf.records import Render
 from rrvf.render.chart import ChartRenderer, Ticket
 from rrvf.render.chart import Trace as ChartTrace
 from rrvf.render.limits import Limits
 from rrvf.render.zygote import missing_means
 
-__all__ = ["Limits", "Renderer", "Trace", "isolation", "render"]
+__all__ = ["Limits", "Renderer", "Trace", "isolation", "render", "settled"]
 
 #: What a render may extract besides its picture: a metric's items of a chart, the blocks of text of a page.
 Trace = ChartTrace | Literal["blocks"]
+#: Pauses before a render whose harness failed is tried again: a machine short of memory may have some in a moment.
+PAUSES_S = (0.5, 2.0)
 
 
 class Renderer:
-    """A pool of `workers` warm renderers of one domain; a context manager, all methods callable from any thread."""
+    """A pool of `workers` warm renderers of one domain; a context manager, all methods callable from any thread.
+
+    A `harness_error` comes back only where the tries after `PAUSES_S` failed too.
+    """
 
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
         self.domain = known_domain(domain).name
         self.workers, self.limits = workers, limits
         self._engine = _engine(self.domain, workers, limits)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rrvf-render")
+        self._closed = False
 
     def render(self, code: str, trace: Trace | None = None) -> Render:
         """The picture of `code`, or the typed reason why there is none. Never raises for what the code does."""
-        return self._engine.render(code, **self._tracing(trace))
+        return self._tried(code, self._tracing(trace))
 
     def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
-        """Render all `codes`, `workers` at a time; results in their order."""
+        """Render all `codes`, `workers` at a time; results in their order. HarnessError as in `render_each`."""
         return list(self.render_each(codes, trace))
 
-    def render_each(self, codes: Iterable[str], trace: Trace | None = None) -> Iterator[Render]:
-        """`render_many` for any number of programs: reads and renders only a little ahead of what is taken."""
+    def render_each(
+        self, codes: Iterable[str], trace: Trace | None = None, settle: bool = True
+    ) -> Iterator[Render]:
+        """`render_many` for any number of programs: reads and renders only a little ahead of what is taken.
+
+        Raises HarnessError at a render whose harness failed, unless told not to `settle`: a batch that is measured would
+        lack it.
+        """
+        check = settled if settle else lambda render: render
         ahead: deque[Future[Render]] = deque()
         for code in codes:
             ahead.append(self._threads.submit(self.render, code, trace))
             if len(ahead) > 2 * self.workers:
-                yield ahead.popleft().result()
+                yield check(ahead.popleft().result())
         while ahead:
-            yield ahead.popleft().result()
+            yield check(ahead.popleft().result())
 
     async def arender(self, code: str, trace: Trace | None = None) -> Render:
         """`render` for coroutines; cancelling the task gives the program up."""
@@ -85,7 +99,7 @@ class Renderer:
         if self.domain == "web":
             return await self._engine.arender(code, **options)
         options["ticket"] = ticket = Ticket()
-        work = asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._engine.render(code, **options))
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._tried, code, options)
         try:
             return await work
         except asyncio.CancelledError:
@@ -94,6 +108,7 @@ class Renderer:
 
     def close(self) -> None:
         """End every process of the pool; safe to call twice."""
+        self._closed = True
         self._engine.close()
         self._threads.shutdown()
 
@@ -102,6 +117,16 @@ class Renderer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _tried(self, code: str, options: dict) -> Render:
+        """The first render that says something of the code; the last one where none does."""
+        render = self._engine.render(code, **options)
+        for pause in PAUSES_S:
+            if render.status != "harness_error" or self._closed:
+                break
+            time.sleep(pause)
+            render = self._engine.render(code, **options)
+        return render
 
     def _tracing(self, trace: Trace | None) -> dict:
         if trace and (trace == "blocks") != (self.domain == "web"):
@@ -117,6 +142,13 @@ def _engine(domain: str, workers: int, limits: Limits):
     return WebRenderer(workers, limits)
 
 
+def settled(render: Render) -> Render:
+    """`render`, whose outcome is the code's own; HarnessError where it is ours."""
+    if render.status == "harness_error":
+        raise HarnessError(f"{render.message}: mend the machine and run the same command again; what was written is kept")
+    return render
+
+
 _warm: dict[tuple[int, str, Limits | None], Renderer] = {}
 _warm_lock = threading.Lock()
 
@@ -125,7 +157,7 @@ def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | Non
     """One render by a warm renderer that this process keeps; for many programs, use `Renderer`."""
     renderer = _warm_renderer(known_domain(domain).name, limits)
     if domain == "chart":
-        return renderer._engine.render(code, trace, limits)
+        return renderer._tried(code, {"trace": trace, "limits": limits})
     return renderer.render(code, trace)
 
 

@@ -17,16 +17,18 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rrvf.errors import UserError
+from rrvf.errors import HarnessError, UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
 from rrvf.render.blank import flat
-from rrvf.render.limits import Failure, Limits, check_length
+from rrvf.render.limits import Failure, Limits, check_length, check_size
 from rrvf.render.zygote import ACCEPT, Child, Zygote
 
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
 _HEADER_BYTES, _TRACED_HEADER_BYTES = 1 << 16, 8 << 20
 _MESSAGE_CHARS = 300
+#: How long a child may take to be ready, on a machine that does much else.
+_READY_S = 60.0
 _FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?(?:/+[^\s'\"/:;,]+)+/+(?=[^\s'\"/])")
 
 
@@ -102,6 +104,8 @@ class ChartRenderer:
             render = Render(
                 status="render_error", reason=failure.reason, message=policy_text(failure.message), items=failure.items
             )
+        except (HarnessError, OSError, MemoryError) as error:
+            render = Render(status="harness_error", message=policy_text(f"the chart sandbox failed: {error}"))
         return render.model_copy(update={"seconds": round(time.perf_counter() - started, 4)})
 
     def close(self) -> None:
@@ -129,19 +133,19 @@ class ChartRenderer:
         with self._starting:
             if not self._zygote.alive and not self._closed:
                 self._zygote.close()
-                self._zygote = self._start()
-        try:
-            return self._zygote.take(timeout_s=60)
-        except ChildProcessError as error:
-            raise Failure("crash", str(error)) from None
+                try:
+                    self._zygote = self._start()
+                except UserError as error:
+                    raise HarnessError(str(error)) from None
+        return self._zygote.take(timeout_s=_READY_S)
 
     def _render(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
         """One try in a child; a second one where the zygote itself died under it."""
         try:
             return self._try(code, trace, limits, ticket)
-        except Failure:
+        except (Failure, HarnessError):
             if self._closed:
-                raise Failure("crash", "the renderer was closed") from None
+                raise HarnessError("the renderer was closed") from None
             if self._zygote.alive:
                 raise
             return self._try(code, trace, limits, ticket)
@@ -167,12 +171,11 @@ def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
 
 def _converse(child: Child, job: bytes, limits: Limits, traced: bool) -> Render:
     """Send the job, read one reply within the wall time, check it."""
+    _begin(child, job)
     longest = _TRACED_HEADER_BYTES if traced else _HEADER_BYTES
     started = time.monotonic()
     deadline = started + limits.wall_s
     try:
-        child.socket.settimeout(limits.wall_s)
-        child.socket.sendall(job)
         sizes = _receive(child, 8, deadline)
         head, picture = struct.unpack(">II", sizes)
         if head > longest or picture > 3 * limits.max_pixels:
@@ -183,6 +186,22 @@ def _converse(child: Child, job: bytes, limits: Limits, traced: bool) -> Render:
     except OSError:
         raise _death(child, limits, time.monotonic() - started) from None
     return _checked(header, pixels, limits, traced)
+
+
+def _begin(child: Child, job: bytes) -> None:
+    """Send the job and wait until the child is about to run it. HarnessError where it does not come to that.
+
+    Until then no foreign code has run in it, so that what it says is true, and how it dies is not the program's doing.
+    """
+    deadline = time.monotonic() + _READY_S
+    try:
+        child.socket.settimeout(_READY_S)
+        child.socket.sendall(job)
+        if (sign := _receive(child, 1, deadline)) != b"+":
+            said = _receive(child, int.from_bytes(_receive(child, 2, deadline), "big"), deadline)
+            raise HarnessError(said.decode(errors="replace") if sign == b"-" else "no sign of a worker")
+    except OSError as error:
+        raise HarnessError(str(error) or "a worker died before it began") from None
 
 
 def _receive(child: Child, size: int, deadline: float) -> bytearray:
@@ -206,7 +225,7 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
     try:
         status = child.status.result(timeout=60)
     except TimeoutError:
-        return Failure("crash", "the chart sandbox does not answer")
+        raise HarnessError("no word of how a worker ended") from None
     if status >= 0:
         return Failure("exit", "the program ended itself before its picture was made")
     if status != -signal.SIGKILL:
@@ -230,6 +249,7 @@ def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Rend
         return Render(status="ok", items=reply.items)
     if not pixels or len(pixels) != 3 * reply.width * reply.height:
         raise Failure("forbidden", "the program tampered with its reply")
+    check_size(reply.width, reply.height, limits, reply.items)
     picture = np.frombuffer(pixels, np.uint8).reshape(reply.height, reply.width, 3)
     if flat(picture):
         raise Failure("blank", "the picture is one flat colour", reply.items)

@@ -36,7 +36,7 @@ def render_folder(
     paths = programs(domain, folder)
     _folder(out)
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
-        for path, record in zip(paths, renderer.render_each(map(_read, paths)), strict=True):
+        for path, record in zip(paths, renderer.render_each(map(_read, paths), settle=False), strict=True):
             if record.png:
                 (out / f"{path.stem}.png").write_bytes(record.png)
             lines.write(json.dumps({"name": path.stem, **record.model_dump()}) + "\n")

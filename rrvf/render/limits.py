@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 
 from rrvf.domains import Canvas
+from rrvf.pictures import MAX_PIXELS, misfit
 from rrvf.records import RenderReason
 
 
@@ -26,7 +27,7 @@ class Limits:
     #: Stops pasted pictures. Chart: all literals together, not under a trace; web: data: URIs.
     literal_bytes: int = 20_000
     file_mb: int = 16  # chart: any one file; the private folder as a whole holds 64 MB in 1000 files
-    max_pixels: int = 16_000_000  # chart, under a trace: 0 draws no picture and gives the items alone
+    max_pixels: int = MAX_PIXELS  # chart, under a trace: 0 draws no picture and gives the items alone
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts
     drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000
@@ -48,3 +49,14 @@ def check_length(code: str, limits: Limits, what: str, packed: bool = True) -> N
     # Compressed, code is as long as what it can carry.
     if packed and len(zlib.compress(data)) > limits.packed_bytes:
         raise Failure("limit", f"the {what} holds more than {limits.packed_bytes} bytes when compressed")
+
+
+def check_size(width: int, height: int, limits: Limits, items: dict | None = None) -> None:
+    """Refuse a picture that nobody can look at, and one of another size than the canvas that was asked for."""
+    canvas = limits.canvas
+    if canvas and (width != canvas.width or (height < canvas.height if canvas.full_page else height != canvas.height)):
+        raise Failure("forbidden", f"the picture is {width} x {height} pixels, not {canvas.width} x {canvas.height}")
+    if problem := misfit(width, height):
+        raise Failure("limit", problem, items)
+    if width * height > limits.max_pixels:
+        raise Failure("limit", f"the picture is {width} x {height} pixels, more than {limits.max_pixels} in all", items)

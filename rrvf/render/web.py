@@ -27,7 +27,7 @@ from typing import Literal, Self
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
-from rrvf.errors import UserError
+from rrvf.errors import HarnessError, UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render
 from rrvf.render.browser import VIEWPORT, After, Blank, Chromium
@@ -61,8 +61,8 @@ class WebRenderer:
     def render(self, code: str, trace: WebTrace | None = None) -> Render:
         """The screenshot of a page, or the typed reason why there is none.
 
-        With trace "blocks" (never with scripts) `items["blocks"]` are its blocks of text, see `web_blocks`. Raises
-        UserError where no Chromium starts.
+        With trace "blocks" (never with scripts) `items["blocks"]` are its blocks of text, see `web_blocks`. A
+        harness_error where no Chromium starts.
         """
         return self._submit(self._render(code, trace)).result()
 
@@ -111,7 +111,7 @@ class WebRenderer:
         try:
             await asyncio.to_thread(check_code, code, self.limits)
             browser = await self._idle.get()
-            blank = await browser.page()
+            blank = await _ready(browser)
             started = time.monotonic()
             shots, texts = await self._watched(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
@@ -119,6 +119,8 @@ class WebRenderer:
             fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
         except Failure as failure:
             fields = {"status": "render_error", "reason": failure.reason, "message": sanitize(failure.message)[:300]}
+        except HarnessError as error:
+            fields = {"status": "harness_error", "message": f"the browser failed: {error}"[:300]}
         finally:
             if browser:
                 self._idle.put_nowait(browser)
@@ -194,6 +196,14 @@ def after_page(code: str) -> After:
     return "visit again" if any(word in text for word in lasting) else "write over"
 
 
+async def _ready(browser: Chromium) -> Blank:
+    """The page opened ahead. HarnessError where there is none: no foreign code has been near it yet."""
+    try:
+        return await browser.page()
+    except Exception as error:
+        raise HarnessError(_first_line(error)) from None
+
+
 async def _load(page: Page, code: str) -> None:
     """Write the page and wait until it is complete; one whose scripts tried to leave it never says so by itself."""
     loading = asyncio.create_task(page.set_content(code, wait_until="load", timeout=0))
@@ -207,4 +217,4 @@ async def _load(page: Page, code: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].replace(ADDRESS, "the page")
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].replace(ADDRESS, "the page")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from rrvf.render.blank import flat
-from rrvf.render.limits import Failure, Limits, check_length
+from rrvf.render.limits import Failure, Limits, check_length, check_size
 
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -114,8 +114,7 @@ def check_picture(png: bytes, limits: Limits) -> tuple[int, int]:
     if len(png) < 33 or not png.startswith(b"\x89PNG"):
         raise Failure("crash", "the browser gave no picture")
     width, height = struct.unpack(">II", png[16:24])
-    if height * width > limits.max_pixels:
-        raise Failure("limit", f"the picture is {width}x{height} pixels, more than {limits.max_pixels} in all")
+    check_size(width, height, limits)
     packs_small = len(png) < _FLAT_BYTES + 3 * width * height / _FLATTEST
     if packs_small and flat(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)):
         raise Failure("blank", "the page is one flat colour")

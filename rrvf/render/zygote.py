@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rrvf.errors import UserError
+from rrvf.errors import HarnessError, UserError
 
 _MAIN = Path(__file__).parent / "sandbox" / "main.py"
 _START_S = 300.0
@@ -72,7 +72,7 @@ class Zygote:
     def __init__(
         self, spare: int, accepted: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
     ) -> None:
-        self._idle: queue.SimpleQueue[Child | None] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Child | str | None] = queue.SimpleQueue()
         self._children: dict[int, Child] = {}
         self.alive = True
         self._process, self._control = _start(without)
@@ -90,16 +90,21 @@ class Zygote:
             self._fork(touched=True)
 
     def take(self, timeout_s: float) -> Child:
-        """A child that waits for a job; raises ChildProcessError where the zygote died."""
-        with contextlib.suppress(queue.Empty):
+        """A child that waits for a job. HarnessError where the zygote died, or could not make one."""
+        try:
             child = self._idle.get(timeout=timeout_s)
-            if child is not None and child.status.done():  # ended by the machine while it waited
-                self.replace(child, touched=False)
-                return self.take(timeout_s)
-            if child is not None:
-                return child
-        self._idle.put(None)
-        raise ChildProcessError("the chart sandbox gave no worker")
+        except queue.Empty:
+            raise HarnessError(f"no worker within {timeout_s:.0f} s") from None
+        if child is None:
+            self._idle.put(None)  # for the next who asks
+            raise HarnessError("its first process died")
+        if isinstance(child, str):
+            self._fork(touched=False)
+            raise HarnessError(child)
+        if child.status.done():  # ended by the machine while it waited
+            self.replace(child, touched=False)
+            return self.take(timeout_s)
+        return child
 
     def replace(self, child: Child, touched: bool) -> None:
         """End `child` and order another; a touched one costs more processor time and answers sooner."""
@@ -123,7 +128,7 @@ class Zygote:
         with contextlib.suppress(queue.Empty):
             while True:
                 child = self._idle.get_nowait()
-                if child is not None:
+                if isinstance(child, Child):
                     child.close()
         self._idle.put(None)
 
@@ -148,13 +153,20 @@ class Zygote:
         self._idle.put(None)
 
     def _note(self, message: dict, fds: list[int]) -> None:
-        if "child" in message:
+        if "failed" in message:
+            self._idle.put(message["failed"])
+        elif "child" in message and len(fds) < 2:  # what the kernel could not hand over is closed, and the child ends
+            for fd in fds:
+                os.close(fd)
+            self._idle.put("this process may open no more files (see `ulimit -n`)")
+        elif "child" in message:
             child = Child(socket.socket(fileno=fds[0]), fds[1])
             self._children[message["child"]] = child
             self._idle.put(child)
         else:
-            child = self._children.pop(message["dead"])
-            child.status.set_result(message["status"])
+            child = self._children.pop(message["dead"], None)
+            if child:
+                child.status.set_result(message["status"])
 
 
 def _await(process: subprocess.Popen, control: socket.socket) -> dict:
@@ -168,7 +180,7 @@ def _await(process: subprocess.Popen, control: socket.socket) -> dict:
     if not message:
         process.kill()
         last = process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-        raise UserError(f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again")
+        raise UserError(f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again, and see `ulimit -a`")
     return json.loads(message)
 
 
@@ -181,19 +193,22 @@ def _refuse(missing: dict[str, str], accepted: frozenset[str]) -> None:
 
 
 def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     python = plot_python()
-    with theirs:
-        process = subprocess.Popen(
-            [python, "-s", "-P", _MAIN, str(theirs.fileno()), ",".join(sorted(without))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=[theirs.fileno()],
-            env=_environment(python),
-            cwd="/",
-            start_new_session=True,
-        )
+    try:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [python, "-s", "-P", _MAIN, str(theirs.fileno()), ",".join(sorted(without))],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                env=_environment(python),
+                cwd="/",
+                start_new_session=True,
+            )
+    except (OSError, MemoryError) as error:
+        raise UserError(f"the plotting runtime does not start ({error}): see `ulimit -a`") from None
     return process, ours
 
 

@@ -102,7 +102,7 @@ def said(trajectory: Trajectory, turn: Turn) -> str:
         return turn.feedback or turn.problem or ""
     render, judgement = trajectory.final_render, trajectory.judgement
     if render is not None and not render.ok:
-        return f"{render.reason}: {render.message}"
+        return f"{render.reason or render.status}: {render.message}"
     if judgement is None:
         return ""
     return judgement.feedback if judgement.ok else f"judge_error: {judgement.reason}"
@@ -111,7 +111,7 @@ def said(trajectory: Trajectory, turn: Turn) -> str:
 def worth(trajectory: Trajectory) -> str:
     """The episode's similarity and reward terms on one line; a failed judge is named, never a number."""
     judgement, reward = trajectory.judgement, trajectory.reward
-    parts = []
+    parts = ["harness_error: the episode leaves its group"] if trajectory.harness_error else []
     if judgement is not None:
         parts.append(
             f"similarity {judgement.score:.2f}" if judgement.ok else "judge_error: the episode leaves its group"

@@ -90,7 +90,7 @@ def _turn_text(message: dict) -> str:
 class Rewards:
     """The three terms of Eq. (2) as TRL reward functions; TRL does the weighted sum.
 
-    A sample whose judge failed gets None from all three: TRL then leaves it out of its group's mean and gives it no
+    A sample whose judge or harness failed gets None from all three: TRL then leaves it out of its group's mean and gives it no
     gradient. `on_batch` sees a step's finished trajectories, in order, and the step's number.
     """
 
@@ -130,10 +130,17 @@ class Rewards:
 
 
 def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
-    """What people watch, one value per episode: TRL averages. Similarity only over episodes that have a score."""
+    """What people watch, one value per episode: TRL averages. Similarity only over episodes that have a score, the rest
+    over those whose renders did not fail through our fault.
+    """
+    failures = [float(t.harness_error is not None) for t in trajectories]
+    trajectories = [t for t in trajectories if t.harness_error is None]
     scored = [t.judgement.score for t in trajectories if t.judgement is not None and t.judgement.ok]
     drafts = [turn for t in trajectories for turn in t.turns if turn.render is not None]
+    drawn = [t.final_render for t in trajectories if t.final_render is not None and t.final_render.ok]
     return {
+        "rrvf/harness_errors": failures,
+        "rrvf/pasted_share": [render.pasted_share or 0.0 for render in drawn],
         "rrvf/exec_rate": [float(t.final_render is not None and t.final_render.ok) for t in trajectories],
         "rrvf/answered": [float(t.final_code is not None) for t in trajectories],
         "rrvf/tool_calls": [float(t.tool_calls) for t in trajectories],

@@ -13,7 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import load_processor
+from rrvf.policies.local import fitting, load_processor
 from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.protocol import TOOL_METHOD, load_prompt
 from rrvf.records import Sample
@@ -90,7 +90,7 @@ def train_grpo(
         return out / "final"
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
-    targets = {s.id: (root / s.image).read_bytes() for s in samples}
+    targets = {s.id: fitting(root / s.image).read_bytes() for s in samples}
     if len(targets) < len(samples):
         raise UserError(
             f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap"
@@ -132,4 +132,4 @@ def train_grpo(
 def reward_rule(profile: Profile) -> RewardRule:
     """Eq. (2) with the settings of a profile."""
     r = profile.reward
-    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above)
+    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)

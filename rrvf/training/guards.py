@@ -37,6 +37,14 @@ def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
     return None
 
 
+def harness_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
+    """Our own renders fail, so that what is left is no fair sample; where all of a step do, one step is enough."""
+    shares = [line.get("rrvf/harness_errors") or 0.0 for line in recent]
+    if shares[-1] == 1 or (len(shares) == config.patience and min(shares) > config.harness_errors):
+        return f"the renders of {shares[-1]:.0%} of the episodes failed through no fault of theirs: run `rrvf doctor`"
+    return None
+
+
 def hacking(recent: Sequence[Logs], config: GuardConfig) -> str | None:
     """The reward rises while what it stands for falls: second half of the steps against the first."""
     reward, similarity = _change(recent, "reward"), _change(recent, "rewards/vision/mean")
@@ -61,11 +69,12 @@ def _change(recent: Sequence[Logs], key: str) -> float | None:
     return sum(values[-half:]) / half - sum(values[:half]) / half
 
 
-GUARDS = {g.__name__: g for g in (no_tool_calls, flat_groups, judge_errors, hacking, sampler_gap)}
+GUARDS = {g.__name__: g for g in (harness_errors, no_tool_calls, flat_groups, judge_errors, hacking, sampler_gap)}
 
 
 class Guards(TrainerCallback):
-    """Asks every guard after each step, over the last `patience` steps; a guard speaks once per `patience` steps.
+    """Asks every guard after each step, over the last `patience` steps (of harness errors from the first step on); a guard
+    speaks once per `patience` steps.
 
     `stopped` says why the run was ended, where it was. multi_turn: without it nobody is expected to call the tool.
     """
@@ -81,16 +90,17 @@ class Guards(TrainerCallback):
         if "loss" not in (logs or {}):
             return
         self._recent.append(dict(logs))
-        if len(self._recent) < self._config.patience:
-            return
+        whole = len(self._recent) == self._config.patience
         for name, guard in self._guards.items():
+            if not whole and name != "harness_errors":
+                continue
             problem = guard(self._recent, self._config)
             if problem and state.global_step >= self._quiet_until[name]:
                 self._quiet_until[name] = state.global_step + self._config.patience
                 self._speak(name, problem, state, control)
 
     def _speak(self, name: str, problem: str, state, control) -> None:
-        said = f"{name} for {self._config.patience} steps, at step {state.global_step}: {problem}"
+        said = f"{name}, seen over {len(self._recent)} steps, at step {state.global_step}: {problem}"
         if name in self._config.stop:
             self.stopped = said
             control.should_save = control.should_training_stop = True

@@ -144,7 +144,7 @@ class Walls:
         if "landlock" not in self.missing:
             (self._ruleset or self._rules(folder)).apply()
         for name, bound in (("CORE", 0), ("NPROC", 0), ("NOFILE", 64), ("MEMLOCK", 0)):
-            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (bound, bound))
+            _bound(name, bound, bound)
         if self._filter:
             self._filter.apply()
 
@@ -153,9 +153,9 @@ class Walls:
         memory = zygote_bytes + (memory_mb << 20)
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_mb << 20, file_mb << 20))
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory + _REPLY_RESERVE))
+        _bound("CPU", seconds, seconds)
+        _bound("FSIZE", file_mb << 20, file_mb << 20)
+        _bound("AS", memory, memory + _REPLY_RESERVE)
 
     def _give_up_power(self, slot: int) -> None:
         if self._root_user:
@@ -168,6 +168,14 @@ class Walls:
         """Remove the folder of all scratch folders, where there is one."""
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _bound(name: str, soft: int, hard: int) -> None:
+    """Set a limit of this process. OSError where the machine's own is lower: less than was promised is no fair trial."""
+    try:
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
+    except ValueError:
+        raise OSError(f"this machine's limit on {name} is below the sandbox's {hard}: raise it (see `ulimit -a`)") from None
 
 
 def _in_a_trial_process(action: Callable[[], None]) -> int:

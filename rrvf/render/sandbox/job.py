@@ -117,7 +117,7 @@ def _picture(figure: Figure | None, canvas: dict | None, max_pixels: int) -> tup
         figure.set_dpi(canvas["dpi"])
         figure.set_size_inches(_inches(canvas["width"], canvas["dpi"]), _inches(canvas["height"], canvas["dpi"]))
     width, height = (float(v) for v in figure.bbox.size)
-    if not (width >= 1 and height >= 1 and width * height <= max_pixels):
+    if not (width >= 1 and height >= 1 and width * height <= max_pixels and max(width, height) < 1 << 16):
         raise Fault("limit", f"the figure has {width:.0f} x {height:.0f} pixels, {max_pixels} in all are allowed")
     agg = FigureCanvasAgg(figure)
     _draw(agg)

@@ -47,9 +47,13 @@ class Zygote:
 
     def _fork(self, touched: bool) -> None:
         slot = next(s for s in range(len(self._slots) + 1) if s not in self._slots)
-        ours, theirs = socket.socketpair()
-        self._walls.before_fork(slot)
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+            self._walls.before_fork(slot)
+            pid = os.fork()
+        except OSError as error:
+            self._control.send(json.dumps({"failed": f"no process for a worker: {error}"}).encode())
+            return
         if pid == 0:
             _be_child(theirs.fileno(), slot, self._walls, self._size, touched)
         theirs.close()
@@ -73,6 +77,7 @@ def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int, tou
     """Lock this process in, wait for one job, run it, end. Never returns."""
     import job
 
+    begun = False
     try:
         os.dup2(reply, _REPLY)
         walls.enclose(slot)
@@ -81,11 +86,21 @@ def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int, tou
             libraries.touch()
         task = job.receive(_REPLY)
         walls.limit(task["memory_mb"], task["cpu_s"], task["file_mb"], zygote_size)
+        begun = os.write(_REPLY, b"+") == 1  # from here on, whatever happens can be the script's doing
         job.run(_REPLY, task)
     except BaseException as error:
-        job.send(_REPLY, {"outcome": "crash", "message": f"the sandbox failed: {error}"})
+        if begun:
+            job.send(_REPLY, {"outcome": "crash", "message": f"the script broke the sandbox: {error}"})
+        else:
+            _say_why(error)
     finally:
         os._exit(0)
+
+
+def _say_why(error: BaseException) -> None:
+    """Tell the host that the sandbox failed; it believes that of a child that has not begun."""
+    text = str(error).encode()[:1000]
+    os.write(_REPLY, b"-" + len(text).to_bytes(2, "big") + text)
 
 
 def main() -> None:
