@@ -130,7 +130,7 @@ def test_nothing_passes_from_one_render_to_the_next(engine: ChartRenderer) -> No
     assert engine.render(LINE + "import os\nassert os.listdir() == []").png == clean
 
 
-def test_the_raster_share_tells_a_pasted_picture(engine: ChartRenderer) -> None:
+def test_the_pasted_share_tells_a_pasted_picture(engine: ChartRenderer) -> None:
     pasted = "import matplotlib.pyplot as plt\nplt.figure().add_axes([0, 0, 1, 1]).imshow([[1, 2]], aspect='auto')"
     assert engine.render(pasted).raster_share == pytest.approx(1, abs=0.01)
     assert engine.render(LINE).raster_share == 0
@@ -182,7 +182,7 @@ def test_closing_ends_a_render_under_way() -> None:
         while engine._free._value:
             pass
         engine.close()
-        assert running.result().reason == "crash"
+        assert running.result().status == "harness_error"
 
 
 def test_a_link_to_the_plotting_runtime_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ HEADERS = st.fixed_dictionaries(
         "message": st.text() | JSON,
         "width": st.integers(0, 9) | JSON,
         "height": st.integers(0, 9) | JSON,
-        "raster_share": st.floats(0, 1) | JSON,
+        "coverage": st.floats(0, 1) | JSON,
         "items": st.dictionaries(st.text(), JSON, max_size=2) | JSON,
         "score": JSON,
     },

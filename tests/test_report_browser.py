@@ -187,7 +187,7 @@ def test_the_loop_figure_has_a_panel_a_turn_and_the_target():
 def test_the_learning_curve_names_what_was_not_logged():
     figure = learning_curve([{"step": i, "rrvf/exec_rate": 0.5} for i in range(1, 4)])
     words = {axes.get_title(loc="left"): [t.get_text() for t in axes.texts] for axes in figure.axes}
-    assert words["Execution rate"] == [] and words["Judge errors (share)"] == ["not logged"]
+    assert words["Execution rate"] == [] and words["Judge and harness errors (share)"] == ["not logged"]
 
 
 def test_an_empty_log_draws():

@@ -9,6 +9,7 @@ from rrvf.reward import PRESETS, RewardRule
 
 OK = Render(status="ok")
 BAD = Render(status="render_error", reason="exception")
+BROKEN = Render(status="harness_error", message="no memory")
 
 
 def episode(calls=(), final: Render | None = OK, score: float | None = 0.5, judged: bool = True) -> Trajectory:
@@ -46,6 +47,19 @@ def test_code_that_does_not_run_has_no_vision_reward():
 def test_a_failed_judge_is_no_number():
     terms = RewardRule().terms(episode(judged=False))
     assert terms.vision is None and terms.total is None
+
+
+@pytest.mark.parametrize("where", [{"calls": [OK, BROKEN]}, {"final": BROKEN}], ids=["draft", "answer"])
+def test_a_failed_harness_is_no_number(where):
+    terms = RewardRule().terms(episode(**where))
+    assert terms.vision is None and terms.total is None
+
+
+@pytest.mark.parametrize(("share", "vision"), [(None, 0.96), (0.0, 0.96), (0.5, 0.96), (0.51, 0.0), (1.0, 0.0)])
+def test_a_picture_that_was_pasted_has_no_vision_reward_and_no_whole_tool_reward(share, vision):
+    drawn = Render(status="ok", pasted_share=share)
+    terms = RewardRule(pasted_above=0.5).terms(episode(final=drawn, score=0.96))
+    assert (terms.vision, terms.tool) == (vision, float(vision > 0))
 
 
 TOTALS = {"paper_abs": 0.1 + 0.8 + 1 / 3, "literal": -0.1 + 0.8 + 1 / 3, "deepeyes": 0.4 + 0.2 + 0.4}

@@ -90,6 +90,13 @@ def test_a_silent_judge_does_not_end_the_episode(play):
     assert "not available" in heard[1] and trajectory.tool_calls == 1
 
 
+def test_a_failed_harness_is_told_without_blame_and_is_no_revision(play, monkeypatch):
+    failed = Render(status="harness_error", message="no memory")
+    monkeypatch.setattr(Renderer, "render", lambda self, code: failed if code == "plot(" else Render(status="ok"))
+    trajectory, heard = play(BROKEN, ANSWER)
+    assert "Error" not in heard[1] and trajectory.harness_error == "no memory" and not list(revisions(trajectory))
+
+
 def test_prose_ends_the_episode_without_code(play):
     trajectory, _ = play("I cannot.")
     assert trajectory.final_code is None and trajectory.turns[0].problem

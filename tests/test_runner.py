@@ -1,13 +1,15 @@
-"""The evaluation runner: four outcomes, nothing paid twice, the same after a kill."""
+"""The evaluation runner: five outcomes, nothing paid twice, the same after a kill."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from rrvf.benchmarks.runner import Run, ask, evaluate, read_results
+from rrvf.benchmarks.runner import Run, ask, evaluate, local_replies, read_results
 from rrvf.errors import UserError
 from rrvf.policies.endpoint import EndpointPolicy
 from rrvf.records import Judgement, Provenance, Render, Sample
@@ -25,7 +27,13 @@ class Benchmark:
     def extract(self, reply):
         return reply.removeprefix("code:") if reply.startswith("code:") else None
 
+    #: Samples whose render our own part fails on, and how often.
+    broken: dict[str, int] = {}
+
     def score(self, sample, reference_code, code):
+        if self.broken.get(sample.id, 0):
+            self.broken[sample.id] -= 1
+            return Render(status="harness_error", message="no memory"), {"exec": 0.0}
         if code == "bad":
             return Render(status="render_error", reason="exception", message="it raised"), {"exec": 0.0}
         if code == "blank":
@@ -56,7 +64,7 @@ class Judge:
 def run(tmp_path):
     samples = []
     for i in range(40):
-        Image.new("RGB", (8, 8)).save(tmp_path / f"{i}.png")
+        Image.new("RGB", (16, 16)).save(tmp_path / f"{i}.png")
         (tmp_path / f"{i}.py").write_text(f"c{i}")
         fields = {"domain": "chart", "split": "t", "sha256": "", "phash": "", "source": "", "licence": ""}
         samples.append(Sample(id=f"a/{i}", image=f"{i}.png", code=f"{i}.py", **fields))
@@ -68,9 +76,10 @@ def replies(samples):
     return [special.get(s.id, f"code:c{s.id[2:]}") for s in samples]
 
 
-def test_every_sample_ends_in_one_of_four_outcomes(run):
+def test_every_sample_ends_in_one_of_five_outcomes(run):
     summary = evaluate(run, replies)
-    assert summary["outcomes"] == {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0}
+    kinds = {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0, "harness_error": 0}
+    assert summary["outcomes"] == kinds
 
 
 def test_a_blank_figure_that_counts_as_run_is_scored_0_and_the_judge_not_asked(run):
@@ -96,6 +105,67 @@ def test_a_failed_judge_is_asked_again_and_nothing_else_is(run):
     run.judge.broken, run.judge.calls = False, 0
     summary = evaluate(run, lambda samples: pytest.fail("the policy was asked again"))
     assert summary["outcomes"]["judge_error"] == 0 and run.judge.calls == 37
+
+
+@pytest.fixture
+def break_harness(run, monkeypatch):
+    """Lets the harness fail on the samples with these numbers, `times` times each."""
+
+    def break_harness(numbers, times=99):
+        monkeypatch.setattr(run.benchmark, "broken", {f"a/{i}": times for i in numbers}, raising=False)
+
+    return break_harness
+
+
+def test_a_harness_that_fails_for_a_while_is_tried_again_within_the_run(run, break_harness):
+    whole = evaluate(replace(run, out=run.out.parent / "whole"), replies)
+    break_harness([5, 9], times=1)
+    assert evaluate(run, replies)["outcomes"] == whole["outcomes"]
+
+
+def test_a_sample_that_the_harness_always_fails_on_is_not_scored_and_stops_nothing(run, break_harness):
+    break_harness([5])
+    assert evaluate(run, replies)["outcomes"] == {"scored": 36, "policy_error": 2, "render_error": 1, "judge_error": 0,
+                                                  "harness_error": 1}  # fmt: skip
+    result = read_results(run.out)["a/5"]
+    assert result.outcome == "harness_error" and not result.metrics and "no memory" in result.message
+
+
+@pytest.mark.parametrize("numbers", [range(3, 40), [20, 21, 22]], ids=["all", "three in a row"])
+def test_a_harness_that_keeps_failing_stops_the_run_and_the_rerun_completes_it(run, break_harness, numbers):
+    whole = evaluate(replace(run, out=run.out.parent / "whole"), replies)
+    break_harness(numbers)
+    with pytest.raises(UserError, match="no memory"):
+        evaluate(run, replies)
+    assert not (run.out / "summary.json").exists()
+    break_harness([])
+    again = evaluate(run, lambda samples: pytest.fail("the policy was asked again"))
+    assert (again["outcomes"], again["metrics"]) == (whole["outcomes"], whole["metrics"])
+
+
+def test_a_set_of_which_nothing_could_be_rendered_has_no_number(run, break_harness):
+    few = replace(run, samples=run.samples[5:7])
+    break_harness([5, 6])
+    with pytest.raises(UserError, match="no memory"):
+        evaluate(few, replies)
+    assert not (run.out / "summary.json").exists()
+
+
+def test_a_picture_that_nobody_can_look_at_is_a_stated_outcome(run):
+    Image.new("RGB", (20, 5000)).save(run.root / "7.png")
+    (run.root / "8.png").write_bytes(b"no picture")
+    policy = SimpleNamespace(reply=lambda pictures, prompt: ["code:c"] * len(pictures))
+    summary = evaluate(run, local_replies(policy, run.root, ""))
+    assert summary["outcomes"]["policy_error"] == 2
+    assert "20 x 5000" in read_results(run.out)["a/7"].message
+
+
+def test_a_pasted_picture_is_flagged_and_scored(run, monkeypatch):
+    drawn = Render(status="ok", png=b"picture", pasted_share=0.9), {"exec": 1.0, "text": 1.0}
+    monkeypatch.setattr(run.benchmark, "score", lambda *_: drawn, raising=False)
+    assert evaluate(run, replies)["pasted"] == 38
+    result = read_results(run.out)["a/5"]
+    assert result.pasted and result.outcome == "scored" and result.render.pasted_share == 0.9
 
 
 def test_a_finished_run_asks_and_judges_nothing(run):

@@ -7,13 +7,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from PIL import Image
-from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, profile_of, run
+from scripted import ANSWER, BROKEN, CALL, PAGE, Judge, Model, Renderer, profile_of, run
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.policies.local import LocalPolicy
 from rrvf.protocol import load_prompt
+from rrvf.records import Render
 from rrvf.training import trainer
 from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
@@ -78,6 +79,21 @@ def test_a_failed_judge_leaves_the_group_instead_of_scoring_zero(policy, samples
     line = read_log(tmp_path / "run/log.jsonl")[0]
     assert line["rrvf/judge_errors"] == 1.0
     assert line["reward"] is None and line["grad_norm"] == 0.0
+
+
+def test_a_harness_that_fails_everywhere_stops_the_run_without_a_reward(policy, samples, tmp_path, script, monkeypatch):
+    failed = Render(status="harness_error", message="no memory")
+    monkeypatch.setattr(Renderer, "render", lambda self, code: failed)
+    with pytest.raises(UserError, match="no fault of theirs.*--resume"):
+        run(policy, samples, tmp_path, steps=9, save_every=9)
+    (line,) = read_log(tmp_path / "run/log.jsonl")
+    assert line["rrvf/harness_errors"] == 1.0 and line["reward"] is None and line["grad_norm"] == 0.0
+
+
+def test_a_target_that_nobody_can_look_at_is_refused_before_it_is_used(policy, samples, tmp_path):
+    Image.new("RGB", (20, 5000)).save(tmp_path / "2.png")
+    with pytest.raises(UserError, match="2.png: the picture is 20 x 5000"):
+        run(policy, samples, tmp_path)
 
 
 @pytest.mark.parametrize(("advantage", "signs"), [("mean", (-1, 1)), ("max", (-1, 0))])

@@ -20,7 +20,8 @@ from rrvf.training.progress import Progress, progress_line
 WELL = {
     "loss": 0.0, "reward": 0.5, "rewards/vision/mean": 0.4, "rewards/format/mean": 0.9, "rewards/tool/mean": 0.33,
     "rrvf/exec_rate": 0.95, "rrvf/similarity_given_exec": 0.42, "rrvf/turns": 2.1, "rrvf/tool_calls": 1.1,
-    "rrvf/judge_errors": 0.0, "frac_reward_zero_std": 0.25, "tools/call_frequency": 1.1,
+    "rrvf/judge_errors": 0.0, "rrvf/harness_errors": 0.0, "rrvf/pasted_share": 0.01,
+    "frac_reward_zero_std": 0.25, "tools/call_frequency": 1.1,
     "seconds/generation": 5.1, "seconds/tools": 1.2, "seconds/reward": 0.8, "seconds/training": 2.0,
     "seconds/saving": 0.0, "seconds/other": 0.2, "seconds/step": 9.3,
 }  # fmt: skip
@@ -46,7 +47,8 @@ def test_one_run_leaves_line_curves_and_pages(policy, samples, tmp_path, script,
 def test_the_line_says_what_people_watch():
     assert progress_line(WELL) == (
         "R +0.50 (vision +0.40 format +0.90 tool +0.33)  runs 95%  similarity 0.42  turns 2.1  calls 1.1  "
-        "judge errors 0%  flat groups 25%  9.3 s (generation 5.1, tools 1.2, reward 0.8, training 2.0, other 0.2)"
+        "judge errors 0%  harness errors 0%  pasted 0.01  flat groups 25%  "
+        "9.3 s (generation 5.1, tools 1.2, reward 0.8, training 2.0, other 0.2)"
     )
 
 
@@ -95,6 +97,7 @@ def watch(lines, patience=4, multi_turn=True, **config):
         ({"tools/call_frequency": 0.0}, "no_tool_calls"),
         ({"frac_reward_zero_std": 1.0}, "flat_groups"),
         ({"rrvf/judge_errors": 0.3}, "judge_errors"),
+        ({"rrvf/harness_errors": 0.3}, "harness_errors"),
         ({"sampling/sampling_logp_difference/mean": 4.0}, "sampler_gap"),
     ],
 )
@@ -103,6 +106,11 @@ def test_a_guard_trips_after_its_patience(change, name):
     assert watch([bad, bad, bad, WELL], stop=(name,))[0].stopped is None
     guards, control = watch([WELL, bad, bad, bad, bad], stop=(name,))
     assert guards.stopped.startswith(name) and control.should_training_stop and control.should_save
+
+
+def test_a_step_of_which_nothing_could_be_rendered_stops_at_once():
+    guards, control = watch([WELL, WELL | {"rrvf/harness_errors": 1.0}])
+    assert guards.stopped.startswith("harness_errors") and control.should_training_stop and control.should_save
 
 
 def test_a_reward_that_rises_while_likeness_falls_is_called_out(caplog):

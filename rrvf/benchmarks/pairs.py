@@ -23,7 +23,7 @@ from tqdm import tqdm
 from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.errors import UserError
 from rrvf.records import Record, Render, json_lines
-from rrvf.render import Limits, Renderer, Trace
+from rrvf.render import Limits, Renderer, Trace, settled
 
 CACHE = Path(__file__).parents[2] / ".cache" / "references"
 _LATEST = 512  # true scripts whose items stay in memory
@@ -55,7 +55,7 @@ class References:
     def items(self, code: str) -> dict | None:
         """The items of one true script; None where it does not run."""
         if not self.known(code):
-            self.keep(code, self._renderer.render(code, self._trace))
+            self.keep(code, settled(self._renderer.render(code, self._trace)))
         return self._latest[self._key(code)]
 
     def known(self, code: str) -> bool:

@@ -8,10 +8,10 @@ from rrvf.benchmarks import chartmimic, plot2code, websight
 from rrvf.benchmarks.chartmimic_scores import METRICS
 from rrvf.benchmarks.intervals import Interval, bootstrap, wilson
 from rrvf.benchmarks.pairs import References
-from rrvf.benchmarks.runner import Benchmark
+from rrvf.benchmarks.runner import OURS, Benchmark
 from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
-from rrvf.render import Renderer
+from rrvf.render import Renderer, settled
 
 Summary = dict[str, dict[str, float | None]]
 
@@ -103,7 +103,7 @@ class WebSight:
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """CLIP, where its weights are here, SSIM and block scores; the blocks to find are those of the true page."""
         render = self._renderer.render(code, "blocks")
-        true_page = self._renderer.render(reference, "blocks")
+        true_page = settled(self._renderer.render(reference, "blocks"))
         picture = (self._root / sample.image).read_bytes()
         return render, websight.score_pair(Render(status="ok", png=picture, items=true_page.items), render)
 
@@ -124,7 +124,7 @@ NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:
-    """One metric over all samples, 0 where a sample has none; where the judge failed it leaves the mean."""
+    """One metric over all samples, 0 where a sample has none; where judge or harness failed it leaves the mean."""
     return [scale * (r.metrics.get(metric) or 0.0) for r in _judged(results)]
 
 
@@ -135,12 +135,13 @@ def lacks(results: list[SampleResult], metric: str) -> bool:
 
 def rate(results: list[SampleResult]) -> dict[str, float | None]:
     """The share of samples whose code ran, in percent, whatever the judge did then."""
-    ran = sum(r.outcome in ("scored", "judge_error") for r in results)
-    return interval(wilson(ran, len(results))) if results else NONE
+    tried = [r for r in results if r.outcome != "harness_error"]
+    ran = sum(r.outcome in ("scored", "judge_error") for r in tried)
+    return interval(wilson(ran, len(tried))) if tried else NONE
 
 
 def _judged(results: list[SampleResult]) -> list[SampleResult]:
-    return [r for r in results if r.outcome != "judge_error"]
+    return [r for r in results if r.outcome not in OURS]
 
 
 def interval(found: Interval) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of four outcomes.
+"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of five outcomes.
 
 `DIR/replies.jsonl` holds what the policy wrote, `DIR/records.jsonl` what it scored; both are append-only and the truth.
 A killed run continues: replies are asked for in fixed blocks, so a resumed run batches as the uninterrupted one does.
@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, get_args
 
 from tqdm import tqdm
 
+from rrvf.errors import HarnessError, UserError
 from rrvf.policies.local import read_picture
-from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, json_lines
+from rrvf.records import PASTED_ABOVE, Judgement, Outcome, Provenance, Render, Sample, SampleResult, json_lines
+from rrvf.render import settled
 
 #: Pictures per call of the policy.
 BLOCK = 32
+#: What says nothing of the policy: not scored, and tried again.
+OURS = ("judge_error", "harness_error")
+#: So many samples in a row that the harness failed on stop a run: it is the machine.
+IN_A_ROW = 3
 
 
 class Benchmark(Protocol):
@@ -64,15 +71,41 @@ def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) ->
     run.out.mkdir(parents=True, exist_ok=True)
     (run.out / "renders").mkdir(exist_ok=True)
     replies = ask(run, reply)
-    # A judge that failed is asked again; what was measured is not measured twice.
-    done = {i for i, result in read_results(run.out).items() if result.outcome != "judge_error"}
-    todo = [s for s in run.samples if s.id not in done]
-    with ThreadPoolExecutor(run.workers) as pool, append_lines(run.out / "records.jsonl") as file:
-        scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
-        for result in tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"):
-            file.write(result.model_dump_json() + "\n")
-            file.flush()
+    # Judge or harness that failed are asked again; what was measured is not measured twice.
+    done = {i for i, result in read_results(run.out).items() if result.outcome not in OURS}
+    failed = score(run, [s for s in run.samples if s.id not in done], replies)
+    # A machine that was short of something for a while may have it by now.
+    failed = score(run, failed, replies) if failed else []
+    if failed and len(failed) == len(run.samples):
+        raise UserError(_broken(read_results(run.out)[failed[0].id].message))
     return write_summary(run)
+
+
+def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[Sample]:
+    """Score samples and append their results; gives those that the harness failed on. UserError for `IN_A_ROW` of these."""
+    failed: list[Sample] = []
+    row = 0
+    pool = ThreadPoolExecutor(run.workers)
+    try:
+        with append_lines(run.out / "records.jsonl") as file:
+            scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
+            for result, sample in zip(
+                tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"), todo, strict=True
+            ):
+                file.write(result.model_dump_json() + "\n")
+                file.flush()
+                ours = result.outcome == "harness_error"
+                failed += [sample] if ours else []
+                row = row + 1 if ours else 0
+                if row == IN_A_ROW:
+                    raise UserError(_broken(result.message))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return failed
+
+
+def _broken(message: str) -> str:
+    return f"nothing can be rendered here ({message}): see `rrvf doctor`, then run again; what was written is kept"
 
 
 def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict[str, str | None]:
@@ -91,16 +124,26 @@ def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict
 
 
 def score_sample(run: Run, sample: Sample, reply: str | None) -> SampleResult:
-    """One sample's outcome. A failed judge is `judge_error` and leaves no number behind."""
+    """One sample's outcome. A failed judge is `judge_error`, a failed harness `harness_error`: no number is left behind."""
     fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
+    try:
+        read_picture(run.root / sample.image)
+    except UserError as error:  # the policy could not look at it, and the judge cannot
+        return SampleResult(outcome="policy_error", message=str(error), **fields)
     if reply is None:
         return SampleResult(outcome="policy_error", message="the policy gave no reply", **fields)
     code = run.benchmark.extract(reply)
     if code is None:
         return SampleResult(outcome="policy_error", message="no code in the reply", **fields)
     reference = (run.root / sample.code).read_text() if sample.code else None
-    render, metrics = run.benchmark.score(sample, reference, code)
-    fields |= {"code": code, "render": render}
+    fields |= {"code": code}
+    try:
+        render, metrics = run.benchmark.score(sample, reference, code)
+        fields |= {"render": render}
+        settled(render)
+    except HarnessError as error:  # of the answer's render, or of the true code's
+        return SampleResult(outcome="harness_error", message=str(error), **fields)
+    fields |= {"pasted": (render.pasted_share or 0.0) > PASTED_ABOVE}
     if not metrics["exec"]:
         why = render.message or "what it reports of itself is malformed"
         return SampleResult(outcome="render_error", message=why, **fields)
@@ -118,7 +161,7 @@ def write_summary(run: Run) -> dict:
     """`DIR/summary.json` from `DIR/records.jsonl`, in the samples' order."""
     by_id = read_results(run.out)
     results = [by_id[s.id] for s in run.samples]
-    outcomes = {name: 0 for name in ("scored", "policy_error", "render_error", "judge_error")}
+    outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
     summary = {
@@ -127,6 +170,7 @@ def write_summary(run: Run) -> dict:
         "set": run.out.parent.name,
         "policy": run.out.name,
         "outcomes": outcomes,
+        "pasted": sum(result.pasted for result in results),
         "metrics": run.benchmark.summary(results, run.provenance.seed),
         "provenance": run.provenance.model_dump(),
     }
@@ -152,8 +196,17 @@ def append_lines(path: Path) -> TextIO:
 
 
 def local_replies(policy, root: Path, prompt: str) -> Callable[[list[Sample]], list[str | None]]:
-    """`reply` for a policy that looks at pictures."""
-    return lambda samples: policy.reply([read_picture(root / s.image) for s in samples], prompt)
+    """`reply` for a policy that looks at pictures; None for one that nobody can look at."""
+
+    def reply(samples: list[Sample]) -> list[str | None]:
+        pictures = {}
+        for sample in samples:
+            with suppress(UserError):
+                pictures[sample.id] = read_picture(root / sample.image)
+        texts = dict(zip(pictures, policy.reply(list(pictures.values()), prompt) if pictures else [], strict=True))
+        return [texts.get(s.id) for s in samples]
+
+    return reply
 
 
 def oracle_replies(policy, root: Path) -> Callable[[list[Sample]], list[str | None]]:

@@ -108,7 +108,11 @@ PANELS = (
         {"rrvf/similarity_given_exec": "given execution", "rewards/vision/mean": "all (failures 0)"},
     ),
     ("Tool calls per episode", None, {"rrvf/tool_calls": "calls that rendered", "rrvf/turns": "turns"}),
-    ("Judge errors (share)", (-0.02, 1.02), {"rrvf/judge_errors": "judge errors"}),
+    (
+        "Judge and harness errors (share)",
+        (-0.02, 1.02),
+        {"rrvf/judge_errors": "judge", "rrvf/harness_errors": "harness"},
+    ),
     ("Groups without a signal (share)", (-0.02, 1.02), {"frac_reward_zero_std": "zero-variance groups"}),
 )
 

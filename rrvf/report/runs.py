@@ -73,18 +73,23 @@ class Run:
     def judge_errors(self) -> int:
         return self.summary.outcomes.get("judge_error", 0)
 
+    @property
+    def harness_errors(self) -> int:
+        return self.summary.outcomes.get("harness_error", 0)
+
     def render_path(self, sample_id: str) -> Path:
         """Where the runner puts the picture of this sample; the name cannot leave the folder."""
         return self.folder / "renders" / f"{sample_id.replace('/', '__')}.png"
 
     def check_judge(self) -> None:
-        """UserError where more than 1 % of the samples have no judge's word."""
+        """UserError where more than 1 % of the samples have no judge's word, or none of ours on how they look."""
         s = self.summary
-        if self.judge_errors > MAX_JUDGE_ERRORS * s.n:
-            raise UserError(
-                f"{s.policy} on {s.set}: the judge failed on {self.judge_errors} of {s.n} samples (more than 1 %): "
-                "run the evaluation again to ask for these, or allow judge errors"
-            )
+        for what, count in (("judge", self.judge_errors), ("renderer", self.harness_errors)):
+            if count > MAX_JUDGE_ERRORS * s.n:
+                raise UserError(
+                    f"{s.policy} on {s.set}: the {what} failed on {count} of {s.n} samples (more than 1 %): "
+                    "run the evaluation again to ask for these, or allow judge errors"
+                )
 
 
 def find_runs(results: Path) -> list[Run]:
@@ -114,7 +119,8 @@ def difference(a: Run, b: Run, metric: str) -> Interval | None:
     """
     paired = a.summary.set == b.summary.set and a.records.keys() == b.records.keys()
     if metric == "exec_rate" and not paired:
-        return newcombe(*(wilson(sum(map(ran, r.records.values())), len(r.records)) for r in (a, b)))
+        tried = [[x for x in r.records.values() if x.outcome != "harness_error"] for r in (a, b)]
+        return newcombe(*(wilson(sum(map(ran, records)), len(records)) for records in tried))
     left, right = contributions(a, metric), contributions(b, metric)
     if left is None or right is None:
         return None
@@ -130,7 +136,8 @@ def ran(record: SampleResult) -> bool:
 def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
     """(values, weights) per sample in sample-id order, so that sum(values) / sum(weights) is the run's metric.
 
-    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge failed weighs 0.
+    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge or harness failed
+    weighs 0.
     None where the records do not lead to the summary's value (another aggregation, or a metric that was not measured).
     """
     records = [run.records[i] for i in sorted(run.records)]
@@ -147,6 +154,8 @@ def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def _contribution(record: SampleResult, name: str, given_exec: bool) -> tuple[float, float] | None:
+    if record.outcome == "harness_error":
+        return 0.0, 0.0
     if name == "exec_rate":
         return float(ran(record)), 1.0
     if not ran(record):

@@ -188,7 +188,8 @@ def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profi
     row = TableRow(model=model, values=values, intervals=intervals, ranked=policy not in CALIBRATION)
     base = evaluated.runs.get("base")
     compared = base is not None and policy != "base" and row.ranked
-    note = f"{run.judge_errors} judge errors" if run.judge_errors else ""
+    counts = ((run.judge_errors, "judge errors"), (run.harness_errors, "harness errors"))
+    note = ", ".join(f"{count} {what}" for count, what in counts if count)
     return Line(row, delta_row(run, base, columns) if compared else None, note=note)
 
 

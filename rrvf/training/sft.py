@@ -16,7 +16,7 @@ from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import load_processor
+from rrvf.policies.local import fitting, load_processor
 from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
@@ -74,7 +74,7 @@ def _said(role: str, content: str) -> dict[str, str]:
 
 def _dataset(dialogues: list[list[dict[str, str]]], pictures: list[Path]) -> Dataset:
     message = {"role": Value("string"), "content": Value("string")}
-    rows = {"messages": dialogues, "images": [[str(path)] for path in pictures]}
+    rows = {"messages": dialogues, "images": [[str(fitting(path))] for path in pictures]}
     return Dataset.from_dict(rows, features=Features(messages=List(message), images=List(Image())))
 
 
