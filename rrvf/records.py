@@ -34,7 +34,7 @@ RenderReason = Literal[
 
 
 #: A picture whose pasted share is larger was copied into the code, not drawn by it (`rrvf.render.pasted`).
-PASTED_ABOVE = 0.5
+PASTED_ABOVE = 0.25
 
 
 class Record(BaseModel):

@@ -130,12 +130,6 @@ def test_nothing_passes_from_one_render_to_the_next(engine: ChartRenderer) -> No
     assert engine.render(LINE + "import os\nassert os.listdir() == []").png == clean
 
 
-def test_the_pasted_share_tells_a_pasted_picture(engine: ChartRenderer) -> None:
-    pasted = "import matplotlib.pyplot as plt\nplt.figure().add_axes([0, 0, 1, 1]).imshow([[1, 2]], aspect='auto')"
-    assert engine.render(pasted).raster_share == pytest.approx(1, abs=0.01)
-    assert engine.render(LINE).raster_share == 0
-
-
 def test_processor_time_is_bounded_apart_from_wall_time(engine: ChartRenderer) -> None:
     record = engine.render("while True: pass", limits=Limits(wall_s=600, cpu_s=1))
     assert record.reason == "timeout"

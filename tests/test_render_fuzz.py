@@ -29,7 +29,7 @@ from rrvf.render.zygote import Child
 
 #: A busy machine is no failure.
 patient = settings(deadline=None)
-SMALL = Limits(wall_s=5, max_pixels=64)
+SMALL = Limits(wall_s=5, max_pixels=1024)
 REASONS = get_args(RenderReason)
 SCALARS = st.none() | st.booleans() | st.integers(-2, 1 << 70) | st.floats() | st.text(max_size=9)
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
@@ -39,8 +39,8 @@ HEADERS = st.fixed_dictionaries(
     optional={
         "outcome": st.sampled_from(["ok", *REASONS]) | JSON,
         "message": st.text() | JSON,
-        "width": st.integers(0, 9) | JSON,
-        "height": st.integers(0, 9) | JSON,
+        "width": st.integers(0, 40) | JSON,
+        "height": st.integers(0, 40) | JSON,
         "coverage": st.floats(0, 1) | JSON,
         "items": st.dictionaries(st.text(), JSON, max_size=2) | JSON,
         "score": JSON,
@@ -67,10 +67,10 @@ def outcome(reply: bytes, traced: bool):
     status.set_result(0)
     with ours, theirs:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        theirs.sendall(reply)
+        theirs.sendall(b"+" + reply)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            return _converse(Child(ours, readable, status), b"job", SMALL, traced)
+            return _converse(Child(ours, readable, status), "code", "fixed" if traced else None, SMALL)
         except Failure as failure:
             return failure
         finally:
@@ -97,7 +97,7 @@ def test_any_bytes_are_a_render_or_a_typed_failure(reply: bytes, traced: bool) -
 
 @patient
 @given(HEADERS, st.binary(max_size=64), st.booleans())
-@example({"outcome": "ok", "width": 1, "height": 2}, b"abcdef", False)
+@example({"outcome": "ok", "width": 16, "height": 32}, bytes(range(256)) * 6, False)
 @example({"outcome": "exception", "items": {}}, b"", False)
 def test_any_header_is_a_render_or_a_typed_failure(header: dict, picture: bytes, traced: bool) -> None:
     head = json.dumps(header).encode()
@@ -111,8 +111,9 @@ def test_any_claimed_length_is_a_render_or_a_typed_failure(head: int, picture: i
 
 
 def test_a_right_reply_is_a_render() -> None:
-    head = json.dumps({"outcome": "ok", "width": 1, "height": 2}).encode()
-    assert outcome(struct.pack(">II", len(head), 6) + head + b"abcdef", traced=False).ok
+    head = json.dumps({"outcome": "ok", "width": 16, "height": 32}).encode()
+    pixels = bytes(range(256)) * 6
+    assert outcome(struct.pack(">II", len(head), len(pixels)) + head + pixels, traced=False).ok
 
 
 PYTHON = st.lists(

@@ -36,8 +36,10 @@ class TextItems(Record):
 
 
 def ran(render: Render) -> bool:
-    """Whether a script counts as executed in ChartMimic: a blank figure does, since its PDF exists (metrics_spec 1.2)."""
-    return render.ok or (render.items is not None and render.reason in ("blank", "no_figure"))
+    """Whether a script counts as executed in ChartMimic: a blank figure, or one of a size that nobody can look at, does,
+    since its PDF exists (metrics_spec 1.2). Its picture scores 0.
+    """
+    return render.ok or (render.items is not None and render.reason in ("blank", "no_figure", "limit"))
 
 
 def items_of(render: Render, trace: Trace = "fixed") -> dict | None:

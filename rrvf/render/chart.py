@@ -22,6 +22,7 @@ from rrvf.protocol import sanitize
 from rrvf.records import Render, RenderReason
 from rrvf.render.blank import flat
 from rrvf.render.limits import Failure, Limits, check_length, check_size
+from rrvf.render.pasted import chart_share
 from rrvf.render.zygote import ACCEPT, Child, Zygote
 
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
@@ -154,7 +155,7 @@ class ChartRenderer:
         child = self._take()
         try:
             ticket.hold(child)
-            return _converse(child, _job(code, trace, limits), limits, traced=trace is not None)
+            return _converse(child, code, trace, limits)
         finally:
             ticket.hold(None)
             # With more workers than idle cores, drawing ahead would only take time from renders under way.
@@ -169,10 +170,10 @@ def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
     return len(text).to_bytes(4, "big") + text
 
 
-def _converse(child: Child, job: bytes, limits: Limits, traced: bool) -> Render:
+def _converse(child: Child, code: str, trace: Trace | None, limits: Limits) -> Render:
     """Send the job, read one reply within the wall time, check it."""
-    _begin(child, job)
-    longest = _TRACED_HEADER_BYTES if traced else _HEADER_BYTES
+    _begin(child, _job(code, trace, limits))
+    longest = _TRACED_HEADER_BYTES if trace else _HEADER_BYTES
     started = time.monotonic()
     deadline = started + limits.wall_s
     try:
@@ -185,7 +186,7 @@ def _converse(child: Child, job: bytes, limits: Limits, traced: bool) -> Render:
         raise Failure("timeout", f"the program did not finish within {limits.wall_s:g} s") from None
     except OSError:
         raise _death(child, limits, time.monotonic() - started) from None
-    return _checked(header, pixels, limits, traced)
+    return _checked(header, pixels, code, limits, traced=trace is not None)
 
 
 def _begin(child: Child, job: bytes) -> None:
@@ -235,7 +236,7 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
     return Failure("memory", "the program was ended for lack of memory")
 
 
-def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Render:
+def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bool) -> Render:
     """The record of a reply that holds what it claims."""
     try:
         reply = Reply.model_validate_json(bytes(header))
@@ -255,7 +256,7 @@ def _checked(header: bytes, pixels: bytes, limits: Limits, traced: bool) -> Rend
         raise Failure("blank", "the picture is one flat colour", reply.items)
     encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
     return Render(status="ok", width=reply.width, height=reply.height, png=encoded, items=reply.items,
-                  pasted_share=reply.coverage)  # fmt: skip
+                  pasted_share=chart_share(code, encoded, reply.coverage or 0.0))  # fmt: skip
 
 
 def policy_text(message: str) -> str:

@@ -32,6 +32,7 @@ from rrvf.protocol import sanitize
 from rrvf.records import Render
 from rrvf.render.browser import VIEWPORT, After, Blank, Chromium
 from rrvf.render.limits import Failure, Limits
+from rrvf.render.pasted import page_share
 from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
 from rrvf.render.web_checks import check_code, check_picture
 from rrvf.render.web_requests import ADDRESS
@@ -116,7 +117,9 @@ class WebRenderer:
             shots, texts = await self._watched(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
+            pasted = await asyncio.to_thread(page_share, code, shots[0])
             fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
+            fields |= {"pasted_share": pasted}
         except Failure as failure:
             fields = {"status": "render_error", "reason": failure.reason, "message": sanitize(failure.message)[:300]}
         except HarnessError as error:

@@ -99,7 +99,7 @@ def _reply(figure: Figure | None, job: dict, finish) -> tuple[dict, bytes]:
     try:
         picture, header = _picture(figure, job["canvas"], job["max_pixels"])
     except Fault as fault:
-        if finish is None or fault.reason != "no_figure":
+        if finish is None or fault.reason not in ("no_figure", "limit"):
             raise
         picture, header = b"", {"outcome": fault.reason, "message": fault.message}
     if finish is not None:
