@@ -74,7 +74,9 @@ class GuardConfig(Section):
     judge_errors: float = Field(default=0.2, description="share of episodes without a judge's word that is borne")
     harness_errors: float = Field(default=0.2, description="share of episodes whose renders failed by our fault, borne")
     sampler_gap: float = Field(default=1.0, description="mean |log p| between vLLM and the trainer that is borne")
-    stop: tuple[Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...] = (
+    stop: tuple[
+        Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...
+    ] = (
         "judge_errors",
         "harness_errors",
         "flat_groups",

@@ -170,7 +170,9 @@ class SampleResult(Record):
     render: Render | None = None
     judgement: Judgement | None = None
     message: str = ""
-    pasted: bool = Field(default=False, description="flagged: the picture was copied into the code; scored all the same")
+    pasted: bool = Field(
+        default=False, description="flagged: the picture was copied into the code; scored all the same"
+    )
     provenance: Provenance | None = None
 
 

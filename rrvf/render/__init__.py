@@ -76,9 +76,7 @@ class Renderer:
         """Render all `codes`, `workers` at a time; results in their order. HarnessError as in `render_each`."""
         return list(self.render_each(codes, trace))
 
-    def render_each(
-        self, codes: Iterable[str], trace: Trace | None = None, settle: bool = True
-    ) -> Iterator[Render]:
+    def render_each(self, codes: Iterable[str], trace: Trace | None = None, settle: bool = True) -> Iterator[Render]:
         """`render_many` for any number of programs: reads and renders only a little ahead of what is taken.
 
         Raises HarnessError at a render whose harness failed, unless told not to `settle`: a batch that is measured would
@@ -145,7 +143,9 @@ def _engine(domain: str, workers: int, limits: Limits):
 def settled(render: Render) -> Render:
     """`render`, whose outcome is the code's own; HarnessError where it is ours."""
     if render.status == "harness_error":
-        raise HarnessError(f"{render.message}: mend the machine and run the same command again; what was written is kept")
+        raise HarnessError(
+            f"{render.message}: mend the machine and run the same command again; what was written is kept"
+        )
     return render
 
 

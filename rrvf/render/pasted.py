@@ -26,8 +26,10 @@ ALLOWED = 256
 _QUALITY, _MAX_PIXELS = 50, 1_000_000
 #: Strings, comments and names too long for a person. What does not end goes to the end, so that the search is linear.
 _TEXT = re.compile(
-    r'"""(?:\\.|(?!""")[^\\])*+(?:""")?|' r"'''(?:\\.|(?!''')[^\\])*+(?:''')?|"
-    r'"(?:\\.|[^"\\\n])*+"?|' r"'(?:\\.|[^'\\\n])*+'?|#[^\n]*|\w{40,}",
+    r'"""(?:\\.|(?!""")[^\\])*+(?:""")?|'
+    r"'''(?:\\.|(?!''')[^\\])*+(?:''')?|"
+    r'"(?:\\.|[^"\\\n])*+"?|'
+    r"'(?:\\.|[^'\\\n])*+'?|#[^\n]*|\w{40,}",
     re.DOTALL,
 )
 _NUMBER = re.compile(r"(?<![\w.])[\d.][\w.+-]*")

@@ -175,7 +175,9 @@ def _bound(name: str, soft: int, hard: int) -> None:
     try:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
     except ValueError:
-        raise OSError(f"this machine's limit on {name} is below the sandbox's {hard}: raise it (see `ulimit -a`)") from None
+        raise OSError(
+            f"this machine's limit on {name} is below the sandbox's {hard}: raise it (see `ulimit -a`)"
+        ) from None
 
 
 def _in_a_trial_process(action: Callable[[], None]) -> int:

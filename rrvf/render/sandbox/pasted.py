@@ -31,7 +31,9 @@ def coverage(figure: Figure) -> float:
     grid = np.zeros((_GRID, _GRID), bool)
     width, height = figure.bbox.size
     for x0, y0, x1, y1 in _places(figure):
-        scaled = np.clip(np.rint([x0 / width * _GRID, x1 / width * _GRID, y0 / height * _GRID, y1 / height * _GRID]), 0, _GRID)
+        scaled = np.clip(
+            np.rint([x0 / width * _GRID, x1 / width * _GRID, y0 / height * _GRID, y1 / height * _GRID]), 0, _GRID
+        )
         left, right, low, high = scaled.astype(int)
         grid[low:high, left:right] = True
     return round(float(grid.mean()), 4)
