@@ -7,11 +7,13 @@ import pytest
 from rrvf.benchmarks import registry
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.registry import NONE, ChartMimic, Plot2Code, WebSight, rate
+from rrvf.benchmarks.runner import Run, evaluate
 from rrvf.data import DataConfig
 from rrvf.domains import Canvas
+from rrvf.judge.local import EmbeddedJudge
 from rrvf.profile import load_profile
-from rrvf.records import Render, Sample, SampleResult
-from rrvf.render import Limits
+from rrvf.records import Provenance, Render, Sample, SampleResult
+from rrvf.render import Limits, Renderer
 
 TEXTS = {"texts": [["title", 0.5, 1.0]], "size": [6.4, 4.8]}
 ITEMS = {"text": [], "layout": [[1, 1, 0, 0, 0, 0]], "axes": 1, "type": {}, "color": []}
@@ -70,3 +72,26 @@ def test_a_profile_has_the_data_that_it_trains_and_evaluates_on(name):
     used = {s.train_set for s in (*profile.grpo.values(), *profile.sft.values())}
     used |= {e.dataset for e in profile.evaluations.values()}
     assert used <= DataConfig.read(profile.data).root.keys() and profile.evaluations
+
+
+SLIVER = "import matplotlib.pyplot as plt\nplt.figure(figsize=(20, 0.05)).add_axes([0, 0, 1, 1]).plot([1, 3])"
+CHART = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])"
+
+
+def test_an_answer_of_a_size_that_nobody_can_look_at_stays_in_the_mean(tmp_path):
+    """Two copies and two slivers: the mean is over four, and no judge is asked about a sliver."""
+    profile = load_profile("nano")
+    fields = {"domain": "chart", "split": "t", "sha256": "", "phash": "", "source": "", "licence": ""}
+    (tmp_path / "c.py").write_text(CHART)
+    with Renderer("chart", 1) as renderer:
+        (tmp_path / "c.png").write_bytes(renderer.render(CHART).png)
+        samples = [Sample(id=str(i), image="c.png", code="c.py", **fields) for i in range(4)]
+        provenance = Provenance(
+            protocol="p", prompt_hash="", judge="", metric_version="", versions={}, seed=0, profile_hash=""
+        )
+        run = Run(ChartMimic(renderer, profile), samples, tmp_path, EmbeddedJudge(), provenance, tmp_path / "s" / "p")
+        codes = [CHART, SLIVER, CHART, SLIVER]
+        summary = evaluate(run, lambda asked: [f"```python\n{codes[int(s.id)]}\n```" for s in asked])
+    assert summary["outcomes"]["judge_error"] == 0
+    assert summary["metrics"]["judge"]["value"] == pytest.approx(50.0)
+    assert summary["metrics"]["overall"]["value"] < 80

@@ -40,7 +40,7 @@ def zygote(engine: ChartRenderer) -> int:
 #: What the machine may be short of: the bound that a worker then cannot have, or the fork itself.
 SHORTAGES = {
     "descriptors": (resource.RLIMIT_NOFILE, 60, 60),
-    "descriptors of the zygote": (resource.RLIMIT_NOFILE, 4, 64),
+    "descriptors of the zygote": (resource.RLIMIT_NOFILE, 3, 64),
     "memory": (resource.RLIMIT_AS, 1 << 30, 1 << 30),
     "file size": (resource.RLIMIT_FSIZE, 1 << 20, 1 << 20),
     "processor time": (resource.RLIMIT_CPU, 5, 5),
