@@ -67,10 +67,10 @@ def outcome(reply: bytes, traced: bool):
     status.set_result(0)
     with ours, theirs:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        theirs.sendall(b"+" + reply)
+        theirs.sendall(reply)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            return _converse(Child(ours, readable, status), "code", "fixed" if traced else None, SMALL)
+            return _converse(Child(ours, readable, status), "code", SMALL, traced)
         except Failure as failure:
             return failure
         finally:

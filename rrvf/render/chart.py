@@ -53,6 +53,7 @@ class Ticket:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._given_up = False
+        self.begun: float | None = None  # when the program itself did
 
     def cancel(self) -> None:
         """End the child that runs the render, now or as soon as it has one."""
@@ -94,20 +95,20 @@ class ChartRenderer:
             raise UserError("a renderer does not outlive a fork: make one in each process")
         if trace is not None and trace not in get_args(Trace):
             raise UserError(f"no trace called {trace!r}: choose one of {', '.join(get_args(Trace))}")
-        limits = limits or self.limits
+        limits, ticket = limits or self.limits, ticket or Ticket()
         started = time.perf_counter()
         try:
             check_length(code, limits, "program", packed=not trace)
             with self._free:
                 started = time.perf_counter()
-                render = self._render(code, trace, limits, ticket or Ticket())
+                render = self._render(code, trace, limits, ticket)
         except Failure as failure:
             render = Render(
                 status="render_error", reason=failure.reason, message=policy_text(failure.message), items=failure.items
             )
         except (HarnessError, OSError, MemoryError) as error:
             render = Render(status="harness_error", message=policy_text(f"the chart sandbox failed: {error}"))
-        return render.model_copy(update={"seconds": round(time.perf_counter() - started, 4)})
+        return render.model_copy(update={"seconds": round(time.perf_counter() - (ticket.begun or started), 4)})
 
     def close(self) -> None:
         """End every process of the pool; safe to call twice."""
@@ -155,7 +156,9 @@ class ChartRenderer:
         child = self._take()
         try:
             ticket.hold(child)
-            return _converse(child, code, trace, limits)
+            _begin(child, _job(code, trace, limits))
+            ticket.begun = time.perf_counter()
+            return _converse(child, code, limits, traced=trace is not None)
         finally:
             ticket.hold(None)
             # With more workers than idle cores, drawing ahead would only take time from renders under way.
@@ -170,10 +173,9 @@ def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
     return len(text).to_bytes(4, "big") + text
 
 
-def _converse(child: Child, code: str, trace: Trace | None, limits: Limits) -> Render:
-    """Send the job, read one reply within the wall time, check it."""
-    _begin(child, _job(code, trace, limits))
-    longest = _TRACED_HEADER_BYTES if trace else _HEADER_BYTES
+def _converse(child: Child, code: str, limits: Limits, traced: bool) -> Render:
+    """Read one reply of a child that has begun, within the wall time, and check it."""
+    longest = _TRACED_HEADER_BYTES if traced else _HEADER_BYTES
     started = time.monotonic()
     deadline = started + limits.wall_s
     try:
@@ -186,7 +188,7 @@ def _converse(child: Child, code: str, trace: Trace | None, limits: Limits) -> R
         raise Failure("timeout", f"the program did not finish within {limits.wall_s:g} s") from None
     except OSError:
         raise _death(child, limits, time.monotonic() - started) from None
-    return _checked(header, pixels, code, limits, traced=trace is not None)
+    return _checked(header, pixels, code, limits, traced)
 
 
 def _begin(child: Child, job: bytes) -> None:
