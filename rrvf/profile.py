@@ -13,6 +13,8 @@ from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.records import PASTED_ABOVE
 
+#: Settings of a training that change no weight.
+WITHOUT_EFFECT = {"save_every", "guards"}
 PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
 
 
@@ -43,6 +45,11 @@ class JudgeConfig(Section):
     max_in_flight: int = 32
     timeout_s: float = 60.0
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
+
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """Whose word it is, wherever it is served and however it is waited for."""
+        return {"model": self.model or self.url, "revision": self.revision}
 
 
 class CanvasConfig(Section):

@@ -6,29 +6,29 @@
     study.evaluate("chartmimic", "rrvf")
 
 Everything long is a stage: skipped when finished with the same inputs, continued when broken, begun anew when its inputs
-changed. A stage's key is the hash of the profile's settings, the code and the earlier stages that it depends on.
+changed; what was there then moves aside. A stage's key hashes the profile's settings, the code and the earlier stages
+that it depends on.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from rrvf.data import DataConfig, load_split, prepare
+from rrvf.data import DataConfig, load_split, prepare, recipe
 from rrvf.domains import domain
 from rrvf.errors import UserError
+from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.profile import EvalSet, GRPOConfigSection, Profile
+from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, Profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
@@ -114,7 +114,9 @@ class Study:
         from rrvf.training.grpo import train_grpo
 
         config = self.section("grpo", name)
-        with self.stage(f"train/rrvf_{name}", "train", config.model_dump()) as (out, finished):
+        inputs = self._inputs("reward", sets=config.train_sets) | config.model_dump(exclude=WITHOUT_EFFECT)
+        inputs |= {"judge": self.profile.judge.identity}
+        with self.stage(f"train/rrvf_{name}", "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 with self.tools_of(config) as tools:
                     train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
@@ -133,7 +135,8 @@ class Study:
         from rrvf.training.sft import train_sft
 
         config = self.section("sft", name)
-        with self.stage(f"train/sft_{name}", "train", config.model_dump()) as (out, finished):
+        inputs = self._inputs(sets=(config.train_set,)) | config.model_dump(exclude=WITHOUT_EFFECT)
+        with self.stage(f"train/sft_{name}", "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 samples, root = self.split(config.train_set), self.data / config.train_set
                 train_sft(self.profile, config, samples, root, out, resume=True)
@@ -149,7 +152,8 @@ class Study:
         """One policy (of POLICIES) on one set of the profile; gives the summary that lies on disk."""
         config = self.section("evaluations", set_name)
         model = self._model_of(policy, config.domain)
-        inputs = config.model_dump() | {"policy": policy, "weights": weights_digest(model)}
+        inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
+        inputs |= {"policy": policy, "weights": weights_digest(model), "judge": self.profile.judge.identity}
         with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
             if not finished:
                 self.evaluate_model(config, policy, model, out)
@@ -171,7 +175,12 @@ class Study:
         with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
             benchmark = registry.load(config, self.profile, renderer, root)
             provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card(config.domain).id)
-            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers)
+            who = {
+                "policy": policy,
+                "weights": weights_digest(model),
+                "set": config.model_dump(exclude={"limit", "title"}),
+            }
+            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers, who)
             return evaluate(run, self._replies(policy, model, config, root, prompt.text))
 
     def _replies(self, policy: str, model: str | None, config: EvalSet, root: Path, prompt: str):
@@ -221,47 +230,73 @@ class Study:
             profile_hash=self.profile.hash,
         )
 
+    def _inputs(self, *more: str, sets: tuple[str, ...]) -> dict:
+        """The settings of the profile that a stage depends on, with the recipes of its pictures.
+
+        Where the judge is served, and how long it is waited for, changes no result and is left out.
+        """
+        data = DataConfig.read(self.profile.data)
+        shared = self.profile.model_dump(include={"seed", "canvas", *more})
+        shared["model"] = self.profile.policy.model_dump()
+        return shared | {"pictures": {name: recipe(name, data) for name in sets}}
+
     @contextmanager
     def stage(self, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
         """The folder of a stage, and whether it is finished. Marked finished when the block ends without an exception.
 
-        Says on a line what becomes of it. A second process that comes to the same stage waits for the first.
+        Says on a line what becomes of it. A second process that comes to the same stage waits for the first. Work of
+        other inputs is never deleted: its folder moves aside.
         """
         out = self.results / name
-        key = stage_key(kind, inputs, self.profile)
+        key = stage_key(kind, inputs)
         marker, begun = out / "finished", out / "key"
-        with _alone(out.with_name(f".{out.name}.lock")):
-            if begun.is_file() and begun.read_text() != key:
-                shutil.rmtree(out)
+        with owned(out, wait=True, lock=out.with_name(f".{out.name}.lock")):
+            if begun.is_file() and not self._still_good(name, kind, begun.read_text(), key, marker.is_file()):
+                _move_aside(out)
             state = "finished before" if marker.is_file() else "goes on" if begun.is_file() else "begins"
             print(f"stage {name}: {state}", flush=True)
-            out.mkdir(parents=True, exist_ok=True)
-            begun.write_text(key)
+            make(out)
+            if not marker.is_file():
+                begun.write_text(key)
             started = time.monotonic()
             yield out, marker.is_file()
             if not marker.is_file():
                 marker.touch()
                 print(f"stage {name}: finished after {time.monotonic() - started:.0f} s", flush=True)
 
+    def _still_good(self, name: str, kind: str, before: str, now: str, finished: bool) -> bool:
+        """Whether a folder of key `before` serves: a trained policy does while its settings are the same.
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+        Training costs hours to days, and most changes of code change no weights; what is cheap is made anew.
+        """
+        if before == now:
+            return True
+        settings_only = kind == "train" and before.split()[0] == now.split()[0]
+        if settings_only and finished:
+            print(f"stage {name}: trained by an earlier version of the code; move its folder away to train anew")
+        return settings_only
 
 
-def stage_key(kind: str, inputs: dict, profile: Profile) -> str:
-    """The hash of what a stage depends on: its inputs, the profile's shared settings, the data and the code."""
-    shared = profile.model_dump(include={"seed", "policy", "judge", "canvas", "reward", "data", "chartmimic_protocol"})
-    digest = hashlib.sha256(json.dumps([inputs, shared], sort_keys=True, default=str).encode())
+def _move_aside(out: Path) -> None:
+    """Give a folder whose inputs have changed a name with its key, beside its place."""
+    with owned(out):  # nobody else is writing it
+        aside = out.with_name(f"{out.name}.stale-{(out / 'key').read_text().split()[0]}")
+        while aside.exists():
+            aside = aside.with_name(aside.name + "+")
+        out.rename(aside)
+    print(f"stage {out.name}: its inputs have changed; what was there is kept as {aside}", flush=True)
+
+
+def stage_key(kind: str, inputs: dict) -> str:
+    """Two hashes of what a stage depends on: of its inputs and of the code."""
+    settings = json.dumps(inputs, sort_keys=True, default=str)
+    digest = hashlib.sha256()
     for part in CODE[kind]:
         path = REPOSITORY / "rrvf" / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
                 digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
 
 
 def weights_digest(model: str | None) -> str | None:

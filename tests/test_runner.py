@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -166,6 +167,32 @@ def test_a_pasted_picture_is_flagged_and_scored(run, monkeypatch):
     assert evaluate(run, replies)["pasted"] == 38
     result = read_results(run.out)["a/5"]
     assert result.pasted and result.outcome == "scored" and result.render.pasted_share == 0.9
+
+
+@pytest.mark.parametrize("change", ["policy", "weights", "set"])
+def test_records_of_one_run_are_not_taken_for_another_s(run, change):
+    evaluate(run, replies)
+    with pytest.raises(UserError, match=f"holds another run .{change} None there, 'other' here"):
+        evaluate(replace(run, who={change: "other"}), replies)
+
+
+def test_samples_may_be_added_to_a_run(run):
+    evaluate(replace(run, samples=run.samples[:10]), replies)
+    assert evaluate(run, replies)["n"] == 40
+
+
+def test_who_is_interrupted_does_not_wait_for_all_samples(run):
+    """The samples under way end; the others are never begun."""
+
+    class Interrupted(Judge):
+        def score(self, *pair):
+            self.calls += 1
+            time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(replace(run, judge=(judge := Interrupted())), replies)
+    assert judge.calls < 10
 
 
 def test_a_finished_run_asks_and_judges_nothing(run):

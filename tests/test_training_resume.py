@@ -103,5 +103,5 @@ def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, sc
 def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, script):
     script["write"] = lambda turn, row: ANSWER
     run(policy, samples, tmp_path)
-    with pytest.raises(UserError, match="another learning_rate"):
+    with pytest.raises(UserError, match="learning_rate 0.01 there, 0.5 here"):
         run(policy, samples, tmp_path, steps=2, learning_rate=0.5, resume=True)

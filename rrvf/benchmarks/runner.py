@@ -7,22 +7,24 @@ A killed run continues: replies are asked for in fixed blocks, so a resumed run 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TextIO, get_args
+from typing import Any, Protocol, TextIO, get_args
 
 from tqdm import tqdm
 
 from rrvf.errors import HarnessError, UserError
+from rrvf.folders import claim, owned
 from rrvf.policies.local import read_picture
 from rrvf.records import PASTED_ABOVE, Judgement, Outcome, Provenance, Render, Sample, SampleResult, json_lines
 from rrvf.render import settled
 
 #: Pictures per call of the policy.
 BLOCK = 32
+REPLIES, RECORDS = "replies.jsonl", "records.jsonl"
 #: What says nothing of the policy: not scored, and tried again.
 OURS = ("judge_error", "harness_error")
 #: So many samples in a row that the harness failed on stop a run: it is the machine.
@@ -61,6 +63,14 @@ class Run:
     provenance: Provenance
     out: Path
     workers: int = 2
+    #: The policy with its weights, the pictures, how they are decoded: what makes a record of one run no other's.
+    who: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a folder of records belongs to. Samples may be added; the bootstrap's seed changes no record."""
+        kept = ("protocol", "prompt_hash", "judge", "metric_version")
+        return {**self.who, **{name: getattr(self.provenance, name) for name in kept}}
 
 
 def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict:
@@ -68,17 +78,18 @@ def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) ->
 
     `reply` takes samples and gives one text each, None where the policy itself failed.
     """
-    run.out.mkdir(parents=True, exist_ok=True)
-    (run.out / "renders").mkdir(exist_ok=True)
-    replies = ask(run, reply)
-    # Judge or harness that failed are asked again; what was measured is not measured twice.
-    done = {i for i, result in read_results(run.out).items() if result.outcome not in OURS}
-    failed = score(run, [s for s in run.samples if s.id not in done], replies)
-    # A machine that was short of something for a while may have it by now.
-    failed = score(run, failed, replies) if failed else []
-    if failed and len(failed) == len(run.samples):
-        raise UserError(_broken(read_results(run.out)[failed[0].id].message))
-    return write_summary(run)
+    with owned(run.out):
+        claim(run.out, run.identity, begun=REPLIES)
+        (run.out / "renders").mkdir(exist_ok=True)
+        replies = ask(run, reply)
+        # Judge or harness that failed are asked again; what was measured is not measured twice.
+        done = {i for i, result in read_results(run.out).items() if result.outcome not in OURS}
+        failed = score(run, [s for s in run.samples if s.id not in done], replies)
+        # A machine that was short of something for a while may have it by now.
+        failed = score(run, failed, replies) if failed else []
+        if failed and len(failed) == len(run.samples):
+            raise UserError(_broken(read_results(run.out)[failed[0].id].message))
+        return write_summary(run)
 
 
 def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[Sample]:
@@ -87,7 +98,7 @@ def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[
     row = 0
     pool = ThreadPoolExecutor(run.workers)
     try:
-        with append_lines(run.out / "records.jsonl") as file:
+        with append_lines(run.out / RECORDS) as file:
             scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
             for result, sample in zip(
                 tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"), todo, strict=True
@@ -100,7 +111,7 @@ def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[
                 if row == IN_A_ROW:
                     raise UserError(_broken(result.message))
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # who is interrupted waits for the samples under way, not for all
     return failed
 
 
@@ -110,7 +121,7 @@ def _broken(message: str) -> str:
 
 def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict[str, str | None]:
     """Every sample's reply, from disk where it was paid for already."""
-    path = run.out / "replies.jsonl"
+    path = run.out / REPLIES
     known = {line["id"]: line["reply"] for line in json_lines(path)}
     blocks = [run.samples[i : i + BLOCK] for i in range(0, len(run.samples), BLOCK)]
     for block in tqdm(blocks, desc=f"ask {run.out.name}", unit="block"):
@@ -182,7 +193,7 @@ def write_summary(run: Run) -> dict:
 
 def read_results(out: Path) -> dict[str, SampleResult]:
     """The results of a run by sample id; the last line of a sample counts."""
-    results = (SampleResult.model_validate(line) for line in json_lines(out / "records.jsonl"))
+    results = (SampleResult.model_validate(line) for line in json_lines(out / RECORDS))
     return {r.sample_id: r for r in results}
 
 

@@ -7,7 +7,7 @@ A split is a folder `<root>/<name>/`: `manifest.jsonl` (one `Sample` a line), th
 `SHA256SUMS` over them all (`sha256sum -c` reads it). It is built beside and renamed, so a folder of that name is whole.
 """
 
-from rrvf.data.build import prepare, verify
+from rrvf.data.build import prepare, recipe, verify
 from rrvf.data.config import DataConfig
 from rrvf.data.duplicates import Duplicate, near_duplicates, overlaps
 from rrvf.data.manifest import Item, load_split, read_image, split_digest, verify_split, write_split
@@ -21,6 +21,7 @@ __all__ = [
     "overlaps",
     "prepare",
     "read_image",
+    "recipe",
     "split_digest",
     "verify",
     "verify_split",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,15 @@ from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from rrvf.errors import UserError
-from rrvf.profile import Profile, Section
+from rrvf.folders import claim, owned
+from rrvf.profile import WITHOUT_EFFECT, Profile, Section
+from rrvf.records import Sample
 from rrvf.training.logs import read_log
 
 #: Beside the weights of every policy that was trained here, and in a run's folder from its start.
 HOW_MADE = "training.json"
 #: What a resumed run may change of itself.
-MAY_CHANGE = ("steps", "save_every", "guards")
+MAY_CHANGE = {"steps"} | WITHOUT_EFFECT
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -34,27 +39,27 @@ def checkpoint_step(checkpoint: Path) -> int:
     return int(checkpoint.name.split("-")[1])
 
 
-def begin_run(out: Path, resume: bool, made: dict[str, Any]) -> Path | None:
-    """Make the run's folder; gives the checkpoint to go on from. `made`: what `how_made` says of this run.
+@contextmanager
+def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path | None]:
+    """Hold the run's folder while it trains; gives the checkpoint to go on from. `made`: what `how_made` says of it.
 
-    UserError where the folder holds a run and resume is off, or the run that it holds is another one.
+    Of several processes the main one holds it for all. UserError where another process writes the folder, where it
+    holds a run and resume is off, or where the run that it holds is another one.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    if not resume and (out / "log.jsonl").exists():
-        raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
-    if PartialState().is_main_process:
-        begun = out / HOW_MADE
-        before = json.loads(begun.read_text()) if resume and begun.is_file() else made
-        if other := [name for name, value in _kept(made).items() if _kept(before)[name] != value]:
-            raise UserError(f"{out} holds a run with another {', '.join(other)}: choose another --out for this one")
-        begun.write_text(json.dumps(made, indent=1) + "\n")
-    return last_checkpoint(out) if resume else None
+    main = PartialState().is_main_process
+    with owned(out) if main else nullcontext():
+        if not resume and (out / "log.jsonl").exists():
+            raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
+        if main:
+            claim(out, identity(made), begun="log.jsonl")
+            (out / HOW_MADE).write_text(json.dumps(made, indent=1) + "\n")
+        yield last_checkpoint(out) if resume else None
 
 
-def _kept(made: dict[str, Any]) -> dict[str, Any]:
-    """What a run keeps from its start to its end, by name."""
+def identity(made: dict[str, Any]) -> dict[str, Any]:
+    """What a run keeps from its start to its end, by name: all that decides its weights but for its length."""
     config = {name: value for name, value in made["config"].items() if name not in MAY_CHANGE}
-    return {name: made[name] for name in ("method", "seed", "start")} | config
+    return {name: made[name] for name in ("method", "seed", "start", "policy", "reward", "judge", "pictures")} | config
 
 
 def finished(out: Path, checkpoint: Path | None, steps: int) -> bool:
@@ -129,7 +134,7 @@ def load_weights(model, checkpoint: str | Path) -> None:
     model.load_state_dict(saved.state_dict())
 
 
-def how_made(method: str, profile: Profile, config: Section, seed: int) -> dict[str, Any]:
+def how_made(method: str, profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
     """What made a policy, back to the model it began with: a cold start (decisions D8) stays visible in what follows."""
     before = Path(profile.policy.model) / HOW_MADE
     return {
@@ -138,6 +143,10 @@ def how_made(method: str, profile: Profile, config: Section, seed: int) -> dict[
         "settings": profile.hash,
         "seed": seed,
         "config": config.model_dump(mode="json"),
+        "policy": profile.policy.model_dump(mode="json", exclude={"model"}),
+        "reward": profile.reward.model_dump(mode="json"),
+        "judge": profile.judge.identity,
+        "pictures": hashlib.sha256("".join(s.id + s.sha256 for s in samples).encode()).hexdigest()[:16],
         "start": json.loads(before.read_text()) if before.is_file() else profile.policy.model,
     }
 

@@ -19,7 +19,7 @@ from rrvf.protocol import TOOL_METHOD, load_prompt
 from rrvf.records import Sample
 from rrvf.reward import PRESETS, RewardRule
 from rrvf.rollout import Tools
-from rrvf.training.checkpoints import StepLog, begin_run, finished, how_made, save_final
+from rrvf.training.checkpoints import StepLog, finished, how_made, save_final, training_run
 from rrvf.training.environment import Environment, Rewards
 from rrvf.training.episodes import EpisodeLog
 from rrvf.training.guards import Guards
@@ -84,10 +84,24 @@ def train_grpo(
     written.
     """
     seed = profile.seed if seed is None else seed
-    made = how_made("grpo", profile, config, seed)
-    checkpoint = begin_run(out, resume, made)
-    if finished(out, checkpoint, config.steps):
-        return out / "final"
+    made = how_made("grpo", profile, config, seed, samples)
+    with training_run(out, resume, made) as checkpoint:
+        if finished(out, checkpoint, config.steps):
+            return out / "final"
+        trainer, guards = _trainer(profile, config, samples, root, tools, out, seed, checkpoint)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if guards.stopped:
+            raise UserError(
+                f"{guards.stopped}; the run stopped, and --resume goes on from its last checkpoint in {out}"
+            )
+        return save_final(trainer, trainer.processing_class, out, made)
+
+
+def _trainer(
+    profile: Profile, config: GRPOConfigSection, samples: list[Sample], root: Path, tools: Tools, out: Path,
+    seed: int, checkpoint: Path | None,
+) -> tuple[RRVFTrainer, Guards]:  # fmt: skip
+    """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
     targets = {s.id: fitting(root / s.image).read_bytes() for s in samples}
@@ -123,10 +137,7 @@ def train_grpo(
     disable_progress_bar()
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress(), guards):
         trainer.add_callback(callback)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if guards.stopped:
-        raise UserError(f"{guards.stopped}; the run stopped, and --resume goes on from its last checkpoint in {out}")
-    return save_final(trainer, processor, out, made)
+    return trainer, guards
 
 
 def reward_rule(profile: Profile) -> RewardRule:

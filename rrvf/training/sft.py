@@ -21,7 +21,7 @@ from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
 from rrvf.report.episodes import read_trajectories
-from rrvf.training.checkpoints import SafeCheckpoints, StepLog, begin_run, finished, how_made, save_final
+from rrvf.training.checkpoints import SafeCheckpoints, StepLog, finished, how_made, save_final, training_run
 from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
 from rrvf.training.settings import shared_settings
@@ -91,10 +91,20 @@ def train_sft(
     errors as in `train_grpo`.
     """
     seed = profile.seed if seed is None else seed
-    made = how_made("cold_start" if config.transcripts else "sft", profile, config, seed)
-    checkpoint = begin_run(out, resume, made)
-    if finished(out, checkpoint, config.steps):
-        return out / "final"
+    made = how_made("cold_start" if config.transcripts else "sft", profile, config, seed, samples)
+    with training_run(out, resume, made) as checkpoint:
+        if finished(out, checkpoint, config.steps):
+            return out / "final"
+        trainer = _trainer(profile, config, samples, root, out, seed, checkpoint)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        return save_final(trainer, trainer.processing_class, out, made)
+
+
+def _trainer(
+    profile: Profile, config: SFTConfigSection, samples: list[Sample], root: Path, out: Path, seed: int,
+    checkpoint: Path | None,
+) -> SupervisedTrainer:  # fmt: skip
+    """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
     torch.manual_seed(seed)
     processor = load_processor(profile.policy.model)
     trainer = SupervisedTrainer(
@@ -108,8 +118,7 @@ def train_sft(
     disable_progress_bar()
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
         trainer.add_callback(callback)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return save_final(trainer, processor, out, made)
+    return trainer
 
 
 def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:

@@ -1,0 +1,105 @@
+"""A folder that is written: one process at a time, one run, and what it was begun with.
+
+with owned(Path("runs/mine")):
+    claim(Path("runs/mine"), {"policy": "nano", "judge": "..."})
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from rrvf.errors import UserError
+
+LOCK = ".lock"
+IDENTITY = "identity.json"
+
+
+@contextmanager
+def owned(folder: Path, wait: bool = False, lock: Path | None = None) -> Iterator[Path]:
+    """Make `folder` and hold it against everyone else; the machine lets go of it when this process dies.
+
+    UserError names the owner where it is held, unless `wait`: then this process waits, and says for whom. `lock`: the
+    file that is locked, where it may not lie in the folder.
+    """
+    with _held(folder, lock or folder / LOCK, wait) as file:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, begun {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        file.flush()
+        yield folder
+
+
+def _held(folder: Path, lock: Path, wait: bool) -> TextIO:
+    while True:
+        make(lock.parent)
+        try:
+            file = lock.open("a+")
+        except OSError as error:
+            raise UserError(f"cannot write to {folder} ({error.strerror}): choose another folder") from None
+        if not _locked(file, folder, lock, wait):
+            file.close()
+            raise UserError(
+                f"{folder} is being written by {_owner(lock)}: wait until it ends, or choose another folder"
+            )
+        # Whoever held it before may have moved the folder away, with this lock in it.
+        with contextlib.suppress(OSError):
+            if os.stat(lock).st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        file.close()
+
+
+def make(folder: Path) -> None:
+    """Make `folder` with those above it; UserError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder} ({error.strerror}): choose another one") from None
+
+
+def claim(folder: Path, identity: Mapping[str, Any], begun: str) -> None:
+    """Write down what the run in `folder` is, before it costs anything; UserError where it holds another one.
+
+    identity: what must not change while the run goes on, as JSON, by the names that the error shows. begun: the file that
+    a run leaves once it has cost something.
+    """
+    path = folder / IDENTITY
+    if not (folder / begun).is_file():  # what costs nothing yet may be begun as another run
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(identity, indent=1) + "\n")
+        partial.rename(path)
+        return
+    if not path.is_file():
+        raise UserError(f"{folder} holds a run that does not say what it is: choose another folder")
+    before, now = json.loads(path.read_text()), json.loads(json.dumps(identity))
+    if other := [name for name in {**before, **now} if before.get(name) != now.get(name)]:
+        shown = "; ".join(f"{name} {before.get(name)!r} there, {now.get(name)!r} here" for name in other[:2])
+        raise UserError(f"{folder} holds another run ({shown}): choose another folder for this one")
+
+
+def _locked(file: TextIO, folder: Path, lock: Path, wait: bool) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.ENOLCK, errno.ENOTSUP):
+            return True  # a network disk without locks: better unguarded than unusable
+        if not wait:
+            return False
+        print(f"{folder} is being written by {_owner(lock)}: waiting", file=sys.stderr, flush=True)
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return True
+
+
+def _owner(lock: Path) -> str:
+    with contextlib.suppress(OSError):
+        return lock.read_text() or "another process"
+    return "another process"

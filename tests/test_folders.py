@@ -1,0 +1,136 @@
+"""A folder that is written: one process at a time, one run, and nothing that cost something is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from rrvf.errors import UserError
+from rrvf.folders import LOCK, claim, owned
+from rrvf.profile import load_profile
+from rrvf.study import Study
+
+HOLDER = """
+import sys
+from pathlib import Path
+from rrvf.folders import owned
+with owned(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds `tmp_path / "run"`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path / "run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_folder_that_another_process_writes_is_refused_with_its_owner(tmp_path, holder):
+    with pytest.raises(UserError, match=f"is being written by process {holder.pid} on "), owned(tmp_path / "run"):
+        pass
+
+
+def test_two_threads_of_a_process_do_not_share_a_folder(tmp_path):
+    with owned(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()}"), owned(tmp_path):
+        pass
+
+
+def test_a_killed_owner_lets_go(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with owned(tmp_path / "run"):
+        pass
+
+
+def test_who_waits_gets_the_folder_when_its_owner_ends(tmp_path, holder):
+    Timer(0.2, holder.stdin.close).start()
+    with owned(tmp_path / "run", wait=True):
+        assert holder.stdin.closed
+
+
+def test_a_lock_that_moved_away_with_its_folder_is_taken_anew(tmp_path, monkeypatch):
+    import fcntl
+
+    real, moved = fcntl.flock, []
+
+    def lock(file, how):
+        real(file, how)
+        if not moved:
+            moved.append((tmp_path / "run").rename(tmp_path / "aside"))
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    with owned(tmp_path / "run"):
+        assert (tmp_path / "run" / LOCK).is_file() and (tmp_path / "aside").is_dir()
+
+
+@pytest.mark.parametrize("place", ["file/run", "/proc/run", "/dev/null/run"])
+def test_a_place_where_no_folder_can_be_is_one_line(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose another"), owned(tmp_path / place):
+        pass
+
+
+def test_a_run_that_cost_nothing_yet_may_become_another(tmp_path):
+    claim(tmp_path, {"policy": "a"}, begun="log")
+    claim(tmp_path, {"policy": "b"}, begun="log")
+    (tmp_path / "log").touch()
+    with pytest.raises(UserError, match="policy 'b' there, 'a' here"):
+        claim(tmp_path, {"policy": "a"}, begun="log")
+
+
+def test_a_run_that_does_not_say_what_it_is_is_not_continued(tmp_path):
+    (tmp_path / "log").touch()
+    with pytest.raises(UserError, match="does not say"):
+        claim(tmp_path, {"policy": "a"}, begun="log")
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(load_profile("nano"), results=tmp_path)
+
+
+def finish(study, kind: str, **inputs) -> Path:
+    """Run a stage that leaves a file of its inputs."""
+    with study.stage("x/y", kind, inputs) as (out, finished):
+        if not finished:
+            (out / "work").write_text(str(inputs))
+    return out
+
+
+@pytest.mark.parametrize("kind", ["train", "eval"])
+def test_work_of_other_inputs_moves_aside_and_is_kept(study, kind, capsys):
+    out = finish(study, kind, rate=1)
+    finish(study, kind, rate=2)
+    aside = next(out.parent.glob("y.stale-*"))
+    assert "'rate': 1" in (aside / "work").read_text() and "'rate': 2" in (out / "work").read_text()
+    assert str(aside) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("train", True), ("eval", False)])
+def test_a_trained_policy_survives_a_change_of_code(study, kind, kept, capsys):
+    out = finish(study, kind, rate=1)
+    settings, code = (out / "key").read_text().split()
+    (out / "key").write_text(f"{settings} {code[::-1]}")
+    finish(study, kind, rate=1)
+    assert (not list(out.parent.glob("y.stale-*"))) == kept
+    assert ("earlier version of the code" in capsys.readouterr().out) == kept
+
+
+@pytest.mark.parametrize("change", [{"timeout_s": 1.0}, {"outage_s": 1.0}, {"max_in_flight": 1}])
+def test_how_a_judge_is_waited_for_does_not_make_a_policy_stale(study, change):
+    other = study.profile.model_copy(update={"judge": study.profile.judge.model_copy(update=change)})
+    assert study._inputs("reward", sets=("charts_train",)) == Study(other)._inputs("reward", sets=("charts_train",))
+    assert study.profile.judge.identity == other.judge.identity
