@@ -13,7 +13,7 @@ from PIL import Image
 from rrvf.benchmarks.runner import Run, ask, evaluate, local_replies, read_results
 from rrvf.errors import UserError
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.records import Judgement, Provenance, Render, Sample
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult
 
 PROVENANCE = Provenance(
     protocol="p", prompt_hash="h", judge="j", metric_version="0", versions={}, seed=0, profile_hash="x"
@@ -181,18 +181,17 @@ def test_samples_may_be_added_to_a_run(run):
     assert evaluate(run, replies)["n"] == 40
 
 
-def test_who_is_interrupted_does_not_wait_for_all_samples(run):
+def test_who_is_interrupted_does_not_wait_for_all_samples(run, monkeypatch):
     """The samples under way end; the others are never begun."""
 
-    class Interrupted(Judge):
-        def score(self, *pair):
-            self.calls += 1
-            time.sleep(0.01)
-            raise KeyboardInterrupt
+    def interrupted(result):
+        raise KeyboardInterrupt
 
+    monkeypatch.setattr(SampleResult, "model_dump_json", interrupted)
+    run.judge.score = lambda *pair: time.sleep(0.01) or Judge.score(run.judge, *pair)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(replace(run, judge=(judge := Interrupted())), replies)
-    assert judge.calls < 10
+        evaluate(run, replies)
+    assert run.judge.calls < 10
 
 
 def test_a_finished_run_asks_and_judges_nothing(run):
