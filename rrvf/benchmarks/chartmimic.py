@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, layout, score_items
+from rrvf.benchmarks.chartmimic_scores import METRICS, NOTHING, ChartProtocol, PairScore, carried, layout, score_items
 from rrvf.benchmarks.items import items_of, ran
 from rrvf.benchmarks.pairs import (
     CACHE,
@@ -55,9 +55,13 @@ def extract_code(reply: str) -> str | None:
 
 
 def sample_metrics(gold: dict | None, generated: Render, name: str, protocol: ChartProtocol) -> dict[str, float]:
-    """`exec` and the four F1 of one sample. `gold` None: the true script does not run, so nothing can match."""
+    """`exec` and the four F1 of one sample; in `fixed` also `text_drawn` and so on, of all that was drawn, seen or not.
+
+    `gold` None: the true script does not run, so nothing can match.
+    """
     score = score_items(gold or EMPTY, items_of(generated), name, protocol)
-    return {"exec": float(score.exec_ok)} | {m: getattr(score, m).f1 for m in METRICS}
+    drawn = {f"{metric}_drawn": f1 for metric, f1 in (score.drawn or {}).items()}
+    return {"exec": float(score.exec_ok)} | {m: getattr(score, m).f1 for m in METRICS} | drawn
 
 
 def aggregate(pairs: Iterable[PairScore]) -> dict[str, float]:
@@ -89,7 +93,12 @@ def score_folder(
 
     scoring = Scoring(f"chartmimic-{protocol}", protocol, LIMITS, score)
     pairs = score_pairs(folder, out, scoring, workers, cache, progress)
-    means = aggregate(map(PairScore.model_validate, pairs.values()))
+    scores = {name: PairScore.model_validate(pair) for name, pair in pairs.items()}
+    means = aggregate(scores.values())
+    if protocol == "official":
+        own, scores = means["type"], carried(scores)
+        means = aggregate(scores.values()) | {"type_own": own}
+    pairs = {name: pair.model_dump(exclude_none=True, exclude={"calls"}) for name, pair in scores.items()}
     result = {"protocol": scoring.id, "pairs": pairs, "aggregate": means}
     write_json(out, result)
     partial(out).unlink()

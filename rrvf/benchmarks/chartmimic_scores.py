@@ -27,22 +27,19 @@ every process; here it is the order of their hashes under the seed `THINNING_SEE
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from rrvf.benchmarks.colors import similarity
+from rrvf.benchmarks.colors import is_hex, lab, table
+from rrvf.benchmarks.thinning import MANY, Items, thinned
 from rrvf.records import Record
 
 ChartProtocol = Literal["official", "fixed", "july2025"]
 METRICS = ("text", "layout", "type", "color")
-THINNING_SEED = 0
-_MANY = 10
-_ALIKE = 0.7
+_WORKERS = 20  # of the original's published settings
 
 
 class Score(Record):
@@ -54,7 +51,12 @@ class Score(Record):
 
 
 class PairScore(Record):
-    """One pair of scripts. All zero where one of them did not run; `reason` then says which and why, else it is None."""
+    """One pair of scripts. All zero where one of them did not run; `reason` then says which and why, else it is None.
+
+    drawn: in `fixed`, the F1 of all that was drawn, seen or not.
+    calls: in `official`, False where the generated script made no traced call; `type_of` then names the pair whose Type
+    score the original prints for it, where there is one.
+    """
 
     exec_ok: bool
     reason: str | None = None
@@ -62,6 +64,9 @@ class PairScore(Record):
     layout: Score
     type: Score
     color: Score
+    drawn: dict[str, float] | None = None
+    calls: bool | None = None
+    type_of: str | None = None
 
 
 def score(matched: float, generated: int, gold: int) -> Score:
@@ -83,13 +88,42 @@ def score_items(gold: dict, generated: dict | None, name: str, protocol: ChartPr
     """
     if generated is None:
         return PairScore(exec_ok=False, **dict.fromkeys(METRICS, NOTHING))
-    return PairScore(
-        exec_ok=True,
-        text=multiset(gold["text"], generated["text"]),
-        layout=multiset(layout(gold, name), layout(generated, name)),
-        type=counts(gold["type"], generated["type"]),
-        color=colors(gold["color"], generated["color"], protocol),
-    )
+    found = _scores(gold, generated | generated.get("guarded", {}), name, protocol)
+    more: dict = {}
+    if protocol == "official":
+        more["calls"] = bool((generated | generated.get("guarded", {}))["type"])
+    if protocol == "fixed":
+        drawn = _scores(gold | gold.get("drawn", {}), generated | generated.get("drawn", {}), name, protocol)
+        more["drawn"] = {metric: found.f1 for metric, found in drawn.items()}
+    return PairScore(exec_ok=True, **found, **more)
+
+
+def _scores(gold: dict, generated: dict, name: str, protocol: ChartProtocol) -> dict[str, Score]:
+    return {
+        "text": multiset(gold["text"], generated["text"]),
+        "layout": multiset(layout(gold, name), layout(generated, name)),
+        "type": counts(gold["type"], generated["type"]),
+        "color": colors(gold["color"], generated["color"], protocol),
+    }
+
+
+def carried(pairs: dict[str, PairScore]) -> dict[str, PairScore]:
+    """`official`: a pair whose generated script made no traced call gets the Type score before it, as in the original.
+
+    The original's workers keep one Type evaluator each, which returns early for such a script and so prints its last
+    result again. Its 20 workers take every twentieth pair of a list in the order of the file system; here in that of names.
+    """
+    found: dict[str, PairScore] = {}
+    for first in range(_WORKERS):
+        last = None
+        for name in sorted(pairs)[first::_WORKERS]:
+            pair = pairs[name]
+            if pair.calls is False and last is not None:
+                pair = pair.model_copy(update={"type": pairs[last].type, "type_of": last})
+            elif pair.exec_ok:
+                last = name
+            found[name] = pair
+    return {name: found[name] for name in pairs}
 
 
 def multiset(gold: Sequence, generated: Sequence) -> Score:
@@ -116,35 +150,27 @@ def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:
     return score(matched, sum(generated.values()), sum(gold.values()))
 
 
-def colors(gold: list[list[str]], generated: list[list[str]], protocol: ChartProtocol) -> Score:
-    """The largest total similarity over assignments within each group (metrics_spec 1.6.4)."""
-    if protocol == "july2025" and max(len(gold), len(generated)) > _MANY:
+def colors(gold: Items, generated: Items, protocol: ChartProtocol) -> Score:
+    """The largest total similarity over assignments within each group (metrics_spec 1.6.4), the mean over thinnings."""
+    if protocol == "july2025" and max(len(gold), len(generated)) > MANY:
         return NOTHING
-    gold, generated = thinned(gold), thinned(generated)
-    sides: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    found = [
+        score(_matched(one, two), len(two), len(one)) for one, two in thinned(gold, generated, protocol == "official")
+    ]
+    return Score(**{part: sum(getattr(s, part) for s in found) / len(found) for part in Score.model_fields})
+
+
+def _matched(gold: Items, generated: Items) -> float:
+    """Names of maps match where they are equal, colours as they resemble each other; a name and a colour never."""
+    names = [Counter((group, token) for group, token in side if not is_hex(token)) for side in (gold, generated)]
+    groups: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, items in enumerate((gold, generated)):
         for group, token in items:
-            sides[group][side].append(token)
-    return score(sum(_assigned(a, b) for a, b in sides.values()), len(generated), len(gold))
-
-
-def thinned(items: list[list[str]]) -> list[list[str]]:
-    """Of more than ten items those that resemble no item kept before, whatever their groups (metrics_spec 1.6.2)."""
-    if len(items) <= _MANY:
-        return items
-    kept: list[list[str]] = []
-    for item in sorted(items, key=_rank):
-        if all(similarity(item[1], other[1]) <= _ALIKE for other in kept):
-            kept.append(item)
-    return kept
-
-
-def _rank(item: list[str]) -> bytes:
-    return hashlib.sha256(" ".join([str(THINNING_SEED), *item]).encode(errors="replace")).digest()
+            if is_hex(token):
+                groups[group][side].append(token)
+    return (names[0] & names[1]).total() + sum(_assigned(a, b) for a, b in groups.values() if a and b)
 
 
 def _assigned(one: list[str], two: list[str]) -> float:
-    if not one or not two:
-        return 0.0
-    table = np.array([[similarity(a, b) for b in two] for a in one])
-    return float(table[linear_sum_assignment(table, maximize=True)].sum())
+    alike = table(lab(one), lab(two))
+    return float(alike[linear_sum_assignment(alike, maximize=True)].sum())

@@ -15,17 +15,39 @@ from rrvf.records import Record, Render
 from rrvf.render import Trace
 
 _TRACER = Path(__file__).parents[1] / "render" / "sandbox"
-_MOST = 50_000  # of any kind; scoring is linear in it, but for texts of one string
+#: What a script may report of any kind; scoring is linear in it. A script that reports more counts as one that did not run.
+_MOST = 20_000
+
+Texts = Annotated[list[str], Field(max_length=_MOST)]
+Places = Annotated[list[Annotated[list[int], Field(min_length=6, max_length=6)]], Field(max_length=_MOST)]
+Count = Annotated[NonNegativeInt, Field(le=10**9)]
+Axes = Annotated[NonNegativeInt, Field(le=_MOST)]
+Calls = Annotated[dict[str, Count], Field(max_length=1_000)]
+Colors = Annotated[list[tuple[str, str]], Field(max_length=_MOST)]
 
 
-class ChartItems(Record):
+class Guarded(Record):
+    """`official`: calls and colours of a script that the original's own tracer stops half-way, up to there."""
+
+    type: Calls
+    color: Colors
+
+
+class Drawn(Record):
+    """`fixed`: all that was drawn, seen or not."""
+
+    text: Texts
+    layout: Places
+    axes: Axes
+    type: Calls
+    color: Colors
+
+
+class ChartItems(Drawn):
     """Texts in drawing order, places in grids, number of axes with and without one, calls by label, [group, colour]."""
 
-    text: list[str] = Field(max_length=_MOST)
-    layout: list[Annotated[list[int], Field(min_length=6, max_length=6)]] = Field(max_length=_MOST)
-    axes: NonNegativeInt = Field(le=_MOST)
-    type: dict[str, NonNegativeInt]
-    color: list[tuple[str, str]] = Field(max_length=_MOST)
+    guarded: Guarded | None = None
+    drawn: Drawn | None = None
 
 
 class TextItems(Record):

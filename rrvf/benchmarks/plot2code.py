@@ -11,12 +11,13 @@ come from one process for all items, ours from one process each. A white figure 
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from rrvf.benchmarks.items import items_of
 from rrvf.benchmarks.pairs import CACHE, Scoring, failed, partial, score_pairs, write_json
@@ -74,23 +75,27 @@ def text_score(gold: dict, generated: dict) -> float:
     if not gold["texts"] and not generated["texts"]:
         return 1.0
     ratio = [g / s if s else 0.0 for g, s in zip(gold["size"], generated["size"], strict=True)]
-    left: dict[str, list[tuple]] = defaultdict(list)
+    left: dict[str, list] = defaultdict(list)
     for text, *place in generated["texts"]:
-        left[text].append(tuple(place))
+        left[text].append(place)
+    places = {text: _numbers(found) * ratio for text, found in left.items()}
     matched = 0
     for text, *place in gold["texts"]:
-        near = next((i for i, other in enumerate(left[text]) if _close(place, other, ratio)), None)
-        if near is not None:
-            del left[text][near]
+        near = np.flatnonzero(_near(_numbers([place])[0], places[text])) if text in places else ()
+        if len(near):
+            places[text][near[0]] = np.nan
             matched += 1
     return matched / (len(gold["texts"]) + len(generated["texts"]) - matched)
 
 
-def _close(one: Iterable[float | None], two: Iterable[float | None], ratio: list[float]) -> bool:
-    if None in one or None in two:
-        return False
-    distance = math.hypot(*(a - r * b for a, b, r in zip(one, two, ratio, strict=True)))
-    return math.exp(-distance / 100) > _NEAR
+def _numbers(places: list) -> np.ndarray:
+    """Places as numbers; what is none is near to nothing."""
+    return np.array(places, dtype=float).reshape(-1, 2)
+
+
+def _near(place: np.ndarray, others: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.exp(-np.hypot(*(place - others).T) / 100) > _NEAR
 
 
 def sample_metrics(gold: dict | None, generated: Render) -> dict[str, float]:
