@@ -27,10 +27,10 @@ Colors = Annotated[list[tuple[str, str]], Field(max_length=_MOST)]
 
 
 class Guarded(Record):
-    """`official`: calls and colours of a script that the original's own tracer stops half-way, up to there."""
+    """`official`: of a script that the original's own tracer stops half-way, what it had seen until then."""
 
-    type: Calls
-    color: Colors
+    type: Calls = {}
+    color: Colors = []
 
 
 class Drawn(Record):

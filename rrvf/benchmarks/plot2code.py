@@ -11,6 +11,7 @@ come from one process for all items, ours from one process each. A white figure 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -35,7 +36,7 @@ from matplotlib.pyplot import *
 """
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 _PROMPT = Path(__file__).parent / "prompts" / "plot2code_direct.txt"
-_NEAR = 0.8
+_NEAR = -100 * math.log(0.8)  # where exp(-distance / 100), the original's similarity of places, is above 0.8
 
 
 class TextScore(Record):
@@ -95,7 +96,7 @@ def _numbers(places: list) -> np.ndarray:
 
 def _near(place: np.ndarray, others: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.exp(-np.hypot(*(place - others).T) / 100) > _NEAR
+        return np.hypot(*(place - others).T) < _NEAR
 
 
 def sample_metrics(gold: dict | None, generated: Render) -> dict[str, float]:

@@ -6,7 +6,9 @@ functions, `finish` draws once more into a PDF that is thrown away and gives the
 
 Protocols: `fixed` keeps the wrapped functions' names. `official` and `july2025` lose them as the original wrappers do,
 which changes what seaborn draws inside the tracer (metrics_spec T2); for scripts that use seaborn the calls and the
-colours are therefore traced in two further runs with nameless wrappers, each allowed to fail half-way.
+colours are therefore traced in two further runs with nameless wrappers, each allowed to fail half-way. So are the colours
+of a script with an object that the original's tracer cannot read when it is drawn, which stops the script there. In
+`official` the items then have `guarded` too: what a generated script gives, which the original runs inside a try block.
 """
 
 from __future__ import annotations
@@ -118,13 +120,15 @@ class Tracer:
         """The kinds of items that the original's own interference with a script changes."""
         self._colors.remove()
         self._calls.remove()
-        items = {}
-        if "seaborn" in self._source:
-            items["type"] = self._again(CallTrace(named=False, protocol=self.protocol))
-            items["color"] = self._again(ColorTrace(named=False, protocol=self.protocol))
+        items, guarded, seaborn = {}, {}, "seaborn" in self._source
+        if seaborn:
+            items["type"], guarded["type"] = self._again(CallTrace)
+        if seaborn or self._colors.broken:
+            items["color"], guarded["color"] = self._again(ColorTrace)
         if "plt.savefig" in self._source:
             items["text"] = self._texts_of_broken_source()
-        return items
+        guarded = {kind: found for kind, found in guarded.items() if found != items[kind]}
+        return items | ({"guarded": guarded} if guarded and self.protocol == "official" else {})
 
     def _texts_of_broken_source(self) -> list[str]:
         """The texts where the original, which takes away the ticks ahead of the first save, breaks into the script."""
@@ -132,26 +136,42 @@ class Tracer:
         self._texts.clear()
         return list(self._texts) if self._ran(before + _NO_TICKS + name + after) else []
 
-    def _again(self, trace: CallTrace | ColorTrace) -> dict | list:
-        """Run the script once more under `trace` alone. One that fails gives nothing, as its crashed evaluator does."""
+    def _again(self, kind: type[CallTrace] | type[ColorTrace]) -> tuple[dict | list, dict | list]:
+        """Run the script once more under one trace alone, which may stop it: items of the whole run, and up to there.
+
+        A run that was stopped gives nothing as a whole, as the original's crashed evaluator does.
+        """
+        trace = kind(named=False, protocol=self.protocol, stops=True)
         trace.install()
         ran = self._ran(self._source)
         trace.remove()
-        return trace.items() if ran else trace.nothing
+        items = trace.items()
+        return (items if ran else trace.nothing), items
 
     def _ran(self, source: str) -> bool:
-        """Run `source` as the script was run, and save; whether that raised nothing."""
+        """Run `source` as the script was run, and save whether that raises or not; whether nothing did."""
         plt.close("all")
         dict.update(matplotlib.rcParams, self._settings)
         np.random.seed(0)
         random.seed(0)
-        try:
-            module = types.ModuleType("__main__")
-            exec(compile(source, "script.py", "exec", dont_inherit=True), module.__dict__)
-            plt.gcf().savefig(io.BytesIO(), format="pdf")
-        except Exception:
-            return False
-        return True
+        return all([_raises_nothing(lambda: _run(source)), _raises_nothing(_save)])
+
+
+def _run(source: str) -> None:
+    module = types.ModuleType("__main__")
+    exec(compile(source, "script.py", "exec", dont_inherit=True), module.__dict__)
+
+
+def _save() -> None:
+    plt.gcf().savefig(io.BytesIO(), format="pdf")
+
+
+def _raises_nothing(do: Callable[[], None]) -> bool:
+    try:
+        do()
+    except Exception:
+        return False
+    return True
 
 
 def _write_nothing() -> None:

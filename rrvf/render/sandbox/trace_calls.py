@@ -39,8 +39,8 @@ class CallTrace(Wrapping):
 
     nothing: dict = {}
 
-    def __init__(self, named: bool, protocol: str) -> None:
-        super().__init__(named, keep_flag=protocol != "fixed")
+    def __init__(self, named: bool, protocol: str, stops: bool = False) -> None:
+        super().__init__(named, keep_flag=protocol != "fixed", stops=stops)
         self._exact = protocol == "official"
         self._counts: Counter[str] = Counter()
 

@@ -95,8 +95,8 @@ class ColorTrace(Wrapping):
 
     nothing: list = []
 
-    def __init__(self, named: bool, protocol: str) -> None:
-        super().__init__(named, keep_flag=protocol != "fixed")
+    def __init__(self, named: bool, protocol: str, stops: bool = False) -> None:
+        super().__init__(named, keep_flag=protocol != "fixed", stops=stops)
         self._protocol = protocol
         self._exact = protocol == "official"
         self._stored: dict[tuple[str, str], tuple[object, Read]] = {}

@@ -19,16 +19,17 @@ class Wrapping:
 
     named: wrappers keep the functions' names; without, they are called `wrapper` as in the original evaluators.
     keep_flag: a wrapped call that raises leaves the flag set, so that nothing after it is seen (metrics_spec T8).
+    stops: what goes wrong in `seen` reaches the script and stops it there, as in the original; else it is noted as `broken`.
     """
 
-    def __init__(self, named: bool, keep_flag: bool) -> None:
-        self._named, self._keep_flag = named, keep_flag
+    def __init__(self, named: bool, keep_flag: bool, stops: bool = False) -> None:
+        self._named, self._keep_flag, self._stops = named, keep_flag, stops
         self._inside = False
         self._originals: list[tuple[object, str, Callable | None]] = []
         self.broken = False
 
     def wrap(self, owner: object, name: str, seen: Seen, before: bool = False) -> None:
-        """Replace `owner.name`; `seen` is called for outermost calls, and whatever it raises never reaches the script.
+        """Replace `owner.name`; `seen` is called for outermost calls.
 
         before: `seen` is called ahead of the function, with the result None.
         """
@@ -57,7 +58,9 @@ class Wrapping:
         try:
             seen(result, args, kwargs)
         except Exception:
-            self.broken = True
+            self.broken = not self._stops
+            if self._stops:
+                raise
 
     def remove(self) -> None:
         """Put the originals back; what a class had inherited, it inherits again."""
