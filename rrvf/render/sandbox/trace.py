@@ -22,6 +22,7 @@ from collections.abc import Callable
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.cbook import is_math_text
@@ -32,9 +33,11 @@ from matplotlib.ticker import NullFormatter
 from trace_calls import CallTrace
 from trace_colors import ColorTrace
 from trace_plot2code import plot2code_items, remember_resolution
+from trace_seen import Sight, artists_in
 
 _SAVE = re.compile(r"plt\.savefig\(.*", re.DOTALL)
 _SHOW = re.compile(r"plt.show\(.*", re.DOTALL)
+_TIGHT = re.compile(r"bbox_inches\s*=\s*['\"]tight")
 _PYPLOT_SAVE = plt.savefig
 _PARSER, _FONT = MathTextParser("path"), FontProperties()
 _NOTHING: dict = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
@@ -48,6 +51,8 @@ class Tracer:
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
         self._source = ""
+        self._tight = False
+        self._sight = Sight()
         self._texts: list[str] = []
         self._settings = dict(matplotlib.rcParams)
         self._calls = CallTrace(named=True, protocol=protocol)
@@ -56,7 +61,8 @@ class Tracer:
     def prepare(self, code: str) -> str:
         """The source that is run: for ChartMimic, all from the first save or show on is cut off (metrics_spec 1.2)."""
         if self.protocol != "plot2code":
-            code = _SHOW.sub("", _SAVE.sub("", code)).strip() + "\n"
+            whole, code = code, _SHOW.sub("", _SAVE.sub("", code)).strip() + "\n"
+            self._tight = _TIGHT.search(whole[len(code) - 1 :]) is not None
         self._source = code
         return code
 
@@ -95,9 +101,10 @@ class Tracer:
             if self.protocol == "fixed" or not begun:
                 raise
             return items
-        items |= {"layout": layout_items(figure), "axes": len(figure.axes) if figure else 0}
+        axes = figure.axes if figure is not None else []
+        items |= {"layout": layout_items(axes), "axes": len(axes)}
         items |= {"type": self._calls.items(), "color": self._colors.items()}
-        return items if self.protocol == "fixed" else items | self._seen_by_the_original()
+        return items | (self._seen(items, axes) if self.protocol == "fixed" else self._seen_by_the_original())
 
     def _texts_without_ticks(self, save: Callable, ticks: list[Ticks]) -> list[str] | None:
         """The texts of the figure without its major ticks; None where it cannot be drawn so (a date formatter without a
@@ -109,12 +116,34 @@ class Tracer:
             for each in ticks if self.protocol == "fixed" else []:
                 each.axis.set_major_formatter(NullFormatter())
             save(io.BytesIO(), format="pdf")
-            return list(self._texts)
+            texts = list(self._texts)
+            if self.protocol == "fixed":
+                self._look()
+            return texts
         except Exception:
             return None
         finally:
             for each in ticks:
                 each.put_back()
+
+    def _look(self) -> None:
+        objects = [a for thing in self._colors.objects() for a in artists_in(thing)] + self._calls.objects()
+        self._sight.look(plt.gcf(), objects, self._tight)
+
+    def _seen(self, drawn: dict, axes: list[Axes]) -> dict:
+        """The items that can be seen, and where that is less, what was drawn. Texts: of each string as many as are seen."""
+        if not self._sight.looked:
+            self._look()
+        left = self._sight.texts.copy()
+        texts = []
+        for text in drawn["text"]:
+            left[text] -= 1
+            texts += [text] if left[text] >= 0 else []
+        axes = [each for each in axes if self._sight.seen(each)]
+        items = {"text": texts, "layout": layout_items(axes), "axes": len(axes)}
+        shows = lambda thing: any(map(self._sight.seen, artists_in(thing)))  # noqa: E731
+        items |= {"type": self._calls.items(self._sight.seen), "color": self._colors.items(shows)}
+        return items if items == drawn else items | {"drawn": drawn}
 
     def _seen_by_the_original(self) -> dict:
         """The kinds of items that the original's own interference with a script changes."""
@@ -219,10 +248,10 @@ def _log_texts(log: list[str]) -> None:
     RendererPdf.draw_text = draw_text
 
 
-def layout_items(figure: Figure | None) -> list[list[int]]:
+def layout_items(axes_list: list[Axes]) -> list[list[int]]:
     """[nrows, ncols, row_start, row_end, col_start, col_end] of each axes with a place in a grid (metrics_spec 1.4)."""
     items = []
-    for axes in figure.axes if figure is not None else []:
+    for axes in axes_list:
         spec = axes.get_subplotspec()
         if spec is not None:
             grid, rows, columns = spec.get_gridspec(), spec.rowspan, spec.colspan

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import matplotlib_venn
 import networkx
 import squarify
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.image import NonUniformImage
 from matplotlib.patches import Circle, Ellipse
 from matplotlib.projections.polar import PolarAxes
 from mpl_toolkits.mplot3d import Axes3D
 from networkx.drawing import nx_pylab
+from trace_seen import artists_in
 from trace_wrap import Wrapping, is_kind
 
 #: Methods of ordinary axes whose label is their own name.
@@ -42,13 +45,13 @@ class CallTrace(Wrapping):
     def __init__(self, named: bool, protocol: str, stops: bool = False) -> None:
         super().__init__(named, keep_flag=protocol != "fixed", stops=stops)
         self._exact = protocol == "official"
-        self._counts: Counter[str] = Counter()
+        self._calls: list[list] = []  # label, and what it drew
 
     def install(self) -> None:
         """Wrap every traced function."""
         for name in _AXES:
             self._count(Axes, name, name)
-        self.wrap(Axes, "plot", self._count_plot, before=True)
+        self._count_plot()
         for name, label in _AXES_3D.items():
             self._count(Axes3D, name, label)
         for patch in (Ellipse, Circle):
@@ -62,11 +65,32 @@ class CallTrace(Wrapping):
             self._count(networkx, name, label)
 
     def _count(self, owner: object, name: str, label: str) -> None:
-        self.wrap(owner, name, lambda result, args, kwargs: self._counts.update([label]), before=True)
+        self._wrap_call(owner, name, lambda args: label)
 
-    def _count_plot(self, _, args, kwargs) -> None:
-        self._counts["plot@polar" if is_kind(args[0], PolarAxes, self._exact) else "plot"] += 1
+    def _count_plot(self) -> None:
+        polar = lambda axes: is_kind(axes, PolarAxes, self._exact)  # noqa: E731
+        self._wrap_call(Axes, "plot", lambda args: "plot@polar" if polar(args[0]) else "plot")
 
-    def items(self) -> dict[str, int]:
-        """Label to count."""
-        return dict(self._counts)
+    def _wrap_call(self, owner: object, name: str, label: Callable[[tuple], str]) -> None:
+        """Count a call when it begins, since one that fails counts too, and keep what it drew when it ends."""
+
+        def begins(_, args: tuple, kwargs: dict) -> None:
+            self._calls.append([label(args), None])
+
+        def ends(result: object, args: tuple, kwargs: dict) -> None:
+            self._calls[-1][1] = args[0] if name == "__init__" else result
+
+        self.wrap(owner, name, ends, begins)
+
+    def objects(self) -> list[Artist]:
+        """All that was drawn by counted calls."""
+        return [artist for _, result in self._calls for artist in artists_in(result)]
+
+    def items(self, seen: Callable[[object], bool] | None = None) -> dict[str, int]:
+        """Label to count. `seen`: a call counts unless it says no to all that the call drew."""
+        return dict(Counter(label for label, result in self._calls if seen is None or _shown(result, seen)))
+
+
+def _shown(result: object, seen: Callable[[object], bool]) -> bool:
+    artists = [a for a in artists_in(result) if not isinstance(a, Axes)]
+    return not artists or any(map(seen, artists))

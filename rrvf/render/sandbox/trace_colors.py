@@ -99,19 +99,30 @@ class ColorTrace(Wrapping):
         super().__init__(named, keep_flag=protocol != "fixed", stops=stops)
         self._protocol = protocol
         self._exact = protocol == "official"
-        self._stored: dict[tuple[str, str], tuple[object, Read]] = {}
+        self._stored: dict[tuple[str, str], list[tuple[object, Read]]] = {}
 
     def _keep(self, group: str, artists, read: Read, hollow: bool = False) -> None:
         """Store objects. Unreadable where one has no colour, unless it may be `hollow`."""
         for artist in artists:
             tokens = read(artist) or ([] if hollow else _unreadable())
             if tokens:
-                self._stored[group, tokens[-1]] = (artist, read)
+                self._stored.setdefault((group, tokens[-1]), []).append((artist, read))
 
-    def items(self) -> list[list[str]]:
-        """Sorted unique [group, colour], colours read now. Where the original read-out crashes there are none at all."""
+    def objects(self) -> list:
+        """All that is stored."""
+        return [thing for stored in self._stored.values() for thing, _ in stored]
+
+    def items(self, seen: Callable[[object], bool] | None = None) -> list[list[str]]:
+        """Sorted unique [group, colour], colours read now. Where the original read-out crashes there are none at all.
+
+        `seen`: the last object counts that it says yes to.
+        """
         found: set[tuple[str, str]] = set()
-        for (group, _), (artist, read) in self._stored.items():
+        for (group, _), stored in self._stored.items():
+            shown = stored if seen is None else [pair for pair in stored if seen(pair[0])]
+            if not shown:
+                continue
+            artist, read = shown[-1]
             try:
                 found |= {(group, color) for color in read(artist)}
             except Unreadable:

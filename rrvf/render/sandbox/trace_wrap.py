@@ -28,11 +28,8 @@ class Wrapping:
         self._originals: list[tuple[object, str, Callable | None]] = []
         self.broken = False
 
-    def wrap(self, owner: object, name: str, seen: Seen, before: bool = False) -> None:
-        """Replace `owner.name`; `seen` is called for outermost calls.
-
-        before: `seen` is called ahead of the function, with the result None.
-        """
+    def wrap(self, owner: object, name: str, seen: Seen, before: Seen | None = None) -> None:
+        """Replace `owner.name`; `seen` is called for outermost calls, `before` ahead of them, with the result None."""
         original = getattr(owner, name)
 
         def wrapper(*args, **kwargs):
@@ -41,10 +38,9 @@ class Wrapping:
             self._inside = True
             try:
                 if before:
-                    self._note(seen, None, args, kwargs)
+                    self._note(before, None, args, kwargs)
                 result = original(*args, **kwargs)
-                if not before:
-                    self._note(seen, result, args, kwargs)
+                self._note(seen, result, args, kwargs)
             except BaseException:
                 self._inside = self._keep_flag
                 raise

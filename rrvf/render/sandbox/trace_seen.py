@@ -1,0 +1,236 @@
+"""What of a figure can be seen: of its texts, its axes and the objects that traced calls drew (`fixed` alone).
+
+The figure is drawn twice by Agg, at no more than 100 dots an inch and a million pixels: once as it is, once without its
+texts and the traced objects. It is the whole figure, or what a tight box holds where the script saves itself so. For each
+text and object the pixels that its own drawing changes by `_CONTRAST` or more are noted (a sample of them). It is seen
+- if there are such pixels: none, where it is invisible, transparent, in the colour of what lies behind it, outside the
+  picture, clipped away, without extent, or part of another figure;
+- and if some of them (of a text a quarter) are still there at the end: later drawing has left them alone or shines
+  through, so that they differ from the second drawing;
+- and, a text, if its letters are two pixels high or more, if half its box lies in the picture and in its clip box, and if
+  the same words do not stand at the same place already.
+Axes are seen if their drawing leaves pixels that are still there at the end; what has neither frame nor content is not.
+
+Not told apart: which part of an object is seen, so one with a transparent face and a visible edge counts with its face;
+objects that lie hidden below a translucent traced one of their own colour; and in a figure whose objects would take more
+than a second to compare, those that are drawn after that are taken for seen.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+_CONTRAST = 16  # of 255, in the channel that differs most
+_LETTER_PIXELS = 2.0
+_PIXELS, _DPI = 1e6, 100.0
+_SAMPLE = 512
+_COMPARED = 1e9  # pixels in all
+_SAVE, _DRAW_TEXT = Figure.savefig, RendererAgg.draw_text
+
+
+class Sight:
+    """What `look` has seen: texts by how often, objects and axes by `seen`."""
+
+    def __init__(self) -> None:
+        self.texts: Counter[str] = Counter()
+        self.looked = False
+        self._seen: set[int] = set()
+
+    def look(self, figure: Figure, objects: Iterable[Artist], tight: bool) -> None:
+        """Draw `figure` and see which of its texts, its axes and `objects` are in the picture."""
+        tight = tight or matplotlib.rcParams["savefig.bbox"] == "tight"
+        artists = {id(artist): artist for artist in objects if not isinstance(artist, Axes | Text)}
+        first, second = Watch(), Watch()
+        _draw(figure, tight, first, artists.values(), figure.axes)
+        _draw(figure, tight, second, artists.values(), None)
+        self._seen = {key for key, trail in first.trails.items() if first.still_there(trail, second.picture)}
+        for place, key in first.places.items():
+            self.texts[place[0]] += key in self._seen
+        self.texts += Counter()  # without those that were never seen
+        self.looked = True
+
+    def seen(self, artist: object) -> bool:
+        """Whether an object or axes was seen; a text, if one of its lines was."""
+        if isinstance(artist, Text):
+            return any(line in self.texts for line in artist.get_text().split("\n"))
+        return id(artist) in self._seen
+
+
+class Trail:
+    """A sample of the pixels that one drawing changed: where, to what, and whether others may shine through."""
+
+    def __init__(self, pixels: np.ndarray, colors: np.ndarray, owner: int, least: float) -> None:
+        self.pixels, self.colors, self.owner, self.least = pixels, colors, owner, least
+
+
+class Watch:
+    """One drawing that is watched: whose pixels are whose."""
+
+    def __init__(self) -> None:
+        self._renderer: RendererAgg | None = None
+        self._reset(None)
+
+    def _reset(self, renderer: RendererAgg | None) -> None:
+        self._renderer = renderer
+        self.trails: dict[int, Trail] = {}
+        self.places: dict[tuple, int] = {}
+        self.picture: np.ndarray | None = None  # on white, (n, 3), once it is finished
+        self._left = _COMPARED
+        self._owners = np.zeros(self._view().shape if renderer else 0, np.int32)
+
+    def _view(self) -> np.ndarray:
+        return np.frombuffer(self._renderer.buffer_rgba(), np.uint32)
+
+    def end(self) -> None:
+        """Keep the finished picture; the next drawing may go to the same memory."""
+        if self._renderer:
+            self.picture = _on_white(self._view())
+
+    def meet(self, renderer: RendererAgg) -> None:
+        """Start anew where the drawing does: a tight box, for one, is found by drawing ahead."""
+        if renderer is not self._renderer:
+            self._reset(renderer)
+
+    def follow(self, key: int, draw: Callable[[], None], owns: bool, least: float = 0.0) -> None:
+        """Draw, and note what that changes. `owns`: what it covers is no longer seen."""
+        if self._left < 0:
+            draw()
+            self.trails[key] = Trail(np.zeros(0, int), np.zeros((0, 3)), 0, -1.0)
+            return
+        before, owners = self._view().copy(), self._owners.copy()
+        self._left -= len(before)
+        draw()
+        after = self._view()
+        if len(after) != len(before):
+            return
+        changed = np.flatnonzero(after != before)
+        colors = _on_white(after[changed])
+        clear = _differ(colors, _on_white(before[changed]))
+        changed, colors = changed[clear], colors[clear]
+        number = 0
+        if owns:
+            number = len(self.trails) + 1
+            own = changed[self._owners[changed] == owners[changed]]  # what is drawn inside it keeps its own
+            self._owners[own] = number
+        step = max(1, len(changed) // _SAMPLE)
+        if len(changed):
+            self.trails[key] = Trail(changed[::step], colors[::step], number, least)
+
+    def still_there(self, trail: Trail, bare: np.ndarray | None) -> bool:
+        """Whether enough of a trail is left in the finished picture; `bare` is the one without what is watched."""
+        if trail.least < 0:
+            return True
+        final = self.picture[trail.pixels]
+        there = ~_differ(final, trail.colors)
+        if bare is not None and len(bare) == len(self.picture):
+            there |= _differ(final, bare[trail.pixels])
+        if trail.owner:
+            there &= self._owners[trail.pixels] == trail.owner
+        return bool(there.any()) and there.mean() >= trail.least
+
+
+def _on_white(pixels: np.ndarray) -> np.ndarray:
+    rgba = pixels.view(np.uint8).reshape(-1, 4).astype(np.int16)
+    return (rgba[:, :3] * rgba[:, 3:].astype(np.int32) // 255 + 255 - rgba[:, 3:]).astype(np.int16)
+
+
+def _differ(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.abs(ones - others).max(axis=-1, initial=0) >= _CONTRAST
+
+
+def _draw(figure: Figure, tight: bool, watch: Watch, artists: Iterable[Artist], axes: list[Axes] | None) -> None:
+    """Draw under `watch`; `axes` None: without texts and `artists`."""
+
+    def following(artist: Artist, owns: bool) -> Callable:
+        draw = artist.draw
+
+        def follow(renderer, *args, **kwargs):
+            watch.meet(renderer)
+            if axes is None:
+                return
+            watch.follow(id(artist), lambda: draw(renderer, *args, **kwargs), owns)
+
+        return follow
+
+    def draw_text(renderer, gc, x, y, s, prop, angle, *args, **kwargs):
+        watch.meet(renderer)
+        if axes is None:
+            return
+        key = len(watch.places)
+        place = (str(s), round(float(x)), round(float(y)), round(float(angle)))
+        drawing = lambda: _DRAW_TEXT(renderer, gc, x, y, s, prop, angle, *args, **kwargs)  # noqa: E731
+        if place in watch.places or not _readable(renderer, gc, x, y, s, prop, angle, *args):
+            drawing()
+        else:
+            watch.places[place] = -1 - key
+            watch.follow(-1 - key, drawing, owns=(gc.get_alpha() or 1.0) == 1.0, least=0.25)
+
+    changed = [(artist, _opaque(artist)) for artist in artists] + [(each, False) for each in axes or []]
+    hooks = [(artist, following(artist, owns)) for artist, owns in changed]
+    for artist, hook in hooks:
+        artist.draw = hook
+    RendererAgg.draw_text = draw_text
+    try:
+        box = "tight" if tight else None
+        _SAVE(figure, io.BytesIO(), format="rgba", dpi=_resolution(figure, tight), bbox_inches=box)
+        watch.end()
+    finally:
+        RendererAgg.draw_text = _DRAW_TEXT
+        for artist, _ in hooks:
+            vars(artist).pop("draw", None)
+
+
+def _resolution(figure: Figure, tight: bool) -> float:
+    width, height = figure.get_tightbbox().size if tight else figure.get_size_inches()
+    area = float(width) * float(height)
+    return min(_DPI, np.sqrt(_PIXELS / area)) if np.isfinite(area) and area > 0 else _DPI
+
+
+def _opaque(artist: Artist) -> bool:
+    """Whether nothing shines through an object, as far as its own settings say."""
+    if artist.get_alpha() is not None and np.min(artist.get_alpha()) < 1:
+        return False
+    faces = getattr(artist, "get_facecolor", lambda: (1.0,))()
+    return bool(np.min(np.atleast_2d(faces)[:, -1], initial=1.0) == 1.0)
+
+
+def _readable(renderer, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> bool:
+    """Whether letters are high enough, and half of the text's box lies in the picture and its clip box."""
+    if prop.get_size_in_points() * renderer.dpi / 72 < _LETTER_PIXELS:
+        return False
+    width, height, _ = renderer.get_text_width_height_descent(s, prop, ismath)
+    along, up = np.meshgrid(np.linspace(0, width, 9), np.linspace(0, height, 5))
+    turn = np.radians(angle)
+    across = x + along * np.cos(turn) - up * np.sin(turn)
+    down = y - along * np.sin(turn) - up * np.cos(turn)
+    left, top, right, bottom = 0.0, 0.0, renderer.width, renderer.height
+    if gc.get_clip_rectangle() is not None:
+        box = gc.get_clip_rectangle()
+        left, right = max(left, box.x0), min(right, box.x1)
+        top, bottom = max(top, renderer.height - box.y1), min(bottom, renderer.height - box.y0)
+    inside = (across >= left) & (across <= right) & (down >= top) & (down <= bottom)
+    return bool(inside.mean() >= 0.5)
+
+
+def artists_in(thing: object, depth: int = 4) -> Iterator[Artist]:
+    """Every artist in what a plotting call returns, whatever lists, containers and dictionaries hold it."""
+    if isinstance(thing, Artist):
+        yield thing
+    elif depth and isinstance(thing, dict):
+        for part in thing.values():
+            yield from artists_in(part, depth - 1)
+    elif depth and (isinstance(thing, list | tuple) or (isinstance(thing, np.ndarray) and thing.dtype.hasobject)):
+        for part in thing:
+            yield from artists_in(part, depth - 1)
+    elif depth and hasattr(thing, "patches"):  # a Venn diagram
+        yield from artists_in(list(thing.patches), depth - 1)
