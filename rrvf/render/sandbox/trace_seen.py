@@ -30,7 +30,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-_CONTRAST = 16  # of 255, in the channel that differs most
+_CONTRAST = 12  # of 255, in the channel that differs most
 _LETTER_PIXELS = 2.0
 _PIXELS, _DPI = 1e6, 100.0
 _SAMPLE = 512
@@ -67,7 +67,7 @@ class Sight:
 
 
 class Trail:
-    """A sample of the pixels that one drawing changed: where, to what, and whether others may shine through."""
+    """A sample of the pixels that one drawing changed: where, to what, whose they are (0: nobody's), how many must stay."""
 
     def __init__(self, pixels: np.ndarray, colors: np.ndarray, owner: int, least: float) -> None:
         self.pixels, self.colors, self.owner, self.least = pixels, colors, owner, least
@@ -89,7 +89,7 @@ class Watch:
         self._owners = np.zeros(self._view().shape if renderer else 0, np.int32)
 
     def _view(self) -> np.ndarray:
-        return np.frombuffer(self._renderer.buffer_rgba(), np.uint32)
+        return np.asarray(self._renderer.buffer_rgba()).reshape(-1).view(np.uint32)
 
     def end(self) -> None:
         """Keep the finished picture; the next drawing may go to the same memory."""
@@ -101,34 +101,48 @@ class Watch:
         if renderer is not self._renderer:
             self._reset(renderer)
 
-    def follow(self, key: int, draw: Callable[[], None], owns: bool, least: float = 0.0) -> None:
-        """Draw, and note what that changes. `owns`: what it covers is no longer seen."""
+    def follow(self, key: int, draw: Callable[[], None], owns: bool) -> None:
+        """Draw an object, and note what that changes. `owns`: what it covers is no longer seen."""
         if self._left < 0:
             draw()
-            self.trails[key] = Trail(np.zeros(0, int), np.zeros((0, 3)), 0, -1.0)
-            return
-        before, owners = self._view().copy(), self._owners.copy()
+            self.trails[key] = Trail(np.zeros(0, int), np.zeros((0, 3)), 0, 0)
+        else:
+            self._note(key, draw, owns, slice(None), 1)
+
+    def read(self, key: int, draw: Callable[[], None], owns: bool, rows: slice) -> None:
+        """Draw a text that lies within `rows`, and note what that changes; a quarter of its ink must be there at the end."""
+        width = int(self._renderer.width)
+        band = slice(rows.start * width, rows.stop * width)
+        before = self._view()[band].copy()
+        self._view()[band] = 0
+        draw()
+        ink = np.count_nonzero(self._view()[band])
+        self._view()[band] = before
+        self._note(key, draw, owns, band, ink / 4)
+
+    def _note(self, key: int, draw: Callable[[], None], owns: bool, band: slice, least: float) -> None:
+        before, owners = self._view()[band].copy(), self._owners[band].copy()
         self._left -= len(before)
         draw()
-        after = self._view()
+        after = self._view()[band]
         if len(after) != len(before):
             return
         changed = np.flatnonzero(after != before)
         colors = _on_white(after[changed])
         clear = _differ(colors, _on_white(before[changed]))
         changed, colors = changed[clear], colors[clear]
-        number = 0
+        if not len(changed):
+            return
+        own = changed[self._owners[band][changed] == owners[changed]]  # what is drawn inside it keeps its own
         if owns:
-            number = len(self.trails) + 1
-            own = changed[self._owners[changed] == owners[changed]]  # what is drawn inside it keeps its own
-            self._owners[own] = number
-        step = max(1, len(changed) // _SAMPLE)
-        if len(changed):
-            self.trails[key] = Trail(changed[::step], colors[::step], number, least)
+            self._owners[band][own] = len(self.trails) + 1
+        step = -(-len(changed) // _SAMPLE)
+        pixels = changed[::step] + (band.start or 0)
+        self.trails[key] = Trail(pixels, colors[::step], len(self.trails) + 1 if owns else 0, least / step)
 
     def still_there(self, trail: Trail, bare: np.ndarray | None) -> bool:
         """Whether enough of a trail is left in the finished picture; `bare` is the one without what is watched."""
-        if trail.least < 0:
+        if not trail.least:
             return True
         final = self.picture[trail.pixels]
         there = ~_differ(final, trail.colors)
@@ -136,7 +150,7 @@ class Watch:
             there |= _differ(final, bare[trail.pixels])
         if trail.owner:
             there &= self._owners[trail.pixels] == trail.owner
-        return bool(there.any()) and there.mean() >= trail.least
+        return bool(there.any()) and there.sum() >= trail.least
 
 
 def _on_white(pixels: np.ndarray) -> np.ndarray:
@@ -169,11 +183,12 @@ def _draw(figure: Figure, tight: bool, watch: Watch, artists: Iterable[Artist], 
         key = len(watch.places)
         place = (str(s), round(float(x)), round(float(y)), round(float(angle)))
         drawing = lambda: _DRAW_TEXT(renderer, gc, x, y, s, prop, angle, *args, **kwargs)  # noqa: E731
-        if place in watch.places or not _readable(renderer, gc, x, y, s, prop, angle, *args):
+        box = _Box(renderer, x, y, s, prop, angle, *args)
+        if place in watch.places or not box.readable(gc):
             drawing()
         else:
             watch.places[place] = -1 - key
-            watch.follow(-1 - key, drawing, owns=(gc.get_alpha() or 1.0) == 1.0, least=0.25)
+            watch.read(-1 - key, drawing, (gc.get_alpha() or 1.0) == 1.0, box.rows)
 
     changed = [(artist, _opaque(artist)) for artist in artists] + [(each, False) for each in axes or []]
     hooks = [(artist, following(artist, owns)) for artist, owns in changed]
@@ -204,22 +219,30 @@ def _opaque(artist: Artist) -> bool:
     return bool(np.min(np.atleast_2d(faces)[:, -1], initial=1.0) == 1.0)
 
 
-def _readable(renderer, gc, x, y, s, prop, angle, ismath=False, mtext=None) -> bool:
-    """Whether letters are high enough, and half of the text's box lies in the picture and its clip box."""
-    if prop.get_size_in_points() * renderer.dpi / 72 < _LETTER_PIXELS:
-        return False
-    width, height, _ = renderer.get_text_width_height_descent(s, prop, ismath)
-    along, up = np.meshgrid(np.linspace(0, width, 9), np.linspace(0, height, 5))
-    turn = np.radians(angle)
-    across = x + along * np.cos(turn) - up * np.sin(turn)
-    down = y - along * np.sin(turn) - up * np.cos(turn)
-    left, top, right, bottom = 0.0, 0.0, renderer.width, renderer.height
-    if gc.get_clip_rectangle() is not None:
-        box = gc.get_clip_rectangle()
-        left, right = max(left, box.x0), min(right, box.x1)
-        top, bottom = max(top, renderer.height - box.y1), min(bottom, renderer.height - box.y0)
-    inside = (across >= left) & (across <= right) & (down >= top) & (down <= bottom)
-    return bool(inside.mean() >= 0.5)
+class _Box:
+    """Where a text lies, in pixels from the upper left: points all over its box."""
+
+    def __init__(self, renderer, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
+        self._renderer = renderer
+        self._letter = prop.get_size_in_points() * renderer.dpi / 72
+        width, height, _ = renderer.get_text_width_height_descent(s, prop, ismath)
+        along, up = np.meshgrid(np.linspace(0, width, 9), np.linspace(0, height, 5))
+        turn = np.radians(angle)
+        self._across = x + along * np.cos(turn) - up * np.sin(turn)
+        self._down = y - along * np.sin(turn) - up * np.cos(turn)
+        reach = int(np.hypot(width, height)) + 8
+        bottom = int(renderer.height)
+        self.rows = slice(*np.clip((int(y) - reach, int(y) + reach), 0, bottom).tolist())
+
+    def readable(self, gc) -> bool:
+        """Whether letters are high enough, and half of the text's box lies in the picture and in its clip box."""
+        left, top, right, bottom = 0.0, 0.0, self._renderer.width, self._renderer.height
+        if (box := gc.get_clip_rectangle()) is not None:
+            left, right = max(left, box.x0), min(right, box.x1)
+            top, bottom = max(top, self._renderer.height - box.y1), min(bottom, self._renderer.height - box.y0)
+        across, down = self._across, self._down
+        inside = (across >= left) & (across <= right) & (down >= top) & (down <= bottom)
+        return self._letter >= _LETTER_PIXELS and bool(inside.mean() >= 0.5)
 
 
 def artists_in(thing: object, depth: int = 4) -> Iterator[Artist]:
