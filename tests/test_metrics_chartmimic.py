@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -9,12 +10,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from rrvf.benchmarks import chartmimic
+from rrvf.benchmarks import chartmimic, chartmimic_scores, thinning
 from rrvf.benchmarks.beside import table
 from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_folder, overall, prompt
-from rrvf.benchmarks.chartmimic_scores import colors, score_items, thinned
+from rrvf.benchmarks.chartmimic_scores import PairScore, carried, colors, score_items
 from rrvf.benchmarks.colors import similarity
 from rrvf.benchmarks.items import items_of
 from rrvf.benchmarks.pairs import References, partial
@@ -104,6 +106,56 @@ def test_settings_of_a_script_do_not_reach_its_second_traced_run(renderer):
 def test_a_colour_that_cannot_be_read_costs_colours_and_nothing_else(renderer):
     items = renderer.render(BAR_BY_NAME, "official").items
     assert items == {"text": ["t"], "layout": [[1, 1, 0, 0, 0, 0]], "axes": 1, "type": {"bar": 1}, "color": []}
+
+
+HOLLOW = (
+    IMPORTS
+    + """
+plt.bar([1], [1], color="#ff0000")
+plt.bar([2], [2], color="none", edgecolor="k")
+plt.bar([3], [3], color="#0000ff")
+"""
+)
+
+
+def test_official_keeps_of_a_generated_script_what_the_tracer_saw_before_it_stopped_it(renderer):
+    true, hollow = renderer.render_many([HOLLOW.replace("none", "#ff0000"), HOLLOW], "official")
+    found = score_items(true.items, hollow.items, "bar_1", "official").color
+    assert (found.precision, found.recall) == (1.0, 0.5)  # the red one of red and blue
+    assert (
+        score_items(hollow.items, hollow.items, "bar_1", "official").color.f1 == 0.0
+    )  # a true script has no such luck
+    assert "guarded" not in renderer.render(HOLLOW, "july2025").items
+
+
+def test_official_keeps_the_calls_before_seaborn_failed_in_the_tracer(renderer):
+    items = renderer.render(SEABORN.replace("sns.bar", "plt.plot([1, 2])\nsns.bar"), "official").items
+    assert items["type"] == {} and items["guarded"]["type"] == {"plot": 1, "bar": 1}
+
+
+HEATMAP = IMPORTS + "plt.pcolormesh([[1, 2]])"
+
+
+def test_official_prints_the_type_score_before_it_where_a_script_calls_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(chartmimic_scores, "_WORKERS", 1)
+    for name, code in {"a": HEATMAP, "b": IMPORTS + "plt.plot([1, 2])", "c": "raise ValueError", "d": HEATMAP}.items():
+        (tmp_path / f"{name}.gt.py").write_text(IMPORTS + "plt.plot([1, 2])\nplt.bar([1, 2], [1, 2])")
+        (tmp_path / f"{name}.gen.py").write_text(code)
+    found = chartmimic.score_folder(tmp_path, tmp_path / "o.json", protocol="official", cache=None)
+    pairs, means = found["pairs"], found["aggregate"]
+    assert [pairs[name]["type"]["f1"] for name in "abcd"] == [0.0, pytest.approx(2 / 3), 0.0, pytest.approx(2 / 3)]
+    assert pairs["d"]["type_of"] == "b" and "type_of" not in pairs["a"]
+    assert (means["type"], means["type_own"]) == (pytest.approx(100 / 3), pytest.approx(100 / 6))
+
+
+def test_each_of_the_originals_twenty_workers_carries_its_own():
+    half = chartmimic_scores.score(1, 2, 2)
+    pairs = {
+        f"{i:02}": PairScore(exec_ok=True, text=half, layout=half, type=half, color=half, calls=i == 3)
+        for i in range(45)
+    }
+    pairs = {n: p if p.calls else p.model_copy(update={"type": chartmimic_scores.NOTHING}) for n, p in pairs.items()}
+    assert {name: pair.type_of for name, pair in carried(pairs).items() if pair.type_of} == {"23": "03", "43": "03"}
 
 
 def test_an_exception_that_the_script_catches_blinds_the_official_tracer_alone(renderer):
@@ -211,13 +263,32 @@ def test_ten_colours_against_ten_need_no_permutations():
 MANY = [["bar", f"#{i:02X}{255 - i:02X}80"] for i in range(0, 240, 20)]
 
 
-def test_more_than_ten_colours_score_nothing_in_july_2025_only():
-    found = {p: colors(MANY, MANY, p).f1 for p in ("july2025", "official", "fixed")}
-    assert found["july2025"] == 0.0 and found["official"] == found["fixed"] == pytest.approx(1.0)
+def test_more_than_ten_colours_score_nothing_in_july_2025_and_thin_alike_in_fixed():
+    found = {p: colors(MANY, MANY, p).f1 for p in ("july2025", "fixed")}
+    assert found == {"july2025": 0.0, "fixed": pytest.approx(1.0)}
 
 
-def test_thinning_does_not_depend_on_the_order():
-    assert thinned(MANY) == thinned(MANY[::-1]) and len(thinned(MANY)) < 10
+def test_official_gives_the_mean_over_the_orders_in_which_the_original_may_thin(monkeypatch):
+    """The original's two processes draw an order each; here all pairs of orders of few colours are gone through."""
+    few = MANY[::3]
+    monkeypatch.setattr(thinning, "MANY", 3)
+    orders = [thinning._Side(few).kept(np.array(order)) for order in itertools.permutations(range(len(few)))]
+    exact = np.mean([_f1(one, two) for one in orders for two in orders])
+    assert colors(few, few, "official").f1 == pytest.approx(exact, abs=0.03) and exact < 0.97
+
+
+def _f1(gold, generated):
+    return chartmimic_scores.score(chartmimic_scores._matched(gold, generated), len(generated), len(gold)).f1
+
+
+def test_what_thinning_gives_does_not_depend_on_the_order_of_the_list():
+    assert colors(MANY, MANY[::-1], "official") == colors(MANY, MANY, "official")
+    (kept, _), *_ = thinning.thinned(MANY, MANY, drawn=False)
+    assert len(kept) < 10
+
+
+def test_a_side_of_ten_or_fewer_is_not_thinned():
+    assert {len(one) for one, _ in thinning.thinned(MANY[:10], MANY, drawn=True)} == {10}
 
 
 def test_only_the_first_python_fence_is_code():
@@ -285,7 +356,7 @@ def test_what_a_script_does_stands_in_its_own_record_and_nowhere_else(folder, tm
 
 def test_ten_thousand_texts_are_ten_thousand_items(tmp_path):
     (tmp_path / "a.py").write_text(IMPORTS + "for i in range(10_000): plt.text(0, 0, 'x')")
-    found = extract_folder(tmp_path, tmp_path / "out.json", workers=1)
+    found = extract_folder(tmp_path, tmp_path / "out.json", workers=1, protocol="official")
     assert found["a"]["text"] == ["x"] * 10_000
 
 

@@ -51,7 +51,7 @@ class Tracer:
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
         self._source = ""
-        self._tight = False
+        self._file, self._tight = "script.py", False
         self._sight = Sight()
         self._texts: list[str] = []
         self._settings = dict(matplotlib.rcParams)
@@ -83,6 +83,7 @@ class Tracer:
         """
         if self.protocol == "plot2code":
             return plot2code_items(plt.gcf())
+        self._file = namespace.get("__file__", self._file)
         save = eval("plt.savefig", namespace)  # a script that calls pyplot by another name fails here
         if save is _PYPLOT_SAVE:
             save = plt.gcf().savefig  # the same file, without a second drawing for a window
@@ -183,12 +184,12 @@ class Tracer:
         dict.update(matplotlib.rcParams, self._settings)
         np.random.seed(0)
         random.seed(0)
-        return all([_raises_nothing(lambda: _run(source)), _raises_nothing(_save)])
+        return all([_raises_nothing(lambda: self._run(source)), _raises_nothing(_save)])
 
-
-def _run(source: str) -> None:
-    module = types.ModuleType("__main__")
-    exec(compile(source, "script.py", "exec", dont_inherit=True), module.__dict__)
+    def _run(self, source: str) -> None:
+        module = types.ModuleType("__main__")
+        module.__file__ = self._file
+        exec(compile(source, "script.py", "exec", dont_inherit=True), module.__dict__)
 
 
 def _save() -> None:

@@ -12,7 +12,7 @@ text and object the pixels that its own drawing changes by `_CONTRAST` or more a
 Axes are seen if their drawing leaves pixels that are still there at the end; what has neither frame nor content is not.
 
 Not told apart: which part of an object is seen, so one with a transparent face and a visible edge counts with its face;
-objects that lie hidden below a translucent traced one of their own colour; and in a figure whose objects would take more
+an object that lies hidden below another of its very colour; and in a figure whose objects would take more
 than a second to compare, those that are drawn after that are taken for seen.
 """
 
