@@ -130,7 +130,7 @@ def test_official_keeps_of_a_generated_script_what_the_tracer_saw_before_it_stop
 
 def test_official_keeps_the_calls_before_seaborn_failed_in_the_tracer(renderer):
     items = renderer.render(SEABORN.replace("sns.bar", "plt.plot([1, 2])\nsns.bar"), "official").items
-    assert items["type"] == {} and items["guarded"]["type"] == {"plot": 1, "bar": 1}
+    assert items["type"] == {} and items["guarded"]["type"]["plot"] == 1
 
 
 HEATMAP = IMPORTS + "plt.pcolormesh([[1, 2]])"
@@ -151,11 +151,12 @@ def test_official_prints_the_type_score_before_it_where_a_script_calls_nothing(t
 def test_each_of_the_originals_twenty_workers_carries_its_own():
     half = chartmimic_scores.score(1, 2, 2)
     pairs = {
-        f"{i:02}": PairScore(exec_ok=True, text=half, layout=half, type=half, color=half, calls=i == 3)
+        f"{i:02}": PairScore(exec_ok=True, text=half, layout=half, type=half, color=half, calls=i < 20)
         for i in range(45)
     }
-    pairs = {n: p if p.calls else p.model_copy(update={"type": chartmimic_scores.NOTHING}) for n, p in pairs.items()}
-    assert {name: pair.type_of for name, pair in carried(pairs).items() if pair.type_of} == {"23": "03", "43": "03"}
+    assert {name: pair.type_of for name, pair in carried(pairs).items() if pair.type_of} == {
+        f"{i}": f"{i % 20:02}" for i in range(20, 45)
+    }
 
 
 def test_an_exception_that_the_script_catches_blinds_the_official_tracer_alone(renderer):

@@ -88,7 +88,6 @@ def test_official_counts_unseen_words(renderer):
         "ax.plot([0, 1], [0, 1])[0].remove()",
         "ax.plot([0, 1], [0, 0.5], lw=1)\nax.axhspan(-1, 3, color='#123456', zorder=9)",
         "b = fig.add_axes([0, 0, 1, 1])\nb.plot([0, 1])\nb.set_visible(False)",
-        "plt.figure()\nplt.plot([0, 1])\nplt.figure(1)",
     ],
 )
 def test_a_line_that_nobody_sees_is_neither_a_call_nor_a_colour(unseen, renderer):

@@ -22,12 +22,14 @@ from collections.abc import Callable
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
 from matplotlib.ticker import NullFormatter
 from trace_calls import CallTrace
@@ -142,9 +144,16 @@ class Tracer:
             texts += [text] if left[text] >= 0 else []
         axes = [each for each in axes if self._sight.seen(each)]
         items = {"text": texts, "layout": layout_items(axes), "axes": len(axes)}
-        shows = lambda thing: any(map(self._sight.seen, artists_in(thing)))  # noqa: E731
-        items |= {"type": self._calls.items(self._sight.seen), "color": self._colors.items(shows)}
+        shows = lambda thing: any(map(self._shows, artists_in(thing)))  # noqa: E731
+        items |= {"type": self._calls.items(self._shows), "color": self._colors.items(shows)}
         return items if items == drawn else items | {"drawn": drawn}
+
+    def _shows(self, artist: Artist) -> bool:
+        """Whether an object is seen, or counts unseen: in another figure, and what seaborn draws empty or removes again."""
+        empty = isinstance(artist, Line2D) and not len(artist.get_xdata())
+        if "seaborn" in self._source and (artist.axes is None or empty):
+            return True
+        return self._sight.seen(artist) or (artist.axes is not None and artist.axes.figure.figure is not plt.gcf())
 
     def _seen_by_the_original(self) -> dict:
         """The kinds of items that the original's own interference with a script changes."""

@@ -4,11 +4,12 @@ The figure is drawn twice by Agg, at no more than 100 dots an inch and a million
 texts and the traced objects. It is the whole figure, or what a tight box holds where the script saves itself so. For each
 text and object the pixels that its own drawing changes by `_CONTRAST` or more are noted (a sample of them). It is seen
 - if there are such pixels: none, where it is invisible, transparent, in the colour of what lies behind it, outside the
-  picture, clipped away, without extent, or part of another figure;
+  picture, clipped away or without extent;
 - and if some of them (of a text a quarter) are still there at the end: later drawing has left them alone or shines
   through, so that they differ from the second drawing;
 - and, a text, if its letters are two pixels high or more, if half its box lies in the picture and in its clip box, and if
   the same words do not stand at the same place already.
+Objects of other figures count as the benchmark counts them, and so do those that seaborn draws to find a colour.
 Axes are seen if their drawing leaves pixels that are still there at the end; what has neither frame nor content is not.
 
 Not told apart: which part of an object is seen, so one with a transparent face and a visible edge counts with its face;
