@@ -3,8 +3,8 @@
 Covered
 - no network: every request is answered from memory or refused, and the browser lives in an empty network namespace
 - no script, unless `Limits.javascript`; no popup, download, service worker; no second navigation
-- without scripts a page has next to nothing that it could leave to the next (see `after_page`): a fresh document where
-  it has, a fresh context every so many pages and after every failure; with scripts, a fresh context per page
+- a fresh context per page, made ahead, so that no page leaves anything to the next
+- pages that move stand still at one stated moment (see `web_still`)
 - a fresh browser after a crash and after a page that hung
 - bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside
 - Chromium's own sandbox is on, also for root
@@ -17,7 +17,6 @@ Not covered
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import Coroutine
@@ -30,17 +29,17 @@ from playwright.async_api import Page
 from rrvf.errors import HarnessError, UserError
 from rrvf.protocol import sanitize
 from rrvf.records import Render
-from rrvf.render.browser import VIEWPORT, After, Blank, Chromium
+from rrvf.render.browser import VIEWPORT, Blank, Chromium
 from rrvf.render.limits import Failure, Limits
 from rrvf.render.pasted import page_share
 from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
 from rrvf.render.web_checks import check_code, check_picture
 from rrvf.render.web_requests import ADDRESS
+from rrvf.render.web_still import stand_still, still
 
 WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
-_IDLE_META = re.compile(r"http-equiv\s*=\s*[\"']?(?:x-ua-compatible|content-type)\b")
 _WATCH_S = 0.2
 #: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
 _CLOCK_START, _CLOCK_MS = 0, 3000
@@ -132,16 +131,13 @@ class WebRenderer:
     async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
         started = time.monotonic()
-        after: After = "new context"
         work = asyncio.create_task(self._shoot(blank, code, trace))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_WATCH_S)
                 if not work.done():
                     self._check_bounds(browser, started)
-            drawn = work.result()
-            after = "new context" if self.limits.javascript else after_page(code)
-            return drawn
+            return work.result()
         except PlaywrightError as error:
             gone = any(word in str(error) for word in ("closed", "crashed", "Connection"))
             raise Failure("crash" if gone else "navigation", _first_line(error)) from None
@@ -149,7 +145,7 @@ class WebRenderer:
             if not work.done():
                 browser.kill()
                 work.cancel()
-            browser.done(blank, after)
+            browser.done(blank)
 
     def _check_bounds(self, browser: Chromium, started: float) -> None:
         if time.monotonic() - started > self.limits.wall_s:
@@ -163,9 +159,10 @@ class WebRenderer:
         blank.requests.begin(code)
         if self.limits.javascript:
             await page.clock.install(time=_CLOCK_START)
-        await _load(page, code)
+        await _load(page, await asyncio.to_thread(still, code))
         if self.limits.javascript:
             await page.clock.run_for(_CLOCK_MS)
+        await stand_still(page, code)
         shots = [await self._screenshot(blank)]
         texts: list[Text] = []
         if trace:
@@ -186,17 +183,6 @@ class WebRenderer:
         if size["width"] * size["height"] > self.limits.max_pixels:
             shown = f"{size['width']}x{size['height']}"
             raise Failure("limit", f"the page is {shown} pixels, more than {self.limits.max_pixels} in all")
-
-
-def after_page(code: str) -> After:
-    """What a page without scripts leaves behind: nothing, so that the next can be written over it, but for four things.
-
-    A `<meta http-equiv>` (policy, language, refresh), the one `autofocus` and the stylesheets fetched belong to the
-    document and outlive what is written over; frames add to its history. Two metas that most real pages have do nothing.
-    """
-    lasting = ("http-equiv", "autofocus", "<link", "@import", "<frame", "<iframe", "<object", "<embed")
-    text = _IDLE_META.sub("", code.lower())
-    return "visit again" if any(word in text for word in lasting) else "write over"
 
 
 async def _ready(browser: Chromium) -> Blank:

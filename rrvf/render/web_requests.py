@@ -22,6 +22,8 @@ REQUESTS = 1_000
 _TAILWIND_URL = re.compile(r"tailwindcss@\^?2|/tailwind(\.min)?\.css")
 _SIZE = re.compile(r"(\d{1,4})[x/](\d{1,4})")
 _MAX_SIDE = 2_000
+#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either.
+_BLANK_PAGE = {"content-type": "text/html; charset=utf-8", "content-security-policy": "media-src 'none'"}
 
 
 class Requests:
@@ -32,10 +34,6 @@ class Requests:
         self._code: str | None = None
         self._count = 0
 
-    def expect_visit(self) -> None:
-        """The next navigation is ours: it gets an empty page."""
-        self._code = None
-
     def begin(self, code: str) -> None:
         """From now on the requests are those of `code`, which is written into the empty page."""
         self._code, self._count = code, 0
@@ -45,7 +43,7 @@ class Requests:
         request = route.request
         self._count += 1
         if self._code is None and request.url == ADDRESS:
-            await route.fulfill(body="", content_type="text/html; charset=utf-8")
+            await route.fulfill(body="", headers=_BLANK_PAGE)
         elif request.is_navigation_request():
             await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
         elif self._count > REQUESTS:

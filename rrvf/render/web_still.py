@@ -1,0 +1,78 @@
+"""Pages that move, stopped: the picture shows one stated moment, however long the browser took to get there.
+
+What is shown
+- CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at rest
+- SMIL, GIF, APNG, WebP, AVIF: the first frame; an SVG picture's own CSS animations: the picture without them
+- a `<progress>` without a value: an empty bar; video and audio: none, its controls alone
+- scrolling: none, the page from its top, also where it has a field with `autofocus`
+
+How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
+(`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by `still`.
+Not covered: a moving SVG picture whose address is hidden behind CSS escapes; `<progress>` in a closed shadow root.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from urllib.parse import unquote_to_bytes
+
+from playwright.async_api import Page
+
+#: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of tag.
+_PICTURE = re.compile(
+    r"""(?P<quote>["']|&quot;|&#3[49];|)(?P<head>data:image/svg\+xml[^,"'<>()]*),"""
+    r"""(?P<body>(?(quote)(?:(?!(?P=quote)).)*|[^\s"')>]*))""",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOVING = re.compile(r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*(?:\s|/\*.*?\*/)*:)", re.IGNORECASE | re.DOTALL)
+#: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
+_OWN_CLOCK = re.compile(r"<marquee|<progress|autofocus|scroll")
+_INNER = ("about:srcdoc", "data:text/html")
+#: A marquee that moved cannot go back; a copy that is stopped at once never moves. Focus is given here, as the browser scrolls there when it does.
+_STAND_STILL = """() => {
+    const stop = root => {
+        for (const bar of root.querySelectorAll('progress:not([value])'))
+            if (getComputedStyle(bar).appearance !== 'none') bar.value = 0;
+        for (const moving of root.querySelectorAll('marquee')) {
+            const copy = moving.cloneNode(true);
+            moving.replaceWith(copy);
+            copy.stop();
+        }
+        for (const element of root.querySelectorAll('*')) if (element.shadowRoot) stop(element.shadowRoot);
+    };
+    stop(document);
+    if (document.activeElement === document.body) document.querySelector('[autofocus]')?.focus({preventScroll: true});
+    scrollTo({top: 0, left: 0, behavior: 'instant'});
+}"""
+
+
+def still(code: str) -> str:
+    """The page with CSS animations and transitions taken out of the SVG pictures in its `data:` addresses."""
+    if "svg+xml" not in code.lower():
+        return code
+    return _PICTURE.sub(_still_address, code)
+
+
+def _still_address(match: re.Match) -> str:
+    head, body = match["head"], match["body"]
+    data = unquote_to_bytes(html.unescape(body))
+    try:
+        picture = (base64.b64decode(data) if head.lower().rstrip().endswith("base64") else data).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return match[0]
+    stopped = _MOVING.sub("still", still(picture))
+    if stopped == picture:
+        return match[0]
+    return f"{match['quote']}data:image/svg+xml;base64,{base64.b64encode(stopped.encode()).decode()}"
+
+
+async def stand_still(page: Page, code: str) -> None:
+    """Stop what has a clock of its own in a loaded page, and scroll it to its top."""
+    text = html.unescape(code).lower()
+    inner = [frame for frame in page.frames[1:] if frame.url.startswith(_INNER)]
+    if _OWN_CLOCK.search(text) or inner:
+        for frame in [page.main_frame, *inner]:
+            await frame.evaluate(_STAND_STILL)
