@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from pathlib import Path
@@ -98,15 +99,20 @@ class Chromium:
         return self._browser is not None and self._browser.is_connected()
 
     async def _open(self) -> Blank:
-        """A new page; a browser that does not start, on a machine that stood still for a while, is tried twice."""
-        try:
-            return await self._try_open()
-        except (PlaywrightError, TimeoutError):
-            await self._end()
-        try:
-            return await self._try_open()
-        except (PlaywrightError, TimeoutError) as error:
-            raise UserError(f"Chromium does not start ({_reason(error)}): run `rrvf doctor`") from None
+        """A new page; a browser that does not start, on a machine that stood still for a while, is tried twice.
+
+        Whatever fails here is no page's doing: full disks, no descriptors or processes left, a browser that cannot run.
+        """
+        for last in (False, True):
+            try:
+                return await self._try_open()
+            except UserError:
+                raise
+            except Exception as error:
+                await self._end()
+                if last:
+                    raise UserError(f"Chromium does not start ({_reason(error)}): run `rrvf doctor`") from None
+        raise AssertionError
 
     async def _try_open(self) -> Blank:
         if not self._alive() or self._pages >= BROWSER_PAGES:
@@ -116,7 +122,12 @@ class Chromium:
 
     async def _start(self) -> None:
         mark = f"--rrvf-worker={uuid.uuid4().hex}"
-        self._folders = [tempfile.mkdtemp(prefix="rrvf-browser-")]
+        chromium = find_chromium()
+        _check_reachable(chromium)
+        self._folders = [tempfile.mkdtemp(prefix="rrvf-browser-", dir=_temporary_folder())]
+        os.chmod(self._folders[0], 0o711)
+        profile = Path(self._folders[0], "profile")
+        profile.mkdir(0o700)
         self._driver = await async_playwright().start()
         self._browser = await self._driver.chromium.launch(
             executable_path=str(WRAPPER),
@@ -127,7 +138,8 @@ class Chromium:
             env={
                 "PATH": os.environ.get("PATH", ""),
                 "HOME": "/nonexistent",
-                "RRVF_CHROMIUM": find_chromium(),
+                "RRVF_CHROMIUM": chromium,
+                "RRVF_PROFILE": str(profile),
                 "RRVF_BROWSER_UID": BROWSER_UID,
             },
         )
@@ -202,6 +214,27 @@ class Chromium:
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
         self._driver = self._browser = self._process = None
+
+
+def _temporary_folder() -> str:
+    """Where the browser's user can reach its profile; for root, TMPDIR may be a folder of root's alone."""
+    for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        if _closed_folder(folder) is None:
+            return folder
+    raise UserError("the user that Chromium runs as reaches no temporary folder: `chmod o+x` TMPDIR and those above it")
+
+
+def _check_reachable(chromium: str) -> None:
+    if closed := _closed_folder(os.path.realpath(chromium)):
+        raise UserError(f"the user that Chromium runs as cannot enter {closed}: `chmod o+x` it, or move Chromium")
+
+
+def _closed_folder(path: str) -> Path | None:
+    """The first folder on the way to `path` (itself included) that root's browser, another user, may not enter."""
+    if os.geteuid() != 0:
+        return None
+    way = [Path(path).resolve(), *Path(path).resolve().parents]
+    return next((part for part in reversed(way) if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 async def _close(page: Page) -> None:

@@ -41,6 +41,9 @@ WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
+#: Any browser that works draws it.
+_CONTROL = "<p>text"
+_BROWSER_FAILED = ("crash", "navigation")
 #: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
 _CLOCK_START, _CLOCK_MS = 0, 3000
 
@@ -113,7 +116,7 @@ class WebRenderer:
             browser = await self._idle.get()
             blank = await _ready(browser)
             started = time.monotonic()
-            shots, texts = await self._watched(browser, blank, code, trace)
+            shots, texts = await self._drawn(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
             pasted = await asyncio.to_thread(page_share, code, shots[0])
@@ -127,6 +130,29 @@ class WebRenderer:
             if browser:
                 self._idle.put_nowait(browser)
         return Render(seconds=time.monotonic() - started, **fields)
+
+    async def _drawn(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
+        """The screenshot; a page that the browser did not survive is tried once more, as others may have ended it.
+
+        UserError where that browser draws no page at all: then it is not this page's fault.
+        """
+        try:
+            return await self._watched(browser, blank, code, trace)
+        except Failure as failure:
+            if failure.reason not in _BROWSER_FAILED:
+                raise
+        try:
+            return await self._watched(browser, await browser.page(), code, trace)
+        except Failure as failure:
+            if failure.reason in _BROWSER_FAILED:
+                await self._check_browser(browser)
+            raise
+
+    async def _check_browser(self, browser: Chromium) -> None:
+        try:
+            await self._watched(browser, await browser.page(), _CONTROL, None)
+        except Failure as failure:
+            raise UserError(f"Chromium draws no page ({failure.message}): run `rrvf doctor`") from None
 
     async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""

@@ -8,7 +8,7 @@ What is shown
 
 How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
 (`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by `still`.
-Not covered: a moving SVG picture whose address is hidden behind CSS escapes; `<progress>` in a closed shadow root.
+Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ from playwright.async_api import Page
 
 #: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of tag.
 _PICTURE = re.compile(
-    r"""(?P<quote>["']|&quot;|&#3[49];|)(?P<head>data:image/svg\+xml[^,"'<>()]*),"""
+    r"""(?P<quote>["']|&quot;|&#3[49];)?(?P<head>data:image/svg\+xml[^,"'<>()]*),"""
     r"""(?P<body>(?(quote)(?:(?!(?P=quote)).)*|[^\s"')>]*))""",
     re.IGNORECASE | re.DOTALL,
 )
-_MOVING = re.compile(r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*(?:\s|/\*.*?\*/)*:)", re.IGNORECASE | re.DOTALL)
+_MOVING = re.compile(
+    r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*(?:\s|/\*.*?\*/)*:)", re.IGNORECASE | re.DOTALL
+)
+_CLOSED = re.compile(r"(?<=shadowrootmode=)closed|(?<=shadowrootmode=[\"'])closed", re.IGNORECASE)
+_REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
 #: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
 _OWN_CLOCK = re.compile(r"<marquee|<progress|autofocus|scroll")
 _INNER = ("about:srcdoc", "data:text/html")
@@ -50,10 +54,11 @@ _STAND_STILL = """() => {
 
 
 def still(code: str) -> str:
-    """The page with CSS animations and transitions taken out of the SVG pictures in its `data:` addresses."""
-    if "svg+xml" not in code.lower():
-        return code
-    return _PICTURE.sub(_still_address, code)
+    """The page with CSS animations and transitions taken out of the SVG pictures in its `data:` addresses.
+
+    Its closed shadow roots become open ones, which look the same and can be reached.
+    """
+    return _PICTURE.sub(_still_address, _CLOSED.sub("open", code)) if _REWRITTEN.search(code) else code
 
 
 def _still_address(match: re.Match) -> str:
@@ -66,7 +71,7 @@ def _still_address(match: re.Match) -> str:
     stopped = _MOVING.sub("still", still(picture))
     if stopped == picture:
         return match[0]
-    return f"{match['quote']}data:image/svg+xml;base64,{base64.b64encode(stopped.encode()).decode()}"
+    return f"{match['quote'] or ''}data:image/svg+xml;base64,{base64.b64encode(stopped.encode()).decode()}"
 
 
 async def stand_still(page: Page, code: str) -> None:
