@@ -4,6 +4,7 @@ What is shown
 - CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at rest
 - SMIL, GIF, APNG, WebP, AVIF: the first frame; an SVG picture's own CSS animations: the picture without them
 - a `<progress>` without a value: an empty bar; video and audio: none, its controls alone
+- `content-visibility: auto`: all of it, as on a page that somebody scrolled through
 - scrolling: none, the page from its top, also where it has a field with `autofocus`
 
 How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
@@ -33,7 +34,7 @@ _MOVING = re.compile(
 _CLOSED = re.compile(r"(?<=shadowrootmode=)closed|(?<=shadowrootmode=[\"'])closed", re.IGNORECASE)
 _REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
 #: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
-_OWN_CLOCK = re.compile(r"<marquee|<progress|autofocus|scroll")
+_OWN_CLOCK = re.compile(r"<marquee|<progress|<audio|<video|autofocus|scroll|content-visibility")
 _INNER = ("about:srcdoc", "data:text/html")
 #: A marquee that moved cannot go back; a copy that is stopped at once never moves. Focus is given here, as the browser scrolls there when it does.
 _STAND_STILL = """() => {
@@ -45,7 +46,16 @@ _STAND_STILL = """() => {
             moving.replaceWith(copy);
             copy.stop();
         }
-        for (const element of root.querySelectorAll('*')) if (element.shadowRoot) stop(element.shadowRoot);
+        for (const media of root.querySelectorAll('audio, video')) {
+            media.removeAttribute('src');
+            media.replaceChildren();
+            media.load();
+        }
+        for (const element of root.querySelectorAll('*')) {
+            if (element.shadowRoot) stop(element.shadowRoot);
+            if (getComputedStyle(element).contentVisibility === 'auto')
+                element.style.setProperty('content-visibility', 'visible', 'important');
+        }
     };
     stop(document);
     if (document.activeElement === document.body) document.querySelector('[autofocus]')?.focus({preventScroll: true});
