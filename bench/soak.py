@@ -3,14 +3,16 @@
     python bench/soak.py [--count 10000] [--workers 2] [--minutes M] [--json FILE]
 
 The hostile ones are those of the tests (`tests/hostile`). Twenty times on the way it writes down the resident memory of the
-parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. At the end nothing may be
-left: no process, descriptor or temporary file. Exits with 1 where one is, where a render ended other than it should, or
-where a parent grew by more than 1 MB per 1,000 renders after the first 1,000.
+parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. Each picture must be that
+of the first render of its program, whatever was drawn in between. At the end nothing may be left: no process, descriptor
+or temporary file. Exits with 1 where one is, where a render ended other than it should or a picture changed, or where a
+parent grew by more than 1 MB per 1,000 renders after the first 1,000.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -112,6 +114,7 @@ def _dead() -> set[psutil.Process]:
 def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Counter]:
     """Run all; a row at every twentieth of the way, and what ended other than expected."""
     rows, wrong = [], Counter()
+    first: dict[tuple[str, str], str] = {}
     with (
         Renderer("chart", workers, PATIENT) as charts,
         Renderer("web", workers, PAGES) as pages,
@@ -128,6 +131,10 @@ def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Co
             else:
                 render = pools[job.pool].render(job.code)
             outcome = render.reason or "ok"
+            if render.png:
+                digest = hashlib.sha256(render.png).hexdigest()
+                if first.setdefault((job.pool, job.code), digest) != digest:
+                    return f"{job.pool}: another picture than at first for {job.code[:60]!r}"
             return (
                 None if outcome in job.expected else f"{job.pool}: {outcome} for {job.expected} ({render.message[:60]})"
             )
