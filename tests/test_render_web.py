@@ -47,6 +47,15 @@ def pixels(render: Render) -> np.ndarray:
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(render.png, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
+def settle(renderer: WebRenderer) -> None:
+    """Wait for the page that is made ahead, and with it for its process."""
+
+    async def ready() -> None:
+        await asyncio.wait([renderer._all[0]._next])
+
+    renderer._submit(ready()).result()
+
+
 def test_the_canvas_is_the_pictures_size(renderer: WebRenderer) -> None:
     tall = renderer.render("<div style='height:3000px;width:900px;border:1px solid'>x</div>")
     assert (tall.width, tall.height) == (280, 224) == pixels(tall).shape[1::-1]
@@ -236,6 +245,7 @@ def test_a_page_that_hangs_ends_in_time_and_the_next_is_well() -> None:
 
 def test_the_browser_lives_without_a_network_and_inside_its_own_sandbox(renderer: WebRenderer) -> None:
     renderer.render(PAGE)
+    settle(renderer)
     helpers = renderer._all[0]._process.children(recursive=True)
     drawing = next(p for p in helpers if "--type=renderer" in " ".join(p.cmdline()))
     assert os.stat(f"/proc/{drawing.pid}/ns/net").st_ino != os.stat("/proc/self/ns/net").st_ino
@@ -245,12 +255,15 @@ def test_the_browser_lives_without_a_network_and_inside_its_own_sandbox(renderer
     assert not any("--no-sandbox" in p.cmdline() for p in helpers)
 
 
-def test_nothing_is_left_after_close() -> None:
+def test_nothing_is_left_after_close(renderer: WebRenderer, full: WebRenderer) -> None:
+    settle(renderer)
+    settle(full)
     before = {p.pid for p in psutil.Process().children(recursive=True)}
-    renderer = WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60))
-    renderer.render(PAGE)
-    folders = list(renderer._all[0]._folders)
-    renderer.close()
+    closed = WebRenderer(1, Limits(canvas=NANO_CANVAS, wall_s=60))
+    closed.render(PAGE)
+    settle(closed)
+    folders = list(closed._all[0]._folders)
+    closed.close()
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
     assert len(folders) == 2
     assert not any(os.path.exists(folder) for folder in folders)

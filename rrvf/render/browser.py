@@ -146,7 +146,8 @@ class Chromium:
         self._pages = 0
         self._process = next(p for p in psutil.Process().children(recursive=True) if mark in _arguments(p))
         self._driver_process = self._process.parent()
-        self._folders += [a.removeprefix(_PROFILE) for a in _arguments(self._process) if a.startswith(_PROFILE)]
+        profiles = [a.removeprefix(_PROFILE) for a in _arguments(self._process) if a.startswith(_PROFILE)]
+        self._folders += [folder for folder in profiles if folder != str(profile)]
         self.idle_mb = self.memory_mb()
 
     async def _new_page(self) -> Blank:
