@@ -18,7 +18,6 @@ from PIL import Image
 
 from rrvf.data.generated.pages import generate
 from rrvf.domains import Canvas
-from rrvf.errors import UserError
 from rrvf.render import Limits
 from rrvf.render import browser as browser_module
 from rrvf.render.browser import Blank, Chromium
@@ -154,8 +153,8 @@ def test_a_browser_that_draws_nothing_is_not_the_pages_fault(
 
     with monkeypatch.context() as patched:
         patched.setattr(WebRenderer, "_watched", failing)
-        with pytest.raises(UserError, match="draws no page"):
-            renderer.render("<p>x")
+        record = renderer.render("<p>x")
+    assert record.status == "harness_error" and "draws no page" in record.message
     assert renderer.render("<p>x").ok
 
 
@@ -164,8 +163,9 @@ def test_a_machine_that_gives_nothing_out_is_not_the_pages_fault(monkeypatch: py
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(Chromium, "_start", failing)
-    with WebRenderer(1, LIMITS) as renderer, pytest.raises(UserError, match="Too many open files"):
-        renderer.render("<p>x")
+    with WebRenderer(1, LIMITS) as renderer:
+        record = renderer.render("<p>x")
+    assert record.status == "harness_error" and "Too many open files" in record.message
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's browser is another user")
@@ -183,5 +183,6 @@ def test_a_chromium_in_a_folder_of_roots_alone_is_named(tmp_path: Path, monkeypa
     (tmp_path / "chromium").chmod(0o755)
     tmp_path.chmod(0o700)
     monkeypatch.setattr(browser_module, "find_chromium", lambda: str(tmp_path / "chromium"))
-    with WebRenderer(1, LIMITS) as renderer, pytest.raises(UserError, match="cannot enter"):
-        renderer.render("<p>x")
+    with WebRenderer(1, LIMITS) as renderer:
+        record = renderer.render("<p>x")
+    assert record.status == "harness_error" and "cannot enter" in record.message

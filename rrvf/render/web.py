@@ -134,7 +134,7 @@ class WebRenderer:
     async def _drawn(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot; a page that the browser did not survive is tried once more, as others may have ended it.
 
-        UserError where that browser draws no page at all: then it is not this page's fault.
+        HarnessError where that browser draws no page at all: then it is not this page's fault.
         """
         try:
             return await self._watched(browser, blank, code, trace)
@@ -142,7 +142,7 @@ class WebRenderer:
             if failure.reason not in _BROWSER_FAILED:
                 raise
         try:
-            return await self._watched(browser, await browser.page(), code, trace)
+            return await self._watched(browser, await _ready(browser), code, trace)
         except Failure as failure:
             if failure.reason in _BROWSER_FAILED:
                 await self._check_browser(browser)
@@ -150,9 +150,9 @@ class WebRenderer:
 
     async def _check_browser(self, browser: Chromium) -> None:
         try:
-            await self._watched(browser, await browser.page(), _CONTROL, None)
+            await self._watched(browser, await _ready(browser), _CONTROL, None)
         except Failure as failure:
-            raise UserError(f"Chromium draws no page ({failure.message}): run `rrvf doctor`") from None
+            raise HarnessError(f"Chromium draws no page ({failure.message}): run `rrvf doctor`") from None
 
     async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
