@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reproduce.progress import Progress
 from rrvf.errors import UserError
-from rrvf.profile import PROFILES
+from rrvf.profile import profile_file
 
 REPOSITORY = Path(__file__).parent.parent
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -54,11 +54,6 @@ def notebook_keys(profile: str, folder: Path = NOTEBOOKS) -> dict[Path, str]:
         digest.update(source.read_bytes())
         keys[source] = digest.hexdigest()[:16]
     return keys
-
-
-def profile_file(profile: str) -> Path:
-    """The YAML file of a profile by name or path."""
-    return Path(profile) if profile.endswith(".yaml") else PROFILES / f"{profile}.yaml"
 
 
 def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progress) -> None:

@@ -6,22 +6,41 @@ cannot do it (`harness_error`), in one line.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from typer.exceptions import TyperException
 
+from rrvf.environment import listed
 from rrvf.errors import UserError
+from rrvf.outputs import out_file, out_folder
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help=__doc__)
+if TYPE_CHECKING:
+    from rrvf.study import Study
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    # Click folds paragraphs but those that begin so.
+    epilog=f"\b\nSettings that are environment variables:\n{listed()}",
+)
 score_app = typer.Typer(no_args_is_help=True, help="Score generated programs against true ones.")
 judge_app = typer.Typer(no_args_is_help=True, help="The embedded judge, or any judge behind a URL.")
 data_app = typer.Typer(no_args_is_help=True, help="Build and check the data sets of a profile.")
 train_app = typer.Typer(
     no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs."
 )
+#: What the disk or the rights of a folder bring; any other OSError is a fault of ours.
+MENDABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR)
+
 for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
     app.add_typer(group, name=name)
 
@@ -30,6 +49,10 @@ ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML fi
 StartOption = Annotated[str | None, typer.Option(help="train from this folder or hub id, not the profile's policy")]
 #: A harness_error is the machine's to mend, as bad input is the person's.
 _RENDER_EXITS = {"ok": 0, "render_error": 1, "harness_error": 2}
+WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="renders at once")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="optimiser steps, instead of the profile's")]
+SeedOption = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="instead of the profile's")]
+ScoresOption = Annotated[Path, typer.Option(help="the JSON file")]
 Json = Annotated[bool, typer.Option("--json", help="print the record as JSON")]
 
 
@@ -38,8 +61,8 @@ def render(
     domain: DomainArgument,
     path: Annotated[Path, typer.Argument(help="a program, or a folder of programs")],
     out: Annotated[Path, typer.Option(help="the PNG, or the folder of PNGs with records.jsonl")],
-    timeout: Annotated[float, typer.Option(help="seconds per render")] = 10.0,
-    workers: Annotated[int, typer.Option(help="renders at once, for a folder")] = 2,
+    timeout: Annotated[float, typer.Option(min=0.1, max=3600, help="seconds per render")] = 10.0,
+    workers: WorkersOption = 2,
     as_json: Json = False,
 ) -> None:
     """Render one program or a folder of them in the sandbox.
@@ -49,13 +72,16 @@ def render(
     from rrvf.render import Limits
     from rrvf.render.files import render_file, render_folder
 
+    if timeout != timeout:  # "nan" passes click's bounds
+        raise UserError("--timeout nan is no number of seconds")
     limits = Limits(wall_s=timeout, cpu_s=timeout)
     if path.is_dir():
         from tqdm import tqdm
 
+        out_folder(out)
         records = [r for _, r in tqdm(render_folder(domain, path, out, workers, limits), unit="program")]
         raise typer.Exit(max((_RENDER_EXITS[record.status] for record in records), default=0))
-    record = render_file(domain, path, out, limits)
+    record = render_file(domain, path, out_file(out), limits)
     shown = record.model_dump(include={"status", "reason", "message", "seconds", "width", "height"})
     print(json.dumps(shown) if as_json else f"{record.status} {record.reason or ''} {record.message}".strip())
     raise typer.Exit(_RENDER_EXITS[record.status])
@@ -64,9 +90,9 @@ def render(
 @app.command()
 def extract(
     folder: Annotated[Path, typer.Argument(help="scripts, NAME.py")],
-    out: Annotated[Path, typer.Option(help="the JSON file")],
+    out: ScoresOption,
     protocol: Annotated[Literal["official", "fixed", "july2025"], typer.Option()] = "fixed",
-    workers: Annotated[int, typer.Option()] = 2,
+    workers: WorkersOption = 2,
 ) -> None:
     """Write the items that the ChartMimic metrics see in each script.
 
@@ -74,15 +100,15 @@ def extract(
     """
     from rrvf.benchmarks.chartmimic import extract_folder
 
-    extract_folder(folder, out, protocol, workers)
+    extract_folder(folder, out_file(out), protocol, workers)
 
 
 @score_app.command("chartmimic")
 def score_chartmimic(
     folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
-    out: Annotated[Path, typer.Option(help="the JSON file")],
+    out: ScoresOption,
     protocol: Annotated[Literal["official", "fixed", "july2025"], typer.Option()] = "fixed",
-    workers: Annotated[int, typer.Option()] = 2,
+    workers: WorkersOption = 2,
 ) -> None:
     """Text, layout, type and colour F1 of each pair, and their aggregate.
 
@@ -90,18 +116,18 @@ def score_chartmimic(
     """
     from rrvf.benchmarks.chartmimic import score_folder
 
-    score_folder(folder, out, protocol, workers)
+    score_folder(folder, out_file(out), protocol, workers)
     _show_scores([out])
 
 
 @score_app.command("plot2code")
 def score_plot2code(
     folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
-    out: Annotated[Path, typer.Option(help="the JSON file")],
+    out: ScoresOption,
     exec_mode: Annotated[
         Literal["module", "function"], typer.Option(help="how a script must run to pass: as a file, or as the original")
     ] = "module",
-    workers: Annotated[int, typer.Option()] = 2,
+    workers: WorkersOption = 2,
 ) -> None:
     """Text match of each pair, and the aggregate.
 
@@ -109,15 +135,15 @@ def score_plot2code(
     """
     from rrvf.benchmarks.plot2code import score_folder
 
-    score_folder(folder, out, workers, exec_mode)
+    score_folder(folder, out_file(out), workers, exec_mode)
     _show_scores([out])
 
 
 @score_app.command("web")
 def score_web(
     folder: Annotated[Path, typer.Argument(help="NAME.gt.html or NAME.gt.png, and NAME.gen.html")],
-    out: Annotated[Path, typer.Option(help="the JSON file")],
-    workers: Annotated[int, typer.Option()] = 2,
+    out: ScoresOption,
+    workers: WorkersOption = 2,
 ) -> None:
     """CLIP and pixel scores of each pair of pages.
 
@@ -125,7 +151,7 @@ def score_web(
     """
     from rrvf.benchmarks.websight import score_folder
 
-    score_folder(folder, out, workers=workers)
+    score_folder(folder, out_file(out), workers=workers)
     _show_scores([out])
 
 
@@ -146,7 +172,7 @@ def _show_scores(files: list[Path]) -> None:
 
 @judge_app.command("serve")
 def judge_serve(
-    port: Annotated[int, typer.Option(help="0 takes a free one")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = 8000,
     host: Annotated[str, typer.Option()] = "127.0.0.1",
 ) -> None:
     """Serve the embedded judge as an OpenAI-compatible endpoint.
@@ -220,12 +246,13 @@ def data_verify(profile: ProfileOption = "nano") -> None:
 
     Example: rrvf data verify
     """
-    from rrvf.data import overlaps, split_digest, verify
+    from rrvf.data import DataConfig, overlaps, split_digest, verify
 
     study = _study(profile)
-    for name, count in verify(study.profile.data, study.data).items():
+    config = DataConfig.read(study.profile.data)
+    for name, count in verify(config, study.data).items():
         print(f"{name}: {count} pictures, digest {split_digest(name, study.data)}")
-    for (one, two), found in overlaps(study.profile.data, study.data).items():
+    for (one, two), found in overlaps(config, study.data).items():
         same = sum(bool(d.same_code) for d in found)
         print(f"{one} and {two}: {same} of the same code, {len(found)} of much the same look")
 
@@ -235,8 +262,8 @@ def train_grpo(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
     section: Annotated[list[str] | None, typer.Option(help="a grpo section of the profile; several train on all their pictures, with the settings of the first [default: chart]")] = None,
-    max_steps: Annotated[int | None, typer.Option()] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
+    max_steps: StepsOption = None,
+    seed: SeedOption = None,
     start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
 ) -> None:  # fmt: skip
@@ -249,6 +276,7 @@ def train_grpo(
 
     study = _study(profile, start=start)
     config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
+    out_folder(out)
     pictures = study.pictures(config)
     with study.tools_of(config) as tools:
         print(train(study.profile, config, pictures, study.data, tools, out, seed, resume))
@@ -260,8 +288,8 @@ def train_sft(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which sft section of the profile")] = "chart",
     transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
-    max_steps: Annotated[int | None, typer.Option()] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
+    max_steps: StepsOption = None,
+    seed: SeedOption = None,
     start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
 ) -> None:
@@ -277,6 +305,7 @@ def train_sft(
     config = _shortened(study.section("sft", section), max_steps)
     if transcripts:
         config = config.model_copy(update={"transcripts": str(transcripts)})
+    out_folder(out)
     samples = study.split(config.train_set)
     print(train(study.profile, config, samples, study.data / config.train_set, out, seed, resume))
 
@@ -285,8 +314,8 @@ def train_sft(
 def plan_run(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
-    policy_gpus: Annotated[int, typer.Option(help="GPUs that train and write")] = 0,
-    judge_gpus: Annotated[int, typer.Option(help="GPUs that judge")] = 0,
+    policy_gpus: Annotated[int, typer.Option(min=0, help="GPUs that train and write")] = 0,
+    judge_gpus: Annotated[int, typer.Option(min=0, help="GPUs that judge")] = 0,
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
     as_json: Json = False,
 ) -> None:
@@ -307,8 +336,8 @@ def evaluate(
     policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
     out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
     profile: ProfileOption = "nano",
-    limit: Annotated[int | None, typer.Option(help="only the first N samples")] = None,
-    seed: Annotated[int | None, typer.Option(help="of the bootstrap intervals")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="of the bootstrap intervals")] = None,
 ) -> None:
     """Evaluate one policy, single turn, no tools; run it again to continue.
 
@@ -318,11 +347,9 @@ def evaluate(
     (and chenzju/rrvf_websight)
     """
     study = _study(profile, seed=seed)
-    if benchmark not in study.profile.evaluations:
-        known = ", ".join(study.profile.evaluations)
-        raise UserError(f"profile {study.profile.name} has no evaluation set {benchmark!r}: it has {known}")
+    study.section("evaluations", benchmark)
     model = None if policy in ("reference", "blank") else policy
-    summary = study.evaluate_model(study.profile.evaluations[benchmark], policy, model, out, limit)
+    summary = study.evaluate_model(benchmark, policy, model, out_folder(out), limit)
     print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
 
 
@@ -335,10 +362,11 @@ def report(
 
     Example: rrvf report runs/nano
     """
-    from rrvf.profile import load_profile
-    from rrvf.report import write_report
+    from rrvf.report.write import write_report
 
-    for path in write_report(folder, load_profile(profile)):
+    study = _study(profile)
+    out_folder(folder / "report")
+    for path in write_report(folder, profile=study.profile, targets=study.target):
         print(path)
 
 
@@ -355,7 +383,7 @@ def doctor() -> None:
     raise typer.Exit(0 if healthy else 1)
 
 
-def _study(profile: str, seed: int | None = None, start: str | None = None):
+def _study(profile: str, seed: int | None = None, start: str | None = None) -> Study:
     from rrvf.profile import load_profile
     from rrvf.study import Study
 
@@ -370,13 +398,35 @@ def _shortened(config, max_steps: int | None):
 
 
 def main() -> None:
-    """Run the command line; a UserError is one line on standard error and exit code 2."""
+    """Run the command line; what a person can mend is one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no umlauts gets \\xfc, not a traceback
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command's exit code."""
     try:
-        app()
+        return typer.main.get_command(app).main(arguments, prog_name="rrvf", standalone_mode=False) or 0
+    except TyperException as error:  # of the command line itself
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a command without arguments: its help
+            print(message, file=sys.stderr)
+            return 2
+        asked = getattr(error, "ctx", None)
+        _say(" ".join(message.split()) + (f" (see `{asked.command_path} --help`)" if asked else ""))
     except UserError as error:
-        sys.exit(_say(error))
-
-
-def _say(error: UserError) -> int:
-    print(f"rrvf: {error}", file=sys.stderr)
+        _say(str(error))
+    except OSError as error:
+        if error.filename is None or error.errno not in MENDABLE:
+            raise
+        _say(f"{error.filename}: {error.strerror}: make room or give the rights, or name another place")
+    except typer.Abort:
+        _say("interrupted: run the same command again to go on")
+        return 130
     return 2
+
+
+def _say(line: str) -> None:
+    print(f"rrvf: {line}", file=sys.stderr)

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.records import PASTED_ABOVE
+from rrvf.wrong_keys import explained
 
 #: Settings of a training that change no weight.
 WITHOUT_EFFECT = {"save_every", "guards"}
 PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
+SUFFIXES = (".yaml", ".yml")
+
+
+def _folder_name(name: str) -> str:
+    """A name that is safe as a folder's: runs, splits and results are kept under it."""
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise ValueError(
+            f"{name!r} cannot name a folder: take letters, digits, '-', '_' and '.', a letter or digit first"
+        )
+    return name
+
+
+#: What a profile or a part of it is called.
+Name = Annotated[str, AfterValidator(_folder_name)]
 
 
 class Section(BaseModel):
@@ -29,8 +45,12 @@ class PolicyConfig(Section):
 
     model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
     prompts: Literal["full", "nano"] = "full"
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    autocast: bool = Field(default=False, description="train in bfloat16 over the weights as they are")
+    dtype: Literal["float32", "bfloat16", "auto"] = Field(
+        default="bfloat16", description="of the weights; `auto`: bfloat16 where the machine computes in it"
+    )
+    autocast: bool | Literal["auto"] = Field(
+        default=False, description="train in bfloat16 over the weights as they are; `auto`: where that is faster"
+    )
     lora_rank: int | None = Field(
         default=None, ge=1, description="of the adapters that are trained; None: all weights are"
     )
@@ -166,17 +186,17 @@ class EvalSet(Section):
 class Profile(Section):
     """Everything a run depends on."""
 
-    name: str
-    seed: int = 0
+    name: Name
+    seed: int = Field(default=0, ge=0, lt=2**32)
     workers: int = Field(default=2, ge=1)
     policy: PolicyConfig
     judge: JudgeConfig = JudgeConfig()
     canvas: CanvasConfig = CanvasConfig()
     reward: RewardConfig = RewardConfig()
-    data: dict[str, Any] = {}
-    grpo: dict[str, GRPOConfigSection] = {}
-    sft: dict[str, SFTConfigSection] = {}
-    evaluations: dict[str, EvalSet] = {}
+    data: dict[Name, Any] = {}
+    grpo: dict[Name, GRPOConfigSection] = {}
+    sft: dict[Name, SFTConfigSection] = {}
+    evaluations: dict[Name, EvalSet] = {}
     chartmimic_protocol: Literal["official", "fixed", "july2025"] = "fixed"
 
     @property
@@ -185,25 +205,53 @@ class Profile(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-def load_profile(name_or_path: str) -> Profile:
-    """A profile by name (`nano`, `gpu`, `paper`) or by the path of a YAML file. UserError names the key that is wrong."""
-    path = Path(name_or_path)
-    if path.suffix != ".yaml":
-        path = PROFILES / f"{name_or_path}.yaml"
+def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]]:
+    """The policies that a profile trains for a domain: what tables call them, and their kind and section.
+
+    They are `sft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain name and
+    the others have their own behind it: `rrvf_NAME`.
+    """
+    found = {}
+    for title, kind, sections in (("sft", "sft", profile.sft), ("rrvf", "grpo", profile.grpo)):
+        names = [name for name, section in sections.items() if section.domain in (domain, "both")]
+        for name in sorted(names, key=lambda name: name != domain):
+            found[title if title not in found else f"{title}_{name}"] = (kind, name)
+    return found
+
+
+def profile_file(name_or_path: str) -> Path:
+    """The YAML file of a profile by name (`nano`, `gpu`, `paper`) or by path. UserError where there is none."""
+    known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    path = known.get(name_or_path, Path(name_or_path))
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise UserError(f"no profile at {path}: name one of {known}, or a YAML file")
+        names = ", ".join(known)
+        near = [found for found in map(path.with_suffix, SUFFIXES) if found.is_file()] if path.name else []
+        meant = f"do you mean {near[0]}?" if near else f"name one of {names}, or a YAML file"
+        raise UserError(f"no profile {name_or_path!r}: {meant}")
+    return path
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A profile by name or path. UserError names the file with the line or the keys that are wrong."""
+    path = profile_file(name_or_path)
     try:
-        return checked(yaml.safe_load(path.read_text()), str(path))
+        return checked(yaml.safe_load(path.read_text(encoding="utf-8-sig")), str(path))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: the file is not UTF-8: save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
 
 
 def checked(settings: object, source: str) -> Profile:
-    """`settings` as a profile. UserError names `source` and the key that is wrong."""
+    """`settings` as a profile. UserError names `source` and the keys that are wrong."""
+    if not isinstance(settings, dict):
+        raise UserError(f"{source} holds no settings: begin with a copy of {PROFILES / 'nano.yaml'}")
     try:
         return Profile.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the top level"
-        raise UserError(f"{source}: {where}: {first['msg']}") from None
+        raise UserError(f"{source}: {explained(error, Profile)}") from None

@@ -17,24 +17,25 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from rrvf.data import DataConfig, load_split, prepare, recipe
+from rrvf.data import DataConfig, is_ready, load_split, prepare, recipe
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, Profile
+from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, Profile, trained_policies
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
 
 REPOSITORY = Path(__file__).parent.parent
+DATA = REPOSITORY / "data"
 
 #: What each kind of stage is made of: a change in one of these makes a finished stage stale.
 CODE = {
@@ -43,8 +44,8 @@ CODE = {
     "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
 }
 
-#: Policies of a table, in its order: two calibration rows, then what the paper compares.
-POLICIES = ("reference", "blank", "base", "sft", "rrvf")
+#: Policies of every table, in its order: two calibration rows, then the policy before any training.
+UNTRAINED = ("reference", "blank", "base")
 
 
 class Study:
@@ -53,7 +54,8 @@ class Study:
     def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
         self.profile = profile
         self.results = results or REPOSITORY / "runs" / profile.name
-        self.data = data or Path(os.environ.get("RRVF_DATA", REPOSITORY / "data" / profile.name))
+        self.data = data or Path(os.environ.get("RRVF_DATA") or DATA / profile.name)
+        self._targets: dict[str, dict[str, Path]] = {}
 
     def describe(self) -> str:
         """What a notebook says first: the profile, the hash of its settings, who is trained, and the versions."""
@@ -66,13 +68,29 @@ class Study:
             f"Python {platform.python_version()}, {versions}"
         )
 
-    def prepare_data(self, progress: bool = True) -> None:
-        """Build the splits that are missing and check all against their manifests."""
-        prepare(self.profile.data, self.data, progress=progress)
+    def prepare_data(self, progress: bool = True, names: Collection[str] | None = None) -> None:
+        """Build the splits `names` (None: all) that are missing and check them against their manifests."""
+        # Profiles share what is equal, in one folder beside theirs.
+        store = DATA / "splits" if self.data.parent == DATA else None
+        prepare(self.profile.data, self.data, progress, names, store)
 
     def split(self, name: str) -> list[Sample]:
-        """The samples of one split."""
+        """The samples of one split, which is built where it is missing."""
+        config = DataConfig.read(self.profile.data)
+        if name in config.root and not is_ready(name, config, self.data):
+            self.prepare_data(names=[name])
         return load_split(name, self.data)
+
+    def target(self, set_name: str, sample_id: str) -> Path | None:
+        """The picture of a sample of an evaluation set; None where it is not on this machine."""
+        if set_name not in self.profile.evaluations:
+            return None
+        dataset = self.profile.evaluations[set_name].dataset
+        if dataset not in self._targets:
+            there = (self.data / dataset).is_dir()
+            samples = load_split(dataset, self.data) if there else []
+            self._targets[dataset] = {s.id: self.data / s.split / s.image for s in samples}
+        return self._targets[dataset].get(sample_id)
 
     @contextmanager
     def judge(self) -> Iterator[JudgeClient]:
@@ -145,29 +163,30 @@ class Study:
     def policies(self, set_name: str) -> list[str]:
         """The policies that belong on a set: of the trained ones those that the profile trains for its domain."""
         domain_name = self.section("evaluations", set_name).domain
-        trained = {"sft": self.profile.sft, "rrvf": self.profile.grpo}
-        return [p for p in POLICIES if p not in trained or domain_name in trained[p]]
+        return [*UNTRAINED, *trained_policies(self.profile, domain_name)]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
-        """One policy (of POLICIES) on one set of the profile; gives the summary that lies on disk."""
+        """One policy (of `policies`) on one set of the profile; gives the summary that lies on disk."""
         config = self.section("evaluations", set_name)
         model = self._model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
         inputs |= {"policy": policy, "weights": weights_digest(model), "judge": self.profile.judge.identity}
         with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
             if not finished:
-                self.evaluate_model(config, policy, model, out)
+                self.evaluate_model(set_name, policy, model, out)
         return json.loads((out / "summary.json").read_text())
 
     def evaluate_model(
-        self, config: EvalSet, policy: str, model: str | None, out: Path, limit: int | None = None
+        self, set_name: str, policy: str, model: str | None, out: Path, limit: int | None = None
     ) -> dict:
-        """Evaluate `model` (None: the calibration policy called `policy`) under the rules of `config` into `out`."""
+        """Evaluate `model` (None: the calibration policy called `policy`) on a set of the profile into `out`."""
         # Here and below, what loads torch is imported where it is used: most of a study needs none.
         from rrvf.benchmarks import registry
         from rrvf.benchmarks.runner import Run, evaluate
 
+        config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
+        check_labels(config, samples)
         root = self.data / config.dataset
         drawn_on = DataConfig.read(self.profile.data).canvas(config.dataset)
         limits = self.limits(config.domain) if config.owned_canvas else Limits(canvas=drawn_on)
@@ -180,7 +199,7 @@ class Study:
                 "weights": weights_digest(model),
                 "set": config.model_dump(exclude={"limit", "title"}),
             }
-            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers, who)
+            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers, who, set_name, policy)
             return evaluate(run, self._replies(policy, model, config, root, prompt.text))
 
     def _replies(self, policy: str, model: str | None, config: EvalSet, root: Path, prompt: str):
@@ -193,11 +212,11 @@ class Study:
 
         def reply(samples: list[Sample]) -> list[str | None]:
             # Loaded on the first block that is missing: a finished run needs no model.
-            nonlocal loaded
-            loaded = loaded or load_policy(model, self.profile.policy.dtype, config.max_new_tokens)
-            return local_replies(loaded, root, prompt)(samples)
+            if not loaded:
+                loaded.append(load_policy(model, self.profile.policy.dtype, config.max_new_tokens))
+            return local_replies(loaded[0], root, prompt)(samples)
 
-        loaded = None
+        loaded: list = []
         return reply
 
     def _model_of(self, policy: str, domain_name: str) -> str | None:
@@ -205,9 +224,12 @@ class Study:
             return None
         if policy == "base":
             return self.profile.policy.model
-        if policy in ("sft", "rrvf"):
-            return str(self.train_sft(domain_name) if policy == "sft" else self.train_grpo(domain_name))
-        raise UserError(f"no policy called {policy!r}: choose one of {', '.join(POLICIES)}")
+        trained = trained_policies(self.profile, domain_name)
+        if policy not in trained:
+            known = ", ".join((*UNTRAINED, *trained))
+            raise UserError(f"no policy called {policy!r} for the {domain_name} domain: choose one of {known}")
+        kind, name = trained[policy]
+        return str(self.train_sft(name) if kind == "sft" else self.train_grpo(name))
 
     def section(self, kind: str, name: str):
         """A named section of the profile; `kind` is grpo, sft or evaluations."""
@@ -297,6 +319,16 @@ def stage_key(kind: str, inputs: dict) -> str:
             if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
                 digest.update(file.read_bytes())
     return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
+
+
+def check_labels(config: EvalSet, samples: list[Sample]) -> None:
+    """UserError where a benchmark that compares with the true code is given pictures without code."""
+    bare = [s.id for s in samples if s.code is None]
+    if bare and config.benchmark != "plot2code":
+        raise UserError(
+            f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and {config.benchmark} "
+            "compares with the true code: name another dataset, or the benchmark plot2code, which only leaves Text empty"
+        )
 
 
 def weights_digest(model: str | None) -> str | None:

@@ -21,6 +21,7 @@ from rrvf.folders import claim, owned
 from rrvf.policies.local import read_picture
 from rrvf.records import PASTED_ABOVE, Judgement, Outcome, Provenance, Render, Sample, SampleResult, json_lines
 from rrvf.render import settled
+from rrvf.rollout import JudgeLike
 
 #: Pictures per call of the policy.
 BLOCK = 32
@@ -35,6 +36,7 @@ class Benchmark(Protocol):
     """One file a benchmark: how code is found in a reply, what is measured, how it is averaged."""
 
     name: str
+    protocol: str
 
     def extract(self, reply: str) -> str | None:
         """The code in a reply, or None."""
@@ -54,17 +56,22 @@ class Benchmark(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """What an evaluation needs besides the policy: the pictures, where they lie, the benchmark and the judge."""
+    """What an evaluation needs besides the policy: the pictures, where they lie, the benchmark and the judge.
+
+    set, policy: what tables call them; by default the last two folders of `out`.
+    """
 
     benchmark: Benchmark
     samples: list[Sample]
     root: Path
-    judge: object
+    judge: JudgeLike
     provenance: Provenance
     out: Path
     workers: int = 2
     #: The policy with its weights, the pictures, how they are decoded: what makes a record of one run no other's.
     who: Mapping[str, Any] = field(default_factory=dict)
+    set: str = ""
+    policy: str = ""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -178,8 +185,8 @@ def write_summary(run: Run) -> dict:
     summary = {
         "n": len(results),
         "benchmark": run.benchmark.name,
-        "set": run.out.parent.name,
-        "policy": run.out.name,
+        "set": run.set or run.out.parent.name,
+        "policy": run.policy or run.out.name,
         "outcomes": outcomes,
         "pasted": sum(result.pasted for result in results),
         "metrics": run.benchmark.summary(results, run.provenance.seed),

@@ -5,9 +5,10 @@
 
 A split is a folder `<root>/<name>/`: `manifest.jsonl` (one `Sample` a line), the pictures, the true code where it is known,
 `SHA256SUMS` over them all (`sha256sum -c` reads it). It is built beside and renamed, so a folder of that name is whole.
+Splits that are made alike are kept once: see `rrvf.data.store`.
 """
 
-from rrvf.data.build import prepare, recipe, verify
+from rrvf.data.build import is_ready, prepare, recipe, verify
 from rrvf.data.config import DataConfig
 from rrvf.data.duplicates import Duplicate, near_duplicates, overlaps
 from rrvf.data.manifest import Item, load_split, read_image, split_digest, verify_split, write_split
@@ -16,6 +17,7 @@ __all__ = [
     "DataConfig",
     "Duplicate",
     "Item",
+    "is_ready",
     "load_split",
     "near_duplicates",
     "overlaps",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from rrvf.data import gallery, seeded
-from rrvf.data.config import AnySplit, ChartMimic, ColdStart, DataConfig, Gallery, Generated, NpmPages, Plot2Code
+from rrvf.data.config import (
+    AnySplit,
+    ChartMimic,
+    ColdStart,
+    DataConfig,
+    Gallery,
+    Generated,
+    NpmPages,
+    Plot2Code,
+    WebSight,
+)
 from rrvf.data.manifest import Item, recipe_of, verify_split, write_split
+from rrvf.data.store import shared
 from rrvf.errors import UserError
 from rrvf.render import Renderer
 
@@ -25,34 +35,52 @@ VERSION = 1
 Programs = Callable[[], dict[str, list[tuple[int, str]]]]
 
 
-def prepare(section: DataConfig | dict[str, Any], root: Path, progress: bool = True) -> dict[str, int]:
-    """Build the splits that are missing under `root` or were made by another recipe; check all; gives their sizes.
+def prepare(
+    section: DataConfig | dict[str, Any],
+    root: Path,
+    progress: bool = True,
+    names: Collection[str] | None = None,
+    store: Path | None = None,
+) -> dict[str, int]:
+    """Build the splits `names` (None: all) that no profile built yet, check them; gives their sizes.
 
-    Killed at any point, it leaves whole splits only, and the next call goes on with the first that is missing. A second
-    process waits for the first.
+    `<root>/<name>` becomes a link into `store` (by default `<root>/.splits`), where equal splits lie once. Killed at any
+    point, it leaves whole splits only, and the next call goes on with the first that is missing.
     """
     config = DataConfig.read(section)
-    root.mkdir(parents=True, exist_ok=True)
+    names = [name for name in config.root if names is None or name in names]
     programs = cache(lambda: seeded.programs(config))  # seconds, and the same for every generated split
-    with _alone(root):
-        for name, split in config.root.items():
-            made_by = recipe(name, config)
-            if recipe_of(name, root) != made_by:
-                with tqdm(desc=f"data {name}", total=split.count, unit="picture", disable=not progress) as bar:
-                    write_split(
-                        name, split.domain, _counted(name, split, _items(name, split, programs), bar), root, made_by
-                    )
-        return verify(config, root)
+    store = store or root / ".splits"
+
+    def build(name: str, made_by: str, key: str) -> None:
+        split = config.root[name]
+        with tqdm(desc=f"data {name}", total=split.count, unit="picture", disable=not progress) as bar:
+            items = _counted(name, split, _items(name, split, programs), bar)
+            write_split(name, split.domain, items, store, made_by, key)
+
+    for name in names:
+        made_by = recipe(name, config)
+        shared(name, made_by, root, store, partial(build, name, made_by))
+    return verify(config, root, names)
 
 
-def verify(section: DataConfig | dict[str, Any], root: Path) -> dict[str, int]:
-    """Check every split of a profile file by file; gives their sizes. UserError names the first that is bad."""
+def verify(section: DataConfig | dict[str, Any], root: Path, names: Collection[str] | None = None) -> dict[str, int]:
+    """Check the splits `names` (None: all) of a profile file by file; gives their sizes.
+
+    UserError names the first that is bad.
+    """
     config = DataConfig.read(section)
-    sizes = {name: verify_split(name, root) for name in config.root}
-    for name in config.root:
-        if recipe_of(name, root) != recipe(name, config):
+    names = [name for name in config.root if names is None or name in names]
+    sizes = {name: verify_split(name, root) for name in names}
+    for name in names:
+        if not is_ready(name, config, root):
             raise UserError(f"{root / name} was made by another recipe than the profile's: run `rrvf data prepare`")
     return sizes
+
+
+def is_ready(name: str, config: DataConfig, root: Path) -> bool:
+    """Whether the finished split `name` is the one that the profile asks for."""
+    return recipe_of(name, root) == recipe(name, config)
 
 
 def recipe(name: str, config: DataConfig) -> str:
@@ -64,13 +92,6 @@ def recipe(name: str, config: DataConfig) -> str:
         made |= {"generator": seeded.GENERATORS[split.kind].VERSION}
         made |= {"avoids": [s.model_dump() for s in before if isinstance(s, Generated) and s.domain == split.domain]}
     return json.dumps(made, default=asdict, sort_keys=True) + "\n"
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    with open(root / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _counted(name: str, split: AnySplit, items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
@@ -109,4 +130,7 @@ def _shipped(split: AnySplit) -> Iterator[Item]:
         return chartmimic.items(split)
     if isinstance(split, Plot2Code):
         return plot2code.items(split)
-    return cold_start.items(split) if isinstance(split, ColdStart) else websight.items(split)
+    if isinstance(split, ColdStart):
+        return cold_start.items(split)
+    assert isinstance(split, WebSight)
+    return websight.items(split)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, m
 from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.errors import UserError
 from rrvf.records import DomainName
+from rrvf.wrong_keys import explained
 
 #: Generator seeds, one million each: pre-training, training, test.
 SEED_RANGE = 1_000_000
@@ -178,6 +179,4 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
         try:
             return section if isinstance(section, cls) else cls.model_validate(section)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, ("data", *first["loc"])))
-            raise UserError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise UserError(explained(error, cls, "data")) from None

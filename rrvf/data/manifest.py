@@ -35,21 +35,26 @@ class Item:
 
 
 def write_split(
-    name: str, domain_name: DomainName, items: Iterable[Item], root: Path, recipe: str = ""
+    name: str, domain_name: DomainName, items: Iterable[Item], root: Path, recipe: str = "", folder: str | None = None
 ) -> list[Sample]:
-    """Write `items` as `<root>/<name>`; gives its samples. `recipe` says how it was made and is kept with it.
+    """Write `items` as `<root>/<folder>`, by default `<root>/<name>`; gives its samples.
+
+    `recipe` says how the split was made and is kept with it.
 
     An interrupted write, or an exception from `items`, leaves no folder of that name. UserError where there are no items.
     """
-    final, partial = root / name, root / f".{name}.partial"
+    final = root / (folder or name)
+    partial = final.with_name(f".{final.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     samples = [_write(item, name, domain_name, partial) for item in items]
     if len({s.image for s in samples}) < max(1, len(samples)):
         raise UserError(f"split {name}: {'two samples share an id' if samples else 'nothing was found for it'}")
-    (partial / MANIFEST).write_text("".join(s.model_dump_json() + "\n" for s in samples))
-    (partial / RECIPE).write_text(recipe)
-    (partial / SUMS).write_text("".join(f"{_sha256(p)}  {p.name}\n" for p in sorted(partial.iterdir())))
+    (partial / MANIFEST).write_text("".join(s.model_dump_json() + "\n" for s in samples), encoding="utf-8")
+    (partial / RECIPE).write_text(recipe, encoding="utf-8")
+    (partial / SUMS).write_text(
+        "".join(f"{_sha256(p)}  {p.name}\n" for p in sorted(partial.iterdir())), encoding="utf-8"
+    )
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     return samples
@@ -88,10 +93,12 @@ def load_split(name: str, root: Path) -> list[Sample]:
     if not manifest.is_file():
         raise UserError(f"no split {name} in {root}: run `rrvf data prepare` with the profile that names it")
     try:
-        with manifest.open() as lines:
-            return [Sample.model_validate_json(line) for line in lines]
+        with manifest.open(encoding="utf-8") as lines:
+            samples = [Sample.model_validate_json(line) for line in lines]
     except ValidationError as error:
         raise UserError(f"{manifest}: {error.errors()[0]['msg']}: {_mend(root / name)}") from None
+    # The folder may be shared with a profile that calls it otherwise.
+    return [s if s.split == name else s.model_copy(update={"split": name}) for s in samples]
 
 
 def read_image(sample: Sample, root: Path) -> np.ndarray:
@@ -116,7 +123,7 @@ def verify_split(name: str, root: Path) -> int:
 def _sums(folder: Path) -> dict[str, str]:
     if not (folder / SUMS).is_file():
         raise UserError(f"{folder / SUMS} is missing: {_mend(folder)}")
-    pairs = (line.split("  ", 1) for line in (folder / SUMS).read_text().splitlines())
+    pairs = (line.split("  ", 1) for line in (folder / SUMS).read_text(encoding="utf-8").splitlines())
     return {name: digest for digest, name in pairs}
 
 
@@ -129,11 +136,11 @@ def split_digest(name: str, root: Path) -> str:
 def recipe_of(name: str, root: Path) -> str | None:
     """How the finished split was made; None where there is none."""
     path = root / name / RECIPE
-    return path.read_text() if path.is_file() else None
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _mend(folder: Path) -> str:
-    return f"remove {folder} and run `rrvf data prepare` again"
+    return f"remove {folder.resolve()} and run `rrvf data prepare` again"
 
 
 def _sha256(path: Path) -> str:

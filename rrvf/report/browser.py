@@ -18,7 +18,7 @@ from rrvf.records import Outcome, SampleResult
 from rrvf.report.episodes import trajectory_html
 from rrvf.report.html import page, thumbnail
 from rrvf.report.runs import Run
-from rrvf.report.tables import CALIBRATION, MODELS, Evaluated, evaluated_sets, provenance_line
+from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, provenance_line
 
 #: The target picture of a sample: (set name, sample id) to a path, or None where it is not on this machine.
 Targets = Callable[[str, str], Path | None]
@@ -54,7 +54,7 @@ class Card:
     @property
     def spread(self) -> float:
         """The largest difference between two policies' scores, for sorting; not running counts as 0, calibration not at all."""
-        calibration = {MODELS[p] for p in CALIBRATION}
+        calibration = {model_title(p) for p in CALIBRATION}
         scores = [s.score or 0.0 for s in self.shown if s.policy not in calibration]
         return max(scores, default=0.0) - min(scores, default=0.0)
 
@@ -108,7 +108,7 @@ def set_page(evaluated: Evaluated, out_dir: Path, name: str, targets: Targets) -
     return page(
         "browser.html.j2",
         title=evaluated.settings.title,
-        policies=[MODELS.get(p, p) for p in policies],
+        policies=[model_title(p) for p in policies],
         tallies=tallies(evaluated),
         outcomes=OUTCOMES,
         cards=cards,
@@ -120,7 +120,7 @@ def tallies(evaluated: Evaluated) -> list[tuple[str, int, list[tuple[str, int]]]
     """(policy's name, n, outcome counts) per policy that was run."""
     return [
         (
-            MODELS.get(p, p),
+            model_title(p),
             evaluated.runs[p].summary.n,
             [(o, evaluated.runs[p].summary.outcomes.get(o, 0)) for o in OUTCOMES],
         )
@@ -151,7 +151,7 @@ def _show(policy: str, run: Run, sample_id: str, pictures: _Pictures, number: in
     reason = f"{record.render.reason}: " if record.render is not None and record.render.reason else ""
     return Shown(
         number=k,
-        policy=MODELS.get(policy, policy),
+        policy=model_title(policy),
         outcome=record.outcome,
         picture=pictures.save(run.render_path(sample_id), number, f"p{k}") if drawn else None,
         code=record.code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +15,7 @@ from PIL import Image
 INK, LINE = "#1b1f24", "#c3cad1"
 
 #: PNG bytes, a picture file, pixels, or None where there is no picture.
-Picture = bytes | Path | np.ndarray | None
+Picture: TypeAlias = bytes | Path | np.ndarray | None
 
 
 def contact_sheet(

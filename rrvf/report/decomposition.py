@@ -13,7 +13,7 @@ from rrvf.benchmarks.intervals import bootstrap
 from rrvf.profile import Profile
 from rrvf.report.paper import PaperTable, paper_table
 from rrvf.report.runs import Run, contributions, ran
-from rrvf.report.tables import CALIBRATION, MODELS, Evaluated, evaluated_sets
+from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title
 
 #: The score that is split, by table: Overall of Table 1, the two primary scores of Table 2.
 SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}
@@ -98,7 +98,7 @@ def _our_split(title: str, run: Run, metric: str) -> Split | None:
     return Split(
         title,
         key,
-        MODELS.get(key, key),
+        model_title(key),
         metric,
         rate.value,
         run.summary.metrics[metric].value,

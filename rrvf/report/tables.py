@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rrvf.profile import EvalSet, Profile
+from rrvf.profile import EvalSet, Profile, trained_policies
 from rrvf.records import TableRow
 from rrvf.report.grid import Block, Column, Group, Line, Table
 from rrvf.report.paper import SOURCE, PaperRow, paper_table
@@ -58,6 +58,16 @@ MODELS = {
     "rrvf": "RRVF [without code labels]",
 }
 CALIBRATION = ("reference", "blank")
+
+
+def model_title(policy: str) -> str:
+    """A policy as tables call it; `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`)."""
+    method, _, section = policy.partition("_")
+    if policy not in MODELS and section and method in ("sft", "rrvf"):
+        return f"{MODELS[method]}, section {section}"
+    return MODELS.get(policy, policy)
+
+
 RANKING = (
     "Bold and underlined: best and second best by the paper's rule (open-source models under 10B; ours: base and trained "
     "rows). Marks order values; whether a difference is beyond chance is for the intervals to say."
@@ -109,13 +119,10 @@ def _guess(name: str, runs: Mapping[str, Run]) -> EvalSet:
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
     """Calibration and base, then SFT and RRVF where the profile trains them for this domain, then what else was run."""
-    expected = ["reference", "blank", "base"]
-    for name in ("sft", "grpo"):
-        sections = getattr(profile, name, {}).values()
-        if any(section.domain == settings.domain for section in sections):
-            expected.append("rrvf" if name == "grpo" else name)
     if profile is None:
         expected = [name for name in MODELS if name in runs]
+    else:
+        expected = ["reference", "blank", "base", *trained_policies(profile, settings.domain)]
     return tuple(expected + sorted(set(runs) - set(expected)))
 
 
@@ -177,7 +184,7 @@ def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
 
 def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profile: Profile | None) -> Line:
     """One policy's row, with its difference against the base where both ran."""
-    run, model = evaluated.runs.get(policy), MODELS.get(policy, policy)
+    run, model = evaluated.runs.get(policy), model_title(policy)
     if policy == "base" and profile is not None:
         model = f"{model} ({'rrvf-nano' if is_stand_in(profile) else profile.policy.model})"
     if run is None:

@@ -1,0 +1,26 @@
+"""The settings that are environment variables: secrets, and where a machine keeps its parts. All others are in profiles.
+
+`rrvf --help` shows this list, and a test holds it to what the code reads.
+"""
+
+from __future__ import annotations
+
+SETTINGS = {
+    "OPENAI_API_KEY": "the key for a policy behind a URL (rrvf eval --policy http://...)",
+    "RRVF_JUDGE_API_KEY": "the key for a judge behind a URL",
+    "HF_TOKEN": "the model hub's own: for gated models and data sets",
+    "HF_HUB_OFFLINE": "1: never ask the model hub",
+    "RRVF_DATA": "the folder of the splits, instead of data/PROFILE",
+    "RRVF_PLOT_PYTHON": "the plotting runtime's Python, instead of .venv-plot/bin/python",
+    "RRVF_CHROMIUM": "the path of the Chromium that draws pages",
+    "PLAYWRIGHT_BROWSERS_PATH": "Playwright's own: where its downloaded Chromium lies",
+    "RRVF_CLIP_WEIGHTS": "a file with the weights of CLIP ViT-B/32, where the hub cannot be reached",
+    "RRVF_ACCEPT_WEAK_SANDBOX": "means of isolation that charts may go without: namespaces,landlock,seccomp",
+    "CUDA_VISIBLE_DEVICES": "the GPUs that a process may use",
+}
+
+
+def listed() -> str:
+    """The table as text, one setting a line."""
+    width = max(map(len, SETTINGS))
+    return "\n".join(f"  {name:<{width}}  {meaning}" for name, meaning in SETTINGS.items())

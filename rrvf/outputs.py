@@ -1,0 +1,40 @@
+"""Places to write to, looked at before the work begins: nobody waits an hour to learn that --out cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+from rrvf.errors import UserError
+
+
+def out_file(path: Path) -> Path:
+    """`path` as a file that can be written; its folder is made. UserError else."""
+    if path.is_dir():
+        raise UserError(f"--out {path} is a folder: name a file in it")
+    out_folder(path.parent)
+    with _told(path):
+        there = path.exists()
+        path.open("ab").close()
+        if not there:
+            path.unlink()
+    return path
+
+
+def out_folder(path: Path) -> Path:
+    """`path` as a folder that can be written to, made where it is missing. UserError else."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--out {path} is a file: name a folder")
+    with _told(path):
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    return path
+
+
+@contextlib.contextmanager
+def _told(path: Path):
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None
