@@ -21,6 +21,7 @@ from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.policies.local import LocalPolicy, read_picture
+from rrvf.policies.precision import autocasts
 from rrvf.profile import GRPOConfigSection, Profile, load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
@@ -81,7 +82,7 @@ def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile
     model = get_peft_model(policy.model, lora(profile)).train()
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=profile.policy.autocast):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocasts(profile.policy)):
             logits = model(**batch).logits[:, :-1]
             entropy_from_logits(logits.detach())
             loss = -selective_log_softmax(logits, batch["input_ids"][:, 1:]).mean()

@@ -72,8 +72,6 @@ def render(
     from rrvf.render import Limits
     from rrvf.render.files import render_file, render_folder
 
-    if timeout != timeout:  # "nan" passes click's bounds
-        raise UserError("--timeout nan is no number of seconds")
     limits = Limits(wall_s=timeout, cpu_s=timeout)
     if path.is_dir():
         from tqdm import tqdm
@@ -415,7 +413,10 @@ def run(arguments: list[str] | None = None) -> int:
             print(message, file=sys.stderr)
             return 2
         asked = getattr(error, "ctx", None)
-        _say(" ".join(message.split()) + (f" (see `{asked.command_path} --help`)" if asked else ""))
+        _say(
+            " ".join(message.removeprefix("Invalid value for ").split()).rstrip(".")
+            + (f" (see `{asked.command_path} --help`)" if asked else "")
+        )
     except UserError as error:
         _say(str(error))
     except OSError as error:

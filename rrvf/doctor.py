@@ -11,8 +11,10 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +51,7 @@ class Check:
 
 def checks() -> list[Check]:
     """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
-    every = (python, torch, cpu_pair, gpu, plotting, sandbox, landlock, partial(draws, "chart"), chromium,
+    every = (python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, partial(draws, "chart"), chromium,
              partial(draws, "web"), fonts, disk, memory, assets, nano_policy, clip_weights)  # fmt: skip
     return [_guarded(look) for look in every]
 
@@ -72,8 +74,8 @@ def _guarded(look: Callable[[], Check]) -> Check:
     try:
         return look()
     except UserError as error:
-        found, _, mend = str(error).partition(": ")
-        return Check(name, "missing", found, mend=mend or SETUP)
+        found, _, mend = str(error).rpartition(": ")
+        return Check(name, "missing", found or mend, mend=mend if found else SETUP)
     except Exception as error:
         return Check(
             name, "missing", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", mend=SETUP
@@ -91,6 +93,15 @@ def python() -> Check:
 def torch() -> Check:
     module = importlib.import_module("torch")
     return Check("torch", "ok", f"{module.__version__}, {module.get_num_threads()} threads")
+
+
+def numbers() -> Check:
+    """In which numbers profiles that leave it open (`auto`) train here."""
+    from rrvf.policies.precision import bfloat16_here
+
+    if able := bfloat16_here():
+        return Check("numbers", "ok", f"computes in bfloat16 ({able})")
+    return Check("numbers", "ok", "no bfloat16 instructions: `autocast: auto` trains in float32, which is faster here")
 
 
 def cpu_pair() -> Check:
@@ -150,14 +161,32 @@ def landlock() -> Check:
 
 
 def draws(domain: str) -> Check:
-    """A real picture from the real renderer, with time enough for a busy machine."""
+    """A real picture from the real renderer, with time enough for a busy machine; of a failure, the cause."""
     from rrvf.render import Limits, render
 
+    name = f"{domain} renderer"
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n" if domain == "chart" else "<p>A page</p>"
-    picture = render(domain, code, Limits(wall_s=60.0))
-    if picture.ok:
-        return Check(f"{domain} renderer", "ok", f"{picture.width} x {picture.height} in {picture.seconds:.2f} s")
-    return Check(f"{domain} renderer", "missing", f"{picture.reason}: {picture.message}", mend=SETUP)
+    try:
+        picture = render(domain, code, Limits(wall_s=60.0))
+    except UserError as error:
+        found, _, mend = str(error).replace(": run `rrvf doctor`", "").rpartition(": ")
+        found, mend = (found, mend) if "`" in mend else (str(error), SETUP)
+    else:
+        if picture.ok:
+            return Check(name, "ok", f"{picture.width} x {picture.height} in {picture.seconds:.2f} s")
+        found, mend = f"{picture.reason}: {picture.message}", SETUP
+    if closed := closed_folder(Path(tempfile.gettempdir())):
+        found += (
+            f"; the folder for temporary files, {tempfile.gettempdir()}, lies in {closed}, which only root may enter"
+        )
+        mend = f"run `chmod o+x {closed}`, or set TMPDIR to a folder that everybody may enter, as /tmp"
+    return Check(name, "missing", found, mend=mend)
+
+
+def closed_folder(path: Path) -> Path | None:
+    """For root, whose renderers run as other users: the first folder above `path` that others may not enter."""
+    above = reversed(path.resolve().parents) if os.geteuid() == 0 else ()
+    return next((folder for folder in above if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def chromium() -> Check:

@@ -49,7 +49,9 @@ class PolicyConfig(Section):
         default="bfloat16", description="of the weights; `auto`: bfloat16 where the machine computes in it"
     )
     autocast: bool | Literal["auto"] = Field(
-        default=False, description="train in bfloat16 over the weights as they are; `auto`: where that is faster"
+        default=False,
+        description="train in bfloat16 over the weights as they are; `auto`: where that is faster, so that a run resumed on "
+        "another kind of machine may go on in other numbers; true or false holds it",
     )
     lora_rank: int | None = Field(
         default=None, ge=1, description="of the adapters that are trained; None: all weights are"

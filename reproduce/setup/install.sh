@@ -6,6 +6,7 @@
 # A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
 # So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
 set -euo pipefail
+umask 022  # root's sandbox and browser run as users without rights, who read what is built here
 cd "$(dirname "$0")/../.."
 mkdir -p .cache
 exec 9>.cache/setup.lock
@@ -73,6 +74,7 @@ if ! fresh .venv-plot/stamp "$plot"; then
     locked .venv-plot requirements-plot.lock
     # Matplotlib lists the machine's fonts at its first import; the sandbox cannot.
     MPLCONFIGDIR=.venv-plot/.mplconfig .venv-plot/bin/python -c 'import matplotlib.pyplot' 2>"$log" || why "matplotlib fails"
+    chmod -R a+rX .venv-plot  # files that the installer took from its cache have the rights that they had there
     echo "$plot" >.venv-plot/stamp
 fi
 

@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from rrvf.errors import UserError
 from rrvf.pictures import misfit
+from rrvf.policies.precision import weights_dtype
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
@@ -44,7 +45,7 @@ def load_processor(name: str) -> ProcessorMixin:
 def load_model(name: str, dtype: str) -> PreTrainedModel:
     """The model in its dtype, with the forms of vision and writing that suit this machine."""
     vision_for_this_machine()
-    model = AutoModelForImageTextToText.from_pretrained(resolve_model(name), dtype=getattr(torch, dtype))
+    model = AutoModelForImageTextToText.from_pretrained(resolve_model(name), dtype=getattr(torch, weights_dtype(dtype)))
     write_on_cpus(model)
     return model
 

@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import socket
+import stat
 import subprocess
 import threading
 from concurrent.futures import Future
@@ -28,7 +29,20 @@ def plot_python() -> Path:
     if not python.exists():
         raise UserError(f"no plotting runtime at {python}: run `make setup`, or set RRVF_PLOT_PYTHON")
     # The folder itself, not a link to it: what a child may read is named by path. The interpreter's own link stays.
-    return python.parent.resolve() / python.name
+    python = python.parent.resolve() / python.name
+    if os.geteuid() == 0:
+        _check_readable(python.parents[1])
+    return python
+
+
+def _check_readable(runtime: Path) -> None:
+    """UserError where the runtime is root's alone (installed with umask 077): charts are drawn by users without rights."""
+    for font in runtime.glob("lib/*/site-packages/matplotlib/mpl-data/fonts/ttf/DejaVuSans.ttf"):
+        above = [p for p in font.parents if p.is_relative_to(runtime)]
+        if not all(p.stat().st_mode & stat.S_IROTH for p in (font, *above)):
+            raise UserError(
+                f"{runtime} can be read by root alone, and charts are drawn by other users: run `chmod -R a+rX {runtime}`"
+            )
 
 
 @dataclass
@@ -207,6 +221,7 @@ def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
                 pass_fds=[theirs.fileno()],
                 env=_environment(python),
                 cwd="/",
+                umask=0o022,  # its children are other users, and must see into the folders that it makes
                 start_new_session=True,
             )
     except (OSError, MemoryError) as error:

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 
 from rrvf.errors import UserError
 from rrvf.folders import claim, owned
+from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, Section
 from rrvf.records import Sample
 from rrvf.training.logs import read_log
@@ -147,6 +148,7 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
         "reward": profile.reward.model_dump(mode="json"),
         "judge": profile.judge.identity,
         "pictures": hashlib.sha256("".join(s.id + s.sha256 for s in samples).encode()).hexdigest()[:16],
+        "numbers": described(profile.policy),
         "start": json.loads(before.read_text()) if before.is_file() else profile.policy.model,
     }
 

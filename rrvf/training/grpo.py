@@ -47,12 +47,13 @@ def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample
     return order[:visits]
 
 
-def picture_dataset(samples: list[Sample], root: Path, style: str, mode: str = "tools") -> Dataset:
+def picture_dataset(samples: list[Sample], root: Path, style: str, max_turns: int = 4) -> Dataset:
     """What RRVF trains on: a prompt and a picture per row, and nothing that was derived from code.
 
-    style: of the prompts, `full` or `nano`. mode: `tools`, or `direct` where there is but one turn.
+    style: of the prompts, `full` or `nano`. max_turns: T_max, which the prompt names; with one turn it offers no tool.
     """
-    prompts = {name: load_prompt(domain(name), mode, style).text for name in {s.domain for s in samples}}
+    mode = "tools" if max_turns > 1 else "direct"
+    prompts = {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
     rows = {
         "prompt": [[{"role": "user", "content": prompts[s.domain]}] for s in samples],
         "image": [str(root / s.image) for s in samples],
@@ -118,9 +119,7 @@ def _trainer(
         # Settings that cannot work here are refused before the weights are loaded.
         args=grpo_settings(config, profile, out, rewards.weights, seed, image_pad),
         model=load_policy_model(profile),
-        train_dataset=picture_dataset(
-            order, root, profile.policy.prompts, "tools" if config.max_turns > 1 else "direct"
-        ),
+        train_dataset=picture_dataset(order, root, profile.policy.prompts, config.max_turns),
         processing_class=processor,
         reward_funcs=rewards.functions,
         environment_factory=lambda: Environment(

@@ -10,6 +10,7 @@ import torch
 from trl import GRPOConfig
 
 from rrvf.errors import UserError
+from rrvf.policies.precision import autocasts, weights_dtype
 from rrvf.profile import GRPOConfigSection, Profile
 
 #: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
@@ -27,9 +28,9 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
         raise UserError(
             f"one process sees {gpus} GPUs: set CUDA_VISIBLE_DEVICES=0, or train on all with reproduce/launch/train.sh"
         )
-    cpu, half = not torch.cuda.is_available(), profile.policy.dtype == "bfloat16"
+    cpu, half = not torch.cuda.is_available(), weights_dtype(profile.policy.dtype) == "bfloat16"
     return {
-        "bf16": half or profile.policy.autocast,
+        "bf16": half or autocasts(profile.policy),
         "gradient_checkpointing": half,
         "use_cpu": cpu,
         "ddp_backend": "gloo" if cpu and processes() > 1 else None,

@@ -56,11 +56,12 @@ def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], ro
     strange = [t.sample_id for t in good if t.sample_id not in images]
     if strange:
         raise UserError(f"no picture for transcript {strange[0]}: train_set must hold the transcripts' pictures")
-    return _dataset([_dialogue(t, style) for t in good], [images[t.sample_id] for t in good])
+    max_turns = max(len(t.turns) for t in trajectories)  # T_max is not in the records; the longest episode reached it
+    return _dataset([_dialogue(t, style, max_turns) for t in good], [images[t.sample_id] for t in good])
 
 
-def _dialogue(trajectory: Trajectory, style: str) -> list[dict[str, str]]:
-    messages = [_said("user", load_prompt(domain(trajectory.domain), "tools", style).text)]
+def _dialogue(trajectory: Trajectory, style: str, max_turns: int) -> list[dict[str, str]]:
+    messages = [_said("user", load_prompt(domain(trajectory.domain), "tools", style, max_turns).text)]
     for turn in trajectory.turns:
         messages.append(_said("assistant", turn.text))
         if turn.feedback is not None:

@@ -54,7 +54,10 @@ class Prompt:
     sha256: str
 
 
-def load_prompt(domain: Domain, mode: Literal["tools", "direct"], style: Literal["full", "nano"] = "full") -> Prompt:
-    """The prompt for one domain, mode and style."""
-    text = (_FOLDER / f"{style}_{domain.name}_{mode}.txt").read_text().strip()
+def load_prompt(
+    domain: Domain, mode: Literal["tools", "direct"], style: Literal["full", "nano"] = "full", max_turns: int = 4
+) -> Prompt:
+    """The prompt for one domain, mode and style; `tools` prompts of real models name the number of turns, T_max."""
+    text = (_FOLDER / f"{style}_{domain.name}_{mode}.txt").read_text(encoding="utf-8").strip()
+    text = text.replace("{max_turns}", str(max_turns))
     return Prompt(text, hashlib.sha256(text.encode()).hexdigest())
