@@ -60,7 +60,7 @@ def _folder(split: ChartMimic, root: Path, origin: str) -> Iterator[Item]:
     if not scripts:
         raise UserError(f"no folder {split.task} with scripts in {split.source}: name the ICLR archive of ChartMimic")
     for script in scripts:
-        code = script.read_text(encoding="utf-8")
+        code = hub.script(script)
         yield _item(split, script.stem, picture(script.with_suffix(f".{split.picture}")), code, origin)
 
 
@@ -71,10 +71,10 @@ def picture(path: Path) -> bytes:
             f"{path.name} is missing beside its script: fetch the archive again, or choose the other `picture`"
         )
     if path.suffix == ".png":
-        return hub.png(path.read_bytes())
+        return hub.png(path.read_bytes(), str(path))
     command = ["pdftoppm", "-r", "120", "-png", "-singlefile", "-f", "1", str(path)]
     try:
-        return hub.png(subprocess.run(command, check=True, capture_output=True).stdout)
+        return hub.png(subprocess.run(command, check=True, capture_output=True).stdout, str(path))
     except FileNotFoundError:
         raise UserError("no pdftoppm to draw PDFs: install poppler-utils, or set `picture: png`") from None
     except subprocess.CalledProcessError as error:
@@ -84,13 +84,17 @@ def picture(path: Path) -> bytes:
 def _table(split: ChartMimic) -> Iterator[Item]:
     commit = hub.revision(split.source, split.revision)
     origin = hub.named(split.source, commit)
-    for row in hub.rows(split.source, "chartmimic", "test", images=(), commit=commit):
+    for i, row in enumerate(hub.rows(split.source, "chartmimic", "test", images=(), commit=commit)):
+        for column in ("ExampleID", _CODE, "Task"):
+            hub.text(row, column, i, split.source)
         if belongs(row, split.task):
-            value = next((row[c] for c in _PICTURES if _is_picture(row.get(c))), None)
-            if value is None:
-                raise UserError(f"row {row['ExampleID']} of {split.source} has no picture: use `view: archive`")
+            column = next((c for c in _PICTURES if _is_picture(row.get(c))), None)
+            if column is None:
+                raise UserError(f"row {i} of {split.source} ({row['ExampleID']}) has no picture: use `view: archive`")
             code = _code(split, row[_CODE], commit)
-            yield _item(split, Path(str(row["ExampleID"])).name, hub.png(value), code, origin)
+            yield _item(
+                split, Path(str(row["ExampleID"])).name, hub.picture(row, column, i, split.source), code, origin
+            )
 
 
 def belongs(row: dict[str, Any], task: str) -> bool:
@@ -116,7 +120,7 @@ def _code(split: ChartMimic, value: str, commit: str | None) -> str:
     path = base / value if local.exists() else hub.file(split.source, value, commit)
     if not path.is_file():
         raise UserError(f"{path} is missing, which the table names as code: use `view: archive`")
-    return path.read_text(encoding="utf-8")
+    return hub.script(path)
 
 
 def _item(split: ChartMimic, name: str, png: bytes, code: str, origin: str) -> Item:

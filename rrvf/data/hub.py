@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,26 +93,63 @@ def _parquet(path: Path, config: str | None, split: str) -> list[Path]:
 def unreachable(source: str, error: Exception) -> UserError:
     """What to tell someone whose data set does not arrive."""
     why = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:160]
+    if Path(source).exists():
+        return UserError(f"cannot read {source} ({why}): the copy is damaged or no data set: fetch it again")
     return UserError(f"cannot read the data set {source} ({why}): check the network, or give `source` a local copy")
 
 
-def png(value: Any) -> bytes:
+def cell(row: dict[str, Any], column: str, source: str) -> Any:
+    """What stands in a column of a row. UserError names the column where the table has none of that name."""
+    if column not in row:
+        raise UserError(f"{source} has no column {column!r}: it has {', '.join(row)}; name a copy with that column")
+    return row[column]
+
+
+def text(row: dict[str, Any], column: str, number: int, source: str) -> str:
+    """The text in a column of row `number`. UserError names the column or the row where there is none."""
+    value = cell(row, column, source)
+    if not isinstance(value, str) or not value.strip():
+        found = "nothing" if value is None or isinstance(value, str) else type(value).__name__
+        raise UserError(f"row {number} of {source}: column {column!r} holds {found}, not text: mend or remove the row")
+    return value
+
+
+def picture(row: dict[str, Any], column: str, number: int, source: str) -> bytes:
+    """The picture in a column of row `number` as `png` gives it. UserError names the column or the row."""
+    return png(cell(row, column, source), f"row {number} of {source}, column {column!r}")
+
+
+def script(path: Path) -> str:
+    """A Python file as Python itself decodes it: UTF-8, or what its first lines name. UserError names file and line."""
+    data = path.read_bytes()
+    try:
+        return importlib.util.decode_source(data)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{path}, line {line}: not {error.encoding}: save it as UTF-8, or name its encoding in its first line"
+        ) from None
+    except SyntaxError as error:  # an encoding that Python does not know
+        raise UserError(f"{path}: {error.msg}: save it as UTF-8") from None
+
+
+def png(value: Any, where: str = "the data set") -> bytes:
     """A table's picture (bytes, {"bytes", "path"}, or a PIL image) as an RGB PNG; transparency becomes white.
 
-    A PNG that is RGB already is kept byte for byte. UserError for what is no picture.
+    A PNG that is RGB already is kept byte for byte. UserError says `where` no picture stands, or a damaged one.
     """
-    if isinstance(value, dict):
-        value = value.get("bytes") or Path(value["path"]).read_bytes()
-    if isinstance(value, Image.Image):
-        return _as_png(value)
     try:
-        picture = Image.open(io.BytesIO(value))
-    except (TypeError, UnidentifiedImageError):
-        raise UserError(
-            f"a {type(value).__name__} stands where a picture was expected: check the column's name"
-        ) from None
+        if isinstance(value, dict):
+            value = value.get("bytes") or Path(value["path"]).read_bytes()
+        picture = value if isinstance(value, Image.Image) else Image.open(io.BytesIO(value))
+        picture.load()
+    except (TypeError, KeyError, FileNotFoundError, UnidentifiedImageError):
+        kind = "nothing" if value is None else f"a {type(value).__name__}"
+        raise UserError(f"{where}: {kind} stands where a picture was expected: check the column's name") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where}: the picture is damaged ({error}): mend or remove it") from None
     plain = picture.format == "PNG" and picture.mode == "RGB" and "transparency" not in picture.info
-    return value if plain else _as_png(picture)
+    return value if plain and isinstance(value, bytes) else _as_png(picture)
 
 
 def _as_png(picture: Image.Image) -> bytes:

@@ -23,7 +23,9 @@ def _all(split: Plot2Code) -> Iterator[Item]:
     commit = hub.revision(split.source, split.revision)
     source = hub.named(split.source, commit)
     for i, row in enumerate(hub.rows(split.source, None, "test", images=("image",), commit=commit)):
-        matplotlib = "matplotlib" in row["url"]
+        url = hub.text(row, "url", i, split.source)
+        matplotlib = "matplotlib" in url
         if matplotlib or split.figures == "all":
-            code = row["code"] if matplotlib else None
-            yield Item(f"row-{i:03}", hub.png(row["image"]), code, f"{source} test, {row['url']}", "Apache-2.0")
+            code = hub.text(row, "code", i, split.source) if matplotlib else None
+            png = hub.picture(row, "image", i, split.source)
+            yield Item(f"row-{i:03}", png, code, f"{source} test, {url}", "Apache-2.0")

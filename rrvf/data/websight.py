@@ -33,7 +33,8 @@ def items(split: WebSight) -> Iterator[Item]:
     source = f"{hub.named(split.source, commit)} {split.version} train"
     for i, row in enumerate(hub.rows(split.source, split.version, "train", images=("image",), commit=commit)):
         if i in wanted:
-            yield Item(f"row-{i:07}", hub.png(row["image"]), row["text"], f"{source}, row {i}", "CC-BY-4.0")
+            png, code = hub.picture(row, "image", i, split.source), hub.text(row, "text", i, split.source)
+            yield Item(f"row-{i:07}", png, code, f"{source}, row {i}", "CC-BY-4.0")
         if i == last:
             return
     raise UserError(f"{split.source} {split.version} has fewer than {last + 1} rows: set `pool` to how many it has")
