@@ -28,7 +28,7 @@ from rrvf.policies.local import LocalPolicy, read_picture
 from rrvf.profile import load_profile
 from rrvf.protocol import load_prompt
 from rrvf.report.ablations import later_turns
-from rrvf.report.episodes import kept_pictures, worth
+from rrvf.report.episodes import best_loop, kept_pictures, place, typical, worth
 from rrvf.report.figures import learning_curve, loop_figure
 from rrvf.rollout import Episode, run_episode
 from rrvf.study import Study
@@ -64,7 +64,7 @@ print(config.model_dump_json(indent=1))
 # (`rrvf/protocol/prompts/`).
 
 # %%
-prompt = load_prompt(task, "tools", settings.policy.prompts)
+prompt = load_prompt(task, "tools", settings.policy.prompts, config.max_turns)
 print(prompt.text)
 
 # %% [markdown]
@@ -93,8 +93,9 @@ def play(policy, sample):
     return trajectory.model_copy(update={"reward": reward_rule(settings).terms(trajectory)})
 
 
-def strip(trajectory):
-    return loop_figure(trajectory, files[trajectory.sample_id].read_bytes(), kept_pictures({})(trajectory).turns)
+def strip(trajectory, note):
+    target = files[trajectory.sample_id].read_bytes()
+    return loop_figure(trajectory, target, kept_pictures({})(trajectory).turns, note)
 
 
 # %%
@@ -104,17 +105,12 @@ for t in before:
     print(f"{t.sample_id:15} {turns:45} {worth(t) or 'no picture'}")
 
 # %% [markdown]
-# Of these we look at the longest one, and among equals at the one that was worth most. Under each draft stands what came
-# back to the policy: the judge's words, or the error where the code failed.
-
+# Of these we look at the **typical** one: in the middle by its reward. Under each draft stands what came back to the policy:
+# the judge's words, or the error where the code failed; the last line says where the episode stands among the others.
 
 # %%
-def length_then_worth(trajectory):
-    return len(trajectory.turns), trajectory.reward.total if trajectory.reward.total is not None else -9
-
-
-shown = max(before, key=length_then_worth)
-display(strip(shown))
+shown = typical(before)
+display(strip(shown, f"Before training, {place(shown, before)}."))
 
 # %%
 print(shown.turns[0].text)
@@ -198,15 +194,22 @@ for section in settings.sft:
 # %% [markdown]
 # ## The same pictures, after training
 #
-# The episode from above again, with the trained policy; and the one that is the longest, and then worth most, now.
+# The picture from above again, with the trained policy; it may have got better or worse. And the **best** episode of all: the
+# one worth most by its reward among those with a draft. The best of a few is no typical one: its last line says what is.
 
 # %%
 after_policy = LocalPolicy(str(trained[name]), settings.policy.dtype, config.max_turn_tokens)
 after = [play(after_policy, sample) for sample in samples]
-display(strip(next(t for t in after if t.sample_id == shown.sample_id)))
-best = strip(max(after, key=length_then_worth))
-best.savefig(study.results / "report" / "loop.png")
-display(best)
+again, best = next(t for t in after if t.sample_id == shown.sample_id), best_loop(after)
+display(strip(again, f"After training, the picture from above, {place(again, after, before)}."))
+
+# %%
+figure = strip(best, f"After training, the best: {place(best, after, before)}.")
+figure.savefig(study.results / "report" / "loop.png")
+if best is again:
+    print("the best episode is the one above")
+else:
+    display(figure)
 
 # %%
 rows = [
@@ -230,9 +233,9 @@ open_tools.close()
 sets = {e.domain: set_name for set_name, e in reversed(settings.evaluations.items())}
 summaries = {
     (set_name, p): study.evaluate(set_name, p)
-    for section, set_name in sets.items()
-    if section in settings.grpo
-    for p in ("base", "rrvf")
+    for set_name in sets.values()
+    for p in study.policies(set_name)
+    if p == "base" or p.startswith("rrvf")
 }
 
 # %%

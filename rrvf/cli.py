@@ -28,7 +28,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help=__doc__,
+    help="RRVF: from the picture of a chart or a web page to the code that draws it. Render, judge, train, evaluate.\n\n"
+    "Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input, in one line.",
     # Click folds paragraphs but those that begin so.
     epilog=f"\b\nSettings that are environment variables:\n{listed()}",
 )
@@ -354,15 +355,18 @@ def evaluate(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="a results folder, as runs/nano")],
-    profile: ProfileOption = "nano",
+    profile: Annotated[
+        str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: as the folder is called, else nano]")
+    ] = None,
 ) -> None:
     """Tables 1 to 3, the claims and the sample browser of finished evaluations.
 
     Example: rrvf report runs/nano
     """
-    from rrvf.report.write import write_report
+    from rrvf.report.write import profile_of, write_report
 
-    study = _study(profile)
+    named = profile_of(folder)
+    study = _study(profile or (named.name if named else "nano"))
     out_folder(folder / "report")
     for path in write_report(folder, profile=study.profile, targets=study.target):
         print(path)

@@ -74,8 +74,15 @@ def beside_runs(runs: Sequence[Run]) -> Targets:
 def write_browser(
     runs: Sequence[Run], out_dir: Path, targets: Targets | None = None, profile: Profile | None = None
 ) -> list[Path]:
-    """`index.html`, a page per set and `pictures/`; gives the pages' paths. `targets` None: `beside_runs`."""
-    targets = targets or beside_runs(runs)
+    """`index.html`, a page per set and `pictures/`; gives the pages' paths.
+
+    Targets that `targets` does not find are looked for by `beside_runs`.
+    """
+    beside, given = beside_runs(runs), targets or (lambda set_name, sample_id: None)
+
+    def target(set_name: str, sample_id: str) -> Path | None:
+        return given(set_name, sample_id) or beside(set_name, sample_id)
+
     sets = [s for s in evaluated_sets(runs, profile) if s.runs]
     names = _file_names([s.name for s in sets])
     (out_dir / "pictures").mkdir(parents=True, exist_ok=True)
@@ -84,7 +91,7 @@ def write_browser(
     paths[0].write_text(page("index.html.j2", title="Samples", entries=entries), encoding="utf-8")
     for name, evaluated in zip(names, sets, strict=True):
         paths.append(out_dir / f"{name}.html")
-        paths[-1].write_text(set_page(evaluated, out_dir, name, targets), encoding="utf-8")
+        paths[-1].write_text(set_page(evaluated, out_dir, name, target), encoding="utf-8")
     return paths
 
 

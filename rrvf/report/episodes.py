@@ -7,6 +7,7 @@ Example:
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,41 @@ def said(trajectory: Trajectory, turn: Turn) -> str:
     if judgement is None:
         return ""
     return judgement.feedback if judgement.ok else f"judge_error: {judgement.reason}"
+
+
+def by_reward(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """Episodes from the best to the worst by Eq. (2), of equals the more alike first; those that no judge scored are left out."""
+    scored = [t for t in trajectories if t.reward is not None and t.reward.total is not None]
+    return sorted(scored, key=lambda t: (t.reward.total, similarity(t)), reverse=True)
+
+
+def best_loop(trajectories: Sequence[Trajectory]) -> Trajectory:
+    """What stands for the method at its best: the episode worth most among those with a draft, or where none has one, of all."""
+    ranked = by_reward(trajectories) or trajectories
+    return next((t for t in ranked if len(t.turns) > 1), ranked[0])
+
+
+def typical(trajectories: Sequence[Trajectory]) -> Trajectory:
+    """The episode in the middle by reward (the upper of two)."""
+    ranked = by_reward(trajectories) or trajectories
+    return ranked[(len(ranked) - 1) // 2]
+
+
+def place(shown: Trajectory, among: Sequence[Trajectory], before: Sequence[Trajectory] = ()) -> str:
+    """Where an episode stands among its like, for the caption: its rank, the median beside it, the same picture before."""
+    ranked = by_reward(among)
+    rank = next((i for i, t in enumerate(ranked, 1) if t.sample_id == shown.sample_id), None)
+    middle = statistics.median(similarity(t) for t in ranked) if ranked else float("nan")
+    words = [f"no. {rank} of {len(among)} episodes by reward" if rank else "an episode that no judge scored"]
+    words.append(f"similarity {similarity(shown):.2f}, median of all {middle:.2f}")
+    words += [f"the same picture before: {similarity(t):.2f}" for t in before if t.sample_id == shown.sample_id]
+    return "; ".join(words)
+
+
+def similarity(trajectory: Trajectory) -> float:
+    """The final picture's similarity; 0 where there is none."""
+    judgement = trajectory.judgement
+    return judgement.score if judgement is not None and judgement.ok else 0.0
 
 
 def worth(trajectory: Trajectory) -> str:

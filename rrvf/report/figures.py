@@ -34,10 +34,10 @@ PALETTE = sns.color_palette("deep")
 COLUMN, FILL, TOP, LINE_HEIGHT = 3.3, 0.86, 0.5, 0.19
 
 
-def loop_figure(trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None]) -> Figure:
+def loop_figure(trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None], note: str = "") -> Figure:
     """One episode of Alg. 1 as a strip: target, each turn's picture with what came back, the final answer with its score.
 
-    renders: PNG bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render.
+    note: a line under it that says how the episode was chosen and how typical it is (`episodes.place`). renders: PNG bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render.
     """
     columns = [_Column("Target", "what the policy sees", target_png, INK)]
     for i, (turn, png) in enumerate(zip(trajectory.turns, (*renders, *[None] * len(trajectory.turns)), strict=False)):
@@ -46,7 +46,7 @@ def loop_figure(trajectory: Trajectory, target_png: bytes, renders: Sequence[byt
         caption = worth(trajectory).replace("; ", "\n") if final else ""
         caption = "\n".join(filter(None, [caption, said(trajectory, turn)]))
         columns.append(_Column(f"Turn {i + 1}{kind}", caption, png, PALETTE[2] if final else LINE))
-    return _strip(columns, _picture_height(target_png))
+    return _strip(columns, _picture_height(target_png), note)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,11 @@ def _picture_height(png: bytes) -> float:
         return min(4.5, COLUMN * FILL * image.height / image.width)
 
 
-def _strip(columns: Sequence[_Column], picture: float) -> Figure:
-    height = TOP + picture + 0.25 + LINE_HEIGHT * max(len(c.lines) for c in columns)
+def _strip(columns: Sequence[_Column], picture: float, note: str) -> Figure:
+    notes = textwrap.wrap(note, round(15 * COLUMN * len(columns)))
+    height = TOP + picture + 0.25 + LINE_HEIGHT * (max(len(c.lines) for c in columns) + len(notes))
     figure = blank_figure(COLUMN * len(columns), height)
+    figure.text(0.02, 0.06 / height, "\n".join(notes), size=9.5, color=INK, va="bottom", parse_math=False)
     for i, column in enumerate(columns):
         left, bottom = (i + (1 - FILL) / 2) / len(columns), (height - TOP - picture) / height
         axes = figure.add_axes((left, bottom, FILL / len(columns), picture / height))

@@ -45,13 +45,16 @@ def _visible(char: str) -> str:
 
 
 def thumbnail(png: bytes | Path, width: int = 640) -> bytes | None:
-    """A WebP no wider than `width` pixels and no higher than twice that; None where the bytes are no picture."""
+    """A WebP no wider than `width` pixels and no higher than eight times that, so that a long page can still be read.
+
+    None where the bytes are no picture.
+    """
     try:
         with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
             small = image.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
-    small.thumbnail((width, 2 * width))
+    small.thumbnail((width, 8 * width))
     out = io.BytesIO()
     small.save(out, "WEBP", quality=82)
     return out.getvalue()
