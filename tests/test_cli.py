@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+
+from rrvf import cli
+from rrvf.environment import SETTINGS
+from rrvf.profile import load_profile
 
 COMMANDS = ["render", "extract", "score", "judge", "data", "train", "eval", "report", "doctor"]
 
@@ -62,24 +70,103 @@ def test_a_judge_that_is_not_there_is_a_judge_error(pictures):
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr
 
 
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Runs a command that must fail as bad input; gives its one line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])")
+
+    def run(*arguments: object) -> str:
+        assert cli.run([str(a) for a in arguments]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("rrvf: ") and said.count("\n") == 1
+        return said
+
+    return run
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ("render", "chart", "/nonexistent.py", "--out", "/tmp/x.png"),
-        ("data", "verify", "--profile", "nowhere"),
-        ("eval", "--benchmark", "nothing", "--policy", "blank", "--out", "/tmp/x"),
-        ("train", "grpo", "--out", "/tmp/x", "--section", "nothing"),
-        ("score", "chartmimic", "/nonexistent", "--out", "/tmp/x.json"),
-        ("judge", "compare", "/nonexistent.png", "/nonexistent.png"),
+        ("render chart none.py --out x.png", "no file at none.py"),
+        ("render chart a.py --out .", "is a folder"),
+        ("render chart a.py --out a.py/x.png", "a.py is a file"),
+        ("render chart a.py --out /proc/none/x.png", "cannot write to /proc/none"),
+        ("render chart . --out a.py", "a.py is a file"),
+        ("render chart a.py --out x.png --timeout -1", "'--timeout'"),
+        ("render chart a.py --out x.png --timeout nan", "'--timeout'"),
+        ("render chart . --out x --workers 0", "'--workers'"),
+        ("render picture a.py --out x.png", "'chart', 'web'"),
+        ("render", "domain"),
+        ("rendr", "No such command"),
+        ("extract . --out .", "is a folder"),
+        ("score chartmimic none --out x.json", "none"),
+        ("score web . --out /proc/none/x.json", "cannot write"),
+        ("judge compare none.png none.png", "none.png"),
+        ("judge compare a.py a.py --repeats 0", "'--repeats'"),
+        ("judge serve --port 99999", "65535"),
+        ("data verify --profile nowhere", "nano"),
+        ("train grpo --out x --section nothing", "no grpo called 'nothing'"),
+        ("train grpo --out x --max-steps 0", "'--max-steps'"),
+        ("train sft --out a.py", "a.py is a file"),
+        ("train sft --out x --seed -1", "'--seed'"),
+        ("plan --policy-gpus -1", "'--policy-gpus'"),
+        ("eval --benchmark nothing --policy blank --out x", "no evaluations called 'nothing'"),
+        ("eval --benchmark charts --policy blank --out a.py", "a.py is a file"),
+        ("eval --benchmark charts --policy blank --out x --limit 0", "'--limit'"),
+        ("report none", "none"),
     ],
-    ids=["render", "profile", "eval", "train", "score", "judge"],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments):
-    done = rrvf(*arguments)
-    assert done.returncode == 2 and done.stderr.startswith("rrvf: ") and done.stderr.count("\n") == 1
+def test_bad_input_is_one_line_and_exit_code_2(refused, arguments, words):
+    assert words in refused(*arguments.split())
 
 
-def test_a_profile_with_an_unknown_key_names_it(tmp_path):
-    (tmp_path / "p.yaml").write_text("name: p\npolicy: {model: nano}\nreward: {preset: paper_abs, weight: 3}\n")
-    done = rrvf("data", "verify", "--profile", tmp_path / "p.yaml")
-    assert done.returncode == 2 and "reward.weight" in done.stderr
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: p\npolicy: {model: nano}\nreward: {preset: paper_abs, weight: 3}", ["reward.weight"]),
+        ("name: p\npolicy: {modl: nano}", ["policy.modl", "perhaps model is meant", "policy.model is missing"]),
+        ("name: p\npolicy: {model: nano}\ndata: {t: {kind: gallery, cout: 3}}", ["data.t.gallery.cout", "count"]),
+        ("name: p\npolicy:\n  model: [nano\nx: y", ["line 4", "YAML"]),
+        ("name: ../../evil\npolicy: {model: nano}", ["name", "../../evil"]),
+        ("name: p\npolicy: {model: nano}\ndata: {../x: {kind: gallery}}", ["../x"]),
+        ("", ["no settings"]),
+        ("name: caf\xe9", ["line 1", "UTF-8"]),
+    ],
+)
+def test_a_wrong_profile_is_named_with_the_key_or_the_line(refused, tmp_path, text, words):
+    (tmp_path / "p.yml").write_text(text, encoding="latin-1")
+    said = refused("data", "verify", "--profile", "p.yml")
+    assert "p.yml" in said or "data." in said
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "txt"])
+def test_a_profile_may_have_any_suffix(tmp_path, suffix):
+    (tmp_path / f"p.{suffix}").write_text("\ufeffname: p\npolicy: {model: nano}", encoding="utf-8")
+    assert load_profile(str(tmp_path / f"p.{suffix}")).name == "p"
+
+
+def test_a_terminal_without_umlauts_gets_the_line_too(tmp_path):
+    command = [sys.executable, "-m", "rrvf", "data", "verify", "--profile", str(tmp_path / "ü.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "xfc.yaml" in done.stderr
+
+
+def test_a_full_disk_is_one_line(refused, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x.png")
+
+    monkeypatch.setattr("rrvf.render.files.render_file", full)
+    assert "x.png: No space left on device" in refused("render", "chart", "a.py", "--out", "x.png")
+
+
+def test_every_environment_variable_that_is_read_stands_in_the_help():
+    internal = {"MPLCONFIGDIR", "PATH", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, and torchrun's
+    package = Path(cli.__file__).parent
+    read = {
+        name
+        for path in package.rglob("*.py")
+        for name in re.findall(r"os\.environ(?:\.get\(|\[)\"(\w+)\"", path.read_text(encoding="utf-8"))
+    }
+    assert read - internal <= set(SETTINGS) and all(name in rrvf("--help").stdout for name in SETTINGS)
