@@ -62,8 +62,8 @@ bench: assets ## the speed figures, each a ratio in one run
 judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=72b|7b PORT=8001 JUDGE_ARGS=...]
 	@$(PY) -m vllm.entrypoints.openai.api_server --config reproduce/judges/$(JUDGE).yaml --port $(PORT) $(JUDGE_ARGS)
 
-lint: setup ## ruff
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+lint: setup ## ruff and mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
 	rm -rf .venv .venv-plot .venv-vllm .cache

@@ -62,13 +62,19 @@ class Machine:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return path
 
-    def set_up(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    def set_up(self, *arguments: str, umask: int = 0o022, **settings: str) -> subprocess.CompletedProcess:
         """Run install.sh; `calls` then holds what was asked of uv."""
         self.calls_file.write_text("")
         environment = {"PATH": str(self.bin), "CALLS": str(self.calls_file), "CHROMIUM": str(self.chromium), **settings}
         script = self.root / "reproduce" / "setup" / "install.sh"
         return subprocess.run(
-            ["bash", script, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+            ["bash", script, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            umask=umask,
         )
 
     @property

@@ -227,3 +227,83 @@ def test_transparent_and_paletted_pictures_become_rgb_on_white():
     assert Image.open(io.BytesIO(hub.png(png("a", mode="P")))).mode == "RGB"
     with pytest.raises(UserError, match="a str stands"):
         hub.png("figure.pdf")
+
+
+def a_table(tmp_path, kind: str, **changes) -> list:
+    """The items of a table of one row of the hub's shape, with columns changed; None takes one out."""
+    sources = {
+        "plot2code": ({"image": shipped("p"), "url": "matplotlib", "code": "c"}, plot2code, Plot2Code, {}),
+        "websight": (
+            {"image": shipped("p"), "text": "<p>"},
+            websight,
+            WebSight,
+            {"part": "train", "count": 1, "pool": 2},
+        ),
+        "cold_start": ({"image": shipped("p"), "code": "c"}, cold_start, ColdStart, {}),
+    }
+    row, module, config, more = sources[kind]
+    row = {name: value for name, value in (row | changes).items() if value is not ...}
+    source = table(tmp_path / "t.parquet", [row, row], images=("image",) if "image" in row else ())
+    return list(module.items(config(kind=kind, source=str(source), **more)))
+
+
+CUT = {"bytes": png("p")[:-200], "path": "p.png"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "words"),
+    [
+        ("plot2code", {"url": ...}, "no column 'url': it has"),
+        ("plot2code", {"code": ...}, "no column 'code'"),
+        ("plot2code", {"code": None}, "row 0 .* column 'code' holds nothing"),
+        ("plot2code", {"image": ...}, "no column 'image'"),
+        ("plot2code", {"image": CUT}, "row 0 .* column 'image': the picture is damaged"),
+        ("websight", {"text": ..., "html": "<p>"}, "no column 'text': it has .*html"),
+        ("websight", {"text": None}, r"row \d .* column 'text' holds nothing"),
+        ("websight", {"image": CUT}, r"row \d .* damaged"),
+        ("cold_start", {"code": 3}, "column 'code' holds int, not text"),
+    ],
+)
+def test_a_fork_is_refused_by_its_column_or_row(tmp_path, kind, changes, words):
+    with pytest.raises(UserError, match=words) as error:
+        a_table(tmp_path, kind, **changes)
+    assert "\n" not in str(error.value)
+
+
+def test_a_parquet_file_cut_short_is_one_line(tmp_path):
+    path = table(tmp_path / "test-0.parquet", [{"image": shipped("p"), "url": "matplotlib", "code": "c"}])
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UserError, match="damaged or no data set") as error:
+        list(plot2code.items(Plot2Code(kind="plot2code", source=str(path))))
+    assert "\n" not in str(error.value)
+
+
+def figure(tmp_path, script: bytes, picture: bytes = png("p")):  # noqa: B008
+    folder = tmp_path / "direct_600"
+    folder.mkdir()
+    (folder / "a.py").write_bytes(script)
+    (folder / "a.png").write_bytes(picture)
+    return next(chartmimic.items(ChartMimic(kind="chartmimic", task="direct_600", source=str(tmp_path), sha256=None)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["t = 'café'".encode(), b"\xef\xbb\xbft = 'caf\xc3\xa9'", "# coding: latin-1\nt = 'café'".encode("latin-1")],
+    ids=["UTF-8", "a byte order mark", "a named encoding"],
+)
+def test_a_script_is_decoded_as_python_does(tmp_path, script):
+    assert figure(tmp_path, script).code.endswith("t = 'café'")
+
+
+@pytest.mark.parametrize(
+    ("script", "picture", "words"),
+    [
+        (b"x = 1\nt = 'caf\xe9'", png("p"), "a.py, line 2: not utf-8"),
+        (b"# coding: klingon\n", png("p"), "a.py: .*klingon"),
+        (b"x", png("p")[:-200], "a.png: the picture is damaged"),
+        (b"x", b"no picture", "a.png: .* where a picture was expected"),
+    ],
+)
+def test_a_damaged_figure_is_named(tmp_path, script, picture, words):
+    with pytest.raises(UserError, match=words):
+        figure(tmp_path, script, picture)

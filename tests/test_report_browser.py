@@ -16,9 +16,9 @@ from rrvf.judge.calibration import FamilyResult
 from rrvf.records import Judgement, Render, RewardTerms, Trajectory, Turn
 from rrvf.report.browser import trajectory_html, write_browser
 from rrvf.report.decomposition import paper_splits
-from rrvf.report.episodes import drawn_again, kept_pictures, read_trajectories, worth
+from rrvf.report.episodes import best_loop, drawn_again, kept_pictures, place, read_trajectories, typical, worth
 from rrvf.report.figures import calibration_figure, decomposition_figure, learning_curve, loop_figure
-from rrvf.report.html import thumbnail, visible
+from rrvf.report.html import page, thumbnail, visible
 from rrvf.report.runs import find_runs
 from rrvf.report.write import write_report
 
@@ -219,3 +219,42 @@ def test_the_whole_report(results):
     } <= names
     assert all(p.is_file() for p in paths)
     assert "75 of 78" in (results / "report" / "audit.md").read_text()
+
+
+def an_end(name: str, total: float | None, score: float, turns: int = 2) -> Trajectory:
+    return an_episode(
+        sample_id=name,
+        turns=an_episode().turns[-turns:],
+        judgement=Judgement(status="ok", score=score),
+        reward=RewardTerms(vision=score, format=1, tool=0, total=total),
+    )
+
+
+def test_the_loop_s_episode_is_the_best_one_with_a_draft_and_its_caption_says_what_is_typical():
+    episodes = [an_end("a", 1.5, 0.9, turns=1), an_end("b", 1.2, 0.7), an_end("c", 0.4, 0.2), an_end("d", None, 0.99)]
+    shown = best_loop(episodes)
+    assert (shown.sample_id, typical(episodes).sample_id) == ("b", "b")
+    note = place(shown, episodes, [an_end("b", 0.1, 0.3)])
+    assert note == "no. 2 of 4 episodes by reward; similarity 0.70, median of all 0.70; the same picture before: 0.30"
+    figure = loop_figure(shown, a_png("blue"), [a_png(), None], note)
+    assert any(note.startswith(t.get_text().splitlines()[0]) for t in figure.texts if t.get_text() != "➜")
+
+
+def test_an_episode_is_shown_where_no_judge_scored_any():
+    episodes = [an_end("a", None, 0.5)]
+    assert best_loop(episodes) is typical(episodes) is episodes[0]
+    assert "no judge scored" in place(episodes[0], episodes)
+
+
+def test_a_target_that_is_not_in_the_data_is_the_reference_s_render(results, tmp_path):
+    shown = a_png("green", (40, 30))
+    (tmp_path / "t.png").write_bytes(shown)
+    pages = write_browser(
+        find_runs(results), tmp_path / "out", lambda _, i: tmp_path / "t.png" if i == "s005" else None
+    )
+    assert pages[1].read_text().count("no target picture on this machine") == 2  # s003 and s004 never rendered
+
+
+def test_a_tall_picture_is_not_cut():
+    """What a picture's frame hides is lost: the link around the picture must be as high as the frame."""
+    assert re.search(r"\.shot a \{[^}]*height: 100%", page("index.html.j2", title="t", entries=[]))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import importlib.util
 import io
+import os
 import re
 import subprocess
 import sys
@@ -13,11 +14,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from machine import REPOSITORY, Machine
+from machine import PYTHON, REPOSITORY, Machine
 from rrvf_torchvision_cpu import Finder
 
 from rrvf import chromium, doctor
 from rrvf.errors import UserError
+from rrvf.render import zygote
 
 LOCKS = ("requirements.lock", "requirements-plot.lock", "requirements-gpu.lock", "reproduce/setup/torch-cuda.lock")
 PYTORCH = "--default-index https://download.pytorch.org/whl/cpu"
@@ -319,3 +321,41 @@ def test_the_doctor_sees_a_wrong_plotting_runtime(monkeypatch):
     monkeypatch.setattr(doctor, "_output", lambda *_: "matplotlib==3.9.0\nnumpy==1.26.1")
     check = doctor.plotting()
     assert check.state == "missing" and "matplotlib==3.8.4" in check.found and "numpy" not in check.found
+
+
+def test_root_s_private_umask_leaves_the_runtime_to_others(machine):
+    fonts = machine.root / ".venv-plot" / "fonts"
+    machine.script(
+        machine.bin / "python3.11",
+        PYTHON.replace('mkdir -p "$env/bin"', 'mkdir -p "$env/bin"; mkdir -m 700 "$env/fonts"'),
+    )
+    machine.set_up(umask=0o077)
+    assert (machine.root / ".venv-plot").stat().st_mode & 0o005 == 0o005 and fonts.stat().st_mode & 0o005 == 0o005
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_charts_are_drawn_under_a_private_umask(tmp_path, umask):
+    (tmp_path / "a.py").write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])")
+    command = [sys.executable, "-m", "rrvf", "render", "chart", "a.py", "--out", "a.png"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, umask=umask)
+    assert done.returncode == 0
+
+
+def test_a_runtime_that_only_root_can_read_is_named(tmp_path, monkeypatch):
+    runtime = tmp_path / "runtime"
+    font = runtime / "lib/python3.11/site-packages/matplotlib/mpl-data/fonts/ttf/DejaVuSans.ttf"
+    font.parent.mkdir(parents=True)
+    font.touch(0o600)
+    monkeypatch.setattr(zygote.os, "geteuid", lambda: 0)
+    with pytest.raises(UserError, match="chmod -R a\\+rX"):
+        zygote._check_readable(runtime)
+    font.chmod(0o644)
+    zygote._check_readable(runtime)
+
+
+def test_the_doctor_names_a_folder_that_the_browser_may_not_enter(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.os, "geteuid", lambda: 0)
+    (tmp_path / "private" / "tmp").mkdir(parents=True)
+    (tmp_path / "private").chmod(0o700)
+    assert doctor.closed_folder(Path("/")) is None
+    assert doctor.closed_folder(tmp_path / "private" / "tmp") is not None

@@ -53,7 +53,7 @@ def _hashes(samples: list[Sample]) -> np.ndarray:
 
 def _codes(samples: list[Sample], root: Path | None) -> list[str | None]:
     """Code without its outer blank space; None where it is unknown."""
-    return [(root / s.split / s.code).read_text().strip() if root and s.code else None for s in samples]
+    return [(root / s.split / s.code).read_text(encoding="utf-8").strip() if root and s.code else None for s in samples]
 
 
 def _same(a: list[str | None], b: list[str | None]) -> set[tuple[int, int]]:

@@ -1,0 +1,34 @@
+"""The type checker finds what a run would stumble over, and finds nothing in this project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from machine import REPOSITORY
+
+pytest.importorskip("mypy")
+
+
+def checked(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "mypy", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+
+
+def test_the_project_is_free_of_type_errors():
+    done = checked()
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("mistake", "found"),
+    [
+        ("from rrvf.report import write_report", "attr-defined"),
+        ("from rrvf.records import Sample\n\ndef image(s: Sample): return s.picture", "attr-defined"),
+        ("from rrvf.pictures import misfit\nmisfit(1, 2, 3)", "call-arg"),
+    ],
+)
+def test_it_finds_names_attributes_and_arguments_that_are_not_there(tmp_path, mistake, found):
+    (tmp_path / "mistake.py").write_text(mistake)
+    assert found in checked(str(tmp_path / "mistake.py")).stdout
