@@ -229,7 +229,7 @@ def profile_file(name_or_path: str) -> Path:
         names = ", ".join(known)
         near = [found for found in map(path.with_suffix, SUFFIXES) if found.is_file()] if path.name else []
         meant = f"do you mean {near[0]}?" if near else f"name one of {names}, or a YAML file"
-        raise UserError(f"no profile {name_or_path!r}: {meant}")
+        raise UserError(f"no profile at {name_or_path}: {meant}")
     return path
 
 
