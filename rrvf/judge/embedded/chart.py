@@ -13,7 +13,11 @@ from rrvf.judge.embedded.picture import INK, Picture, distance, lab_of, mode_col
 from rrvf.judge.embedded.shape import mark_statistics, tight
 
 #: Lab distance from the background above which a flat area counts as an axes' own ground.
-TINT = 6.0
+TINT = 4.0
+#: Lab distance from the background above which a straight line counts as one of a grid.
+FAINT = 8.0
+#: Lab chroma above which ink is a colour and not text.
+VIVID = 15.0
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 _FRAME = (144, 112)  # every panel is compared at this width and height
 
@@ -34,10 +38,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """panels: boxes of the axes, top to bottom. marks: HxW bool. texts: region to a tight float crop of its ink."""
+    """axes: their boxes, top to bottom. loose: the box of what stands in none: of the marks, where there are no axes.
+
+    marks: HxW bool. texts: region to a tight float crop of its ink.
+    """
 
     picture: Picture
-    panels: tuple[Box, ...]
+    axes: tuple[Box, ...]
+    loose: Box | None
     marks: np.ndarray
     legend: Box | None
     grid: bool
@@ -62,10 +70,19 @@ class Chart:
         """`colour.palette` of the marks."""
         return colour.palette(pixels(self.picture.rgb, self.core), pixels(self.picture.lab, self.core))
 
+    @property
+    def panels(self) -> tuple[Box, ...]:
+        """The boxes that marks stand in."""
+        return self.axes + ((self.loose,) if self.loose else ())
+
     @cached_property
     def inside(self) -> list[Panel]:
         """The panels, each on its own."""
-        return [Panel(*(_framed(m, p) for m in (self.marks, self.edges, self.picture.gray))) for p in self.panels]
+        return [self.framed(box) for box in self.panels]
+
+    def framed(self, box: Box) -> Panel:
+        """What stands in a box."""
+        return Panel(*(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray)))
 
 
 def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
@@ -75,35 +92,88 @@ def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
 
 def read_chart(picture: Picture) -> Chart:
     """Take a chart apart. Never fails: where no axes are found, the inked area is the one panel."""
-    panels = _panels(picture)
+    axes, loose = _panels(picture)
+    panels = axes + ((loose,) if loose else ())
     legend = _legend(picture, panels)
     lines = _grid_lines(picture, panels)
     return Chart(
         picture,
-        panels,
-        _marks(picture, panels, legend, lines),
+        axes,
+        loose,
+        _marks(picture, axes, loose, legend, lines),
         legend,
         bool(lines.any()),
         _texts(picture, panels, legend),
     )
 
 
-def _panels(picture: Picture) -> tuple[Box, ...]:
-    """Boxes around long straight ink: spines, and whatever they touch. Inner boxes (legend, bars) are dropped."""
+def _panels(picture: Picture) -> tuple[tuple[Box, ...], Box | None]:
+    """Boxes of the axes, top to bottom, and the box of what stands in none of them.
+
+    Straight ink and tinted ground show where things stand. A box with spines or a ground of its own is an axes; inner
+    boxes (legend, bars) are dropped. What stands in no axes is marks (bars or wedges without a spine) and shares one box.
+    """
     height, width = picture.shape
     tinted = cv2.morphologyEx((picture.contrast > TINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
-    ink = tinted | picture.ink
+    ink = tinted | (picture.contrast > FAINT)
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(8, width // 8)), np.uint8))
     upright = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((max(8, height // 8), 1), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(level | upright, np.ones((3, 3), np.uint8)))
     boxes = [(y + 1, x + 1, y + h - 1, x + w - 1) for x, y, w, h, _ in stats[1:].tolist()]
-    boxes = [b for b in boxes if b[2] - b[0] > 0.1 * height and b[3] - b[1] > 0.03 * width]
-    boxes.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
-    kept: list[Box] = []
-    for box in boxes:
-        if not any(_inside(box, k) for k in kept):
-            kept.append(box)
-    return tuple(sorted(_trimmed(b, level, upright) for b in kept[:16])) or (_bounds(picture.ink),)
+    big = [b for b in boxes if b[2] - b[0] > 0.1 * height and b[3] - b[1] > 0.03 * width]
+    big.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
+    axes: dict[Box, Box] = {}  # as found, and without its tick marks
+    for box in big:
+        trimmed = _trimmed(box, level, upright)
+        if len(axes) < 16 and not any(_inside(box, k) for k in axes) and _is_axes(picture, trimmed):
+            axes[box] = trimmed
+    vivid = picture.ink & (picture.chroma > VIVID)
+    if axes and 2 * sum(np.count_nonzero(vivid[t:b, le:r]) for t, le, b, r in axes) < np.count_nonzero(vivid):
+        axes = {}  # a legend's frame, and the marks stand elsewhere
+    loose = [b for b in (big if axes else boxes) if not any(_inside(b, k) for k in axes)]
+    if not axes and (vivid.any() or not loose):
+        loose.append(_bounds(vivid if vivid.any() else picture.ink))
+    return tuple(sorted(axes.values())), hull(loose) if loose else None
+
+
+def _is_axes(picture: Picture, box: Box) -> bool:
+    """Whether two sides of a box at least are thin lines of one colour, or it has a ground of its own."""
+    part = picture.rgb[box[0] : box[2], box[1] : box[3]].astype(np.int16)
+    if min(part.shape[:2]) < 12:
+        return False
+    found = [_line(side) for side in (part, part[::-1], part.transpose(1, 0, 2), part[:, ::-1].transpose(1, 0, 2))]
+    lines = [line for line in found if line is not None]
+    alike = any(np.abs(a - b).max() < 40 for i, a in enumerate(lines) for b in lines[:i])
+    return alike or _is_ground(picture, box)
+
+
+def _is_ground(picture: Picture, box: Box) -> bool:
+    """Whether an area has a background of its own with something on it: a bar has none."""
+    height, width = picture.shape
+    if box[2] - box[0] < 0.15 * height or box[3] - box[1] < 0.15 * width:
+        return False
+    inner = slice(box[0] + 3, box[2] - 3), slice(box[1] + 3, box[3] - 3)
+    ground = _ground(picture.rgb[inner], picture.background, 0.75)
+    return (
+        ground is not picture.background
+        and (distance([plane[inner] for plane in picture.planes], ground) > TINT).mean() > 0.02
+    )
+
+
+def _line(rows: np.ndarray) -> np.ndarray | None:
+    """The colour of the thin line along the first rows; None where there is none, or where it is as thick as a bar."""
+    for row in rows[:2]:
+        own = np.median(row, axis=0)
+        along, beyond = ((np.abs(r - own).max(axis=1) < 40).mean() for r in (row, rows[5]))
+        if along > 0.8 and beyond < 0.6:
+            return own
+    return None
+
+
+def hull(boxes: list[Box]) -> Box:
+    """The box around boxes."""
+    tops, lefts, bottoms, rights = zip(*boxes, strict=True)
+    return min(tops), min(lefts), max(bottoms), max(rights)
 
 
 def _trimmed(box: Box, level: np.ndarray, upright: np.ndarray) -> Box:
@@ -183,9 +253,14 @@ def _grid_lines(picture: Picture, panels: tuple[Box, ...]) -> np.ndarray:
     return out
 
 
-def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines: np.ndarray) -> np.ndarray:
+def _marks(
+    picture: Picture, axes: tuple[Box, ...], loose: Box | None, legend: Box | None, lines: np.ndarray
+) -> np.ndarray:
     out = np.zeros(picture.shape, bool)
-    for top, left, bottom, right in panels:
+    if loose is not None:
+        inner = slice(loose[0], loose[2]), slice(loose[1], loose[3])
+        out[inner] = picture.ink[inner]
+    for top, left, bottom, right in axes:
         inner = slice(top + 2, bottom - 2), slice(left + 2, right - 2)
         if min(bottom - top, right - left) < 12:
             continue
@@ -201,15 +276,17 @@ def _marks(picture: Picture, panels: tuple[Box, ...], legend: Box | None, lines:
     return out & ~lines
 
 
-def _ground(rgb: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """A panel's own background: the picture's, unless one other colour fills much of the panel and its rim."""
-    colour = lab_of(mode_colour(rgb[::2, ::2].reshape(-1, 3)))
-    if np.linalg.norm(colour - background) <= TINT:
+def _ground(rgb: np.ndarray, background: np.ndarray, least: float = 0.5) -> np.ndarray:
+    """A panel's own background: the picture's, unless one other colour fills most of the panel's rim and goes on inside.
+
+    Marks seldom reach three sides, and where they do (a heat map) they are of many colours.
+    """
+    rim = np.concatenate([p.reshape(-1, 3) for p in (rgb[2:4], rgb[:, 2:4], rgb[:, -4:-2])])  # within thick spines
+    colour = mode_colour(rim)
+    if np.linalg.norm(lab_of(colour) - background) < 3:
         return background
-    rim = np.concatenate([rgb[:2].reshape(-1, 3), rgb[-2:].reshape(-1, 3), rgb[:, -2:].reshape(-1, 3)])
-    edge = lab_of(mode_colour(rim))
-    share = (np.abs(rgb[::2, ::2].astype(np.int16) - mode_colour(rim)).max(axis=2) < 12).mean()
-    return edge if np.linalg.norm(edge - colour) < TINT and share > 0.25 else background
+    near = [(np.abs(p.astype(np.int16) - colour).max(axis=1) < 12).mean() for p in (rim, rgb[::2, ::2].reshape(-1, 3))]
+    return lab_of(colour) if near[0] > least and near[1] > 0.1 else background
 
 
 def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rrvf.judge.embedded import colour
-from rrvf.judge.embedded.chart import Box, Chart, Panel
+from rrvf.judge.embedded.chart import Box, Chart, Panel, hull
 from rrvf.judge.embedded.feedback import presence, recolour
 from rrvf.judge.embedded.picture import pixels
 from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled
@@ -24,7 +24,7 @@ def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrase
     """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
     pairs = _matched(ref.panels, gen.panels)
     share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
-    panels = [(ref.inside[i], gen.inside[j]) for i, j in pairs]
+    panels = _framed(ref, gen, pairs)
     results = {
         "layout": _layout(ref, gen, pairs, aspect),
         "type": _type(panels, share),
@@ -33,6 +33,15 @@ def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrase
         "data": _data(panels, share),
     }
     return {a: r[0] for a, r in results.items()}, {a: r[1] for a, r in results.items()}
+
+
+def _framed(ref: Chart, gen: Chart, pairs: list[tuple[int, int]]) -> list[Pair]:
+    """What stands in each pair of panels. Where neither chart has axes, nothing but the picture's rim says where the
+    marks stand: both are then seen in one box."""
+    if ref.axes or gen.axes:
+        return [(ref.inside[i], gen.inside[j]) for i, j in pairs]
+    box = hull([*ref.panels, *gen.panels])
+    return [(ref.framed(box), gen.framed(box))]
 
 
 def _iou(a: Box, b: Box) -> float:
