@@ -23,11 +23,11 @@ from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
 #: Named in every judgement. Raise it with any change that moves a score or a word.
-MODEL = "rrvf-embedded-judge-2"
+MODEL = "rrvf-embedded-judge-3"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
 FRAME = ("layout", "type")
-#: The exponent that brings unrelated pictures below 0.15 and leaves a slope everywhere.
-GAMMA = 2.5
+#: Where agreement and difference weigh the same, and how steep the score is there: see `_score`.
+ODDS, STEEP = 3.1, 1.4
 
 cv2.setNumThreads(1)
 
@@ -93,13 +93,16 @@ def _flat(gray: np.ndarray) -> bool:
 def _score(parts: dict[str, float]) -> float:
     """The frame counts as far as the content agrees: two unrelated bar charts share their layout and their type.
 
-    (content x (1 - w + frame))^GAMMA: content is the weighted mean of text, colour and data, frame the weighted sum of
-    layout and type, w their weight. Grows with every part, 1.0 when all are 1.
+    agreement = content x (1 - w + frame): content is the weighted mean of text, colour and data, frame the weighted sum
+    of layout and type, w their weight. The score is 1 / (1 + (ODDS x difference / agreement)^STEEP): about the rubric's
+    points where little differs, next to nothing for unrelated pictures, with a slope everywhere between. Grows with
+    every part, 1.0 when all are 1.
     """
     weight = sum(WEIGHTS[a] for a in FRAME)
     frame = sum(WEIGHTS[a] * parts[a] for a in FRAME)
     content = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS if a not in FRAME) / (1 - weight)
-    return min(1.0, max(0.0, content * (1 - weight + frame))) ** GAMMA
+    agreement = min(1.0, max(1e-6, content * (1 - weight + frame)))
+    return 1 / (1 + (ODDS * (1 - agreement) / agreement) ** STEEP)
 
 
 def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
 from rrvf.judge.embedded.chart import Box, Chart, Panel, hull
 from rrvf.judge.embedded.feedback import presence, recolour
-from rrvf.judge.embedded.picture import pixels
+from rrvf.judge.embedded.picture import INK, pixels
 from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled
 
 _TEXT_WEIGHTS = {
@@ -112,10 +113,11 @@ def _text(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
 
 def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
     both, either = ref.marks & gen.marks, ref.marks | gen.marks
+    both |= _unseen(ref, gen) & ~either
     gap = np.linalg.norm(pixels(ref.picture.lab, both) - pixels(gen.picture.lab, both), axis=1)
-    placed = float(np.exp(-gap / 20).mean()) if both.any() else 0.0
+    placed = float(colour.nearness(gap).mean()) if both.any() else 0.0
     say = 0.4 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
-    ground = float(np.exp(-np.linalg.norm(ref.picture.background - gen.picture.background) / 20))
+    ground = float(colour.nearness(np.linalg.norm(ref.picture.background - gen.picture.background)))
     value = ground * float((1 - say) * colour.palette_similarity(ref.palette, gen.palette) + say * placed)
     lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
     phrases = [recolour("marks", lost, extra)]
@@ -123,6 +125,19 @@ def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
         wanted, found = colour.name_of(ref.picture.background), colour.name_of(gen.picture.background)
         phrases.insert(0, recolour("the background", [wanted], [found], "is") if wanted != found else None)
     return value, [p for p in phrases if p]
+
+
+def _unseen(ref: Chart, gen: Chart) -> np.ndarray:
+    """HxW bool: where the insides of the panels differ in colour, whether or not marks were found there."""
+    away = cv2.absdiff(ref.picture.lab, gen.picture.lab)
+    apart = cv2.magnitude(cv2.magnitude(*cv2.split(away)[:2]), cv2.split(away)[2]) > INK
+    inner = np.zeros(apart.shape, bool)
+    for top, left, bottom, right in ref.panels:
+        inner[top + 3 : bottom - 3, left + 3 : right - 3] = True
+    for chart in (ref, gen):
+        if chart.legend:
+            inner[chart.legend[0] : chart.legend[2], chart.legend[1] : chart.legend[3]] = False
+    return inner & apart
 
 
 def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
@@ -138,14 +153,24 @@ def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
 
 
 def _shades(a: Panel, b: Panel) -> float:
-    """Whether shades inside the marks that both have go together: 1 when they do, or when there is but one shade."""
+    """Whether shades inside the marks that both have go together: 1 when they do, or when there is but one shade.
+
+    They go together where one shade of either is one shade of the other, whichever: other colours are no other data.
+    """
     both = (a.marks > 0.95) & (b.marks > 0.95)
     if both.sum() < 20:
         return 1.0
-    x, y = (panel.gray[both] - panel.gray[both].mean() for panel in (a, b))
-    spread = float(max(x.std(), y.std()))
-    together = float((x * y).mean() / max(x.std() * y.std(), 1e-6))
-    return 1 - 0.6 * min(1.0, spread / 20) * (1 - max(0.0, together))
+    x, y = a.gray[both], b.gray[both]
+    return 1 - 0.6 * max(_scatter(x, y), _scatter(y, x))
+
+
+def _scatter(x: np.ndarray, y: np.ndarray) -> float:
+    """What share of the spread of shades `y` the shades `x` leave open; less where y hardly spreads."""
+    spread = float(y.var())
+    bins = (x / 8).astype(np.int32)
+    counts = np.maximum(1, np.bincount(bins))
+    within = float((y**2).sum() - (np.bincount(bins, y) ** 2 / counts).sum()) / len(y)
+    return min(1.0, spread**0.5 / 20) * min(1.0, max(0.0, within) / max(spread, 1e-6))
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:

@@ -68,12 +68,21 @@ def _merged(rows: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarra
     return kept[:_COLOURS]
 
 
+def nearness(gap: np.ndarray | float) -> np.ndarray | float:
+    """How far two colours `gap` apart in Lab count as one: 0.95 at 12, a half at 32, 0.06 at 80.
+
+    Flat at first: a hue turned by 18 degrees moves by 10 to 30 and is nearly right, a foreign one by 60 to 150.
+    """
+    return 1 / (1 + (gap / 32.0) ** 3)
+
+
 def palette_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """exp(-d / 28) of the earth mover's distance d of two palettes, in Lab units. Two empty palettes agree."""
+    """The `nearness` of two palettes when each weight is moved to where it costs least. Two empty palettes agree."""
     if not len(a) or not len(b):
         return float(len(a) == len(b))
-    moved = cv2.EMD(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.DIST_L2)[0]
-    return float(np.exp(-max(0.0, moved) / 28.0))
+    cost = 1 - nearness(np.linalg.norm(a[:, None, 1:] - b[None, :, 1:], axis=2)).astype(np.float32)
+    weights = (np.ascontiguousarray(p[:, :1]) for p in (a, b))
+    return float(np.clip(1 - cv2.EMD(*weights, cv2.DIST_USER, cost=cost)[0], 0, 1))
 
 
 def unmatched(a: np.ndarray, b: np.ndarray, least: float = 0.12) -> list[str]:
