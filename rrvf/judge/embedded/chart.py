@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -29,6 +29,7 @@ class Panel:
     marks: np.ndarray
     edges: np.ndarray
     gray: np.ndarray
+    warmth: np.ndarray
 
     @cached_property
     def statistics(self) -> np.ndarray:
@@ -63,7 +64,7 @@ class Chart:
         red, green, blue = cv2.split(cv2.morphologyEx(self.picture.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
         change = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         near = cv2.dilate(self.marks.astype(np.uint8), np.ones((3, 3), np.uint8))
-        return cv2.min(change / 120, 1.0) * near
+        return cv2.min(change / 60, 1.0) * near
 
     @cached_property
     def palette(self) -> np.ndarray:
@@ -82,7 +83,7 @@ class Chart:
 
     def framed(self, box: Box) -> Panel:
         """What stands in a box."""
-        return Panel(*(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray)))
+        return Panel(*(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray, self.picture.warmth)))
 
 
 def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
@@ -210,10 +211,14 @@ def _bounds(mask: np.ndarray) -> Box:
     return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
 
 
+def _pale(picture: Picture) -> np.ndarray:
+    """HxW bool: light gray."""
+    return (picture.gray > 190) & (picture.gray < 244) & (picture.chroma < 8)
+
+
 def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
     """The biggest hollow light-gray frame inside a panel: matplotlib's legend box."""
-    pale = (picture.gray > 190) & (picture.gray < 244) & (picture.chroma < 8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(pale.astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(_pale(picture).astype(np.uint8), connectivity=8)
     best, height, width = None, *picture.shape
     for index in np.flatnonzero((stats[:, 2] > 0.07 * width) & (stats[:, 3] > 0.04 * height)):
         x, y, w, h, area = stats[index].tolist()
@@ -223,6 +228,24 @@ def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
         if _hollow(labels[y : y + h, x : x + w] == index) and (best is None or w * h > _area(best)):
             best = box
     return best
+
+
+def with_legend_of(chart: Chart, other: Chart) -> Chart:
+    """`chart` with the legend that `other` has, where the same frame stands in it: marks behind it may have hidden it."""
+    if chart.legend or not other.legend:
+        return chart
+    top, left, bottom, right = other.legend
+    frame = slice(top, bottom), slice(left, right)
+    rim = _pale(other.picture)[frame]
+    rim[2:-2, 2:-2] = False
+    gap = np.linalg.norm(pixels(chart.picture.lab[frame], rim) - pixels(other.picture.lab[frame], rim), axis=1)
+    if (gap < 8).mean() < 0.5:
+        return chart
+    marks = chart.marks.copy()
+    marks[frame] = False
+    crop = tight(cv2.min(chart.picture.contrast[top + 3 : bottom - 3, left + 3 : right - 3] / 60, 1.0))
+    texts = chart.texts if crop is None else chart.texts | {"legend": crop}
+    return replace(chart, legend=other.legend, marks=marks, texts=texts)
 
 
 def _hollow(mask: np.ndarray) -> bool:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
-from rrvf.judge.embedded.chart import Box, Chart, Panel, hull
+from rrvf.judge.embedded.chart import Box, Chart, Panel, hull, with_legend_of
 from rrvf.judge.embedded.feedback import presence, recolour
 from rrvf.judge.embedded.picture import INK, pixels
 from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled
@@ -23,6 +23,7 @@ Pair = tuple[Panel, Panel]  # of the reference and of the generated chart
 
 def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrases]:
     """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
+    ref, gen = with_legend_of(ref, gen), with_legend_of(gen, ref)
     pairs = _matched(ref.panels, gen.panels)
     share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
     panels = _framed(ref, gen, pairs)
@@ -160,14 +161,15 @@ def _shades(a: Panel, b: Panel) -> float:
     both = (a.marks > 0.95) & (b.marks > 0.95)
     if both.sum() < 20:
         return 1.0
-    x, y = a.gray[both], b.gray[both]
-    return 1 - 0.6 * max(_scatter(x, y), _scatter(y, x))
+    seen = min(1.0, both.mean() / 0.3)  # thin lines hardly show a shade
+    return 1 - 0.6 * seen * max(_scatter(a, b, both), _scatter(b, a, both))
 
 
-def _scatter(x: np.ndarray, y: np.ndarray) -> float:
-    """What share of the spread of shades `y` the shades `x` leave open; less where y hardly spreads."""
+def _scatter(a: Panel, b: Panel, where: np.ndarray) -> float:
+    """What share of the spread of shades in `b` the colours of `a` leave open; less where they hardly spread."""
+    y = b.gray[where]
     spread = float(y.var())
-    bins = (x / 8).astype(np.int32)
+    bins = (a.gray[where] / 8).astype(np.int32) * 32 + (a.warmth[where] / 16).astype(np.int32) + 16
     counts = np.maximum(1, np.bincount(bins))
     within = float((y**2).sum() - (np.bincount(bins, y) ** 2 / counts).sum()) / len(y)
     return min(1.0, spread**0.5 / 20) * min(1.0, max(0.0, within) / max(spread, 1e-6))

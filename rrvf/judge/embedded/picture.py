@@ -39,6 +39,11 @@ class Picture:
         return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
 
     @cached_property
+    def warmth(self) -> np.ndarray:
+        """HxW int16: red less blue."""
+        return cv2.subtract(self.rgb[..., 0], self.rgb[..., 2], dtype=cv2.CV_16S)
+
+    @cached_property
     def chroma(self) -> np.ndarray:
         """HxW float32."""
         return cv2.magnitude(*self.planes[1:])
