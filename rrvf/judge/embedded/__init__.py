@@ -26,8 +26,10 @@ from rrvf.records import Judgement
 MODEL = "rrvf-embedded-judge-3"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
 FRAME = ("layout", "type")
-#: Where agreement and difference weigh the same, and how steep the score is there: see `_score`.
-ODDS, STEEP = 3.1, 1.4
+#: What difference weighs beside agreement, and how steep the score is: see `_score`. Half a page agrees in more than half
+#: of a chart does, since much of a page is background: there difference weighs more.
+ODDS = {"chart": 3.1, "web": 4.5}
+STEEP = 1.4
 
 cv2.setNumThreads(1)
 
@@ -90,7 +92,7 @@ def _flat(gray: np.ndarray) -> bool:
     return int(gray.max()) - int(gray.min()) < 8
 
 
-def _score(parts: dict[str, float]) -> float:
+def _score(parts: dict[str, float], domain: str) -> float:
     """The frame counts as far as the content agrees: two unrelated bar charts share their layout and their type.
 
     agreement = content x (1 - w + frame): content is the weighted mean of text, colour and data, frame the weighted sum
@@ -102,7 +104,7 @@ def _score(parts: dict[str, float]) -> float:
     frame = sum(WEIGHTS[a] * parts[a] for a in FRAME)
     content = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS if a not in FRAME) / (1 - weight)
     agreement = min(1.0, max(1e-6, content * (1 - weight + frame)))
-    return 1 / (1 + (ODDS * (1 - agreement) / agreement) ** STEEP)
+    return 1 / (1 + (ODDS[domain] * (1 - agreement) / agreement) ** STEEP)
 
 
 def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:
@@ -114,7 +116,7 @@ def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: s
         spoken["data"] = []
     return Judgement(
         status="ok",
-        score=round(_score(parts), 6),
+        score=round(_score(parts, domain), 6),
         parts={a: round(min(1.0, max(0.0, v)), 6) for a, v in parts.items()},
         feedback=feedback_text({a: WEIGHTS[a] * (1 - parts[a]) for a in parts}, spoken),
         judge=MODEL,

@@ -86,7 +86,7 @@ def _layout(ref: Chart, gen: Chart, pairs: list[tuple[int, int]], aspect: float)
         phrases.append("the legend is elsewhere")
     if grid := presence("the grid", ref.grid, gen.grid, True):
         phrases.append(grid)
-    return aspect * (0.75 * rescaled(panels, 0.3, 0.97) + 0.15 * legend + 0.1 * (ref.grid == gen.grid)), phrases
+    return aspect * (0.65 * rescaled(panels, 0.3, 0.97) + 0.25 * legend + 0.1 * (ref.grid == gen.grid)), phrases
 
 
 def _type(panels: list[Pair], share: float) -> tuple[float, list[str]]:
@@ -172,7 +172,8 @@ def _scatter(a: Panel, b: Panel, where: np.ndarray) -> float:
     bins = (a.gray[where] / 8).astype(np.int32) * 32 + (a.warmth[where] / 16).astype(np.int32) + 16
     counts = np.maximum(1, np.bincount(bins))
     within = float((y**2).sum() - (np.bincount(bins, y) ** 2 / counts).sum()) / len(y)
-    return min(1.0, spread**0.5 / 20) * min(1.0, max(0.0, within) / max(spread, 1e-6))
+    left = rescaled(within / max(spread, 1e-6), 0.05, 1.0)  # bins leave a little open by themselves
+    return min(1.0, spread**0.5 / 20) * left
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
-from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour
+from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour, pixels
 
 #: Parts of a page from top to bottom: where each begins and ends, as shares of its height.
 BANDS = {"the header": (0.0, 0.2), "the body": (0.2, 0.8), "the footer": (0.8, 1.0)}
@@ -19,10 +19,15 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Page:
-    """text: HxW float, thin contrast of either sign. fill: HxW float, areas off the background. lines: text boxes."""
+    """What was found on one page, at its size.
+
+    content: HxW uint8, 1 off the background. text: HxW float, thin contrast of either sign. fill: HxW float, areas off
+    the background. lines: text boxes.
+    """
 
     picture: Picture
     background: np.ndarray
+    content: np.ndarray
     text: np.ndarray
     fill: np.ndarray
     lines: tuple[Box, ...]
@@ -41,13 +46,19 @@ class Page:
 
     @cached_property
     def palette(self) -> np.ndarray:
-        """`colour.palette` of every second pixel."""
-        return colour.palette(self.picture.rgb[::2, ::2].reshape(-1, 3), self.picture.lab[::2, ::2].reshape(-1, 3))
+        """`colour.palette` of what stands on the background, by every second pixel."""
+        where = self.content[::2, ::2] > 0
+        return colour.palette(*(pixels(layer[::2, ::2], where) for layer in (self.picture.rgb, self.picture.lab)))
 
     @cached_property
     def coarse(self) -> np.ndarray:
         """The page in 32 x 32 colours: Lab."""
         return cv2.resize(self.picture.lab, (32, 32), interpolation=cv2.INTER_AREA)
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """What share of each of the 32 x 32 places is content: float."""
+        return cv2.resize(self.content.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
 
     @cached_property
     def bands(self) -> list[np.ndarray]:
@@ -77,7 +88,7 @@ def read_page(picture: Picture) -> Page:
     text = np.minimum(thin.astype(np.float32) / 120, 1.0) * (thin > 24)
     solid = (distance(picture.planes, background) > 6).astype(np.uint8)
     fill = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8)).astype(np.float32)
-    return Page(picture, background, text, fill, _lines(text))
+    return Page(picture, background, solid, text, fill, _lines(text))
 
 
 def _lines(text: np.ndarray) -> tuple[Box, ...]:

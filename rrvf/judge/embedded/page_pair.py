@@ -89,7 +89,13 @@ def _spoken(place: str, ref: Page, gen: Page) -> str:
 
 
 def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    placed = float(np.exp(-np.linalg.norm(ref.coarse - gen.coarse, axis=2) / 20).mean())
+    """Colours of what stands on the background, all together and each in its place, as far as the background agrees.
+
+    The background itself earns nothing: two white pages would be half alike by it.
+    """
+    near = colour.nearness(np.linalg.norm(ref.coarse - gen.coarse, axis=2))
+    placed = float(np.average(near, weights=np.maximum(ref.filled, gen.filled) + 1e-6))
+    ground = float(colour.nearness(np.linalg.norm(ref.background - gen.background)))
     phrases: list[str] = []
     places = [("the background", ref.background, gen.background)]
     places += list(zip(BANDS, ref.bands, gen.bands, strict=True))
@@ -101,7 +107,7 @@ def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
             phrases.append(phrase)
     lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
     whole = recolour("the page", lost, extra, "is")
-    value = 0.5 * colour.palette_similarity(ref.palette, gen.palette) + 0.5 * rescaled(placed, 0.1, 1.0)
+    value = ground * (0.5 * colour.palette_similarity(ref.palette, gen.palette) + 0.5 * placed)
     return value, phrases or ([whole] if whole else [])
 
 
