@@ -117,7 +117,7 @@ def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
     both |= _unseen(ref, gen) & ~either
     gap = np.linalg.norm(pixels(ref.picture.lab, both) - pixels(gen.picture.lab, both), axis=1)
     placed = float(colour.nearness(gap).mean()) if both.any() else 0.0
-    say = 0.4 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
+    say = 0.75 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
     ground = float(colour.nearness(np.linalg.norm(ref.picture.background - gen.picture.background)))
     value = ground * float((1 - say) * colour.palette_similarity(ref.palette, gen.palette) + say * placed)
     lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
@@ -173,7 +173,7 @@ def _scatter(a: Panel, b: Panel, where: np.ndarray) -> float:
     counts = np.maximum(1, np.bincount(bins))
     within = float((y**2).sum() - (np.bincount(bins, y) ** 2 / counts).sum()) / len(y)
     left = rescaled(within / max(spread, 1e-6), 0.05, 1.0)  # bins leave a little open by themselves
-    return min(1.0, spread**0.5 / 20) * left
+    return min(1.0, spread / 400) * left
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:
