@@ -40,7 +40,8 @@ class StyledChart:
 
 def random_styled(rng: random.Random, kind: str, style: str, form: str = "full") -> StyledChart:
     """A chart in the style's own colours."""
-    from matplotlib import rcParams, style as styles
+    from matplotlib import rcParams
+    from matplotlib import style as styles
 
     series = _SERIES if kind in SEVERAL else 1
     with styles.context(style):
@@ -56,7 +57,8 @@ def random_styled(rng: random.Random, kind: str, style: str, form: str = "full")
 
 def draw_styled(scene: StyledChart, size: tuple[int, int] = (280, 224), font: float = 8.0) -> np.ndarray:
     """(H, W, 3) uint8 at `size` (width, height), with the canvas' font size as the renderer sets it."""
-    from matplotlib import rc_context, style as styles
+    from matplotlib import rc_context
+    from matplotlib import style as styles
 
     with rc_context(), styles.context(["default", scene.style]), rc_context({"font.size": font, "figure.dpi": 100}):
         return _drawn(scene, size)

@@ -83,7 +83,9 @@ class Chart:
 
     def framed(self, box: Box) -> Panel:
         """What stands in a box."""
-        return Panel(*(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray, self.picture.warmth)))
+        return Panel(
+            *(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray, self.picture.warmth))
+        )
 
 
 def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
