@@ -183,7 +183,8 @@ def turned(colour: str, degrees: float) -> str:
 
 def _words(scene: StyledChart) -> StyledChart:
     first, second = scene.title.split()
-    other = next(word for word in WORDS if word not in (first, second) and abs(len(word) - len(second)) < 2)
+    rest = (word for word in WORDS if word not in (first, second))
+    other = min(rest, key=lambda word: abs(len(word) - len(second)))
     return replace(scene, title=f"{first} {other}")
 
 

@@ -145,8 +145,8 @@ def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
     """Marks laid over marks, their edges over edges, and shades over shades: the last two see into a pie or heat map."""
     if not panels:
         return 0.0, []
-    areas = float(np.mean([rescaled(overlap(a.marks, b.marks, (1.0, 3.0, 8.0)), 0.12, 0.97) for a, b in panels]))
-    lines = float(np.mean([rescaled(overlap(a.edges, b.edges, (1.0, 3.0)), 0.12, 0.97) for a, b in panels]))
+    areas = float(np.mean([rescaled(overlap(a.marks, b.marks, (1.0, 3.0, 8.0)), 0.12, 1.0) for a, b in panels]))
+    lines = float(np.mean([rescaled(overlap(a.edges, b.edges, (1.0, 3.0)), 0.12, 1.0) for a, b in panels]))
     inside = float(np.mean([_shades(a, b) for a, b in panels]))
     value = share * (0.6 * areas + 0.4 * lines) * inside
     phrases = _heights(*(panel.marks for panel in panels[0])) if len(panels) == 1 else []
