@@ -6,6 +6,7 @@
     client      any OpenAI-compatible endpoint as a judge: embedded server, vLLM, hosted
     panel       several looks at one pair: both orders, repeats, further judges
     calibration controlled degradations, and a judge's agreement with them
+    scale       what one change costs, on charts of every kind and style and on pages
     probes      what the order of the pictures, and pictures that plead, do to a score
     card        who judged, how it was asked, how far it can be trusted
 All of them give a `Judgement`.

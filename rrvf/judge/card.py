@@ -54,8 +54,10 @@ class JudgeCard(Record):
 EMBEDDED_NOTE = (
     "A stand-in for a vision-language model: OpenCV statistics of layout, mark type, colour and alignment. Text is "
     "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels hardly "
-    "count; it knows no chart semantics; it may miss a legend drawn over filled marks; charts without colours of their "
-    "own (pie, stem) that share kind and layout stay somewhat alike; noise costs it more than it costs a person."
+    "count; on pages one word of many costs next to nothing. It knows no chart semantics. Where no spine, grid or ground "
+    "shows the axes, all marks count as one panel, and labels around a pie may change their role when a wedge moves. It "
+    "may miss a legend drawn over filled marks. Bars of one colour that happen to be of like heights stay somewhat alike; "
+    "noise costs it more than it costs a person. What one change costs, by kind and style: python -m rrvf.judge.scale."
 )
 
 
