@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from rrvf.judge.embedded import colour
-from rrvf.judge.embedded.chart import Box, Chart, Panel, hull, with_legend_of
+from rrvf.judge.embedded.axes import Box, hull
+from rrvf.judge.embedded.chart import Chart, Panel, with_legend_of
 from rrvf.judge.embedded.feedback import presence, recolour
 from rrvf.judge.embedded.picture import INK, pixels
 from rrvf.judge.embedded.shape import ink_similarity, overlap, rescaled
