@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 DomainName = Literal["chart", "web"]
 #: How a sample ends. `judge_error` and `harness_error` are not the policy's: no score, and tried again.
@@ -37,10 +37,20 @@ RenderReason = Literal[
 PASTED_ABOVE = 0.25
 
 
+def storable(text: str) -> str:
+    """`text` with each half of a surrogate pair, which JSON can write and no UTF-8 file can hold, as U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 class Record(BaseModel):
-    """Base of all records: frozen, unknown keys refused."""
+    """Base of all records: frozen, unknown keys refused, and any text in it can be written to a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        return storable(value) if isinstance(value, str) else value
 
 
 class Sample(Record):

@@ -280,6 +280,6 @@ def test_half_a_pair_is_told(tmp_path: Path) -> None:
 
 
 def test_code_is_the_first_fenced_page_or_the_reply_itself() -> None:
-    assert websight.extract_code("so:\n```html\n<p>a</p>\n```\n```html\nb\n```") == "\n<p>a</p>\n"
+    assert websight.extract_code("so:\n```html\n<p>a</p>\n```\n```html\nb\n```") == "<p>a</p>"
     assert websight.extract_code("<p>a</p>") == "<p>a</p>"
     assert websight.extract_code("I cannot") is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.utils.chat_parsing.response_parser import parse_response
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from rrvf.benchmarks import chartmimic, plot2code, websight
 from rrvf.domains import CHART, DOMAINS, WEB
 from rrvf.protocol import (
     CHAT_TEMPLATE,
@@ -15,10 +19,14 @@ from rrvf.protocol import (
     answer_text,
     call_content,
     load_prompt,
+    parse_call,
     parse_turn,
+    read_reply,
     sanitize,
     tool_call_text,
+    without_tokens,
 )
+from rrvf.records import Turn
 
 CODE = "plt.plot([1])\nplt.title('a \"b\" \\n')"
 CALL, ANSWER = tool_call_text(CODE, CHART, "a bar"), answer_text(CODE, CHART)
@@ -52,6 +60,145 @@ def test_what_is_written_is_read_back(domain, write, kind):
 def test_a_turn_that_breaks_the_grammar_has_no_action_and_says_why(text):
     action = parse_turn(text, CHART)
     assert (action.kind, action.code) == ("none", None) and action.problem
+
+
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
+DOC = '"""Usage:\n```\npython a.py\n```\n"""\n' + PLOT
+PAGE = "<!DOCTYPE html><html><body><h1>Hi</h1></body></html>"
+PRE = "<html><body><pre>\n```\nmake\n```\n</pre></body></html>"
+#: What stands in an answer, and the code that is meant.
+CHART_ANSWERS = {
+    "bare": (PLOT, PLOT),
+    "fence": (f"```python\n{PLOT}\n```", PLOT),
+    "python3": (f"```python3\n{PLOT}\n```", PLOT),
+    "py": (f"```py\n{PLOT}\n```", PLOT),
+    "capitals": (f"```Python\n{PLOT}\n```", PLOT),
+    "braces": (f"```{{python}}\n{PLOT}\n```", PLOT),
+    "attributes": (f'```python title="a.py"\n{PLOT}\n```', PLOT),
+    "no language": (f"```\n{PLOT}\n```", PLOT),
+    "spaces after": (f"```python  \n{PLOT}\n```  ", PLOT),
+    "CRLF": (f"```python\n{PLOT}\n```".replace("\n", "\r\n"), PLOT),
+    "closed on a line of code": (f"```python\n{PLOT}```", PLOT),
+    "not closed": (f"```python\n{PLOT}\n", PLOT),
+    "four backticks": (f"````python\n{PLOT}\n````", PLOT),
+    "tildes": (f"~~~python\n{PLOT}\n~~~", PLOT),
+    "indented": ("   ```python\n   import a\n   a.b()\n   ```", "import a\na.b()"),
+    "prose around": (f"Here it is: ```python\n{PLOT}\n```\nIt's done.", PLOT),
+    "another language before": (f"First:\n```bash\npip install matplotlib\n```\n```python\n{PLOT}\n```", PLOT),
+    "two drafts": (f"```python\n{PLOT}\n```\nor\n```python\nb\n```", PLOT),
+    "a fence in a docstring": (f"```python\n{DOC}\n```", DOC),
+    "a fence in a bare docstring": (DOC, DOC),
+    "a fence in a comment": ("```python\n# ``` no\nx\n```", "# ``` no\nx"),
+    "a fence in code that is broken": ('```python\nx = """\n```\nSorry.', 'x = """'),
+}
+WEB_ANSWERS = {
+    "bare": (PAGE, PAGE),
+    "fence": (f"```html\n{PAGE}\n```", PAGE),
+    "html5": (f"```html5\n{PAGE}\n```", PAGE),
+    "capitals": (f"```HTML\n{PAGE}\n```", PAGE),
+    "prose around a bare page": (f"Here is the page:\n\n{PAGE}\n\nIt uses <b>flexbox</b>.", PAGE),
+    "css before": (f"```css\nb {{}}\n```\n```html\n{PAGE}\n```", PAGE),
+    "a fence in a <pre>": (f"```html\n{PRE}\n```", PRE),
+    "a fence in a bare <pre>": (PRE, PRE),
+    "a fragment": ("<p>a</p>", "<p>a</p>"),
+}
+FORMS = [(CHART, form, *case) for form, case in CHART_ANSWERS.items()] + [
+    (WEB, form, *case) for form, case in WEB_ANSWERS.items()
+]
+THOUGHTS = "<think>first ```python\ndraft\n``` or ```html\n<b>draft</b>\n```</think>\n"
+
+
+@pytest.mark.parametrize(("domain", "form", "content", "code"), FORMS, ids=lambda v: v if v in CHART_ANSWERS else "")
+def test_training_and_every_benchmark_read_the_same_code_in_an_answer(domain, form, content, code):
+    reply = f"{THOUGHTS}<answer>\n{content}\n</answer>"
+    readers = [chartmimic, plot2code] if domain is CHART else [websight]
+    assert parse_turn(reply, domain).code == code
+    assert {reader.extract_code(reply) for reader in readers} == {code}
+
+
+@pytest.mark.parametrize("tag", ["<answer>", "<tool_call>", ""])
+def test_a_reply_without_an_answer_is_not_searched_for_code_in_its_thoughts(tag):
+    for reply in (THOUGHTS + tag, THOUGHTS.replace("</think>", "")):
+        assert [m.extract_code(reply) or None for m in (chartmimic, plot2code, websight)] == [None] * 3
+
+
+def test_a_benchmark_reads_a_reply_without_tags_by_its_own_rule_and_after_the_thoughts():
+    assert chartmimic.extract_code(THOUGHTS + "```python\na\n```\n```python\nb\n```") == "\na\n"
+    assert plot2code.extract_code(THOUGHTS + "```python\na\n```\n```python\nb\n```") == "\na\n\n\nb\n"
+
+
+def test_an_evaluated_reply_that_ends_in_a_call_has_no_answer_and_says_so():
+    action = read_reply(CALL, CHART, str)
+    assert (action.kind, action.code) == ("none", None) and "ends in a <tool_call>" in action.problem
+
+
+@pytest.mark.parametrize("written", ["a\nb", "```python\na\nb\n```", "a\r\nb", "a\tb"])
+@pytest.mark.parametrize("escape", [True, False], ids=["escaped", "raw"])
+def test_a_call_may_break_lines_and_fence_its_code(written, escape):
+    text = json.dumps(written)[1:-1] if escape else written
+    call = f'{{"name": "{CHART.tool_name}", "arguments": {{"python_code": "{text}"}}}}'
+    assert parse_call(call, CHART).code.split() == ["a", "b"]
+
+
+@pytest.mark.parametrize("end", ["<|im_end|>", "<|im_end|>\n", "<|endoftext|>"])
+def test_a_call_may_be_followed_by_the_token_that_ends_a_turn(end):
+    assert parse_turn(CALL + end, CHART).code == CODE
+
+
+def test_a_call_that_is_no_json_says_where():
+    assert "Extra data" in parse_turn(CALL.replace("}}", "}}}"), CHART).problem
+
+
+#: One character of each kind that JSON or a tokenizer can write.
+CHARACTERS = [
+    "\ud83d",
+    "\udc00",
+    "\0",
+    "\x01",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "\uffff",
+    "\U0010ffff",
+    "\U0001f600",
+]
+
+
+@pytest.mark.parametrize("character", CHARACTERS, ids=ascii)
+def test_any_text_that_a_policy_writes_can_be_stored(character):
+    call = tool_call_text(f"# {character}\nx", CHART, character)
+    escaped = call.replace(character, json.dumps(character)[1:-1])
+    for text in (call, escaped, answer_text(f"# {character}", CHART), f"```python\n{character}\n```"):
+        action = parse_turn(text, CHART)
+        code = action.code or chartmimic.extract_code(text) or ""
+        assert code.encode().decode() == code
+        turn = Turn(text=text, action=action.kind, code=action.code, problem=character, feedback=character)
+        assert Turn.model_validate_json(turn.model_dump_json().encode()) == turn
+
+
+@pytest.mark.parametrize(
+    "piece", ['"""', '\\"""', "```", "```python\n", "<pre", "<html", "</html>", "<answer>", "`", "~~~\n", " "]
+)
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=str)
+def test_a_long_reply_of_one_piece_is_read_in_linear_time(domain, piece):
+    def seconds(count: int) -> float:
+        text = "```python\n" + piece * count
+        started = time.process_time()
+        (
+            parse_turn(text, domain),
+            parse_turn(f"<answer>{text}</answer>", domain),
+            parse_turn(f"<answer>{piece * count}</answer>", domain),
+        )
+        return time.process_time() - started
+
+    assert seconds(32_000) < 40 * max(seconds(1_000), 0.01)
+
+
+@pytest.mark.parametrize("token", ["<|image_pad|>", "<|video_pad|>", "<|im_end|>"])
+def test_a_token_that_is_spelt_in_a_turn_is_broken(token):
+    assert token not in without_tokens(f"a {token} b") and without_tokens("x <| y, a <b|") == "x <| y, a <b|"
 
 
 def test_an_answer_wins_over_a_call():

@@ -28,7 +28,9 @@ from rrvf.benchmarks.pairs import (
     score_pairs,
     write_json,
 )
+from rrvf.domains import CHART
 from rrvf.errors import UserError
+from rrvf.protocol import read_reply
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 
@@ -49,7 +51,14 @@ def prompt(width: float, height: float) -> str:
 
 
 def extract_code(reply: str) -> str | None:
-    """The first fenced block that opens with exactly three backticks and `python` and is closed (metrics_spec 1.2)."""
+    """The code of a reply: by our grammar where it has our tags (`read_reply`), else by the original's rule.
+
+    That is the first fenced block that opens with exactly three backticks and `python` and is closed (metrics_spec 1.2).
+    """
+    return read_reply(reply, CHART, _first_block).code
+
+
+def _first_block(reply: str) -> str | None:
     found = _FENCE.search(reply)
     return found.group(1) if found else None
 

@@ -22,6 +22,8 @@ import numpy as np
 
 from rrvf.benchmarks.items import items_of
 from rrvf.benchmarks.pairs import CACHE, Scoring, failed, partial, score_pairs, write_json
+from rrvf.domains import CHART
+from rrvf.protocol import read_reply
 from rrvf.records import Record, Render
 from rrvf.render import Limits
 
@@ -56,9 +58,16 @@ def prompt() -> str:
 
 
 def extract_code(reply: str) -> str | None:
-    """All fenced Python blocks joined by newlines; the whole reply where there is none (metrics_spec 2.1)."""
+    """The code of a reply: by our grammar where it has our tags (`read_reply`), else by the original's rule.
+
+    That is all fenced Python blocks joined by newlines; the whole reply where there is none (metrics_spec 2.1).
+    """
+    return read_reply(reply, CHART, _all_blocks).code
+
+
+def _all_blocks(reply: str) -> str | None:
     blocks = _FENCE.findall(reply)
-    return "\n".join(blocks) if blocks else reply or None
+    return "\n".join(blocks) if blocks else reply if reply.strip() else None
 
 
 def in_function(code: str) -> str:

@@ -9,7 +9,6 @@ part 3, ambiguity A8). `protocol` puts both into the id that every result carrie
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,13 +17,14 @@ from rrvf.benchmarks import blocks, clip
 from rrvf.benchmarks.items import scoring_version
 from rrvf.benchmarks.pairs import Log, partial, read_script, write_json
 from rrvf.benchmarks.pixels import decode, ssim
+from rrvf.domains import WEB
 from rrvf.errors import UserError
+from rrvf.protocol import code_in, read_reply
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render.browser import VIEWPORT
 
 METRICS = ("clip", "clip_masked", "ssim", *blocks.METRICS)
-_FENCE = re.compile(r"```html(.*?)```", re.DOTALL)
 _BLOCK = 16
 
 
@@ -35,11 +35,13 @@ def protocol(limits: Limits) -> str:
 
 
 def extract_code(reply: str) -> str | None:
-    """The first fenced HTML block; else the reply itself where it is a page."""
-    found = _FENCE.search(reply)
-    if found:
-        return found.group(1)
-    return reply if "<" in reply and ">" in reply else None
+    """The code of a reply by our grammar (`read_reply`, `code_in`), with our tags or without: there is no original's rule."""
+    return read_reply(reply, WEB, _page).code
+
+
+def _page(reply: str) -> str | None:
+    code = code_in(reply, WEB)
+    return code if "<" in code and ">" in code else None
 
 
 def score_pair(reference: Render, generated: Render, judge: float | None = None) -> dict[str, float | None]:

@@ -4,15 +4,19 @@ A turn is `<think>...</think>` and then one action: a Hermes-style `<tool_call>`
 `<answer>` that carries the final code and ends the episode. The environment replies with a `<tool_response>`.
 """
 
+from rrvf.protocol.code import code_in
 from rrvf.protocol.grammar import (
     Action,
+    after_thoughts,
     answer_text,
     call_content,
     parse_call,
     parse_turn,
+    read_reply,
     sanitize,
     tool_call_text,
     tool_response_text,
+    without_tokens,
 )
 from rrvf.protocol.prompts import CHAT_TEMPLATE, RESPONSE_TEMPLATE, TOOL_METHOD, Prompt, load_prompt
 
@@ -22,12 +26,16 @@ __all__ = [
     "TOOL_METHOD",
     "Action",
     "Prompt",
+    "after_thoughts",
     "answer_text",
     "call_content",
+    "code_in",
     "load_prompt",
     "parse_call",
     "parse_turn",
+    "read_reply",
     "sanitize",
     "tool_call_text",
     "tool_response_text",
+    "without_tokens",
 ]
