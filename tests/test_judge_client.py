@@ -156,6 +156,13 @@ FAULTS = {
     "two objects": body(completion(GOOD + GOOD)),
     "a tag before it": body(completion("Sure! " + GOOD)),
     "a score twice": body(completion(GOOD[:-1] + ', "score": 100}')),
+    "a score that is not the sum": body(completion(GOOD.replace("50", "20"))),
+    "a score one off its sum": body(completion(GOOD.replace("50", "51"))),
+    "a share for the score": body(completion(GOOD.replace("50", "0.5"))),
+    "shares for all": body(completion(json.dumps({n: t / 200 for n, t in POINTS.items()} | {"score": 0.5}))),
+    "full shares": body(completion(json.dumps({n: t / 100 for n, t in POINTS.items()} | {"score": 1}))),
+    "prose before it": body(completion(f"Here is my assessment:\n\n{GOOD}")),
+    "a score in its thoughts": body(completion(f"<think>{GOOD}</think>")),
     "stopped by a filter": body(completion(GOOD, finish_reason="content_filter")),
     "gzip that is none": body("junk", Content_Encoding="gzip"),
     "endless redirects": body("", 307, Location="/v1/chat/completions"),
@@ -170,10 +177,49 @@ def test_a_faulty_score_is_a_judge_error(fake, ask, fault):
     assert (judged.status, judged.score, judged.parts) == ("judge_error", None, {}) and judged.reason
 
 
+def test_thoughts_before_a_score_are_no_part_of_it(fake, ask):
+    fake.says(f"<think>\nperhaps {{}}?\n</think>\n\n{GOOD}")
+    assert ask().score(b"a", b"b", "chart").score == 0.5
+
+
+FEEDBACK = {
+    "preface": "Here are my comments.\n\n---Comments:\n-**Layout**- a\n-**Text**- b",
+    "thoughts": "<think>hm</think>\n---Comments:\n-**Layout**- a\n-**Text**- b",
+    "fence": "```\n---Comments:\n-**Layout**- a\n-**Text**- b\n```",
+    "CRLF": "---Comments:\r\n-**Layout**- a\r\n-**Text**- b",
+    "spaced dashes": "---Comments:\n- **Layout** - a\n- **Text** - b",
+    "colons": "---Comments:\n-**Layout**: a\n-**Text**: b",
+    "colons inside": "**Comments**\n**Layout:** a\n**Text:** b",
+    "bold head": "**---Comments:**\n-**Layout**- a\n-**Text**- b",
+    "long dashes": "---Comments:\n-**Layout**– a\n-**Text**— b",
+    "numbers": "1. **Layout**: a\n2. **Text**: b",
+    "headings": "## Comments\n### Layout\n- a\n\n### Text\n- b",
+    "stars": "Comments:\n* Layout: a\n* Text: b",
+    "plain words": "layout: a\ntext (axes): b",
+    "underscores": "---Comments:\n- __Layout__: a\n- __Text__: b",
+    "a table": "| Layout | a |\n| Text | b |",
+}
+
+
+@pytest.mark.parametrize("form", FEEDBACK)
+def test_feedback_of_any_near_form_comes_out_in_one(fake, ask, form):
+    fake.says(FEEDBACK[form])
+    assert ask().compare(b"a", b"b", "chart").feedback == "---Comments:\n-**Layout**- a\n-**Text**- b"
+
+
+@pytest.mark.parametrize("words", ["---Comments:\nThe title is missing.", "---Comments: The title is missing."])
+def test_words_under_the_head_without_an_aspect_are_of_all(fake, ask, words):
+    fake.says(words)
+    assert ask().compare(b"a", b"b", "chart").feedback == "---Comments:\n-**All**- The title is missing."
+
+
 @pytest.mark.parametrize(
     "words",
-    ["", "fine", "---Comments:", "The title is missing.", GOOD, WORDS + "x" * 9000, WORDS + "\ud800"],
-)
+    [
+        "", "fine", "---Comments:", "The title is missing.", "**Sorry**: I cannot", "Type of chart differs", GOOD,
+        WORDS + "x" * 9000, WORDS + "\ud800", "<think>---Comments:\n-**Text**- a</think>",
+    ],
+)  # fmt: skip
 def test_feedback_of_another_form_is_a_judge_error(fake, ask, words):
     fake.says(words)
     assert ask().compare(b"a", b"b", "web").status == "judge_error"

@@ -32,8 +32,8 @@ def truth(generated: bytes) -> float:
 
 
 def right(generated: bytes) -> str:
-    points = {name: 0 for name in POINTS}
-    return completion(json.dumps(points | {"score": round(100 * truth(generated))}))
+    score = round(100 * truth(generated))
+    return completion(json.dumps({name: score * top / 100 for name, top in POINTS.items()} | {"score": score}))
 
 
 def drip(handler) -> None:

@@ -1,6 +1,7 @@
 """The words on the wire: the question with two pictures, and what counts as an answer.
 
-Nothing is guessed from a reply. A score stands in one JSON object with every part in its range, or there is none.
+Numbers are read strictly: a score stands in one JSON object with every part in its range and is their sum, or there is
+none. Feedback is prose and read leniently (`rrvf.judge.words`). Thoughts before either are left out.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import re
 import openai
 
 from rrvf.judge.prompts import POINTS, JudgePrompt, Mode
+from rrvf.judge.words import plain_feedback
+from rrvf.protocol import after_thoughts
 
 MAX_FEEDBACK = 4000
-_FENCE = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
-_LINE = re.compile(r"^-\*\*\w+\*\*- \S", re.MULTILINE)
+#: Beside the points, in a reply whose score is not their sum: the embedded judge's, which says so.
+OWN_RULE = "own_rule"
+_FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL | re.IGNORECASE)
 
 
 class BadReply(Exception):
@@ -33,16 +37,33 @@ def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) ->
 
 
 def score_of(text: str) -> tuple[float, dict[str, float]]:
-    """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply."""
-    fenced = _FENCE.match(text.strip())
+    """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply.
+
+    A reply that contradicts itself is none: the score is the sum of the points, unless it says that it has a rule of its
+    own. So is one in shares of 1 instead of points of 100.
+    """
+    text = text.strip()
+    fenced = _FENCE.match(text)
     try:
         reply = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_said_once)
     except (ValueError, RecursionError):
         raise BadReply("the reply is not one JSON object") from None
+    own_rule = isinstance(reply, dict) and reply.pop(OWN_RULE, False) is True
     if not isinstance(reply, dict) or set(reply) != {*POINTS, "score"}:
         raise BadReply(f"the reply's keys are not {', '.join(POINTS)}, score")
     parts = {name: _share(reply[name], top, name) for name, top in POINTS.items()}
-    return _share(reply["score"], 100, "score"), parts
+    score = _share(reply["score"], 100, "score")
+    if not own_rule:
+        _check_sum(reply)
+    return score, parts
+
+
+def _check_sum(reply: dict[str, float]) -> None:
+    total = sum(reply[name] for name in POINTS)
+    if abs(total - reply["score"]) > 0.01:
+        raise BadReply(f"the points add up to {total:g} and the score is {reply['score']:g}")
+    if reply["score"] <= 1 and any(value % 1 for value in reply.values()):
+        raise BadReply("the points are shares of 1 instead of points of 100")
 
 
 def _said_once(pairs: list[tuple[str, object]]) -> dict:
@@ -59,17 +80,16 @@ def _share(value: object, top: float, name: str) -> float:
 
 
 def feedback_of(text: str) -> str:
-    """The feedback of a reply in the form `---Comments:` and lines by aspect. Raises BadReply."""
-    text = text.strip()
-    if not text.startswith("---Comments:") or not _LINE.search(text):
-        raise BadReply("the reply is not in the form ---Comments: and lines by aspect")
+    """The feedback of a reply, brought into the form `---Comments:` and lines by aspect. Raises BadReply."""
     if len(text) > MAX_FEEDBACK:
         raise BadReply(f"the feedback is longer than {MAX_FEEDBACK} characters")
-    return text
+    if (feedback := plain_feedback(text)) is None:
+        raise BadReply("the reply has no lines by aspect under ---Comments:")
+    return feedback
 
 
 def content_of(reply: object) -> str:
-    """The text of a chat completion, wholly written. Raises BadReply."""
+    """The text of a chat completion, wholly written, without the thoughts before it. Raises BadReply."""
     choices = getattr(reply, "choices", None)  # the library does not check what it received
     choice = choices[0] if isinstance(choices, list) and choices else None
     if (message := getattr(choice, "message", None)) is None:
@@ -79,7 +99,8 @@ def content_of(reply: object) -> str:
     if getattr(choice, "finish_reason", None) in ("length", "content_filter"):
         raise BadReply("the reply was cut off")
     content = getattr(message, "content", None)
-    if not isinstance(content, str) or not content.strip():
+    content = after_thoughts(content) if isinstance(content, str) else ""
+    if not content.strip():
         raise BadReply("the reply is empty")
     try:
         content.encode()

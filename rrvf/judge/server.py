@@ -32,6 +32,7 @@ from rrvf.judge.child import running_server
 from rrvf.judge.embedded import MODEL
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.judge.prompts import HEADER, POINTS
+from rrvf.judge.replies import OWN_RULE
 from rrvf.records import Judgement
 
 __all__ = ["JudgeApp", "main", "running_server", "serve"]
@@ -127,7 +128,7 @@ def _reply(body: bytes) -> tuple[str, Judgement]:
     if mode == "feedback":
         return judgement.feedback, judgement
     points = {name: round(judgement.parts[name] * top, 6) for name, top in POINTS.items()}
-    return json.dumps(points | {"score": round(judgement.score * 100, 6)}), judgement
+    return json.dumps(points | {"score": round(judgement.score * 100, 6), OWN_RULE: True}), judgement
 
 
 def _understood(body: bytes) -> tuple[str, str, list[bytes]]:
