@@ -16,9 +16,12 @@ from typing import Any, Protocol, TextIO, get_args
 
 from tqdm import tqdm
 
+from rrvf.domains import domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.folders import claim, owned
+from rrvf.policies import NoReply
 from rrvf.policies.local import read_picture
+from rrvf.protocol import read_reply
 from rrvf.records import PASTED_ABOVE, Judgement, Outcome, Provenance, Render, Sample, SampleResult, json_lines
 from rrvf.render import settled
 from rrvf.rollout import JudgeLike
@@ -126,10 +129,10 @@ def _broken(message: str) -> str:
     return f"nothing can be rendered here ({message}): see `rrvf doctor`, then run again; what was written is kept"
 
 
-def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict[str, str | None]:
+def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | NoReply | None]]) -> dict[str, str | NoReply | None]:
     """Every sample's reply, from disk where it was paid for already."""
     path = run.out / REPLIES
-    known = {line["id"]: line["reply"] for line in json_lines(path)}
+    known = {x["id"]: NoReply(x["problem"]) if x.get("problem") else x["reply"] for x in json_lines(path)}
     blocks = [run.samples[i : i + BLOCK] for i in range(0, len(run.samples), BLOCK)]
     for block in tqdm(blocks, desc=f"ask {run.out.name}", unit="block"):
         if all(s.id in known for s in block):
@@ -137,22 +140,29 @@ def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict
         answers = dict(zip((s.id for s in block), reply(block), strict=True))
         known |= answers
         with append_lines(path) as file:
-            file.writelines(json.dumps({"id": i, "reply": text}) + "\n" for i, text in answers.items())
+            file.writelines(json.dumps({"id": i, **_line(text)}) + "\n" for i, text in answers.items())
     return known
 
 
-def score_sample(run: Run, sample: Sample, reply: str | None) -> SampleResult:
+def _line(reply: str | NoReply | None) -> dict:
+    return {"reply": None, "problem": reply.reason} if isinstance(reply, NoReply) else {"reply": reply}
+
+
+def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> SampleResult:
     """One sample's outcome. A failed judge is `judge_error`, a failed harness `harness_error`: no number is left behind."""
-    fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
+    text = reply if isinstance(reply, str) else ""
+    fields = {"sample_id": sample.id, "reply": text, "provenance": run.provenance}
     try:
         read_picture(run.root / sample.image)
     except UserError as error:  # the policy could not look at it, and the judge cannot
         return SampleResult(outcome="policy_error", message=str(error), **fields)
-    if reply is None:
-        return SampleResult(outcome="policy_error", message="the policy gave no reply", **fields)
+    if not isinstance(reply, str):
+        why = reply.reason if reply else "the policy gave no reply"
+        return SampleResult(outcome="policy_error", message=why, **fields)
     code = run.benchmark.extract(reply)
     if code is None:
-        return SampleResult(outcome="policy_error", message="no code in the reply", **fields)
+        why = read_reply(reply, domain(sample.domain), lambda _: None).problem
+        return SampleResult(outcome="policy_error", message=why, **fields)
     reference = (run.root / sample.code).read_text() if sample.code else None
     fields |= {"code": code}
     try:

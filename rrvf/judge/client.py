@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import threading
 import time
 import warnings
@@ -20,21 +19,22 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import openai
 
 from rrvf.domains import domain as find_domain
+from rrvf.endpoints import Bounded, base_url, key_for
 from rrvf.errors import UserError
 from rrvf.judge.card import JudgeCard, Sampling
 from rrvf.judge.outage import Outage
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
-from rrvf.records import Judgement
+from rrvf.records import Judgement, storable
 
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
 T = TypeVar("T")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+#: Seconds for what must be small: the list of models, a sign of life.
+_SIGN_S = 10.0
 #: Outages that one question waits out: one that takes its server down each time must not be asked for ever.
 _OUTAGES = 3
 
@@ -43,9 +43,10 @@ class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
     url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
-    sampling: how replies are drawn. api_key: None takes it from RRVF_JUDGE_API_KEY, if that is set. cache_dir: answers are kept there, keyed by pictures and card (prompt, model,
-    revision, sampling), not by URL: a server that comes back elsewhere is not paid twice. Give `revision` where two
-    servers have different weights under one name. None keeps nothing.
+    sampling: how replies are drawn. api_key: None takes it from RRVF_JUDGE_API_KEY, if that is set (`rrvf.endpoints`).
+    cache_dir: answers are kept there, keyed by pictures and card (prompt, model, revision, sampling), not by URL: a server
+    that comes back elsewhere is not paid twice. Give `revision` where two servers have different weights under one name.
+    None keeps nothing.
     max_in_flight: requests at once. timeout_s: how long one request may be silent. deadline_s: one question, its retries included, from when
     it is its turn. max_retries: for 429 (Retry-After is heeded), 5xx and lost connections, with growing, jittered
     pauses; replies that are no answer are asked for once more.
@@ -58,7 +59,7 @@ class JudgeClient:
         api_key: str | None = None, cache_dir: str | Path | None = None, max_in_flight: int = 16,
         timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4, outage_s: float = 0.0,
     ) -> None:  # fmt: skip
-        self._base = _base_url(url)
+        self._base = base_url(url, "judge")
         self._model = model
         self._revision = revision
         self._sampling = sampling
@@ -69,8 +70,8 @@ class JudgeClient:
         self._cache = _open_cache(cache_dir)
         self._slots = asyncio.Semaphore(max_in_flight)
         self._api = openai.AsyncOpenAI(
-            base_url=self._base, api_key=api_key or os.environ.get("RRVF_JUDGE_API_KEY") or "none", timeout=timeout_s, max_retries=max_retries,
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=urlsplit(self._base).hostname not in _LOOPBACK),
+            base_url=self._base, api_key=api_key or key_for(self._base, "RRVF_JUDGE_API_KEY"),
+            timeout=timeout_s, max_retries=max_retries, http_client=Bounded(self._base),
         )  # fmt: skip
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rrvf-judge-client", daemon=True)
@@ -95,8 +96,8 @@ class JudgeClient:
     def card(self, domain: str) -> JudgeCard:
         """Who judges and how it is asked. Raises UserError when neither caller nor endpoint names the model."""
         try:
-            model = asyncio.run_coroutine_threadsafe(self._model_name(), self._loop).result()
-        except (openai.OpenAIError, BadReply, ValueError) as error:
+            model = asyncio.run_coroutine_threadsafe(self._named_in_time(), self._loop).result()
+        except Exception as error:  # the library takes what it received for what it asked for
             raise UserError(f"the judge at {self._base} does not name its model: is it running?") from error
         return self._card(model, domain)
 
@@ -181,9 +182,10 @@ class JudgeClient:
 
     async def _alive(self) -> bool:
         try:
-            await self._api.with_options(max_retries=0, timeout=10).models.list()
-        except (openai.OpenAIError, ValueError) as error:  # whoever refuses is there
-            return not isinstance(error, openai.APITimeoutError) and not _away(error)
+            async with asyncio.timeout(_SIGN_S):
+                await self._api.with_options(max_retries=0).models.list()
+        except (openai.OpenAIError, ValueError, TimeoutError) as error:  # whoever refuses is there
+            return not isinstance(error, openai.APITimeoutError | TimeoutError) and not _away(error)
         return True
 
     async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
@@ -205,12 +207,17 @@ class JudgeClient:
             raise BadReply("the reply's body is not JSON") from error
         return content_of(reply)
 
+    async def _named_in_time(self) -> str:
+        async with asyncio.timeout(self._deadline_s):
+            return await self._model_name()
+
     async def _model_name(self) -> str:
         if self._model is None:
-            models = await self._api.models.list()
-            if not getattr(models, "data", None):
+            listed = getattr(await self._api.models.list(), "data", None)
+            name = getattr(listed[0], "id", None) if isinstance(listed, list) and listed else None
+            if not isinstance(name, str) or not name:
                 raise BadReply("the endpoint lists no model")
-            self._model = models.data[0].id
+            self._model = storable(name)
         return self._model
 
     def _card(self, model: str, domain: str) -> JudgeCard:
@@ -235,13 +242,6 @@ def _away(error: Exception) -> bool:
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (502, 503, 504)
     return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
-
-
-def _base_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError(f"the judge's address {url!r} is no URL: write it like http://127.0.0.1:8000")
-    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 
 
 def _open_cache(folder: str | Path | None):

@@ -13,6 +13,7 @@ import re
 
 import openai
 
+from rrvf.endpoints import RefusedReply
 from rrvf.judge.prompts import POINTS, JudgePrompt, Mode
 from rrvf.judge.words import plain_feedback
 from rrvf.protocol import after_thoughts
@@ -67,6 +68,7 @@ def _check_sum(reply: dict[str, float]) -> None:
 
 
 def _said_once(pairs: list[tuple[str, object]]) -> dict:
+    pairs = [("colour" if name == "color" else name, value) for name, value in pairs]
     if len(keys := dict(pairs)) < len(pairs):
         raise BadReply("the reply says a key twice")  # the last would win, and two scores are none
     return keys
@@ -102,6 +104,8 @@ def content_of(reply: object) -> str:
     content = after_thoughts(content) if isinstance(content, str) else ""
     if not content.strip():
         raise BadReply("the reply is empty")
+    if content.lstrip().startswith("<think>"):
+        raise BadReply("the reply's thoughts have no end")
     try:
         content.encode()
     except UnicodeEncodeError:
@@ -129,13 +133,15 @@ def reason_of(error: BaseException) -> str:
         return "rate_limited: the judge kept answering 429"
     if isinstance(error, openai.APIStatusError):
         return f"http_{error.status_code}: {_said(error)}"
-    if isinstance(error, BadReply):
+    if isinstance(error, BadReply | RefusedReply):
         return f"bad_reply: {error}"
     return f"bad_reply: {type(error).__name__}"
 
 
 def _said(error: openai.APIStatusError) -> str:
     """What the endpoint gave as its reason, in one short line."""
+    if error.status_code in range(300, 400):
+        return "it sends to another address, which is not followed: give that one"
     body = error.body if isinstance(error.body, dict) else {}
     words = " ".join(str(body.get("message") or "the judge answered with an error").split())
     return words[:200]

@@ -1,7 +1,7 @@
 """Feedback is prose and read leniently: whatever form a judge gives its lines, they come out in one.
 
-    ---Comments:
-    -**Layout**- the legend is missing
+---Comments:
+-**Layout**- the legend is missing
 """
 
 from __future__ import annotations
