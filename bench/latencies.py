@@ -22,6 +22,7 @@ from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.policies.local import LocalPolicy, read_picture
 from rrvf.policies.precision import autocasts
+from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile, load_profile
 from rrvf.render import Renderer
 from rrvf.study import Study
@@ -58,7 +59,11 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
             return_tensors="pt",
         )
         lengths = {"max_new_tokens": tokens, "min_new_tokens": tokens}
-        options = own_settings(section)["generation_kwargs"] | lengths | {"do_sample": True}
+        options = (
+            own_settings(section, picture_tokens(policy.processor.tokenizer))["generation_kwargs"]
+            | lengths
+            | {"do_sample": True}
+        )
         return lambda: policy.model.generate(**batch, **options)
 
     with torch.inference_mode():

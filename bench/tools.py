@@ -69,7 +69,7 @@ def timed_trainer(stock: bool, study: Study, samples: list[Sample], tools: Tools
     rows = picture_dataset(samples, root, study.profile.policy.prompts)
     trainer = kind(
         model=load_policy_model(study.profile),
-        args=grpo_settings(config, study.profile, Path(out), [1.0], 0, 0),
+        args=grpo_settings(config, study.profile, Path(out), [1.0], 0, []),
         train_dataset=rows,
         processing_class=processor,
         reward_funcs=[lambda completions, **_: [0.0] * len(completions)],

@@ -100,7 +100,9 @@ class GuardConfig(Section):
     """
 
     patience: int = Field(default=10, gt=1)
-    judge_errors: float = Field(default=0.2, description="share of episodes without a judge's word that is borne")
+    judge_errors: float = Field(
+        default=0.2, description="share of episodes, or of drafts, without a judge's word that is borne"
+    )
     harness_errors: float = Field(default=0.2, description="share of episodes whose renders failed by our fault, borne")
     sampler_gap: float = Field(default=1.0, description="mean |log p| between vLLM and the trainer that is borne")
     stop: tuple[

@@ -1,7 +1,6 @@
 """The embedded judge as a server: the same answers as in process, and plain refusals."""
 
 import asyncio
-import base64
 import io
 import json
 import signal
@@ -13,9 +12,11 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+import cv2
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 
 from rrvf.errors import UserError
@@ -25,7 +26,7 @@ from rrvf.judge.embedded import MODEL, judge_pair
 from rrvf.judge.local import EmbeddedJudge, decode
 from rrvf.judge.prompts import load_judge_prompt
 from rrvf.judge.replies import question
-from rrvf.judge.server import JudgeApp, running_server, serve
+from rrvf.judge.server import Impatient, JudgeApp, running_server, serve
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -140,6 +141,30 @@ def test_who_sends_slowly_keeps_nobody_out(url):
         assert post(url).status_code == 200
 
 
+@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: judge\r\n\r\n"], ids=["first", "kept alive"])
+@pytest.mark.parametrize(
+    "half", [b"", b"POST /v1/chat", b"GET /health HTTP/1.1\r\nHost: ju"], ids=["none", "line", "head"]
+)
+def test_half_a_head_is_not_waited_for(monkeypatch, before, half):
+    monkeypatch.setattr("rrvf.judge.server.HEADERS_S", 0.3)
+
+    async def talk() -> bytes:
+        app = uvicorn.Server(
+            uvicorn.Config(JudgeApp().asgi, http=Impatient, log_level="critical", timeout_keep_alive=1)
+        )
+        with socket.create_server(("127.0.0.1", 0)) as held:
+            serving = asyncio.create_task(app.serve(sockets=[held]))
+            reader, writer = await asyncio.open_connection(*held.getsockname())
+            writer.write(before + half)
+            said = await asyncio.wait_for(reader.read(), 20)  # to the end of the connection
+            writer.close()
+            app.should_exit = True
+            await serving
+        return said
+
+    assert (b"200 OK" in asyncio.run(talk())) is bool(before)
+
+
 def test_who_goes_away_while_sending_leaves_no_trace():
     async def gone() -> dict:
         return {"type": "http.disconnect"}
@@ -220,9 +245,34 @@ def test_a_huge_picture_is_refused_by_its_header():
     assert EmbeddedJudge().score(png(A), bytes(bomb), "chart").reason.startswith("bad_picture")
 
 
-def test_base64_that_is_none_is_refused(url):
+@pytest.mark.parametrize("tail", ["!?", "é", "\ud83d", "\0", "\u2028"], ids=ascii)
+def test_base64_that_is_none_is_refused(url, tail):
     messages = question(PROMPT, png(A), png(B))
-    messages[0]["content"][-1]["image_url"]["url"] = (
-        "data:image/png;base64," + base64.b64encode(png(B)).decode()[:-3] + "!?"
-    )
-    assert post(url, messages=messages).status_code == 400
+    messages[0]["content"][-1]["image_url"]["url"] += tail
+    request = json.dumps({"messages": messages})  # httpx writes no half characters
+    reply = httpx.post(f"{url}/v1/chat/completions", content=request, trust_env=False)
+    assert reply.status_code == 400 and "base64" in reply.json()["error"]["message"]
+
+
+def test_a_deep_picture_of_many_pixels_is_refused_by_its_header():
+    deep = bytearray(cv2.imencode(".png", np.zeros((16, 16, 3), np.uint16))[1].tobytes())
+    deep[16:24] = (4_000).to_bytes(4, "big") * 2
+    deep[29:33] = zlib.crc32(bytes(deep[12:29])).to_bytes(4, "big")
+    with pytest.raises(UserError, match="16 bits"):
+        decode(bytes(deep))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_picture_is_converted_by_rows_as_it_is_at_once(channels, depth, monkeypatch):
+    picture = np.random.default_rng(0).integers(0, np.iinfo(depth).max, (40, 30, channels), dtype=depth)
+    data = cv2.imencode(".png", picture)[1].tobytes()
+    whole = decode(data)
+    monkeypatch.setattr("rrvf.judge.local._ROWS", 7)
+    assert (decode(data) == whole).all()
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_does_not_exist_is_a_user_error(port):
+    with pytest.raises(UserError, match=f"no port {port}"):
+        serve(port=port)

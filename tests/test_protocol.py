@@ -145,8 +145,8 @@ def test_a_call_may_be_followed_by_the_token_that_ends_a_turn(end):
     assert parse_turn(CALL + end, CHART).code == CODE
 
 
-def test_a_call_that_is_no_json_says_where():
-    assert "Extra data" in parse_turn(CALL.replace("}}", "}}}"), CHART).problem
+def test_a_call_with_more_than_its_json_says_so():
+    assert "text after its JSON" in parse_turn(CALL.replace("}}", "}}}"), CHART).problem
 
 
 #: One character of each kind that JSON or a tokenizer can write.

@@ -12,6 +12,7 @@ from PIL import Image
 
 from rrvf.benchmarks.runner import Run, ask, evaluate, local_replies, read_results
 from rrvf.errors import UserError
+from rrvf.policies import NoReply
 from rrvf.policies.endpoint import EndpointPolicy
 from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult
 
@@ -247,3 +248,15 @@ def test_an_endpoint_that_nobody_listens_at_is_no_answer_of_the_policy(monkeypat
     policy._client.max_retries = 0
     with pytest.raises(UserError, match="does not answer"):
         policy.reply([Image.new("RGB", (8, 8))], "draw")
+
+
+def test_why_there_is_no_reply_stands_in_the_record_and_outlives_a_kill(run):
+    evaluate(run, lambda samples: [NoReply("cut at 9 tokens")] * len(samples))
+    (run.out / "records.jsonl").unlink()
+    evaluate(run, lambda samples: pytest.fail("the policy was asked again"))
+    assert {(r.outcome, r.message) for r in read_results(run.out).values()} == {("policy_error", "cut at 9 tokens")}
+
+
+def test_half_a_character_in_a_reply_ends_no_evaluation(run):
+    evaluate(run, lambda samples: ["code:\ud83d"] * len(samples))
+    assert {result.code for result in read_results(run.out).values()} == {"\ufffd"}

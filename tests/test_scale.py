@@ -74,10 +74,10 @@ def test_the_configuration_for_eight_gpus_is_not_refused():
 
 
 def test_vllm_runs_inside_each_process_and_never_writes_a_picture_token(policy):
-    settings = vllm_settings(profile_of(policy).grpo["chart"], image_pad=5)
+    settings = vllm_settings(profile_of(policy).grpo["chart"], unwritable=[5, 7])
     assert (settings["vllm_mode"], settings["vllm_tensor_parallel_size"]) == ("colocate", 1)
     assert settings["vllm_enable_sleep_mode"] is False
-    assert settings["generation_kwargs"] == {"max_tokens": 400, "logit_bias": {5: -100}}
+    assert settings["generation_kwargs"] == {"max_tokens": 400, "logit_bias": {5: -100, 7: -100}}
 
 
 def test_launch_scripts_say_how_they_are_called():

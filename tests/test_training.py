@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -12,12 +14,14 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from rrvf.domains import CHART
 from rrvf.errors import UserError
-from rrvf.policies.local import LocalPolicy
+from rrvf.policies.local import LocalPolicy, first_message
+from rrvf.policies.tokens import picture_tokens
 from rrvf.protocol import load_prompt
 from rrvf.records import Render
 from rrvf.training import trainer
 from rrvf.training.logs import read_log
 from rrvf.training.mix import mixed
+from rrvf.training.settings import grpo_settings
 from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
 
 
@@ -282,3 +286,44 @@ def test_a_released_checkpoint_is_loaded_by_its_hub_id(policy, monkeypatch):
     released = LocalPolicy("chenzju/rrvf_chartmimic", max_new_tokens=2)
     assert asked == ["chenzju/rrvf_chartmimic"] * 2
     assert len(released.reply([Image.new("RGB", (56, 56))], "Redraw.")) == 1
+
+
+PICTURES = ["<|video_pad|>", "<|image_pad|>", "<|vision_start|>", "<|vision_start|><|image_pad|><|vision_end|>"]
+
+
+@pytest.mark.parametrize("attach_render", [False, True])
+def test_a_token_of_a_picture_in_a_turn_ends_no_run(policy, samples, tmp_path, script, attach_render):
+    written = [f"<think>a {p} b</think>\n{CALL}" for p in PICTURES]
+    script["write"] = lambda turn, row: [written[row], ANSWER.replace("<think>", f"<think>{PICTURES[row]}")][turn]
+    _, _, episodes = run(policy, samples, tmp_path, attach_render=attach_render)
+    assert [[t["action"] for t in e["turns"]] for e in episodes] == [["tool_call", "answer"]] * 4
+
+
+def test_half_a_character_in_a_call_ends_no_run(policy, samples, tmp_path, script):
+    halved = CALL.replace("plt.plot", "# \\ud83d\\nplt.plot")
+    script["write"] = lambda turn, row: [halved, ANSWER][turn]
+    _, _, episodes = run(policy, samples, tmp_path)
+    assert episodes[0]["turns"][0]["code"] == "# \ufffd\nplt.plot([1])"
+
+
+def test_no_sampler_here_writes_a_token_of_a_picture(policy, monkeypatch):
+    local = LocalPolicy(str(policy), max_new_tokens=40)
+    pictures = set(picture_tokens(local.processor.tokenizer))
+    assert {local.processor.tokenizer.decode(i) for i in pictures} >= {"<|video_pad|>", "<|vision_start|>"}
+    torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # makes them as likely as any other
+    seen = []
+    monkeypatch.setattr(local.processor, "batch_decode", lambda ids, **_: seen.append(ids) or [""])
+    local.chat([[first_message(Image.new("RGB", (56, 56)), "Redraw.")]] * 8, sample=True, temperature=9.0)
+    assert not pictures & set(seen[0].flatten().tolist())
+    settings = grpo_settings(
+        profile_of(policy).grpo["chart"], profile_of(policy), Path("x"), [1.0], 0, sorted(pictures)
+    )
+    assert settings.generation_kwargs["suppress_tokens"] == sorted(pictures)
+
+
+def test_a_token_that_is_spelt_in_an_earlier_turn_is_no_picture(policy):
+    talk = [
+        first_message(Image.new("RGB", (56, 56)), "Redraw."),
+        {"role": "assistant", "content": "<|image_pad|> <|im_end|>"},
+    ]
+    assert LocalPolicy(str(policy), max_new_tokens=2).chat([[*talk, {"role": "tool", "content": "<|video_pad|>"}]])

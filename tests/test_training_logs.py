@@ -12,6 +12,7 @@ from transformers import TrainerControl
 
 from rrvf.errors import UserError
 from rrvf.profile import GuardConfig
+from rrvf.records import Judgement
 from rrvf.training.guards import Guards
 from rrvf.training.logs import read_log
 from rrvf.training.phases import Phases
@@ -20,7 +21,7 @@ from rrvf.training.progress import Progress, progress_line
 WELL = {
     "loss": 0.0, "reward": 0.5, "rewards/vision/mean": 0.4, "rewards/format/mean": 0.9, "rewards/tool/mean": 0.33,
     "rrvf/exec_rate": 0.95, "rrvf/similarity_given_exec": 0.42, "rrvf/turns": 2.1, "rrvf/tool_calls": 1.1,
-    "rrvf/judge_errors": 0.0, "rrvf/harness_errors": 0.0, "rrvf/pasted_share": 0.01,
+    "rrvf/judge_errors": 0.0, "rrvf/feedback_errors": 0.04, "rrvf/harness_errors": 0.0, "rrvf/pasted_share": 0.01,
     "frac_reward_zero_std": 0.25, "tools/call_frequency": 1.1,
     "seconds/generation": 5.1, "seconds/tools": 1.2, "seconds/reward": 0.8, "seconds/training": 2.0,
     "seconds/saving": 0.0, "seconds/other": 0.2, "seconds/step": 9.3,
@@ -47,7 +48,7 @@ def test_one_run_leaves_line_curves_and_pages(policy, samples, tmp_path, script,
 def test_the_line_says_what_people_watch():
     assert progress_line(WELL) == (
         "R +0.50 (vision +0.40 format +0.90 tool +0.33)  runs 95%  similarity 0.42  turns 2.1  calls 1.1  "
-        "judge errors 0%  harness errors 0%  pasted 0.01  flat groups 25%  "
+        "judge errors 0%  of drafts 4%  harness errors 0%  pasted 0.01  flat groups 25%  "
         "9.3 s (generation 5.1, tools 1.2, reward 0.8, training 2.0, other 0.2)"
     )
 
@@ -98,6 +99,7 @@ def watch(lines, patience=4, multi_turn=True, **config):
         ({"frac_reward_zero_std": 1.0}, "flat_groups"),
         ({"rrvf/judge_errors": 0.3}, "judge_errors"),
         ({"rrvf/harness_errors": 0.3}, "harness_errors"),
+        ({"rrvf/feedback_errors": 0.3}, "judge_errors"),
         ({"sampling/sampling_logp_difference/mean": 4.0}, "sampler_gap"),
     ],
 )
@@ -138,3 +140,18 @@ def test_a_dead_judge_stops_the_run_and_keeps_its_checkpoint(policy, samples, tm
     with pytest.raises(UserError, match="judge failed.*--resume"):
         run(policy, samples, tmp_path, judge=judge, steps=9, save_every=9, guards={"patience": 2})
     assert (tmp_path / "run/checkpoint-2/trainer_state.json").is_file() and not (tmp_path / "run/final").exists()
+
+
+class Mute(Judge):
+    """Scores answers and never compares drafts."""
+
+    def compare(self, reference, generated, domain):
+        return Judgement(status="judge_error", reason="bad_reply: the reply has no lines by aspect")
+
+
+def test_a_judge_without_a_word_for_drafts_is_counted_and_stops_the_run(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: CALL if turn % 2 == 0 else ANSWER
+    with pytest.raises(UserError, match="judge failed on more than 20% of the drafts"):
+        run(policy, samples, tmp_path, judge=Mute(), steps=9, save_every=9, guards={"patience": 2})
+    line = read_log(tmp_path / "run/log.jsonl")[-1]
+    assert (line["rrvf/feedback_errors"], line["rrvf/judge_errors"]) == (1.0, 0.0)

@@ -15,6 +15,11 @@ from rrvf.judge.embedded import Reference
 from rrvf.pictures import misfit
 from rrvf.records import Judgement
 
+#: Of 16 bits a channel, which take twice the memory.
+MAX_DEEP_PIXELS = 8_000_000
+#: Rows that are converted at once: a whole picture in floating point would take five times its memory.
+_ROWS = 256
+
 
 def decode(data: bytes) -> np.ndarray:
     """PNG or JPEG bytes as (H, W, 3) uint8 RGB; transparency is laid on white.
@@ -29,6 +34,8 @@ def decode(data: bytes) -> np.ndarray:
         raise UserError("not a PNG or JPEG picture") from error
     if problem := misfit(width, height):
         raise UserError(problem)
+    if data[:4] == b"\x89PNG" and data[24:25] == b"\x10" and width * height > MAX_DEEP_PIXELS:
+        raise UserError(f"a picture of 16 bits a channel and {width} x {height}: at most {MAX_DEEP_PIXELS:,} pixels")
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UserError("the picture's data is damaged")
@@ -41,6 +48,13 @@ def encode(picture: np.ndarray) -> bytes:
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:
+    rgb = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for top in range(0, len(pixels), _ROWS):
+        rgb[top : top + _ROWS] = _rows(pixels[top : top + _ROWS])
+    return rgb
+
+
+def _rows(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim == 2:

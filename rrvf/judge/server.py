@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -20,12 +19,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import h11
 import prometheus_client as prometheus
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rrvf.errors import UserError
 from rrvf.judge.child import running_server
@@ -39,6 +40,7 @@ __all__ = ["JudgeApp", "main", "running_server", "serve"]
 
 MAX_BODY = 64 * 2**20
 BODY_S = 8  # less than a stopping server waits for
+HEADERS_S = 8.0
 _DATA_URI = re.compile(r"\Adata:image/(?:png|jpeg);base64,")
 
 
@@ -103,6 +105,35 @@ class JudgeApp:
         return Response(prometheus.generate_latest(self._registry), media_type=prometheus.CONTENT_TYPE_LATEST)
 
 
+class Impatient(H11Protocol):
+    """uvicorn's HTTP, which by itself waits for ever for the rest of a request's head."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._wait_no_more()
+        elif self._late is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(HEADERS_S, self.transport.close)
+
+    def _wait_no_more(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
 async def _body(request: Request) -> bytes:
     parts, size = [], 0
     try:
@@ -149,7 +180,7 @@ def _understood(body: bytes) -> tuple[str, str, list[bytes]]:
         raise _Refused("two pictures are needed, the reference first, as PNG or JPEG data URIs")
     try:
         return header[1], header[2], [base64.b64decode(link.partition(",")[2], validate=True) for link in links]
-    except binascii.Error as error:
+    except ValueError as error:  # not even ASCII, perhaps
         raise _Refused("a data URI is not valid base64") from error
 
 
@@ -183,7 +214,9 @@ def serve(
     """
     held = _bound(host, port)
     port = held.getsockname()[1]
-    config = uvicorn.Config(JudgeApp(threads, queue).asgi, log_level="warning", timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        JudgeApp(threads, queue).asgi, http=Impatient, log_level="warning", timeout_graceful_shutdown=10
+    )
     server = uvicorn.Server(config)
     if watch_stdin:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
@@ -193,14 +226,16 @@ def serve(
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:  # a resolver takes it modulo 65536
+        raise UserError(f"there is no port {port}: choose one from 1 to 65535, or --port 0 for a free one")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         held = socket.socket(family, kind, proto)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(address)
         held.listen(1)  # a second holder fails here and now, not at its first request
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"cannot serve on {host}:{port} ({reason}): choose another port, or --port 0 for a free one"
         ) from error

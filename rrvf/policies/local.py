@@ -12,9 +12,10 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 from rrvf.errors import UserError
 from rrvf.pictures import misfit
 from rrvf.policies.precision import weights_dtype
+from rrvf.policies.tokens import picture_tokens
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
-from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
+from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE, without_tokens
 
 
 def resolve_model(name: str) -> str:
@@ -67,7 +68,8 @@ class LocalPolicy:
     def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
         """The next turn of each conversation (messages with pictures inside). Special tokens are left out."""
         texts = [
-            self.processor.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in conversations
+            self.processor.apply_chat_template(_harmless(c), add_generation_prompt=True, tokenize=False)
+            for c in conversations
         ]
         pictures = [part["image"] for c in conversations for part in _image_parts(c)]
         if problem := next((p for p in (misfit(*picture.size) for picture in pictures) if p), None):
@@ -78,7 +80,7 @@ class LocalPolicy:
             **batch.to(self.model.device),
             **(sampling or {"do_sample": False}),
             max_new_tokens=self.max_new_tokens,
-            suppress_tokens=[self.model.config.image_token_id],
+            suppress_tokens=picture_tokens(self.processor.tokenizer),
         )
         new = output[:, batch["input_ids"].shape[1] :]
         return self.processor.batch_decode(new, skip_special_tokens=True)
@@ -87,6 +89,17 @@ class LocalPolicy:
 def first_message(picture: Image.Image, prompt: str) -> dict:
     """The user's message that opens an episode."""
     return {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}
+
+
+def _harmless(conversation: list[dict]) -> list[dict]:
+    """Its messages, with tokens that are spelt in their text broken."""
+
+    def part(value: dict) -> dict:
+        return value | {"text": without_tokens(value["text"])} if value.get("type") == "text" else value
+
+    texts = (message["content"] for message in conversation)
+    safe = (without_tokens(text) if isinstance(text, str) else [part(p) for p in text] for text in texts)
+    return [message | {"content": content} for message, content in zip(conversation, safe, strict=True)]
 
 
 def _image_parts(conversation: list[dict]) -> Iterator[dict]:

@@ -89,10 +89,9 @@ def parse_call(content: str, domain: Domain) -> Action:
     """
     try:
         call = json.loads(content, strict=False)
-    except RecursionError:
-        return Action("none", problem="the <tool_call> is not valid JSON: it is nested too deeply")
-    except ValueError as error:
-        return Action("none", problem=f"the <tool_call> is not valid JSON: {error}")
+    except (ValueError, RecursionError) as error:
+        more = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+        return Action("none", problem=f"the <tool_call> {'has text after its' if more else 'is not valid'} JSON")
     if not isinstance(call, dict) or call.get("name") != domain.tool_name:
         return Action("none", problem=f"the <tool_call> does not name {domain.tool_name}")
     arguments = call.get("arguments")

@@ -148,6 +148,7 @@ def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
         "rrvf/draft_exec_rate": [float(turn.render.ok) for turn in drafts],
         "rrvf/similarity_given_exec": scored,
         "rrvf/judge_errors": [float(t.judgement is not None and not t.judgement.ok) for t in trajectories],
+        "rrvf/feedback_errors": [float(not turn.judgement.ok) for turn in drafts if turn.judgement is not None],
         **_by_turn([r for t in trajectories for r in revisions(t)]),
     }
 

@@ -14,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.policies.local import fitting, load_processor
+from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.protocol import TOOL_METHOD, load_prompt
 from rrvf.records import Sample
@@ -114,10 +115,9 @@ def _trainer(
     episodes = EpisodeLog(out, targets, min(KEPT_EPISODES, local_batch), config.save_every, checkpoint)
     rewards = Rewards(reward_rule(profile), tools, episodes)
     order = visiting_order(samples, config.steps * config.prompts_per_step, seed)
-    image_pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
     trainer = RRVFTrainer(
         # Settings that cannot work here are refused before the weights are loaded.
-        args=grpo_settings(config, profile, out, rewards.weights, seed, image_pad),
+        args=grpo_settings(config, profile, out, rewards.weights, seed, picture_tokens(processor.tokenizer)),
         model=load_policy_model(profile),
         train_dataset=picture_dataset(order, root, profile.policy.prompts, config.max_turns),
         processing_class=processor,

@@ -30,10 +30,13 @@ def flat_groups(recent: Sequence[Logs], config: GuardConfig) -> str | None:
 
 
 def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """What is left when the judge fails is no fair sample of the episodes."""
-    shares = [line.get("rrvf/judge_errors") or 0.0 for line in recent]
-    if min(shares) > config.judge_errors:
-        return f"the judge failed on more than {config.judge_errors:.0%} of the episodes: is it running?"
+    """What is left when the judge fails is no fair sample of the episodes, and without its words nobody learns by feedback."""
+    for asked, key in (("episodes", "rrvf/judge_errors"), ("drafts", "rrvf/feedback_errors")):
+        if min(line.get(key) or 0.0 for line in recent) > config.judge_errors:
+            return (
+                f"the judge failed on more than {config.judge_errors:.0%} of the {asked}: is it running, and does it answer "
+                "as it is asked? `rrvf judge compare` shows it"
+            )
     return None
 
 

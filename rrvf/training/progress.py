@@ -19,6 +19,7 @@ SHOWN = (
     ("turns", "rrvf/turns", ".1f"),
     ("calls", "rrvf/tool_calls", ".1f"),
     ("judge errors", "rrvf/judge_errors", ".0%"),
+    ("of drafts", "rrvf/feedback_errors", ".0%"),
     ("harness errors", "rrvf/harness_errors", ".0%"),
     ("pasted", "rrvf/pasted_share", ".2f"),
     ("flat groups", "frac_reward_zero_std", ".0%"),

@@ -44,9 +44,9 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
 
 
 def grpo_settings(
-    config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, image_pad: int
+    config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, unwritable: list[int]
 ) -> GRPOConfig:
-    """TRL's configuration for one section of a profile (reading D3 of the batch). image_pad: the picture token's id."""
+    """TRL's configuration for one section of a profile (reading D3 of the batch). unwritable: ids of tokens of pictures."""
     return GRPOConfig(
         output_dir=str(out),
         seed=seed,
@@ -66,7 +66,7 @@ def grpo_settings(
         max_completion_length=config.max_completion_tokens,
         max_tool_calling_iterations=config.max_turns - 1,
         save_steps=config.save_every,
-        **(vllm_settings(config, image_pad) if config.use_vllm else own_settings(config)),
+        **(vllm_settings(config, unwritable) if config.use_vllm else own_settings(config, unwritable)),
         **shared_settings(profile),
     )
 
@@ -82,12 +82,12 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
     return batch // together
 
 
-def own_settings(config: GRPOConfigSection) -> dict[str, Any]:
-    """transformers' own generation."""
-    return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens}}
+def own_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, Any]:
+    """transformers' own generation. TRL by itself forbids one of the tokens of pictures."""
+    return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens, "suppress_tokens": unwritable}}
 
 
-def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:
+def vllm_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, Any]:
     """One vLLM engine inside each process. Not offered, because TRL 1.16 breaks there (docs/decisions.md, Scale):
     server mode, tensor parallel engines and sleep mode.
     """
@@ -100,8 +100,7 @@ def vllm_settings(config: GRPOConfigSection, image_pad: int) -> dict[str, Any]:
         "vllm_max_model_length": config.max_prompt_tokens + config.max_completion_tokens,
         # A whole episode would be dropped for one unlikely ratio over 16,384 tokens: bound each token's instead.
         "vllm_importance_sampling_mode": "token_truncate",
-        # transformers' own generate forbids picture tokens by itself, vLLM does not.
-        "generation_kwargs": {"max_tokens": config.max_turn_tokens, "logit_bias": {image_pad: -100}},
+        "generation_kwargs": {"max_tokens": config.max_turn_tokens, "logit_bias": dict.fromkeys(unwritable, -100)},
     }
 
 

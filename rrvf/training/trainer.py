@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from trl import GRPOTrainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
+from rrvf.policies.tokens import picture_tokens
 from rrvf.training import EPISODES
 from rrvf.training.checkpoints import SafeCheckpoints
 from rrvf.training.phases import Phases
@@ -68,7 +69,11 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             prompt_ids = [one_pad_a_picture(ids, self.model.config.image_token_id) for ids in prompt_ids]
         plain = self.args.bf16 and not self.use_vllm
         with self.phases("generation"), _plain(self.model) if plain else nullcontext():
-            return super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+            completion_ids, *rest = super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
+        # Samplers are told not to write tokens of pictures; one that does all the same must not end the run.
+        instead = self._tokenizer.encode("?", add_special_tokens=False)[0]
+        pictures = dict.fromkeys(picture_tokens(self._tokenizer), instead)
+        return [[pictures.get(token, token) for token in ids] for ids in completion_ids], *rest
 
     def _calculate_rewards(self, *args, **kwargs):
         with self.phases("reward"):
