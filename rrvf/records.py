@@ -7,6 +7,7 @@ records have one a line; `json_lines` reads them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
@@ -40,6 +41,11 @@ PASTED_ABOVE = 0.25
 def storable(text: str) -> str:
     """`text` with each half of a surrogate pair, which JSON can write and no UTF-8 file can hold, as U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def picture_name(sample_id: str) -> str:
+    """The file of a sample's picture in `renders/`: its id without what no file name can hold."""
+    return re.sub(r"[/\0-\x1f\x7f]", "__", storable(sample_id)) + ".png"
 
 
 class Record(BaseModel):

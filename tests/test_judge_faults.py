@@ -32,8 +32,12 @@ def truth(generated: bytes) -> float:
 
 
 def right(generated: bytes) -> str:
-    score = round(100 * truth(generated))
-    return completion(json.dumps({name: score * top / 100 for name, top in POINTS.items()} | {"score": score}))
+    score = left = round(100 * truth(generated))
+    points = {}
+    for name, top in POINTS.items():
+        points[name] = min(top, left)
+        left -= points[name]
+    return completion(json.dumps(points | {"score": score}))
 
 
 def drip(handler) -> None:

@@ -14,7 +14,7 @@ from rrvf.benchmarks.runner import Run, ask, evaluate, local_replies, read_resul
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, picture_name
 
 PROVENANCE = Provenance(
     protocol="p", prompt_hash="h", judge="j", metric_version="0", versions={}, seed=0, profile_hash="x"
@@ -260,3 +260,9 @@ def test_why_there_is_no_reply_stands_in_the_record_and_outlives_a_kill(run):
 def test_half_a_character_in_a_reply_ends_no_evaluation(run):
     evaluate(run, lambda samples: ["code:\ud83d"] * len(samples))
     assert {result.code for result in read_results(run.out).values()} == {"\ufffd"}
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\0b", "a\nb", "a\x7fb"], ids=ascii)
+def test_a_picture_of_any_sample_has_a_file_name(name, tmp_path):
+    (tmp_path / picture_name(name)).write_bytes(b"")
+    assert picture_name(name) == "a__b.png" and picture_name("a\ud83d") == "a\ufffd.png"

@@ -22,7 +22,17 @@ from rrvf.folders import claim, owned
 from rrvf.policies import NoReply
 from rrvf.policies.local import read_picture
 from rrvf.protocol import read_reply
-from rrvf.records import PASTED_ABOVE, Judgement, Outcome, Provenance, Render, Sample, SampleResult, json_lines
+from rrvf.records import (
+    PASTED_ABOVE,
+    Judgement,
+    Outcome,
+    Provenance,
+    Render,
+    Sample,
+    SampleResult,
+    json_lines,
+    picture_name,
+)
 from rrvf.render import settled
 from rrvf.rollout import JudgeLike
 
@@ -177,7 +187,7 @@ def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> Sampl
         return SampleResult(outcome="render_error", message=why, **fields)
     if render.png is None:  # blank, which ChartMimic counts as run; its judge is not asked and the score is 0
         return SampleResult(outcome="scored", metrics=metrics | {"judge": 0.0}, message=render.message, **fields)
-    (run.out / "renders" / f"{sample.id.replace('/', '__')}.png").write_bytes(render.png)
+    (run.out / "renders" / picture_name(sample.id)).write_bytes(render.png)
     judgement = run.judge.score((run.root / sample.image).read_bytes(), render.png, sample.domain)
     if not judgement.ok:
         return SampleResult(outcome="judge_error", judgement=judgement, message=judgement.reason or "", **fields)

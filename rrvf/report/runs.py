@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 from rrvf.errors import UserError
-from rrvf.records import Outcome, Provenance, SampleResult, json_lines
+from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
 
 #: A table with more judge errors than this is refused: what is left is no longer the test set.
@@ -79,7 +79,7 @@ class Run:
 
     def render_path(self, sample_id: str) -> Path:
         """Where the runner puts the picture of this sample; the name cannot leave the folder."""
-        return self.folder / "renders" / f"{sample_id.replace('/', '__')}.png"
+        return self.folder / "renders" / picture_name(sample_id)
 
     def check_judge(self) -> None:
         """UserError where more than 1 % of the samples have no judge's word, or none of ours on how they look."""
