@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
@@ -22,6 +21,7 @@ from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, Section
 from rrvf.records import Sample
 from rrvf.training.logs import read_log
+from rrvf.training.ranks import is_main
 
 #: Beside the weights of every policy that was trained here, and in a run's folder from its start.
 HOW_MADE = "training.json"
@@ -47,11 +47,10 @@ def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path
     Of several processes the main one holds it for all. UserError where another process writes the folder, where it
     holds a run and resume is off, or where the run that it holds is another one.
     """
-    main = PartialState().is_main_process
-    with owned(out) if main else nullcontext():
+    with owned(out) if is_main() else nullcontext():
         if not resume and (out / "log.jsonl").exists():
             raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
-        if main:
+        if is_main():
             claim(out, identity(made), begun="log.jsonl")
             (out / HOW_MADE).write_text(json.dumps(made, indent=1) + "\n")
         yield last_checkpoint(out) if resume else None

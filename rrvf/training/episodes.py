@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-from accelerate import PartialState
-
 from rrvf.records import Trajectory
 from rrvf.report.episodes import kept_pictures, trajectory_html
 from rrvf.training.checkpoints import checkpoint_step, rewrite
+from rrvf.training.ranks import is_main
 
 
 class EpisodeLog:
@@ -26,7 +25,7 @@ class EpisodeLog:
         self._path, self._pages = out / "episodes.jsonl", out / "episodes"
         self._per_step, self._page_every = per_step, page_every
         self._pictures = kept_pictures(targets)
-        self._writes = PartialState().is_main_process
+        self._writes = is_main()
         if self._writes and self._path.is_file():
             done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
             with self._path.open() as file:

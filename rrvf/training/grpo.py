@@ -26,7 +26,8 @@ from rrvf.training.episodes import EpisodeLog
 from rrvf.training.guards import Guards
 from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
-from rrvf.training.settings import accumulation, check_sharding, grpo_settings, processes
+from rrvf.training.ranks import processes
+from rrvf.training.settings import accumulation, check_sharding, grpo_settings
 from rrvf.training.trainer import RRVFTrainer
 
 assert hasattr(Environment, TOOL_METHOD), "the response template names a method that the environment lacks"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from accelerate import PartialState
 from transformers import PreTrainedModel
 
 from rrvf.policies.local import load_model
 from rrvf.policies.precision import described
 from rrvf.profile import Profile
+from rrvf.training.ranks import is_main
 
 
 def load_policy_model(profile: Profile) -> PreTrainedModel:
     """The policy of a profile as a transformers model, in its dtype; says in which numbers it is trained."""
-    if PartialState().is_main_process:
+    if is_main():
         print(described(profile.policy), file=sys.stderr)
     return load_model(profile.policy.model, profile.policy.dtype)
 

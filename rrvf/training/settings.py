@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,10 @@ from trl import GRPOConfig
 from rrvf.errors import UserError
 from rrvf.policies.precision import autocasts, weights_dtype
 from rrvf.profile import GRPOConfigSection, Profile
+from rrvf.training.ranks import processes
 
 #: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
 DDP_TIMEOUT_S = 4 * 3600
-
-
-def processes() -> int:
-    """How many processes train together (torchrun's and accelerate's WORLD_SIZE)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def shared_settings(profile: Profile) -> dict[str, Any]:
