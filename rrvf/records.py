@@ -22,7 +22,7 @@ Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harn
 RenderReason = Literal[
     "syntax_error",  # the code does not parse
     "exception",  # the code raised
-    "exit",  # the code ended its process before a picture was made
+    "exit",  # the code left with an error, or before it had drawn, or ended its process
     "timeout",  # wall or CPU time ran out
     "memory",  # the memory limit was reached
     "limit",  # another limit: code size, processes, file size, picture size, output
@@ -89,6 +89,9 @@ class Render(Record):
     items: dict | None = Field(default=None, exclude=True, repr=False)
     pasted_share: float | None = Field(
         default=None, description="of a picture: what share of it can come from data pasted into the code"
+    )
+    unseeded: tuple[str, ...] = Field(
+        default=(), description="chart: calls in the code that give another value at each run, such as clocks"
     )
 
     @property

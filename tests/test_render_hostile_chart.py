@@ -126,9 +126,11 @@ def test_it_ends_within_its_time(outcome: Outcome, attack: Attack) -> None:
 @pytest.mark.parametrize("name", [a.name for a in PROGRAMS])
 def test_its_message_is_fit_for_a_policy(outcome: Outcome, name: str) -> None:
     message = outcome.hostile[name].message
+    own = next(a.code for a in PROGRAMS if a.name == name).replace("__CANARY__", str(outcome.canary))
     assert "LEAK" not in message.rsplit("\n", 1)[-1]
     assert SECRET not in message
-    assert not any(mark in message for mark in ("<|", "<answer>", "</tool_response>", "/usr/", "/tmp/", "/root/"))
+    assert not any(mark in message for mark in ("<|", "<answer>", "</tool_response>"))
+    assert not any(folder in message and folder not in own for folder in ("/usr/", "/tmp/", "/root/", "/work/"))
     assert len(message) <= 300
 
 

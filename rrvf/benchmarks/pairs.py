@@ -24,6 +24,7 @@ from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.errors import UserError
 from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace, settled
+from rrvf.sources import read_script
 
 CACHE = Path(__file__).parents[2] / ".cache" / "references"
 _LATEST = 512  # true scripts whose items stay in memory
@@ -179,10 +180,6 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-
-
-def read_script(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def refuse_folder(out: Path) -> None:

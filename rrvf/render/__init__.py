@@ -12,7 +12,7 @@ Covered
 - no environment, no descriptor but the reply's, no user id or capability of the host
 - bounds on wall and processor time, memory, files written, picture size, code, literals, and on what code can carry in
   any disguise (its compressed length)
-- one script, one process, one empty folder: nothing passes from a render to the next, and the order does not matter
+- one script, one process, one folder that holds it alone: nothing passes from a render to the next, and the order does not matter
 - the reply is a length-capped frame with a checked JSON header and bare pixels: no pickle, no eval, no foreign decoder
 
 Not covered

@@ -11,7 +11,7 @@ import signal
 import struct
 import threading
 import time
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import cv2
 import numpy as np
@@ -43,6 +43,7 @@ class Reply(BaseModel):
     width: int = Field(default=0, ge=0)
     height: int = Field(default=0, ge=0)
     coverage: float | None = Field(default=None, ge=0, le=1)
+    unseeded: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=100)
     items: dict | None = None
 
 
@@ -103,9 +104,8 @@ class ChartRenderer:
                 started = time.perf_counter()
                 render = self._render(code, trace, limits, ticket)
         except Failure as failure:
-            render = Render(
-                status="render_error", reason=failure.reason, message=policy_text(failure.message), items=failure.items
-            )
+            message = policy_text(failure.message, code)
+            render = Render(status="render_error", reason=failure.reason, message=message, items=failure.items)
         except (HarnessError, OSError, MemoryError) as error:
             render = Render(status="harness_error", message=policy_text(f"the chart sandbox failed: {error}"))
         return render.model_copy(update={"seconds": round(time.perf_counter() - (ticket.begun or started), 4)})
@@ -249,7 +249,7 @@ def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bo
     if reply.outcome != "ok":
         raise Failure(reply.outcome, reply.message, reply.items)
     if not limits.max_pixels and reply.items is not None:
-        return Render(status="ok", items=reply.items)
+        return Render(status="ok", items=reply.items, unseeded=tuple(reply.unseeded))
     if not pixels or len(pixels) != 3 * reply.width * reply.height:
         raise Failure("forbidden", "the program tampered with its reply")
     check_size(reply.width, reply.height, limits, reply.items)
@@ -258,11 +258,15 @@ def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bo
         raise Failure("blank", "the picture is one flat colour", reply.items)
     encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
     return Render(status="ok", width=reply.width, height=reply.height, png=encoded, items=reply.items,
-                  pasted_share=chart_share(code, encoded, reply.coverage or 0.0))  # fmt: skip
+                  pasted_share=chart_share(code, encoded, reply.coverage or 0.0),
+                  unseeded=tuple(reply.unseeded))  # fmt: skip
 
 
-def policy_text(message: str) -> str:
-    """`message` without folders, chat tokens and control characters, at most 300 characters."""
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in _FOLDERS.sub("", message)).strip()
-    text = sanitize(text)
+def policy_text(message: str, code: str = "") -> str:
+    """`message` without folders, chat tokens and control characters, at most 300 characters.
+
+    A folder that stands in `code` stays: it is the policy's own, and what its mistake may be about.
+    """
+    text = _FOLDERS.sub(lambda found: found[0] if found[0].rstrip("/") in code else "", message)
+    text = sanitize("".join(c if c.isprintable() or c == "\n" else " " for c in text).strip())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 3] + "..."

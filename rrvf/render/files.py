@@ -11,6 +11,7 @@ from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Renderer, render
 from rrvf.render.limits import Limits
+from rrvf.sources import read_script
 
 RECORDS = "records.jsonl"
 
@@ -19,7 +20,7 @@ def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -
     """Render the program in `path`; its picture goes to `out`, where there is one. Raises UserError for bad paths."""
     if not path.is_file():
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
-    record = render(domain, _read(path), limits)
+    record = render(domain, _read(domain, path), limits)
     if record.png:
         _folder(out.parent)
         out.write_bytes(record.png)
@@ -36,7 +37,8 @@ def render_folder(
     paths = programs(domain, folder)
     _folder(out)
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
-        for path, record in zip(paths, renderer.render_each(map(_read, paths), settle=False), strict=True):
+        made = renderer.render_each((_read(domain, p) for p in paths), settle=False)
+        for path, record in zip(paths, made, strict=True):
             if record.png:
                 (out / f"{path.stem}.png").write_bytes(record.png)
             lines.write(json.dumps({"name": path.stem, **record.model_dump()}) + "\n")
@@ -53,8 +55,10 @@ def programs(domain: str, folder: Path) -> list[Path]:
     return paths
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+def _read(domain: str, path: Path) -> str:
+    if domain == "web":
+        return path.read_text(encoding="utf-8", errors="replace")
+    return read_script(path)
 
 
 def _folder(path: Path) -> None:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
+import tokenize
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV)
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EMFILE)
@@ -18,14 +23,41 @@ class Fault(Exception):
 
 
 def parse(source: str, name: str) -> ast.Module:
-    """The parsed script; raises Fault(syntax_error) for whatever does not parse."""
-    try:
+    """The parsed script; raises Fault(syntax_error) for whatever Python would not begin to run."""
+    with _syntax(source):
+        _check_encoding(source)
         return ast.parse(source, name)
+
+
+def compiled(tree: ast.Module, source: str, name: str) -> types.CodeType:
+    """The program of a parsed script; some syntax errors are found only here."""
+    with _syntax(source):
+        return compile(tree, name, "exec", dont_inherit=True)
+
+
+@contextmanager
+def _syntax(source: str) -> Iterator[None]:
+    try:
+        yield
     except SyntaxError as error:
-        line = f"line {error.lineno}: {_short(error.text)}\n" if error.lineno else ""
-        raise Fault("syntax_error", f"{line}{type(error).__name__}: {error.msg}") from None
+        raise Fault("syntax_error", f"{_quoted(source, error.lineno)}{type(error).__name__}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Fault("syntax_error", f"SyntaxError: {error or 'too deeply nested'}") from None
+
+
+def _check_encoding(source: str) -> None:
+    """Raise what Python raises for the encoding of a file: one that it does not know, or bytes that are not in it.
+
+    Such bytes reach us as lone surrogates (PEP 383), put there by whoever read the file.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source.encode(errors="replace")).readline)
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        line, byte = source.count("\n", 0, error.start) + 1, ord(source[error.start]) & 0xFF
+        known = f"Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared"
+        why = known if encoding == "utf-8" else f"encoding problem: {encoding}"
+        raise SyntaxError(why, ("", line, 0, "")) from None
 
 
 def oversized_literals(tree: ast.Module, allowed: int) -> None:
@@ -42,11 +74,11 @@ def _size(value: object) -> int:
 def describe(error: BaseException, name: str, source: str) -> dict:
     """The reply for an error that ended the script: its reason, the script's line, the error's last line."""
     if isinstance(error, Fault):
-        return {"outcome": error.reason, "message": error.message}
-    line = _line_of(error, name)
-    lines = source.splitlines()
-    where = f"line {line}: {_short(lines[line - 1])}\n" if 0 < line <= len(lines) else ""
-    return {"outcome": _reason(error), "message": f"{where}{type(error).__name__}: {_text(error)}"[:2000]}
+        reason, message = error.reason, error.message
+    else:
+        where = _quoted(source, _line_of(error, name))
+        reason, message = _reason(error), f"{where}{type(error).__name__}: {_text(error)}"[:2000]
+    return {"outcome": reason, "message": message.encode(errors="replace").decode()}  # lone surrogates are no JSON
 
 
 def _reason(error: BaseException) -> str:
@@ -78,6 +110,10 @@ def _text(error: BaseException) -> str:
         return "(no text)"
 
 
-def _short(line: str | None) -> str:
-    line = (line or "").strip()
-    return line if len(line) <= 80 else line[:77] + "..."
+def _quoted(source: str, number: int | None) -> str:
+    """Line `number` of the script, as a message begins with it; nothing for a line that there is not."""
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not number or not 0 < number <= len(lines):
+        return ""
+    line = lines[number - 1].strip()
+    return f"line {number}: {line if len(line) <= 80 else line[:77] + '...'}\n"

@@ -1,4 +1,4 @@
-"""One script in one child: run it, draw the current figure with our own means, reply once.
+"""One script in one child: run it as `python script.py` would, reply once with its picture.
 
 The reply is a frame: header length and picture length (two big-endian 32-bit words), a JSON header, the picture as bare
 RGB rows. The host believes none of it before it has checked it.
@@ -7,23 +7,19 @@ RGB rows. The host believes none of it before it has checked it.
 from __future__ import annotations
 
 import builtins
-import itertools
 import json
 import os
-import random
 import resource
 import struct
 import sys
 import types
 
 import matplotlib
-import matplotlib.pyplot as plt
-import numpy as np
-from faults import Fault, describe, oversized_literals, parse
-from matplotlib._pylab_helpers import Gcf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+import randomness
+from drawing import Picture, draw
+from faults import Fault, compiled, describe, oversized_literals, parse
 from matplotlib.figure import Figure
-from pasted import coverage
+from saving import Saves, open_figure
 
 try:
     import trace as tracing  # the extraction of metric items, beside this file; shadows the standard module by intent
@@ -34,10 +30,8 @@ except (ImportError, AttributeError):
 
 _NAME = "script.py"
 _encode = json.dumps
-_write, _read, _pack, _rgba = os.write, os.read, struct.pack, np.frombuffer
-_draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba
+_write, _read, _pack = os.write, os.read, struct.pack
 _get_limit, _set_limit, _MEMORY = resource.getrlimit, resource.setrlimit, resource.RLIMIT_AS
-_active = Gcf.get_active
 _builtins, _restore = dict(vars(builtins)), vars(builtins).update
 
 
@@ -60,99 +54,94 @@ def send(fd: int, header: dict, picture: bytes = b"") -> None:
 
 def run(fd: int, job: dict) -> None:
     """Run one job and send its reply."""
+    source = job["code"].removeprefix("\ufeff")
     try:
-        header, picture = _run(job)
+        tracer = _tracer(job["trace"])
+        source = tracer.prepare(source) if tracer else source
+        header, picture = _run(source, tracer, job)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are failures of the script too
         _set_limit(_MEMORY, (_get_limit(_MEMORY)[1],) * 2)
-        header, picture = describe(error, _NAME, job["code"]), b""
+        header, picture = describe(error, _NAME, source), b""
     send(fd, header, picture)
 
 
-def _run(job: dict) -> tuple[dict, bytes]:
-    if job["trace"] and Tracer is None:
+def _tracer(protocol: str | None):
+    if protocol and Tracer is None:
         raise Fault("crash", "this installation cannot trace charts")
-    tracer = Tracer(job["trace"]) if job["trace"] else None
-    source = tracer.prepare(job["code"]) if tracer else job["code"]
+    return Tracer(protocol) if protocol else None
+
+
+def _run(source: str, tracer, job: dict) -> tuple[dict, bytes]:
     tree = parse(source, _NAME)
     if not tracer:
         oversized_literals(tree, job["literal_bytes"])
-    program = compile(tree, _NAME, "exec", dont_inherit=True)
-    _same_randomness()
+    program = compiled(tree, source, _NAME)
+    randomness.seed()
     _set_canvas(job["canvas"])
-    saved = [] if tracer else _defuse_output()
-    module = types.ModuleType("__main__")
-    module.__file__ = _NAME
-    sys.modules["__main__"] = module
+    module = _main_module(source)
     if tracer:
         tracer.start()
+        _execute(program, module)
+        figure = open_figure()
+        header, picture = _traced_reply(figure, job, lambda: tracer.finish(figure, module.__dict__))
+    else:
+        header, picture = _reply(_saved(program, module, job))
+    return header | {"unseeded": randomness.unseeded(tree)}, picture
+
+
+def _main_module(source: str) -> types.ModuleType:
+    """What `python script.py` gives a script: its file in its folder, its name as the only argument."""
+    with open(_NAME, "w", encoding="utf-8") as file:
+        file.write(source)
+    module = types.ModuleType("__main__")
+    module.__file__ = os.path.abspath(_NAME)
+    sys.modules["__main__"] = module
+    sys.argv = [_NAME]
+    sys.path.insert(0, os.getcwd())
+    return module
+
+
+def _execute(program: types.CodeType, module: types.ModuleType) -> None:
     try:
         exec(program, module.__dict__)
     finally:
         _restore(_builtins)  # our own code below relies on them
-    figure = _figure() or (saved[-1] if saved else None)
-    return _reply(figure, job, (lambda: tracer.finish(figure, module.__dict__)) if tracer else None)
 
 
-def _reply(figure: Figure | None, job: dict, finish) -> tuple[dict, bytes]:
-    if finish is not None and not job["max_pixels"]:
-        return {"outcome": "ok", "items": finish()}, b""
+def _saved(program: types.CodeType, module: types.ModuleType, job: dict) -> Picture:
+    """Run a script that nobody traces; its picture by the rule of `saving`."""
+    saves = Saves(job["canvas"], job["max_pixels"])
+    saves.watch()
     try:
-        picture, header = _picture(figure, job["canvas"], job["max_pixels"])
-    except Fault as fault:
-        if finish is None or fault.reason not in ("no_figure", "limit"):
+        _execute(program, module)
+    except SystemExit as error:
+        # As for the shell: an exit with 0 is success, of a script that has drawn.
+        if error.code not in (None, 0) or not (saves.picture or saves.last_figure()):
             raise
-        picture, header = b"", {"outcome": fault.reason, "message": fault.message}
-    if finish is not None:
-        header["items"] = finish()
-    return header, picture
+    return saves.picture or _drawn(saves.last_figure(), job)
 
 
-def _picture(figure: Figure | None, canvas: dict | None, max_pixels: int) -> tuple[bytes, dict]:
-    """The figure as RGB rows on white, by canvas rules: the harness owns size and resolution."""
+def _drawn(figure: Figure | None, job: dict) -> Picture:
     if figure is None:
         raise Fault("no_figure", "the program drew no figure")
-    if canvas is None:
-        figure.set_dpi(100)
-    else:
-        figure.set_dpi(canvas["dpi"])
-        figure.set_size_inches(_inches(canvas["width"], canvas["dpi"]), _inches(canvas["height"], canvas["dpi"]))
-    width, height = (float(v) for v in figure.bbox.size)
-    if not (width >= 1 and height >= 1 and width * height <= max_pixels and max(width, height) < 1 << 16):
-        raise Fault("limit", f"the figure has {width:.0f} x {height:.0f} pixels, {max_pixels} in all are allowed")
-    agg = FigureCanvasAgg(figure)
-    _draw(agg)
-    rgba = np.asarray(_buffer(agg))
-    header = {"outcome": "ok", "width": rgba.shape[1], "height": rgba.shape[0], "coverage": coverage(figure)}
-    return _on_white(rgba).tobytes(), header
+    return draw(figure, job["canvas"], job["max_pixels"])
 
 
-def _inches(pixels: int, dpi: int) -> float:
-    """Inches that give exactly `pixels` once Agg has multiplied by `dpi` and cut off the fraction."""
-    inches = pixels / dpi
-    while int(inches * dpi) < pixels:
-        inches = float(np.nextafter(inches, np.inf))
-    return inches
+def _reply(picture: Picture) -> tuple[dict, bytes]:
+    return picture.header, picture.pixels
 
 
-def _on_white(rgba: np.ndarray) -> np.ndarray:
-    rgb, alpha = rgba[..., :3], rgba[..., 3:]
-    if alpha.min() == 255:
-        return rgb
-    mixed = rgb * (alpha / 255.0) + (255.0 - alpha)
-    return np.rint(mixed).astype(np.uint8)
-
-
-def _figure() -> Figure | None:
-    manager = _active()
-    return manager.canvas.figure if manager else None
-
-
-def _same_randomness() -> None:
-    """Seed both global generators, and let an unseeded `default_rng()` count up from 0: equal code, equal picture."""
-    random.seed(0)
-    np.random.seed(0)
-    real, counter = np.random.default_rng, itertools.count()
-    np.random.default_rng = lambda seed=None: real(next(counter) if seed is None else seed)
+def _traced_reply(figure: Figure | None, job: dict, finish) -> tuple[dict, bytes]:
+    """Under a trace the picture is the benchmark's own: the current figure at the end of the part that it runs."""
+    if not job["max_pixels"]:
+        return {"outcome": "ok", "items": finish()}, b""
+    try:
+        header, picture = _reply(_drawn(figure, job))
+    except Fault as fault:
+        if fault.reason not in ("no_figure", "limit"):
+            raise
+        header, picture = {"outcome": fault.reason, "message": fault.message}, b""
+    return header | {"items": finish()}, picture
 
 
 def _set_canvas(canvas: dict | None) -> None:
@@ -162,27 +151,3 @@ def _set_canvas(canvas: dict | None) -> None:
             {"figure.figsize": size, "figure.dpi": canvas["dpi"], "font.size": canvas["font_size"],
              "figure.autolayout": True}
         )  # fmt: skip
-
-
-def _defuse_output() -> list[Figure]:
-    """Make saving to a path, showing and switching backends cost nothing; gives the list of figures saved or shown.
-
-    A program that saves and then closes its figure is drawn from that list.
-    """
-    saved: list[Figure] = []
-    real_save = Figure.savefig
-
-    def savefig(self: Figure, fname: object = None, *args: object, **options: object) -> None:
-        saved[:] = [self]
-        if hasattr(fname, "write"):
-            real_save(self, fname, *args, **options)
-
-    def save_current(*args: object, **options: object) -> None:
-        savefig(plt.gcf(), *args, **options)
-
-    def show(*args: object, **options: object) -> None:
-        saved[:] = [f for f in [_figure()] if f]
-
-    Figure.savefig, plt.savefig, plt.show, Figure.show = savefig, save_current, show, show
-    matplotlib.use = plt.switch_backend = lambda *args, **options: None
-    return saved

@@ -15,7 +15,7 @@ matplotlib.backends.backend_agg matplotlib.backends.backend_pdf mpl_toolkits.mpl
 mpl_toolkits.axes_grid1 mpl_toolkits.axes_grid1.inset_locator mpl_toolkits.axisartist numpy.linalg numpy.random
 numpy.ma pandas scipy.stats scipy.interpolate scipy.ndimage scipy.optimize scipy.signal scipy.spatial
 scipy.cluster.hierarchy seaborn networkx squarify matplotlib_venn PIL.Image PIL.PngImagePlugin random math datetime
-itertools collections textwrap string json statistics calendar
+itertools collections textwrap string json statistics calendar asyncio
 """.split()
 
 
@@ -31,6 +31,14 @@ def load() -> None:
             continue
     if matplotlib.get_configdir() != os.environ.get("MPLCONFIGDIR"):
         shutil.rmtree(matplotlib.get_configdir(), ignore_errors=True)  # a temporary folder, where ours is not writable
+
+
+def spare_sockets() -> None:
+    """Let `asyncio.run` work without the pair of sockets by which threads and signals wake a loop: there are neither."""
+    from asyncio.selector_events import BaseSelectorEventLoop
+
+    BaseSelectorEventLoop._make_self_pipe = BaseSelectorEventLoop._close_self_pipe = lambda loop: None
+    BaseSelectorEventLoop._csock = None
 
 
 def warm() -> None:

@@ -113,6 +113,7 @@ def main() -> None:
     libraries.load()
     import job  # noqa: F401  (children inherit it)
 
+    libraries.spare_sockets()
     libraries.warm()
     zygote = Zygote(control, walls)
     walls.close_file_system()

@@ -1,4 +1,4 @@
 # expect: forbidden
 import asyncio
 
-asyncio.run(asyncio.sleep(0))
+asyncio.run(asyncio.open_connection('127.0.0.1', __PORT__))

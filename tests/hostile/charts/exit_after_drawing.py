@@ -1,4 +1,4 @@
-# expect: exit
+# expect: ok
 import matplotlib.pyplot as plt
 plt.plot([1, 3, 2])
 plt.savefig('out.png')

@@ -1,0 +1,104 @@
+"""A figure as a picture: RGB rows on white.
+
+The canvas rule. Where the harness owns the canvas, size, resolution and background are its own, whatever the program
+asks for. Where the program owns it, a picture that it saves is the saved one (`saving`); one that it only shows or leaves
+open has the size that it chose, at 100 dots per inch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from faults import Fault
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from pasted import coverage
+
+_DPI = 100
+_draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba  # a program may patch the class's
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`pixels`: height rows of width RGB pixels."""
+
+    pixels: bytes
+    width: int
+    height: int
+    coverage: float
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(height, width, 3) bytes."""
+        return np.ndarray((self.height, self.width, 3), np.uint8, self.pixels)
+
+    @property
+    def header(self) -> dict:
+        """What the reply says of it."""
+        return {"outcome": "ok", "width": self.width, "height": self.height, "coverage": self.coverage}
+
+
+def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
+    """Draw by the canvas rule; `figure` keeps the size, the resolution and the canvas that it was drawn with."""
+    if canvas is None:
+        figure.set_dpi(_DPI)
+    else:
+        figure.set_dpi(canvas["dpi"])
+        figure.set_size_inches(_inches(canvas["width"], canvas["dpi"]), _inches(canvas["height"], canvas["dpi"]))
+    check_size(*figure.bbox.size, max_pixels)
+    agg = FigureCanvasAgg(figure)
+    _draw(agg)
+    return drawn(agg, max_pixels)
+
+
+@contextmanager
+def as_it_was(figure: Figure) -> Iterator[None]:
+    """Give the figure back its size, resolution and canvas, for a program that goes on with it."""
+    before = figure.canvas, figure.dpi, figure._original_dpi, figure.get_size_inches()
+    try:
+        yield
+    finally:
+        canvas, dpi, figure._original_dpi, size = before
+        figure.set_canvas(canvas)
+        figure.set_dpi(dpi)
+        figure.set_size_inches(size)
+
+
+def drawn(agg: FigureCanvasAgg, max_pixels: int) -> Picture:
+    """What was drawn last on a canvas of pixels."""
+    rgba = np.asarray(_buffer(agg))
+    height, width = rgba.shape[:2]
+    check_size(width, height, max_pixels)
+    return Picture(_on_white(rgba).tobytes(), width, height, coverage(agg.figure))
+
+
+def check_size(width: float, height: float, max_pixels: int) -> None:
+    """Raise Fault(limit) for a picture that is empty or too large."""
+    if not (width >= 1 and height >= 1 and width * height <= max_pixels and max(width, height) < 1 << 16):
+        raise Fault("limit", f"the figure has {width:.0f} x {height:.0f} pixels, {max_pixels} in all are allowed")
+
+
+def affordable_dpi(figure: Figure, wanted: float, max_pixels: int) -> float:
+    """`wanted` dots per inch, or as many as fit the pixel limit. Raises Fault(limit) for a figure too large at 100."""
+    width, height = (float(v) for v in figure.get_size_inches())
+    check_size(width * _DPI, height * _DPI, max_pixels)
+    return min(wanted, (max_pixels / (width * height)) ** 0.5)
+
+
+def _inches(pixels: int, dpi: int) -> float:
+    """Inches that give exactly `pixels` once Agg has multiplied by `dpi` and cut off the fraction."""
+    inches = pixels / dpi
+    while int(inches * dpi) < pixels:
+        inches = float(np.nextafter(inches, np.inf))
+    return inches
+
+
+def _on_white(rgba: np.ndarray) -> np.ndarray:
+    rgb, alpha = rgba[..., :3], rgba[..., 3:]
+    if alpha.min() == 255:
+        return rgb
+    mixed = rgb * (alpha / 255.0) + (255.0 - alpha)
+    return np.rint(mixed).astype(np.uint8)
