@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 SETTINGS = {
-    "OPENAI_API_KEY": "the key for a policy behind a URL (rrvf eval --policy http://...)",
+    "RRVF_POLICY_API_KEY": "the key for a policy behind a URL (rrvf eval --policy http://...)",
     "RRVF_JUDGE_API_KEY": "the key for a judge behind a URL",
+    "OPENAI_API_KEY": "the key for policies and judges at OpenAI, sent to the host of OPENAI_BASE_URL alone",
+    "OPENAI_ORG_ID": "OpenAI's own, sent as the key is; so is OPENAI_PROJECT_ID",
+    "OPENAI_PROJECT_ID": "see OPENAI_ORG_ID",
+    "OPENAI_BASE_URL": "whose host gets the three settings above [default: https://api.openai.com/v1]",
     "HF_TOKEN": "the model hub's own: for gated models and data sets",
     "HF_HUB_OFFLINE": "1: never ask the model hub",
     "RRVF_DATA": "the folder of the splits, instead of data/PROFILE",

@@ -162,7 +162,7 @@ def test_a_full_disk_is_one_line(refused, monkeypatch):
 
 
 def test_every_environment_variable_that_is_read_stands_in_the_help():
-    internal = {"MPLCONFIGDIR", "PATH", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, and torchrun's
+    internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, and torchrun's
     package = Path(cli.__file__).parent
     read = {
         name

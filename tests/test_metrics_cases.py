@@ -62,5 +62,5 @@ def test_a_formatter_that_needs_ticks_does_not_cost_the_texts_in_the_repaired_pr
 @pytest.mark.parametrize("name", ["fill_none", "hlines_empty", "nx_noedges", "venn_empty", "color_alpha_tuple"])
 def test_an_object_that_cannot_be_read_costs_its_own_colour_alone_in_the_repaired_protocol(name, renderer):
     (script,) = (case["script"] for case in CASES if case["name"] == name)
-    script += "\nplt.axhline(1, color='#123456')"
+    script += "\nplt.axhline(sum(plt.ylim()) / 2, color='#123456')"
     assert ["axhline", "#123456"] in renderer.render(script, "fixed").items["color"]
