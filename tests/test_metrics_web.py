@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from rrvf.benchmarks.blocks import block_scores, joined, same_box_merged
 from rrvf.benchmarks.pixels import one_canvas, ssim
 from rrvf.errors import UserError
 from rrvf.records import Render
+from rrvf.render import Limits, Renderer
 
 
 def block(text: str, x: float = 0.1, y: float = 0.1, w: float = 0.2, h: float = 0.1, color: str = "000000") -> dict:
@@ -239,7 +241,7 @@ class Pages:
         pass
 
     def render_many(self, pages: list[str], trace: str) -> list[Render]:
-        if "stop" in pages:
+        if "<p>stop" in pages:
             raise KeyboardInterrupt
         self.drawn.extend(pages)
         return [rendered(0, [block(page)]) for page in pages]
@@ -250,7 +252,7 @@ def test_a_killed_run_over_pages_continues_with_what_is_missing_or_changed(
 ) -> None:
     monkeypatch.setattr(websight, "Renderer", Pages)
     monkeypatch.setattr(websight, "_BLOCK", 1)
-    for name, page in {"a": "one", "b": "two", "c": "stop"}.items():
+    for name, page in {"a": "<p>one", "b": "<p>two", "c": "<p>stop"}.items():
         (tmp_path / f"{name}.gt.html").write_text(page)
         (tmp_path / f"{name}.gen.html").write_text(page)
     out = tmp_path / "out" / "scores.json"
@@ -258,19 +260,104 @@ def test_a_killed_run_over_pages_continues_with_what_is_missing_or_changed(
         websight.score_folder(tmp_path, out)
     Pages.drawn.clear()
     for half in ("gt", "gen"):
-        (tmp_path / f"c.{half}.html").write_text("three")
-    (tmp_path / "b.gen.html").write_text("four")
+        (tmp_path / f"c.{half}.html").write_text("<p>three")
+    (tmp_path / "b.gen.html").write_text("<p>four")
     result = websight.score_folder(tmp_path, out)
-    assert Pages.drawn == ["two", "four", "three", "three"] and list(result["pairs"]) == ["a", "b", "c"]
+    assert Pages.drawn == ["<p>two", "<p>four", "<p>three", "<p>three"] and list(result["pairs"]) == ["a", "b", "c"]
     assert [p.name for p in out.parent.iterdir()] == ["scores.json"]
 
 
-def test_a_reference_that_is_no_picture_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websight, "Renderer", Pages)
-    (tmp_path / "a.gt.png").write_bytes(b"cut")
-    (tmp_path / "a.gen.html").write_text("x")
-    with pytest.raises(UserError, match=r"a.gt.png cannot be read"):
-        websight.score_folder(tmp_path, tmp_path / "out.json")
+@pytest.mark.parametrize(
+    ("half", "data", "reason"),
+    [
+        ("gt.png", b"cut", "crash"),
+        ("gt.png", png(np.zeros((5, 900, 3), np.uint8)), "limit"),
+        ("gt.html", b"<p></p>", "blank"),
+        ("gt.html", b"no page", "syntax_error"),
+        ("gt.html", b"<div style='height:99999px'>x</div>", "limit"),
+    ],
+    ids=["cut picture", "sliver", "blank", "no page", "too tall"],
+)
+def test_a_reference_that_cannot_be_used_is_excluded_and_counted(
+    tmp_path: Path, no_weights: None, half: str, data: bytes, reason: str
+) -> None:
+    (tmp_path / f"a.{half}").write_bytes(data)
+    for name in ("a.gen", "b.gt", "b.gen"):
+        (tmp_path / f"{name}.html").write_text("<h1>Evening News</h1>")
+    result = websight.score_folder(tmp_path, tmp_path / "out.json")
+    assert result["pairs"]["a"]["reference_reason"] == reason and result["pairs"]["a"]["exec"] is None
+    assert (result["aggregate"]["n"], result["aggregate"]["excluded"], result["aggregate"]["text"]) == (1, 1, 1.0)
+
+
+HEAVY = {
+    "long": f"<h1>Evening News</h1><!--{'x' * 210_000}-->",
+    "packed": f"<h1>Evening News</h1><!--{noise(100, 300).tobytes().hex()}-->",
+    "picture": f"<h1>Evening News</h1><img src='data:image/png;base64,{'A' * 30_000}'>",
+    "drawing": f"<h1>Evening News</h1><svg>{'<path d=M1,1h9 />' * 3000}</svg>",
+    "shadows": f"<h1 style='box-shadow:{','.join(['1px 1px red'] * 4000)}'>Evening News</h1>",
+}
+
+
+@pytest.fixture(scope="module")
+def heavy_scores(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("heavy")
+    for name, page in HEAVY.items():
+        for pair, reference in ((f"{name}-copied", page), (f"{name}-pasted", "<h1>Evening News</h1>")):
+            (folder / f"{pair}.gt.html").write_text(reference)
+            (folder / f"{pair}.gen.html").write_text(page)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clip, "available", lambda: False)
+        return websight.score_folder(folder, folder / "out" / "scores.json")["pairs"]
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_a_reference_may_carry_what_it_likes_and_its_copy_as_much(heavy_scores: dict, name: str) -> None:
+    assert heavy_scores[f"{name}-copied"]["block_match"] == pytest.approx(1)
+    assert heavy_scores[f"{name}-pasted"]["reason"] == "limit" and heavy_scores[f"{name}-pasted"]["exec"] == 0
+
+
+def drawn_blocks(renderer: Renderer, body: str) -> list[dict]:
+    head = "<!DOCTYPE html><style>body{font:20px sans-serif;margin:30px}</style>"
+    return renderer.render(head + body, "blocks").items["blocks"]
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Renderer]:
+    with Renderer("web", 1, Limits(wall_s=60)) as renderer:
+        yield renderer
+
+
+def test_texts_are_compared_in_lower_case() -> None:
+    assert block_scores([block("Read More")], [block("READ MORE")])["text"] == 1
+
+
+def test_a_caption_is_a_block(pages: Renderer) -> None:
+    found = drawn_blocks(pages, "<h1>News</h1><figure><figcaption>The pier</figcaption></figure>")
+    assert [b["text"] for b in found] == ["News", "The pier"]
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        ("color:#cc0000", "Harbour in spring"),
+        ("border-color: red", "Harbour in spring"),
+        ("color:#c00", "Harbour in spring"),
+        ("color: nonsense", "Harbour closes in spring"),
+        ("color: rgba(1, 2, 3, 0.5)", "Harbour closes in spring"),
+        ("background-color: red", "Harbour closes in spring"),
+        ("font-weight:400", "Harbour closes in spring"),
+    ],
+)
+def test_text_in_another_element_is_its_parents_unless_its_style_names_a_colour(
+    pages: Renderer, style: str, text: str
+) -> None:
+    found = drawn_blocks(pages, f"<p>Harbour <strong style='{style}'>closes</strong> in spring</p>")
+    assert [b["text"] for b in found] == [text]
+
+
+def test_text_under_a_backdrop_has_a_block_as_all_backgrounds_are_transparent(pages: Renderer) -> None:
+    cover = "<div style='position:absolute;inset:100px 0 0;background:navy'></div>"
+    assert [b["text"] for b in drawn_blocks(pages, f"<h1>above</h1><p>under</p>{cover}")] == ["above", "under"]
 
 
 def test_half_a_pair_is_told(tmp_path: Path) -> None:

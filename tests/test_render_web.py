@@ -16,7 +16,7 @@ import pytest
 from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.errors import UserError
 from rrvf.records import Render
-from rrvf.render import Limits, Renderer
+from rrvf.render import Limits, Renderer, web_styles
 from rrvf.render import tailwind as tailwind_module
 from rrvf.render.browser import Chromium
 from rrvf.render.limits import Failure
@@ -24,6 +24,7 @@ from rrvf.render.tailwind import Tailwind, class_names
 from rrvf.render.web import WebRenderer
 from rrvf.render.web_checks import check_code, embedded
 from rrvf.render.web_requests import placeholder
+from rrvf.render.web_styles import is_served
 
 PAGE = "<h1 style='color:navy'>Title</h1><p>text</p>"
 SHEET = "*{margin:0}.p-4{padding:1rem}.bg-red{background:#f00}@media (min-width:100px){.md\\:h-1\\/2{height:50px}}"
@@ -168,6 +169,70 @@ def test_a_missing_tailwind_is_told(full: WebRenderer, monkeypatch: pytest.Monke
     monkeypatch.setattr(Tailwind, "load", staticmethod(lambda: None))
     with pytest.warns(UserWarning, match="make assets"):
         full.render(f"{LINK}<b>x</b>")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.jsdelivr.net/npm/bootstrap@5.3.0/dist/css/bootstrap.min.css",
+        "https://cdn.jsdelivr.net/npm/bootstrap/dist/css/bootstrap.css",
+        "https://maxcdn.bootstrapcdn.com/bootstrap/3.4.1/css/bootstrap.min.css",
+        "//stackpath.bootstrapcdn.com/bootstrap/4.5.2/css/bootstrap.min.css?v=1",
+        "https://cdnjs.cloudflare.com/ajax/libs/twitter-bootstrap/4.6.0/css/bootstrap-grid.min.css",
+        "https://unpkg.com/bootstrap@4/dist/css/bootstrap.min.css",
+        "https://cdn.jsdelivr.net/npm/tailwindcss@2/dist/tailwind.min.css",
+    ],
+)
+def test_the_sheets_that_most_pages_link_to_are_known(url: str) -> None:
+    assert is_served(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.b/bootstrap/2.3.2/css/bootstrap.min.css", "http://page.invalid/css/bootstrap.min.css"]
+)
+def test_other_sheets_are_not(url: str) -> None:
+    assert not is_served(url)
+
+
+def test_bootstrap_is_served_from_memory(full: WebRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sheet = tmp_path / "bootstrap-5.3.8/package/dist/css/bootstrap.min.css"
+    sheet.parent.mkdir(parents=True)
+    sheet.write_text(".bg-danger{background:#f00}")
+    monkeypatch.setattr(web_styles, "NPM", tmp_path)
+    web_styles._bootstrap.cache_clear()
+    link = "<link rel=stylesheet href='https://cdn.jsdelivr.net/npm/bootstrap@5.3.3/dist/css/bootstrap.min.css'>"
+    render = full.render(f"{link}<body class='bg-danger'><b>x</b>")
+    web_styles._bootstrap.cache_clear()
+    assert pixels(render)[-1, -1].tolist() == [255, 0, 0] and render.message == ""
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "<script src='https://cdn.tailwindcss.com'></script>",
+        "<script src='https://cdn.jsdelivr.net/npm/@tailwindcss/browser@4'></script>",
+        "<link rel=stylesheet href='https://fonts.googleapis.com/css?family=X'>",
+        "<link rel=stylesheet href='style.css'>",
+        "<style>@import 'theme.css';</style>",
+    ],
+)
+def test_a_style_that_was_refused_stands_in_the_record(full: WebRenderer, style: str) -> None:
+    render = full.render(f"{style}<p>x")
+    assert render.ok and re.search("without styles .*(tailwind|googleapis|style.css|theme.css)", render.message)
+    assert full.render(PAGE).message == ""
+
+
+def test_a_missing_background_is_not_painted_and_a_photo_is(full: WebRenderer) -> None:
+    page = "<body style='margin:0'><p>x</p><div style='height:50px;background:{}'>"
+    plain, missing, photo = (
+        pixels(full.render(page.format(value)))
+        for value in ("none", "url(logo.png)", "url(https://photos.invalid/90x90/)")
+    )
+    assert (plain == missing).all() and (plain != photo).any()
+
+
+def test_the_stand_in_of_design2code_has_its_size() -> None:
+    assert 'width="1920" height="1080"' in placeholder("http://page.invalid/rick.jpg")
 
 
 def test_tailwind_is_cut_to_what_the_page_names() -> None:

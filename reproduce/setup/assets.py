@@ -27,9 +27,12 @@ CACHE = Path(__file__).parents[2] / ".cache"
 ASSETS = CACHE / "assets"
 MATPLOTLIB = ("3.8.4", "sha256-iqw5fV6ewViWDjHDgcX/xS3dUr2aR3F+KmlAOBZ9/+o=")
 GALLERY = ASSETS / f"matplotlib-{MATPLOTLIB[0]}"
-#: Name, version and the registry's own `integrity` of each package. All MIT. The first two serve pages that link to them.
+#: Name, version and the registry's own `integrity` of each package. All MIT. Tailwind and Bootstrap serve pages that link to them.
 PACKAGES = (
     ("tailwindcss", "2.2.19", "sha512-6Ui7JSVtXadtTUo2NtkBBacobzWiQYVjYW0ZnKaP9S1ZCKQ0w7KVNz+YSDI/j7O7KCMHbOkz94ZMQhbT9pOqjw=="),
+    ("bootstrap", "3.4.1", "sha512-yN5oZVmRCwe5aKwzRj6736nSmKDX7pLYwsXiCj/EYmo16hODaBiT4En5btW/jhBF/seV+XMx3aYwukYC3A49DA=="),
+    ("bootstrap", "4.6.2", "sha512-51Bbp/Uxr9aTuy6ca/8FbFloBUJZLHwnhTcnjIeRn2suQWsWzcuJhGjKDB5eppVte/8oCdOL3VuwxvZDUggwGQ=="),
+    ("bootstrap", "5.3.8", "sha512-HP1SZDqaLDPwsNiqRqi5NcP0SSXciX2s9E+RyqJIIqGo+vJeN5AJVM98CXmW/Wux0nQ5L7jeWUdplCEf0Ee+tg=="),
     ("@tailwindcss/browser", "4.3.4", "sha512-RQXHqduRVgmZx6yRl2qHl1hXzchnHNELryeeH2UWMrTWBfcVSo1jzuLl+TOdMWwBSSUbzVU1A4S59JeTlLiS4Q=="),
     ("gentelella", "4.2.0", "sha512-etbwRsQv+fl5tAnmE+SCZGGWWU6H6EudoWFZEPDJ93jGtVlDOnUmG09XW/BY+V3K1n28jZJ3fJx4V3WH7MVzOQ=="),
     ("startbootstrap-sb-admin-2", "4.1.4", "sha512-Zr0JNu4tRD4EJVDwVLETKWfMniFx4Dy3qAnJ96ucqUqIZ8Ns4/H5a6Y0E44/K5lxO05EBQwi24hPxaLEz+2IhA=="),

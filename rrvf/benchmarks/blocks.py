@@ -1,7 +1,7 @@
 """Design2Code's block scores of two pages (metrics_spec part 3): block match, text, position, colour, each in [0, 1].
 
 A block is `{"text", "box": [x, y, width, height] as shares of the picture, "color": [r, g, b]}`, see
-`rrvf.render.web_blocks`. Neighbouring blocks of either page are first joined where that makes the texts of the two
+`rrvf.render.web_blocks`; texts are compared in lower case. Neighbouring blocks of either page are first joined where that makes the texts of the two
 pages fit better, since a sentence may stand in one element or in three.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -19,10 +20,14 @@ from rrvf.benchmarks.colors import similarity
 METRICS = ("block_match", "text", "position", "color")
 #: A pair of blocks counts when its texts are this similar; a join must improve their mean by more than `_GAIN`.
 _ALIKE, _GAIN = 0.5, 0.05
+#: Texts that, by their lengths alone, cannot be more alike than this are not alike: a long one would be read for minutes.
+_UNLIKE = 0.05
 #: A pair is favoured when the pairs around it fit too, by this share of the two best of them.
 _CONTEXT = 0.1
 #: Blocks of one page that are looked at; the original has no such bound and takes hours on longer pages.
 MAX_BLOCKS = 300
+#: Characters of one block that are looked at, for the same reason.
+MAX_TEXT = 5_000
 
 
 def block_scores(reference: list[dict], generated: list[dict]) -> dict[str, float]:
@@ -45,11 +50,15 @@ def block_scores(reference: list[dict], generated: list[dict]) -> dict[str, floa
 
 
 def same_box_merged(blocks: list[dict]) -> list[dict]:
-    """Blocks with the very same box as one."""
+    """Blocks with the very same box as one, all texts in lower case."""
     merged: dict[tuple, dict] = {}
     for block in blocks[:MAX_BLOCKS]:
-        key = tuple(block["box"])
-        merged[key] = _merge(merged[key], block) if key in merged else block
+        key, text = tuple(block["box"]), block["text"].lower()
+        if key in merged:
+            color = [(a + b) / 2 for a, b in zip(merged[key]["color"], block["color"], strict=True)]
+            merged[key] = block | {"text": f"{merged[key]['text']} {text}", "color": color}
+        else:
+            merged[key] = block | {"text": text}
     return list(merged.values())
 
 
@@ -95,14 +104,13 @@ def _assigned(likeness: np.ndarray) -> list[float]:
 
 def _likeness(ours: list[str], theirs: list[str]) -> np.ndarray:
     """(len(ours), len(theirs)) of text similarities in [0, 1]."""
-    table = np.zeros((len(ours), len(theirs)))
-    matcher = SequenceMatcher(None)
-    for j, text in enumerate(theirs):
-        matcher.set_seq2(text)
-        for i, other in enumerate(ours):
-            matcher.set_seq1(other)
-            table[i, j] = matcher.ratio()
-    return table
+    return np.array([[_ratio(one, two) for two in theirs] for one in ours]).reshape(len(ours), len(theirs))
+
+
+@lru_cache(1 << 18)
+def _ratio(one: str, two: str) -> float:
+    matcher = SequenceMatcher(None, one[:MAX_TEXT], two[:MAX_TEXT])
+    return matcher.ratio() if matcher.real_quick_ratio() > _UNLIKE else 0.0
 
 
 def _in_context(likeness: np.ndarray) -> np.ndarray:
@@ -134,7 +142,7 @@ def _area(block: dict) -> float:
 
 
 def _hex(block: dict) -> str:
-    return "#{:02X}{:02X}{:02X}".format(*block["color"])
+    return "#{:02X}{:02X}{:02X}".format(*map(int, block["color"]))
 
 
 def _mean(values: list[float]) -> float:

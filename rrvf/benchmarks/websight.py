@@ -4,28 +4,37 @@ the text painted over, SSIM, and Design2Code's block scores.
 WebSight has no official evaluator and the paper names neither viewport nor failure rule. Ours: the page is drawn on the
 canvas of the set's own pictures, or 1280 wide and full page; one that is not drawn scores 0 on every metric (metrics_spec
 part 3, ambiguity A8). `protocol` puts both into the id that every result carries.
+
+The limits on what a page may carry guard a reward. A reference is the user's own: none of them holds for it, and a
+generated page may carry as much again as its reference.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from rrvf.benchmarks import blocks, clip
 from rrvf.benchmarks.items import scoring_version
-from rrvf.benchmarks.pairs import Log, partial, read_script, write_json
+from rrvf.benchmarks.pairs import Log, partial, write_json
 from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.domains import WEB
 from rrvf.errors import UserError
+from rrvf.pictures import misfit
 from rrvf.protocol import code_in, read_reply
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render.browser import VIEWPORT
+from rrvf.render.limits import Failure
+from rrvf.render.web_checks import check_code, room_for
+from rrvf.render.web_encoding import read_page
 
 METRICS = ("clip", "clip_masked", "ssim", *blocks.METRICS)
 _BLOCK = 16
+_NO_BOUND = 2**40
 
 
 def protocol(limits: Limits) -> str:
@@ -74,26 +83,38 @@ def _pixel_scores(reference: Render, generated: Render, measured: list[str]) -> 
 
 
 def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
-    """`{"n", "exec_rate", ...}`: percent, and each metric's mean over all pairs; None where a pair has none."""
-    n = max(1, len(pairs))
+    """`{"n", "excluded", "exec_rate", ...}`: percent, and each metric's mean over all pairs; None where a pair has none.
+
+    Pairs whose reference could not be drawn are excluded and counted: there is nothing to compare with.
+    """
+    known = [p for p in pairs if "reference_reason" not in p]
+    n = max(1, len(known))
     means = {
-        metric: None if any(p[metric] is None for p in pairs) else sum(p[metric] for p in pairs) / n
+        metric: None if any(p[metric] is None for p in known) else sum(p[metric] for p in known) / n
         for metric in (*METRICS, "judge")
     }
-    return {"n": len(pairs), "exec_rate": 100 * sum(p["exec"] for p in pairs) / n, **means}
+    exec_rate = 100 * sum(p["exec"] for p in known) / n
+    return {"n": len(known), "excluded": len(pairs) - len(known), "exec_rate": exec_rate, **means}
+
+
+def unbounded(limits: Limits) -> Limits:
+    """`limits` for pages that the user vouches for: time, memory and the picture's size alone are bounded."""
+    sizes = dict.fromkeys(("code_bytes", "packed_bytes", "literal_bytes", "drawing_bytes"), _NO_BOUND)
+    return replace(limits, wall_s=max(60.0, limits.wall_s), memory_mb=max(2048, limits.memory_mb), **sizes)
 
 
 def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     """`rrvf score web`: pairs `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`, of a folder into `out`.
 
-    A page that was not drawn has the `reason` in its record. A killed run continues. UserError for a folder without
-    pairs, a missing half, or a reference page that shows nothing.
+    A page that was not drawn has the `reason` in its record, a reference that cannot be used its `reference_reason`; a
+    page drawn without its stylesheet says so as `note` or `reference_note`. A killed run continues. UserError for a
+    folder without pairs, or a missing half.
     """
     names = pair_names(folder)
     with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:
         todo = [n for n in names if n not in log.done]
         if todo:
-            with Renderer("web", workers) as renderer:
+            with Renderer("web", workers, unbounded(Limits())) as renderer:
                 for start in tqdm(range(0, len(todo), _BLOCK), desc="score", unit="block"):
                     _score_block(folder, todo[start : start + _BLOCK], renderer, log)
         pairs = {n: log.done[n] for n in names}
@@ -105,10 +126,36 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
 
 def _score_block(folder: Path, names: list[str], renderer: Renderer, log: Log) -> None:
     references = _references(folder, names, renderer)
-    made = renderer.render_many([read_script(folder / f"{n}.gen.html") for n in names], "blocks")
-    for name, reference, generated in zip(names, references, made, strict=True):
-        reason = {} if generated.ok else {"reason": generated.reason}
-        log.add(name, score_pair(reference, generated) | reason)
+    refusals = {n: _refusal(folder, n) for n in names}
+    drawn = [n for n in names if references[n].ok and not refusals[n]]
+    made = renderer.render_many([read_page(folder / f"{n}.gen.html") for n in drawn], "blocks")
+    generated = refusals | dict(zip(drawn, made, strict=True))
+    for name in names:
+        log.add(name, _record(references[name], generated[name]))
+
+
+def _record(reference: Render, generated: Render | None) -> dict[str, float | str | None]:
+    if not reference.ok:
+        known = {"reference_reason": reference.reason, "reference_note": reference.message}
+        return dict.fromkeys(("exec", "judge", *METRICS)) | known
+    told = {
+        "reason": generated.reason,
+        "note": "" if generated.reason else generated.message,
+        "reference_note": reference.message,
+    }
+    return score_pair(reference, generated) | {key: value for key, value in told.items() if value}
+
+
+def _refusal(folder: Path, name: str) -> Render | None:
+    """Why a generated page is not drawn, if it is not: it is no page, or carries more than its reference has room for."""
+    limits, reference = Limits(), folder / f"{name}.gt.html"
+    if reference.is_file():
+        limits = room_for(read_page(reference), limits)
+    try:
+        check_code(read_page(folder / f"{name}.gen.html"), limits)
+    except Failure as failure:
+        return Render(status="render_error", reason=failure.reason, message=failure.message)
+    return None
 
 
 def _pair_key(folder: Path, name: str) -> str:
@@ -134,24 +181,24 @@ def pair_names(folder: Path) -> list[str]:
     return sorted(generated)
 
 
-def _references(folder: Path, names: list[str], renderer: Renderer) -> list[Render]:
+def _references(folder: Path, names: list[str], renderer: Renderer) -> dict[str, Render]:
     pages = [n for n in names if (folder / f"{n}.gt.html").is_file()]
-    made = renderer.render_many([read_script(folder / f"{n}.gt.html") for n in pages], "blocks")
+    made = renderer.render_many([read_page(folder / f"{n}.gt.html") for n in pages], "blocks")
     drawn = dict(zip(pages, made, strict=True))
-    return [_reference(folder / f"{name}.gt.png", drawn.get(name), name) for name in names]
+    return {name: _reference(folder / f"{name}.gt.png", drawn.get(name)) for name in names}
 
 
-def _reference(picture: Path, drawn: Render | None, name: str) -> Render:
+def _reference(picture: Path, drawn: Render | None) -> Render:
     """The picture that ships wins over our own drawing of the page; the blocks are the page's."""
-    if drawn is not None and not drawn.ok:
-        raise UserError(
-            f"{name}.gt.html cannot be drawn ({drawn.reason}): a reference must be a page that shows something"
-        )
-    if not picture.is_file():
+    if not picture.is_file() or (drawn is not None and not drawn.ok):
         return drawn
     shipped = picture.read_bytes()
     try:
-        decode(shipped)
+        height, width = decode(shipped).shape[:2]
     except ValueError:
-        raise UserError(f"{picture} cannot be read as a picture: put a whole PNG there") from None
-    return Render(status="ok", png=shipped, items=drawn.items if drawn else None)
+        return Render(status="render_error", reason="crash", message="the file cannot be read as a picture")
+    if refusal := misfit(width, height):
+        return Render(status="render_error", reason="limit", message=refusal)
+    return Render(
+        status="ok", png=shipped, items=drawn.items if drawn else None, message=drawn.message if drawn else ""
+    )

@@ -11,6 +11,7 @@ from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Renderer, render
 from rrvf.render.limits import Limits
+from rrvf.render.web_encoding import read_page
 from rrvf.sources import read_script
 
 RECORDS = "records.jsonl"
@@ -57,7 +58,7 @@ def programs(domain: str, folder: Path) -> list[Path]:
 
 def _read(domain: str, path: Path) -> str:
     if domain == "web":
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_page(path)
     return read_script(path)
 
 

@@ -10,7 +10,8 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-SHEET = Path(__file__).parents[2] / ".cache/assets/npm/tailwindcss-2.2.19/package/dist/tailwind.min.css"
+NPM = Path(__file__).parents[2] / ".cache/assets/npm"
+SHEET = NPM / "tailwindcss-2.2.19/package/dist/tailwind.min.css"
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CLASS = re.compile(r"\.((?:\\[0-9a-fA-F]{1,6}\s?|\\.|[\w-])+)")
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))")

@@ -108,20 +108,21 @@ class WebRenderer:
     async def _render(self, code: str, trace: WebTrace | None) -> Render:
         if trace and self.limits.javascript:
             raise UserError("blocks of text are measured without scripts: leave Limits.javascript off")
-        code = code.encode(errors="replace").decode()  # half a surrogate pair is no text
+        code = code.encode(errors="replace").decode("utf-8-sig")  # half a surrogate pair is no text, a mark is none
         started = time.monotonic()
         browser: Chromium | None = None
         try:
             await asyncio.to_thread(check_code, code, self.limits)
+            checked = time.monotonic() - started
             browser = await self._idle.get()
             blank = await _ready(browser)
-            started = time.monotonic()
+            started = time.monotonic() - checked  # to wait for a browser is no time of the page's
             shots, texts = await self._drawn(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
             pasted = await asyncio.to_thread(page_share, code, shots[0])
             fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
-            fields |= {"pasted_share": pasted}
+            fields |= {"pasted_share": pasted, "message": sanitize(blank.requests.unstyled())[:300]}
         except Failure as failure:
             fields = {"status": "render_error", "reason": failure.reason, "message": sanitize(failure.message)[:300]}
         except HarnessError as error:
@@ -193,7 +194,8 @@ class WebRenderer:
         texts: list[Text] = []
         if trace:
             for offset in OFFSETS:
-                texts = await page.evaluate(RECOLOUR, [TAGS, offset])
+                found = await page.evaluate(RECOLOUR, [TAGS, offset])
+                texts = texts or found  # once recoloured, a page no longer tells the colours that it asked for
                 shots.append(await self._screenshot(blank))
         return shots, texts
 

@@ -1,18 +1,23 @@
 """Blocks of text on a page, found without reading: each text element is drawn in a colour of its own, twice.
 
 As Design2Code defines them (metrics_spec part 3): pixels that have an element's colour in one screenshot and the colour
-50 further on in the other are its text. Two differences: the page that is there is recoloured, not a copy that was
-parsed and written again; and script and style text is none.
+50 further on in the other are its text, while all backgrounds are transparent. Text in another element (`<strong>`)
+belongs to the text element around it, unless its `style` names a colour: then it is looked for in that colour, which
+finds nothing but by chance, and so it is left out.
+
+Differences: the page that is there is recoloured, not a copy that was parsed and written again; script and style text is
+none; a page without `<body>` has blocks; the elements beyond the 4096th have none, where the original raises.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import ImageColor
 
 #: Elements that get a colour; text in others belongs to the nearest of these around it.
 TAGS = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "div", "span", "a", "b", "li", "table", "td", "th"]
-TAGS += ["button", "footer", "header"]
+TAGS += ["button", "footer", "header", "figcaption"]
 #: How far both drawings are shifted along the colour scale.
 OFFSETS = (0, 50)
 _FIRST, _STEP, _LEVELS = 10, 16, 16
@@ -20,26 +25,34 @@ _FIRST, _STEP, _LEVELS = 10, 16, 16
 _NEAR, _SHIFT_NEAR = 4, 8
 COLOURS = _LEVELS**3
 
-#: An element's number and the text that is its own.
-Text = tuple[int, str]
+#: The number of the text element around a text or None, the colours that elements inside that one name, nearest first,
+#: and the text.
+Text = tuple[int | None, list[str], str]
 #: (tags, offset) -> the texts in the order of the page. Colours go from the lightest down, a number each.
 RECOLOUR = """([tags, offset]) => {
     const elements = [...document.querySelectorAll(tags.join(','))].slice(0, 16 ** 3);
     const number = new Map(elements.map((element, i) => [element, i]));
+    const named = element => (element.getAttribute('style') ?? '').split(';')
+        .filter(part => part.includes('color') && !part.includes('background-color')).map(part => part.split(':')[1]).pop();
+    const texts = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode.data.trim();
+        if (!text || walker.currentNode.parentElement.closest('script, style')) continue;
+        const colours = [];
+        let element = walker.currentNode.parentElement;
+        for (; element && element !== document.documentElement && !number.has(element); element = element.parentElement)
+            colours.push(named(element));
+        texts.push([number.get(element) ?? null, colours.filter(colour => colour), text]);
+    }
+    for (const element of document.querySelectorAll('*'))
+        element.style?.setProperty('background-color', 'rgba(255, 255, 255, 0)', 'important');
     elements.forEach((element, i) => {
         const n = 16 ** 3 - 1 - i, level = k => (10 + 16 * (n >> 4 * k & 15) + offset) % 256;
         element.style.setProperty('color', `rgb(${level(2)}, ${level(1)}, ${level(0)})`, 'important');
         element.style.setProperty('opacity', '1', 'important');
     });
-    const texts = new Map();
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const text = walker.currentNode.data.trim(), parent = walker.currentNode.parentElement;
-        const owner = number.get(parent.closest(tags.join(',')));
-        if (text && owner !== undefined && !parent.closest('script, style'))
-            texts.set(owner, [...(texts.get(owner) ?? []), text]);
-    }
-    return [...texts].map(([owner, parts]) => [owner, parts.join(' ')]);
+    return texts;
 }"""
 
 
@@ -51,17 +64,18 @@ def text_blocks(texts: list[Text], shown: bytes, first: bytes, second: bytes) ->
     picture, one, two = (_decode(png) for png in (shown, first, second))
     if not picture.shape == one.shape == two.shape:
         return []
-    owners = _owners(one, two)
-    ys, xs = np.nonzero(owners >= 0)
-    if not len(ys):
-        return []
-    order = np.argsort(owners[ys, xs], kind="stable")
-    ys, xs = ys[order], xs[order]
-    found, starts = np.unique(owners[ys, xs], return_index=True)
-    pixels = dict(
-        zip(found.tolist(), zip(np.split(ys, starts[1:]), np.split(xs, starts[1:]), strict=True), strict=True)
-    )
-    return [_block(text, *pixels[number], picture) for number, text in texts if number in pixels]
+    shifted = (np.abs((one.astype(np.int16) + OFFSETS[1]) % 256 - two) <= _SHIFT_NEAR).all(axis=-1)
+    pixels = _pixels_by_number(one, shifted)
+    merged: dict[int | tuple[int, ...], list[str]] = {}
+    for number, colours, text in texts:
+        key = next((c for word in colours if (c := _colour(word))), number)
+        merged.setdefault(key, []).append(text)
+    blocks = []
+    for key, parts in merged.items():
+        found = _pixels_of(key, one, shifted) if isinstance(key, tuple) else pixels.get(key)
+        if found is not None:
+            blocks.append(_block(" ".join(parts), *found, picture))
+    return blocks
 
 
 def _block(text: str, y: np.ndarray, x: np.ndarray, picture: np.ndarray) -> dict:
@@ -71,16 +85,38 @@ def _block(text: str, y: np.ndarray, x: np.ndarray, picture: np.ndarray) -> dict
     return {"text": text, "box": box, "color": picture[y, x].mean(axis=0).astype(int).tolist()}
 
 
-def _owners(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """(H, W) int: which element's colour a pixel has in both drawings; -1 for none."""
+def _pixels_by_number(one: np.ndarray, shifted: np.ndarray) -> dict[int | None, tuple[np.ndarray, np.ndarray]]:
+    """The pixels (ys, xs) of every element that shows some."""
     level, rest = np.divmod(one.astype(np.int16) - (_FIRST - _STEP // 2), _STEP)
-    near = (
-        (np.abs(rest - _STEP // 2) <= _NEAR).all(axis=-1) & (level >= 0).all(axis=-1) & (level < _LEVELS).all(axis=-1)
-    )
-    shifted = (one.astype(np.int16) + OFFSETS[1]) % 256
-    near &= (np.abs(shifted - two.astype(np.int16)) <= _SHIFT_NEAR).all(axis=-1)
-    number = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
-    return np.where(near, COLOURS - 1 - number, -1)
+    near = (np.abs(rest - _STEP // 2) <= _NEAR) & (level >= 0) & (level < _LEVELS)
+    ys, xs = np.nonzero(near.all(axis=-1) & shifted)
+    level = level[ys, xs]
+    numbers = COLOURS - 1 - ((level[:, 0] * _LEVELS + level[:, 1]) * _LEVELS + level[:, 2])
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    groups = np.split(order, starts[1:]) if len(order) else []
+    return {number: (ys[group], xs[group]) for number, group in zip(found.tolist(), groups, strict=True)}
+
+
+def _pixels_of(colour: tuple[int, ...], one: np.ndarray, shifted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The pixels near a colour that a style names; the original's bytes overflow at either end and find none."""
+    if len(colour) != 3 or min(colour) < _NEAR or max(colour) + _NEAR > 255:
+        return None
+    ys, xs = np.nonzero((np.abs(one.astype(np.int16) - colour) <= _NEAR).all(axis=-1) & shifted)
+    return (ys, xs) if len(ys) else None
+
+
+def _colour(word: str) -> tuple[int, ...] | None:
+    """A colour as the original reads it; one that it takes but cannot look for is `(-1,)`, what is none None."""
+    word = word.strip().replace(" !important", "")
+    try:
+        if word.startswith("#"):
+            return ImageColor.getrgb(word) if len(word) == 7 else (-1,)
+        if word.startswith("rgb"):
+            return tuple(int(part) for part in word[4:-1].split(","))
+        return ImageColor.getrgb(word)
+    except ValueError:
+        return None
 
 
 def _decode(png: bytes) -> np.ndarray:

@@ -1,27 +1,32 @@
 """What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
 
-Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2's stylesheet, which
-WebSight's pages link to; a flat placeholder for any picture, its size and colour taken from the address, in place of
-the photo services that those pages point to. A context has one `Requests`.
+Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2 and Bootstrap, see
+`web_styles`; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo
+services that WebSight's pages point to. A picture that a stylesheet asks for beside the page (`url(logo.png)`) is not
+there, and nothing is painted, as in any browser. A context has one `Requests`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import warnings
+from urllib.parse import unquote, urlsplit
 
 from playwright.async_api import Route
 
-from rrvf.render.tailwind import Tailwind
+from rrvf.render.web_markup import read_markup
+from rrvf.render.web_styles import is_served, stylesheet
 
 #: Where the page is found; `.invalid` never resolves.
 ADDRESS = "http://page.invalid/"
 #: A page that asks for more is refused the rest: each answer costs time.
 REQUESTS = 1_000
-_TAILWIND_URL = re.compile(r"tailwindcss@\^?2|/tailwind(\.min)?\.css")
 _SIZE = re.compile(r"(\d{1,4})[x/](\d{1,4})")
 _MAX_SIDE = 2_000
+#: What stands for every picture in Design2Code's pages, a file of its own, and that file's size.
+_STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
+#: Scripts that style a page: where scripts do not run, it stays unstyled.
+_STYLING_SCRIPT = re.compile(r"tailwind|unocss|twind|windicss", re.IGNORECASE)
 #: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either.
 _BLANK_PAGE = {"content-type": "text/html; charset=utf-8", "content-security-policy": "media-src 'none'"}
 
@@ -33,10 +38,18 @@ class Requests:
         self._whole = whole
         self._code: str | None = None
         self._count = 0
+        self._refused: list[str] = []
 
     def begin(self, code: str) -> None:
         """From now on the requests are those of `code`, which is written into the empty page."""
         self._code, self._count = code, 0
+        scripts = [] if self._whole else read_markup(code).scripts
+        self._refused = [url for url in scripts if _STYLING_SCRIPT.search(url)]
+
+    def unstyled(self) -> str:
+        """Which styles the page asked for and did not get, in words; nothing where it got all."""
+        shown = ", ".join(dict.fromkeys(url.strip()[:100] for url in self._refused))
+        return f"drawn without styles that were not served: {shown}" if shown else ""
 
     async def answer(self, route: Route) -> None:
         """Playwright's route handler."""
@@ -48,26 +61,37 @@ class Requests:
             await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
         elif self._count > REQUESTS:
             await route.abort("blockedbyclient")
-        elif request.resource_type == "image":
+        elif request.resource_type == "image" and self._has(request.url):
             await route.fulfill(body=placeholder(request.url), content_type="image/svg+xml")
-        elif request.resource_type == "stylesheet" and _TAILWIND_URL.search(request.url):
-            await self._tailwind(route)
+        elif request.resource_type == "stylesheet":
+            await self._style(route)
         else:
+            if request.resource_type == "script" and _STYLING_SCRIPT.search(request.url):
+                self._refused.append(request.url)
             await route.abort("blockedbyclient")
 
-    async def _tailwind(self, route: Route) -> None:
-        sheet = Tailwind.load()
-        if sheet is None:
-            warnings.warn("a page asks for Tailwind 2, which is not here: run `make assets`", stacklevel=2)
+    async def _style(self, route: Route) -> None:
+        url = route.request.url
+        css = stylesheet(url, self._code or "", self._whole) if is_served(url) else None
+        if css is None:
+            self._refused.append(url.removeprefix(ADDRESS))
             return await route.abort("blockedbyclient")
-        css = sheet.whole if self._whole else sheet.used_by(self._code or "")
         await route.fulfill(body=css, headers={"content-type": "text/css", "cache-control": "no-store"})
+
+    def _has(self, url: str) -> bool:
+        """Whether there would be a picture: elsewhere, or where an element, and not only a stylesheet, names it."""
+        if self._whole or not url.startswith(ADDRESS):
+            return True
+        name = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
+        return any(name in unquote(address) for address in read_markup(self._code or "").pictures)
 
 
 def placeholder(url: str) -> str:
     """A flat picture as SVG: the size that stands in the address (else 300x200), a muted colour from its hash."""
     found = _SIZE.search(url)
     width, height = (min(_MAX_SIDE, max(1, int(n))) for n in found.groups()) if found else (300, 200)
+    if url.endswith(_STAND_IN):
+        width, height = _STAND_IN_SIZE
     colour = "".join(f"{96 + b // 2:02x}" for b in hashlib.sha256(url.encode(errors="replace")).digest()[:3])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
