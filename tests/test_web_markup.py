@@ -7,22 +7,29 @@ import contextlib
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from rrvf.benchmarks.blocks import block_scores
 from rrvf.render.files import render_file
 from rrvf.render.limits import Failure, Limits
+from rrvf.render.pasted import page_share
 from rrvf.render.tailwind import Tailwind
 from rrvf.render.web_checks import check_code, embedded, room_for
 from rrvf.render.web_encoding import decode_page
 from rrvf.render.web_markup import is_html
+from rrvf.render.web_still import still
 
 TOKENS = """<a " | <a | <a  | <a> | <a><div> | <b> | <b><p> | <div> | <p> | <table> | <table><td> | <svg | <svg> | <svg><a> |
 <svg><style> | <math> | <template> | <select> | <form> | <frameset> | <button> | <style> | <style>a{ | <script> | <textarea> |
 <title> | <noscript> | <![ | <![ endif ] | <![CDATA[ | <!-- | <!--> | --> | <!DOCTYPE | <? | </ | </p> | </br> | <x> | <x></x> |
 <think> | </think> | &# | &#x | &amp | &notit; | { | }{ | /* | */ | url( | ( | (( | url(" | :( | : | :; | :; | data: | data:, |
 " | ' | "' | \\ | \\41 | \\" | a=" | a=' | = | x | é | \t | \n | <meta | <meta charset= | <p style=" | <p style='a:url(' |
-<link rel=stylesheet href=//x/bootstrap@5/css/ | <img src= | <script src=tailwind """.split(" | ")
+<link rel=stylesheet href=//x/bootstrap@5/css/ | <img src= | <script src=tailwind  | data:image/svg+xml |
+"data:image/svg+xml, | data:image/svg+xml,animation/* | data:image/svg+xml,animation/**/ | shadowrootmode=""".split(
+    " | "
+)
 TOKENS = [token.strip("\n") for token in TOKENS if token.strip("\n")] + [
     "\0",
     "\ufeff",
@@ -34,6 +41,9 @@ TOKENS = [token.strip("\n") for token in TOKENS if token.strip("\n")] + [
 ROOMY = Limits(code_bytes=2**40, packed_bytes=2**40, literal_bytes=2**40, drawing_bytes=2**40)
 
 
+PICTURE = cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1].tobytes()
+
+
 def checked(code: str) -> float:
     """Seconds of all that is done to a page's text outside the browser."""
     started = time.process_time()
@@ -42,6 +52,9 @@ def checked(code: str) -> float:
     room_for(code, ROOMY)
     decode_page(code.encode("utf-8", "replace"))
     Tailwind(".a{b:c}").used_by(code)
+    clean = code.encode(errors="replace").decode()
+    still(clean)
+    page_share(clean, PICTURE)
     return time.process_time() - started
 
 
@@ -64,6 +77,7 @@ def test_long_texts_are_compared_in_bounded_time() -> None:
         "<p>x",
         "<!DOCTYPE html><html><body>words</body></html>",
         "<html>words",
+        "<body style='background:navy'>",
         "words <b>bold</b> words",
         "<think>red bars</think><p>x</p>",
         "<my-card>a</my-card><p>b</p>",

@@ -22,15 +22,19 @@ from urllib.parse import unquote_to_bytes
 
 from playwright.async_api import Page
 
+# Repeats are bounded, so that a search takes no longer than the page is long.
 #: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of tag.
 _PICTURE = re.compile(
-    r"""(?P<quote>["']|&quot;|&#3[49];)?(?P<head>data:image/svg\+xml[^,"'<>()]*),"""
+    r"""(?P<quote>["']|&quot;|&#3[49];)?(?P<head>data:image/svg\+xml[^,"'<>()]{0,200}),"""
     r"""(?P<body>(?(quote)(?:(?!(?P=quote)).)*|[^\s"')>]*))""",
     re.IGNORECASE | re.DOTALL,
 )
 _MOVING = re.compile(
-    r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*(?:\s|/\*.*?\*/)*:)", re.IGNORECASE | re.DOTALL
+    r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*+(?:\s|/\*(?:(?!\*/).){0,200}+\*/)*+:)",
+    re.IGNORECASE | re.DOTALL,
 )
+#: Pictures in pictures in pictures are looked at so deep; browsers show but the first two.
+_NESTED = 3
 _CLOSED = re.compile(r"(?<=shadowrootmode=)closed|(?<=shadowrootmode=[\"'])closed", re.IGNORECASE)
 _REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
 #: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
@@ -63,22 +67,24 @@ _STAND_STILL = """() => {
 }"""
 
 
-def still(code: str) -> str:
+def still(code: str, nested: int = 0) -> str:
     """The page with CSS animations and transitions taken out of the SVG pictures in its `data:` addresses.
 
     Its closed shadow roots become open ones, which look the same and can be reached.
     """
-    return _PICTURE.sub(_still_address, _CLOSED.sub("open", code)) if _REWRITTEN.search(code) else code
+    if nested > _NESTED or not _REWRITTEN.search(code):
+        return code
+    return _PICTURE.sub(lambda match: _still_address(match, nested + 1), _CLOSED.sub("open", code))
 
 
-def _still_address(match: re.Match) -> str:
+def _still_address(match: re.Match, nested: int) -> str:
     head, body = match["head"], match["body"]
     data = unquote_to_bytes(html.unescape(body))
     try:
         picture = (base64.b64decode(data) if head.lower().rstrip().endswith("base64") else data).decode()
     except (binascii.Error, UnicodeDecodeError):
         return match[0]
-    stopped = _MOVING.sub("still", still(picture))
+    stopped = _MOVING.sub("still", still(picture, nested))
     if stopped == picture:
         return match[0]
     return f"{match['quote'] or ''}data:image/svg+xml;base64,{base64.b64encode(stopped.encode()).decode()}"
