@@ -61,19 +61,19 @@ study.prepare_data(progress=False)
 summaries = {(s, p): study.evaluate(s, p) for s in settings.evaluations for p in study.policies(s)}
 
 # %% [markdown]
-# First the outcomes. Each sample has exactly one of four: it was scored; the policy gave no code; the code did not run; or
-# the judge failed, which is nobody's zero.
+# First the outcomes. Each sample has exactly one of five: it was scored; the policy gave no code; the code did not run; the
+# judge failed; or our own harness failed. The last two are nobody's zero.
 
 # %%
 outcomes = pd.DataFrame({f"{s} / {p}": summary["outcomes"] for (s, p), summary in summaries.items()}).T
 print(outcomes.to_string())
 
 # %%
-colors = {"scored": "C2", "policy_error": "C7", "render_error": "C3", "judge_error": "black"}
+colors = ["C2", "C7", "C3", "black", "gold"]
 share = outcomes.div(outcomes.sum(axis=1), axis=0)
 axes = share.plot.barh(stacked=True, color=colors, figsize=(9, 0.28 * len(share) + 1), xlim=(0, 1), width=0.85)
 axes.invert_yaxis()
-_ = axes.legend(ncols=4, bbox_to_anchor=(0, 1), loc="lower left", frameon=False)
+_ = axes.legend(ncols=5, bbox_to_anchor=(0, 1), loc="lower left", frameon=False)
 
 # %% [markdown]
 # ## Tables 1 to 3

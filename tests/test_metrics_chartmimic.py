@@ -483,7 +483,7 @@ def test_score_files_over_other_pairs_are_refused(tmp_path):
 
 def test_extract_gives_a_graphs_axes_the_place_that_the_metric_sees(tmp_path):
     (tmp_path / "graph_1.py").write_text(IMPORTS + "plt.subplot()\nplt.axes([0, 0, 1, 1])")
-    found = extract_folder(tmp_path, tmp_path / "out.json", workers=1)
+    found = extract_folder(tmp_path, tmp_path / "out.json", "official", workers=1)
     assert found["graph_1"]["layout"] == [[1, 1, 0, 1, 0, 1]] * 2
 
 

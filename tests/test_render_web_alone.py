@@ -80,7 +80,7 @@ KINDS = {
     "progress": "<progress></progress>",
     "meter": "<meter value=.4></meter><progress value=.4></progress>",
     "video": "<video controls autoplay src='a.mp4'></video>",
-    "sound": "<audio controls autoplay src='data:audio/wav;base64,UklGRiQAAABXQVZFZm10'></audio>",
+    "sound": "<audio controls autoplay style='width:200px' src='data:audio/wav;base64,UklGRiQAAABXQVZFZm10'></audio>",
     "unseen": "<style>div{content-visibility:auto;contain-intrinsic-size:90px}</style>" + "<div>a<br>b</div>" * 30,
     "lazy": "<p style='height:2000px'>text</p><img loading=lazy src='a/90x90.png'>",
     "font": "<style>@font-face{font-family:f;src:url(f.woff2)}p{font:40px f,serif}</style><p>text",

@@ -54,9 +54,16 @@ def check_length(code: str, limits: Limits, what: str, packed: bool = True) -> N
 def check_size(width: int, height: int, limits: Limits, items: dict | None = None) -> None:
     """Refuse a picture that nobody can look at, and one of another size than the canvas that was asked for."""
     canvas = limits.canvas
-    if canvas and (width != canvas.width or (height < canvas.height if canvas.full_page else height != canvas.height)):
+    if canvas and not _fills(width, height, canvas):
         raise Failure("forbidden", f"the picture is {width} x {height} pixels, not {canvas.width} x {canvas.height}")
     if problem := misfit(width, height):
         raise Failure("limit", problem, items)
     if width * height > limits.max_pixels:
         raise Failure("limit", f"the picture is {width} x {height} pixels, more than {limits.max_pixels} in all", items)
+
+
+def _fills(width: int, height: int, canvas: Canvas) -> bool:
+    """Whether a picture has the size that its canvas asks for; a full page is as large as what overflows it."""
+    if canvas.full_page:
+        return width >= canvas.width and height >= canvas.height
+    return (width, height) == (canvas.width, canvas.height)

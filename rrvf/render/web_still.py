@@ -9,7 +9,8 @@ What is shown
 
 How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
 (`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by `still`.
-Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
+Not covered: a moving SVG picture whose address is hidden behind CSS escapes; the controls of audio or video that are wider
+than the viewport, whose width Chromium settles some time after it has drawn them.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ _REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
 #: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
 _OWN_CLOCK = re.compile(r"<marquee|<progress|<audio|<video|autofocus|scroll|content-visibility")
 _INNER = ("about:srcdoc", "data:text/html")
-#: A marquee that moved cannot go back; a copy that is stopped at once never moves. Focus is given here, as the browser scrolls there when it does.
+#: A marquee that moved cannot go back; a copy that is stopped at once never moves. So it is with a medium's
+#: controls. Focus is given here, as the browser scrolls there when it does.
 _STAND_STILL = """() => {
     const stop = root => {
         for (const bar of root.querySelectorAll('progress:not([value])'))
@@ -51,9 +53,9 @@ _STAND_STILL = """() => {
             copy.stop();
         }
         for (const media of root.querySelectorAll('audio, video')) {
-            media.removeAttribute('src');
-            media.replaceChildren();
-            media.load();
+            const copy = media.cloneNode(false);
+            copy.removeAttribute('src');
+            media.replaceWith(copy);
         }
         for (const element of root.querySelectorAll('*')) {
             if (element.shadowRoot) stop(element.shadowRoot);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import re
 import io
 import tokenize
 import types
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV)
+#: Agg's word for a figure that it cannot draw.
+_TOO_LARGE = re.compile(r"Image size of \S+ pixels is too large")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EMFILE)
 
 
@@ -89,7 +92,7 @@ def _reason(error: BaseException) -> str:
         return "exit"
     if (isinstance(error, OSError) and number in _DENIED) or _text(error) == "can't start new thread":
         return "forbidden"
-    if isinstance(error, OSError) and number in _FULL:
+    if (isinstance(error, OSError) and number in _FULL) or _TOO_LARGE.match(_text(error)):
         return "limit"
     return "exception"
 
