@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import errno
-import re
 import io
+import re
 import tokenize
 import types
 from collections.abc import Iterator
