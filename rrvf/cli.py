@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -40,7 +41,8 @@ train_app = typer.Typer(
     no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs."
 )
 #: What the disk or the rights of a folder bring; any other OSError is a fault of ours.
-MENDABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+MENDABLE = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
 
 for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
     app.add_typer(group, name=name)
@@ -401,6 +403,7 @@ def _shortened(config, max_steps: int | None):
 
 def main() -> None:
     """Run the command line; what a person can mend is one line on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
     for stream in (sys.stdout, sys.stderr):  # a terminal that knows no umlauts gets \\xfc, not a traceback
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -424,9 +427,11 @@ def run(arguments: list[str] | None = None) -> int:
     except UserError as error:
         _say(str(error))
     except OSError as error:
-        if error.filename is None or error.errno not in MENDABLE:
+        # A write to an open file does not say which; only a disk refuses one so.
+        if error.errno not in (MENDABLE if error.filename else NO_ROOM):
             raise
-        _say(f"{error.filename}: {error.strerror}: make room or give the rights, or name another place")
+        where = error.filename or "cannot write"
+        _say(f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts")
     except typer.Abort:
         _say("interrupted: run the same command again to go on")
         return 130

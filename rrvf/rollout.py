@@ -81,7 +81,8 @@ class Tools:
 
     def close(self) -> None:
         """Stop the threads; renderers and judge belong to whoever made them."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Not waited for: a thread may wait for a judge that is away, and is told when that client closes.
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass

@@ -131,7 +131,8 @@ def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[
                 if row == IN_A_ROW:
                     raise UserError(_broken(result.message))
     finally:
-        pool.shutdown(cancel_futures=True)  # who is interrupted waits for the samples under way, not for all
+        # Who is interrupted waits for no sample: one may wait for a judge that is away, till that client closes.
+        pool.shutdown(wait=False, cancel_futures=True)
     return failed
 
 

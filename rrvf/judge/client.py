@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import sqlite3
 import threading
 import time
 import warnings
@@ -234,7 +235,11 @@ class JudgeClient:
             if self._cache is not None:
                 self._cache[key] = json.loads(judgement.model_dump_json())
         except Exception as error:  # an answer that cannot be kept is an answer all the same
-            warnings.warn(f"the judge's answers cannot be kept ({error}): a rerun will ask again", stacklevel=2)
+            _not_kept(error)
+
+
+def _not_kept(error: Exception) -> None:
+    warnings.warn(f"the judge's answers cannot be kept ({error}): a rerun will ask again", stacklevel=3)
 
 
 def _away(error: Exception) -> bool:
@@ -249,7 +254,11 @@ def _open_cache(folder: str | Path | None):
         return None
     from diskcache import Cache, JSONDisk  # JSON: a cache that others can write must not hold pickles
 
-    return Cache(str(folder), disk=JSONDisk, eviction_policy="none", size_limit=2**40)
+    try:
+        return Cache(str(folder), disk=JSONDisk, eviction_policy="none", size_limit=2**40)
+    except (OSError, sqlite3.Error) as error:
+        _not_kept(error)
+        return None
 
 
 def _key(reference: bytes, generated: bytes, *words: str) -> str:
