@@ -13,6 +13,8 @@ from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results, show_tables
 from rrvf.errors import UserError
+from rrvf.folders import owned
+from rrvf.outputs import trouble
 from rrvf.profile import load_profile
 
 
@@ -33,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         progress.fail(str(error))
         return 2
+    except OSError as error:
+        if (line := trouble(error)) is None:
+            raise
+        progress.fail(line)
+        return 2
     except NotebookFailed as error:
         progress.fail(str(error))
         return 1
@@ -47,10 +54,11 @@ def reproduce(name: str, publish: bool, progress: Progress) -> None:
     profile = load_profile(name)
     results = REPOSITORY / "runs" / profile.name
     progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
-    run_notebooks(name, results, progress)
-    kept = publish_results(results, REPOSITORY / "results" / profile.name)
-    if publish:
-        publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")
+    with owned(results):
+        run_notebooks(name, results, progress)
+        kept = publish_results(results, REPOSITORY / "results" / profile.name)
+        if publish:
+            publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")
     show_tables(profile, results)
     progress.say(
         f"Tables 1 to 3 and {kept} files in all: {(REPOSITORY / 'results' / profile.name).relative_to(REPOSITORY)}"

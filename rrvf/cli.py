@@ -6,7 +6,6 @@ cannot do it (`harness_error`), in one line.
 
 from __future__ import annotations
 
-import errno
 import json
 import signal
 import sys
@@ -19,7 +18,7 @@ from typer.exceptions import TyperException
 
 from rrvf.environment import listed
 from rrvf.errors import UserError
-from rrvf.outputs import out_file, out_folder
+from rrvf.outputs import out_file, out_folder, trouble
 
 if TYPE_CHECKING:
     from rrvf.study import Study
@@ -40,10 +39,6 @@ data_app = typer.Typer(no_args_is_help=True, help="Build and check the data sets
 train_app = typer.Typer(
     no_args_is_help=True, help="Train a policy: RRVF from pictures, or the SFT baseline from pairs."
 )
-#: What the disk or the rights of a folder bring; any other OSError is a fault of ours.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-MENDABLE = (*NO_ROOM, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
-
 for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
     app.add_typer(group, name=name)
 
@@ -427,11 +422,9 @@ def run(arguments: list[str] | None = None) -> int:
     except UserError as error:
         _say(str(error))
     except OSError as error:
-        # A write to an open file does not say which; only a disk refuses one so.
-        if error.errno not in (MENDABLE if error.filename else NO_ROOM):
+        if (line := trouble(error)) is None:
             raise
-        where = error.filename or "cannot write"
-        _say(f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts")
+        _say(line)
     except typer.Abort:
         _say("interrupted: run the same command again to go on")
         return 130

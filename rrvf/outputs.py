@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import tempfile
 from pathlib import Path
 
 from rrvf.errors import UserError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_MENDABLE = (*_NO_ROOM, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
 
 
 def out_file(path: Path) -> Path:
@@ -38,3 +42,12 @@ def _told(path: Path):
         yield
     except OSError as error:
         raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None
+
+
+def trouble(error: OSError) -> str | None:
+    """The line for an error that the disk or the rights of a folder bring; None for any other, which is a fault of ours."""
+    # A write to an open file does not say which one it was; only a disk refuses one so.
+    if error.errno not in (_MENDABLE if error.filename else _NO_ROOM):
+        return None
+    where = error.filename or "cannot write"
+    return f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts"

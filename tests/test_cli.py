@@ -161,6 +161,14 @@ def test_a_full_disk_is_one_line(refused, monkeypatch):
     assert "x.png: No space left on device" in refused("render", "chart", "a.py", "--out", "x.png")
 
 
+def test_a_disk_that_fills_up_under_an_open_file_is_one_line(refused, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rrvf.render.files.render_file", full)
+    assert "cannot write: No space left on device" in refused("render", "chart", "a.py", "--out", "x.png")
+
+
 def test_every_environment_variable_that_is_read_stands_in_the_help():
     internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, and torchrun's
     package = Path(cli.__file__).parent

@@ -10,10 +10,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from reproduce import __main__ as main_module
 from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results
 from rrvf.errors import UserError
+from rrvf.folders import owned
 from rrvf.profile import load_profile
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +84,13 @@ def test_an_unknown_profile_is_one_line_and_exit_code_2():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("no profile at") and done.stderr.count("\n") == 1
+
+
+def test_a_second_run_of_a_profile_is_refused_while_the_first_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)
+    with owned(tmp_path / "runs" / "nano"):
+        assert main_module.main(["--profile", "nano"]) == 2
+    assert "runs/nano is being written by process" in capsys.readouterr().err
 
 
 def test_a_run_that_skips_all_starts_no_torch():
