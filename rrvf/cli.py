@@ -310,20 +310,25 @@ def train_sft(
 def plan_run(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
-    policy_gpus: Annotated[int, typer.Option(min=0, help="GPUs that train and write")] = 0,
-    judge_gpus: Annotated[int, typer.Option(min=0, help="GPUs that judge")] = 0,
+    policy_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs that train and write [default: as profiled]")] = None,
+    judge_gpus: Annotated[
+        int | None, typer.Option(min=0, help="GPUs that judge alone; 0: the judge shares the policy's [default: as profiled]")
+    ] = None,
+    gpu_memory: Annotated[float, typer.Option(min=1, help="GB of each GPU, as it is sold")] = 80.0,
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
     as_json: Json = False,
 ) -> None:
-    """Step time, bottleneck, GPU-hours and price of a training run, before it is paid for.
+    """Step time, bottleneck, GPU-hours, price and memory of a training run, before it is paid for. Refuses what cannot fit.
 
-    Example: rrvf plan --profile paper --policy-gpus 8 --judge-gpus 8
+    Example: rrvf plan --profile gpu
+
+    Example: rrvf plan --profile paper --policy-gpus 8 --judge-gpus 8 --gpu-memory 80
 
     Example: rrvf plan --profile nano --measured runs/mine/log.jsonl
     """
     from rrvf.plan import show
 
-    print(show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json))
+    print(show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json, gpu_memory))
 
 
 @app.command("eval")

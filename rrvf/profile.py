@@ -67,6 +67,12 @@ class JudgeConfig(Section):
     max_in_flight: int = 32
     timeout_s: float = 60.0
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
+    # Not dumped: where a judge is served changes no result, and so no hash.
+    serve: bool = Field(
+        default=False,
+        exclude=True,
+        description="`make reproduce` serves `model` at `url` itself, on the policy's own GPU (reproduce/judges)",
+    )
 
     @property
     def identity(self) -> dict[str, str | None]:

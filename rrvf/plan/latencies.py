@@ -21,6 +21,13 @@ class Figure(Section):
     source: str
 
 
+class Gpus(Section):
+    """What a profile was written for. judge 0: none of its own; it shares the policy's, or is the embedded one."""
+
+    policy: int
+    judge: int
+
+
 class Latencies(Section):
     """A profile's machine.
 
@@ -28,7 +35,7 @@ class Latencies(Section):
     wide on average; it grows with the cache, unless that is 0. prefill: an episode's turn before its first token, plus `reread` for
     each token of its earlier turns. train: forward, backward and its share of the optimiser, per token on one process. render: by
     domain. judge_busy: what one question takes from the judge's throughput on `judge_reference_gpus`; compare and score:
-    what its answer takes besides, many at once. step: the rest of a step.
+    what its answer takes besides, many at once. step: the rest of a step. gpus: unless a plan names others.
     """
 
     decode: Figure
@@ -43,6 +50,7 @@ class Latencies(Section):
     score: Figure
     step: Figure
     judge_reference_gpus: int = Field(description="0: the judge shares the renders' cores")
+    gpus: Gpus
     continuous: bool = Field(
         description="finished episodes leave the batch, as in vLLM and here; else all are padded to the longest"
     )

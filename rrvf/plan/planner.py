@@ -46,7 +46,7 @@ def plan(
         raise UserError(f"no latencies for profile {profile.name}: add them to rrvf/plan/latencies.yaml")
     if section not in profile.grpo:
         raise UserError(f"profile {profile.name} has no grpo called {section!r}: it has {', '.join(profile.grpo)}")
-    if times.judge_reference_gpus and min(policy_gpus, judge_gpus) < 1:
+    if times.judge_reference_gpus and (policy_gpus < 1 or judge_gpus < 1 and not profile.judge.serve):
         raise UserError(f"profile {profile.name} needs GPUs for policy and judge: give --policy-gpus and --judge-gpus")
     config = profile.grpo[section]
     work = workload(profile, config, times, policy_gpus, judge_gpus, measured)
@@ -95,7 +95,7 @@ def workload(
         feedback_tokens=times.feedback_tokens.value,
         render_workers=profile.workers,
         judge_in_flight=profile.judge.max_in_flight * max(1, policy_gpus),
-        judge_gpus=judge_gpus,
+        judge_gpus=max(1, judge_gpus),  # one that shares the policy's GPU works while the policy waits for it
         passes=(config.kl > 0) + config.use_vllm,  # the reference's, and the trainer's own beside the sampler's
     )
 

@@ -1,0 +1,244 @@
+"""What a run keeps on each of the policy's GPUs, phase by phase, in GiB, and whether that fits.
+
+A phase is a sum of named parts, each with its formula below. What they were held against: `tests/test_plan_memory.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rrvf.errors import UserError
+from rrvf.plan.judges import ENGINE, GIB, JudgeNeed, judge_need
+from rrvf.plan.models import PATCHES_A_TOKEN, VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
+from rrvf.profile import GRPOConfigSection, Profile, SFTConfigSection
+
+#: Share of a GPU that a plan leaves free: fragments of torch's allocator, and that an 80 GB card has 79.1 to 79.6 GiB.
+MARGIN = 0.08
+#: GiB of a training process before its first tensor: CUDA context, NCCL's buffers, cuBLAS's workspaces. An estimate.
+CONTEXT = 1.0
+#: DeepSpeed's buckets, in values: reduce_bucket_size is 5e8 and doubled by overlap_comm.
+BUCKETS = 2 * 500_000_000
+#: Tokens of a pair's code, at most: what the evaluations let a policy write.
+CODE_TOKENS = 4_096
+#: Pictures that transformers answers at once in an evaluation (rrvf.benchmarks.runner).
+BLOCK = 32
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase on one GPU, by its parts in GiB."""
+
+    name: str
+    parts: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The phases of a stage on one of the policy's GPUs of `gpu_gb`; reason: why it cannot run for something but a sum."""
+
+    gpu_gb: float
+    phases: tuple[Phase, ...]
+    reason: str = ""
+
+    @property
+    def limit(self) -> float:
+        return self.gpu_gb * (1 - MARGIN)
+
+    @property
+    def peak(self) -> Phase:
+        return max(self.phases, key=lambda phase: phase.total)
+
+    @property
+    def fits(self) -> bool:
+        return not self.reason and self.peak.total <= self.limit
+
+    def refusal(self) -> str:
+        """In one line, what does not fit and what to change; empty where all fits."""
+        if self.fits:
+            return ""
+        if self.reason:
+            return self.reason
+        peak = self.peak
+        parts = ", ".join(f"{part} {size:.1f}" for part, size in _largest_first(peak))
+        return (
+            f"{peak.name} needs {peak.total:.1f} GiB of {self.limit:.1f} that a {self.gpu_gb:g} GB GPU may fill ({parts}): "
+            f"{_change(peak)}"
+        )
+
+
+#: What makes a part smaller.
+_LESS = {
+    "engine": "a smaller vllm_memory",
+    "judge": "a smaller judge, or one on another GPU (--judge-gpus)",
+    "weights": "a smaller policy",
+    "gradients": "LoRA (policy: lora_rank), or more GPUs",
+    "optimiser": "LoRA (policy: lora_rank), or more GPUs",
+    "activations": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
+    "writing": "fewer episodes a step, or use_vllm",
+    "copies of weights": "a smaller policy",
+    "context": "a GPU with more memory",
+    "buckets": "a GPU with more memory",
+}
+
+
+def _largest_first(phase: Phase) -> list[tuple[str, float]]:
+    return sorted(phase.parts.items(), key=lambda item: -item[1])
+
+
+def _change(phase: Phase) -> str:
+    ways = dict.fromkeys(_LESS[part] for part, _ in _largest_first(phase)[:3])
+    return f"choose {'; or '.join(ways)}; or GPUs with more memory"
+
+
+def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
+    """A GRPO section on `gpus` GPUs. judge_here: the profile's judge shares the policy's GPU."""
+    size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
+    always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
+    width = config.max_prompt_tokens + config.max_completion_tokens
+    reason, rollout = _judge_reason(judge, gpu_gb), {}
+    if config.use_vllm:
+        always["engine"] = config.vllm_memory * gpu_gb
+        reason = reason or _engine_reason(size, config, gpu_gb)
+        if profile.policy.lora_rank:
+            rollout = {"copies of weights": 2 * size.adapted / GIB}
+    else:
+        episodes = config.prompts_per_step * config.group_size // gpus
+        rollout = writing_by_transformers(size, profile.policy.lora_rank, episodes, config.max_prompt_tokens, width)
+    rows = config.micro_batch
+    pictures = rows * config.max_prompt_tokens
+    phases = [
+        Phase("rollout", always | rollout),
+        Phase("reference pass", always | {"activations": one_layer(size, rows * width) / GIB}),
+        *_training(profile, size, gpus, always, rows * width, pictures),
+        Phase("checkpoint", always),  # written from where the tensors are, through the machine's memory
+    ]
+    return Memory(gpu_gb, tuple(phases), reason)
+
+
+def sft_memory(profile: Profile, config: SFTConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
+    """An SFT section on `gpus` GPUs, with pairs of the longest prompt and code."""
+    size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
+    always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
+    prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
+    tokens, pictures = config.batch * (prompt + CODE_TOKENS), config.batch * prompt
+    phases = [*_training(profile, size, gpus, always, tokens, pictures), Phase("checkpoint", always)]
+    return Memory(gpu_gb, tuple(phases), _judge_reason(judge, gpu_gb))
+
+
+def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memory:
+    """The longest block of an evaluation by transformers on one GPU, beside the judge where it is served there."""
+    size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
+    new = max((e.max_new_tokens for e in profile.evaluations.values()), default=0)
+    prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
+    parts = {"context": CONTEXT, "weights": 2 * size.parameters / GIB} | _judge_part(judge, gpu_gb)
+    parts |= writing_by_transformers(size, None, BLOCK, prompt, prompt + new)
+    return Memory(gpu_gb, (Phase("writing", parts),), _judge_reason(judge, gpu_gb))
+
+
+def _kept(profile: Profile, size: Shape, gpus: int) -> dict[str, float]:
+    """What stays on a GPU from the first step on: weights and optimiser.
+
+    LoRA: weights in bfloat16; of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes.
+    All weights on one GPU: torch's AdamW keeps its moments in the weights' numbers (2 + 2 bytes). On several, ZeRO-2 keeps
+    float32 masters and moments of its 1/N: 12/N bytes (arXiv 1910.02054, section 3.1 and 5.2; K = 12).
+    """
+    weights = size.parameters
+    if rank := profile.policy.lora_rank:
+        optimiser = 12 * size.adapters(rank)
+    else:
+        optimiser = 4 * weights if gpus == 1 else 12 * weights / gpus
+    return {"context": CONTEXT, "weights": 2 * weights / GIB, "optimiser": optimiser / GIB}
+
+
+def _training(
+    profile: Profile, size: Shape, gpus: int, always: dict[str, float], tokens: int, picture_tokens: int
+) -> list[Phase]:
+    """Backward pass and optimiser step.
+
+    Gradients: of adapters in float32; of all weights in bfloat16, 2/N bytes under ZeRO-2 beside its buckets. TRL's head
+    never holds the logits, but a float32 gradient of the output weights (trl/kernels/chunked_logprob.py). In its step
+    ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may make one more copy of the weights (foreach, as
+    torch's documentation of AdamW says; the fused form, torch's choice since 2.8, needs none, and a plan must hold for both).
+    """
+    weights, half, rank = size.parameters, {}, profile.policy.lora_rank
+    if rank:
+        gradients, head, stepping = 4 * size.adapters(rank), 0, 0
+    else:
+        gradients, head = 2 * weights / gpus, 4 * size.vocabulary * size.hidden
+        stepping = 2 * weights if gpus == 1 else 4 * weights / gpus
+        half = {"buckets": 2 * BUCKETS / GIB} if gpus > 1 else {}
+    kept = always | {"gradients": gradients / GIB}
+    backward = {"activations": (activations(size, tokens, picture_tokens) + head) / GIB}
+    stepped = kept | {"gradients": (gradients + stepping) / GIB}
+    return [Phase("backward pass", kept | half | backward), Phase("optimiser step", stepped | half)]
+
+
+def one_layer(size: Shape, tokens: int) -> float:
+    """Bytes of one layer's activations over `tokens`, in bfloat16: eight of the hidden width (both norms, attention's
+    input, query and output, both residuals), keys and values, four of the MLP's (gate, up, act, product). Attention's
+    scores are never kept (sdpa). After arXiv 2205.05198, section 4.1, for a gated MLP without dropout.
+    """
+    return tokens * 2 * (8 * size.hidden + 2 * size.cache_bytes / (4 * size.layers) + 4 * size.intermediate)
+
+
+def activations(size: Shape, tokens: int, picture_tokens: int) -> float:
+    """Bytes of a backward pass with gradient checkpointing (TRL's default): the input of each layer, and one layer with its gradients, for the language model and for the vision tower;
+    the head's hidden states and their gradients in float32.
+    """
+    patches = PATCHES_A_TOKEN * picture_tokens
+    inputs = 2 * (size.layers * tokens * size.hidden + VISION_LAYERS * patches * VISION_HIDDEN)
+    seen_layer = patches * 2 * (8 * VISION_HIDDEN + 4 * VISION_INTERMEDIATE)
+    # One at a time: the vision tower's layer is freed before the language model's, or comes after it.
+    return inputs + 2 * max(one_layer(size, tokens), seen_layer) + 2 * 4 * tokens * size.hidden
+
+
+def writing_by_transformers(size: Shape, rank: int | None, episodes: int, prompt: int, width: int) -> dict[str, float]:
+    """GiB of writing without vLLM: the cache of all episodes at full width, the MLP over all prompts at once (gate, up and
+    product), and with adapters a copy of each weight into which they are laid (`rrvf.training.trainer`).
+    """
+    prefill = episodes * prompt * 2 * 3 * size.intermediate
+    parts = {"writing": (episodes * width * size.cache_bytes + prefill) / GIB}
+    return parts | ({"copies of weights": 2 * size.adapted / GIB} if rank else {})
+
+
+def _judge_part(judge: JudgeNeed | None, gpu_gb: float) -> dict[str, float]:
+    return {"judge": judge.taken * gpu_gb} if judge else {}
+
+
+def _judge_reason(judge: JudgeNeed | None, gpu_gb: float) -> str:
+    if judge is None or judge.needed <= judge.taken * gpu_gb:
+        return ""
+    return (
+        f"the judge {judge.name} needs {judge.needed:.1f} GiB and takes {judge.taken:.2f} of a {gpu_gb:g} GB GPU: choose a "
+        f"larger gpu-memory-utilization in reproduce/judges/{judge.name}.yaml, a smaller judge, or GPUs with more memory"
+    )
+
+
+def _engine_reason(size: Shape, config: GRPOConfigSection, gpu_gb: float) -> str:
+    """vLLM refuses to start where one episode of full length does not fit its cache."""
+    width = config.max_prompt_tokens + config.max_completion_tokens
+    needed = 2 * size.parameters / GIB + ENGINE + width * size.cache_bytes / GIB
+    if needed <= config.vllm_memory * gpu_gb:
+        return ""
+    return (
+        f"the engine needs {needed:.1f} GiB for its weights and one episode of {width:,} tokens, and vllm_memory "
+        f"{config.vllm_memory:.2f} of a {gpu_gb:g} GB GPU is {config.vllm_memory * gpu_gb:.1f}: choose a larger vllm_memory, a "
+        "smaller max_completion_tokens, a smaller policy, or GPUs with more memory"
+    )
+
+
+def episodes_in_cache(profile: Profile, config: GRPOConfigSection, gpu_gb: float, tokens: float) -> int:
+    """How many episodes of `tokens` the engine's cache holds at once; more wait for their turn."""
+    size = shape(profile.policy.model)
+    free = config.vllm_memory * gpu_gb - 2 * size.parameters / GIB - ENGINE
+    return int(free * GIB / (tokens * size.cache_bytes))
+
+
+def check_fits(memory: Memory, what: str) -> None:
+    """UserError in one line where the stage cannot fit."""
+    if not memory.fits:
+        raise UserError(f"{what} does not fit: {memory.refusal()}")
