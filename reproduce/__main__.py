@@ -8,14 +8,16 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
-from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks
+from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks, unfinished
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results, show_tables
 from rrvf.errors import UserError
 from rrvf.folders import owned
 from rrvf.outputs import trouble
-from rrvf.profile import load_profile
+from rrvf.profile import Profile, load_profile
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,13 +51,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> AbstractContextManager[None]:
+    """The judge that the profile has served here, unless all is finished, which needs none."""
+    if not profile.judge.serve or not unfinished(name, results):
+        return nullcontext()
+    from reproduce.judge import served_judge
+
+    return served_judge(profile, results, progress)
+
+
 def reproduce(name: str, publish: bool, progress: Progress) -> None:
     """Notebooks, tables, `results/<profile>`; with `publish` also `notebooks/*.ipynb`."""
     profile = load_profile(name)
     results = REPOSITORY / "runs" / profile.name
     progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
     with owned(results):
-        run_notebooks(name, results, progress)
+        with _judge(name, profile, results, progress):
+            run_notebooks(name, results, progress)
         kept = publish_results(results, REPOSITORY / "results" / profile.name)
         if publish:
             publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")

@@ -32,15 +32,24 @@ def run_notebooks(profile: str, results: Path, progress: Progress, folder: Path 
     out = results / "notebooks"
     out.mkdir(parents=True, exist_ok=True)
     for source, key in notebook_keys(profile, folder).items():
-        finished, executed = out / f"{source.stem}.key", out / f"{source.stem}.ipynb"
-        if finished.is_file() and finished.read_text() == key and executed.is_file():
+        if _finished(source, key, results):
             progress.say(f"{source.stem}: finished before")
             continue
         progress.say(f"{source.stem}: running")
         started = time.monotonic()
-        execute(source, executed, {"profile": profile, "results": str(results)}, progress)
-        finished.write_text(key)
+        execute(source, out / f"{source.stem}.ipynb", {"profile": profile, "results": str(results)}, progress)
+        (out / f"{source.stem}.key").write_text(key)
         progress.say(f"{source.stem}: finished after {time.monotonic() - started:.0f} s")
+
+
+def unfinished(profile: str, results: Path, folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks that `run_notebooks` would run."""
+    return [source for source, key in notebook_keys(profile, folder).items() if not _finished(source, key, results)]
+
+
+def _finished(source: Path, key: str, results: Path) -> bool:
+    stamp, executed = (results / "notebooks" / f"{source.stem}.{kind}" for kind in ("key", "ipynb"))
+    return stamp.is_file() and stamp.read_text() == key and executed.is_file()
 
 
 def notebook_keys(profile: str, folder: Path = NOTEBOOKS) -> dict[Path, str]:

@@ -310,9 +310,12 @@ def train_sft(
 def plan_run(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
-    policy_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs that train and write [default: as profiled]")] = None,
+    policy_gpus: Annotated[
+        int | None, typer.Option(min=0, help="GPUs that train and write [default: as profiled]")
+    ] = None,
     judge_gpus: Annotated[
-        int | None, typer.Option(min=0, help="GPUs that judge alone; 0: the judge shares the policy's [default: as profiled]")
+        int | None,
+        typer.Option(min=0, help="GPUs that judge alone; 0: the judge shares the policy's [default: as profiled]"),
     ] = None,
     gpu_memory: Annotated[float, typer.Option(min=1, help="GB of each GPU, as it is sold")] = 80.0,
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
@@ -375,15 +378,35 @@ def report(
 
 
 @app.command()
-def doctor() -> None:
-    """What this machine can run, what is missing and the line that mends it.
+def doctor(
+    profile: Annotated[
+        str | None, typer.Option(help="nano, gpu, paper, or a YAML file: does each of its stages fit?")
+    ] = None,
+    machine: Annotated[
+        Path | None,
+        typer.Option(
+            help="a YAML file that describes another machine: gpus, gpu_memory_gb, driver, disk_gb, ram_gb, judge_gpus"
+        ),
+    ] = None,
+) -> None:
+    """What this machine can run, what is missing and the line that mends it; with a profile, whether each stage fits.
 
     Example: rrvf doctor
+
+    Example: rrvf doctor --profile paper --machine rented.yaml
     """
+    from rrvf.doctor import profile_report
     from rrvf.doctor import report as examine
 
-    text, healthy = examine()
-    print(text)
+    told, healthy = [], True
+    if machine is None:
+        text, healthy = examine()
+        told.append(text)
+    if profile or machine:
+        text, fits = profile_report(profile or "nano", machine)
+        told.append(text)
+        healthy = healthy and fits
+    print("\n\n".join(told))
     raise typer.Exit(0 if healthy else 1)
 
 

@@ -65,7 +65,7 @@ class Memory:
         peak = self.peak
         parts = ", ".join(f"{part} {size:.1f}" for part, size in _largest_first(peak))
         return (
-            f"{peak.name} needs {peak.total:.1f} GiB of {self.limit:.1f} that a {self.gpu_gb:g} GB GPU may fill ({parts}): "
+            f"{peak.name} needs {peak.total:.1f} GiB of {self.limit:.1f} that a GPU of {self.gpu_gb:g} GB may fill ({parts}): "
             f"{_change(peak)}"
         )
 
@@ -78,10 +78,9 @@ _LESS = {
     "gradients": "LoRA (policy: lora_rank), or more GPUs",
     "optimiser": "LoRA (policy: lora_rank), or more GPUs",
     "activations": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
-    "writing": "fewer episodes a step, or use_vllm",
+    "writing": "use_vllm, or fewer episodes a step",
+    "block": "a smaller max_new_tokens (evaluations)",
     "copies of weights": "a smaller policy",
-    "context": "a GPU with more memory",
-    "buckets": "a GPU with more memory",
 }
 
 
@@ -90,8 +89,8 @@ def _largest_first(phase: Phase) -> list[tuple[str, float]]:
 
 
 def _change(phase: Phase) -> str:
-    ways = dict.fromkeys(_LESS[part] for part, _ in _largest_first(phase)[:3])
-    return f"choose {'; or '.join(ways)}; or GPUs with more memory"
+    ways = dict.fromkeys(_LESS[part] for part, _ in _largest_first(phase)[:3] if part in _LESS)
+    return f"choose {', '.join(ways)}, or GPUs with more memory"
 
 
 def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
@@ -135,7 +134,7 @@ def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memo
     new = max((e.max_new_tokens for e in profile.evaluations.values()), default=0)
     prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
     parts = {"context": CONTEXT, "weights": 2 * size.parameters / GIB} | _judge_part(judge, gpu_gb)
-    parts |= writing_by_transformers(size, None, BLOCK, prompt, prompt + new)
+    parts["block"] = writing_by_transformers(size, None, BLOCK, prompt, prompt + new)["writing"]
     return Memory(gpu_gb, (Phase("writing", parts),), _judge_reason(judge, gpu_gb))
 
 
@@ -213,7 +212,7 @@ def _judge_reason(judge: JudgeNeed | None, gpu_gb: float) -> str:
     if judge is None or judge.needed <= judge.taken * gpu_gb:
         return ""
     return (
-        f"the judge {judge.name} needs {judge.needed:.1f} GiB and takes {judge.taken:.2f} of a {gpu_gb:g} GB GPU: choose a "
+        f"the judge {judge.name} needs {judge.needed:.1f} GiB and takes {judge.taken:.2f} of a GPU of {gpu_gb:g} GB: choose a "
         f"larger gpu-memory-utilization in reproduce/judges/{judge.name}.yaml, a smaller judge, or GPUs with more memory"
     )
 
@@ -226,7 +225,7 @@ def _engine_reason(size: Shape, config: GRPOConfigSection, gpu_gb: float) -> str
         return ""
     return (
         f"the engine needs {needed:.1f} GiB for its weights and one episode of {width:,} tokens, and vllm_memory "
-        f"{config.vllm_memory:.2f} of a {gpu_gb:g} GB GPU is {config.vllm_memory * gpu_gb:.1f}: choose a larger vllm_memory, a "
+        f"{config.vllm_memory:.2f} of a GPU of {gpu_gb:g} GB is {config.vllm_memory * gpu_gb:.1f}: choose a larger vllm_memory, a "
         "smaller max_completion_tokens, a smaller policy, or GPUs with more memory"
     )
 

@@ -79,4 +79,6 @@ def shape(model: str) -> Shape:
         return Shape(*(int(text[name]) for name in (*names, "vocab_size")), tied=bool(tied))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         known = ", ".join(SHAPES)
-        raise UserError(f"the sizes of {model} are not known: name one of {known}, or a folder with its config.json") from None
+        raise UserError(
+            f"the sizes of {model} are not known: name one of {known}, or a folder with its config.json"
+        ) from None

@@ -1,0 +1,102 @@
+"""Who must answer before a profile runs: the judge at its URL and the hub of data sets and models. Each is asked once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from rrvf.data import DataConfig
+from rrvf.endpoints import base_url, key_for
+from rrvf.plan.judges import judge_need
+from rrvf.plan.stages import Stage
+from rrvf.profile import Profile
+
+#: Seconds for an answer.
+ASK_S = 5.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def judge_access(profile: Profile) -> Stage | None:
+    """Whether the profile's judge answers and takes the key; None where `make reproduce` starts it."""
+    if profile.judge.url is None or profile.judge.serve:
+        return None
+    name, url = "access: judge", base_url(profile.judge.url, "judge")
+    key = key_for(url, "RRVF_JUDGE_API_KEY")
+    try:
+        with httpx.Client(trust_env=urlsplit(url).hostname not in _LOOPBACK, timeout=ASK_S) as client:
+            code = client.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}).status_code
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        judge = judge_need(profile)
+        start = f"start it with `make judge JUDGE={judge.name}`" if judge else "start it"
+        return Stage(name, False, f"nobody answers at {url} ({type(error).__name__})", f"{start}, or correct judge.url")
+    if code in (401, 403):
+        change = "set RRVF_JUDGE_API_KEY" if key == "none" else "correct RRVF_JUDGE_API_KEY"
+        return Stage(name, False, f"{url} refuses the key ({code})", change)
+    if code >= 500:
+        return Stage(name, False, f"{url} answers {code}", "wait until it has started, or start it again")
+    return Stage(name, True, f"answers at {url}")
+
+
+#: Asks for a source of the hub, ("dataset" or "model", id): why it cannot be read, and whether further ones need not be asked.
+Ask = Callable[[str, str], tuple[str, bool]]
+
+
+def hub_access(profile: Profile, ready: Collection[str] = (), ask: Ask | None = None) -> Stage | None:
+    """Whether the sources of the profile can be had: gated ones need a token. None where nothing is needed of the hub.
+
+    ready: names of splits that are built already.
+    """
+    ask, problems, asked = ask or _ask_hub, [], 0
+    for kind, source in _sources(profile, ready):
+        asked += 1
+        problem, over = ask(kind, source)
+        problems += [problem] if problem else []
+        if over:
+            break
+    if not asked:
+        return None
+    if not problems:
+        return Stage("access: hub", True, f"{asked} sources can be read")
+    return Stage("access: hub", False, f"{len(problems)} of {asked} sources cannot be read", "; ".join(problems))
+
+
+def _sources(profile: Profile, ready: Collection[str]) -> Iterable[tuple[str, str]]:
+    splits = DataConfig.read(profile.data).root
+    wanted = [
+        ("dataset", split.source) for name, split in splits.items() if name not in ready and hasattr(split, "source")
+    ]
+    wanted += [("model", profile.policy.model)] if profile.policy.model != "nano" else []
+    wanted += [("model", profile.judge.model)] if profile.judge.serve else []
+    return [(kind, source) for kind, source in dict.fromkeys(wanted) if not Path(source).exists()]
+
+
+def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
+    from huggingface_hub import HfApi, get_token, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if kind == "model" and isinstance(try_to_load_from_cache(source, "config.json"), str):
+        return "", False
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return "HF_HUB_OFFLINE is set: unset it, or name local copies as `source`", True
+    api = HfApi()
+    place = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{source}"
+    try:
+        look = api.dataset_info if kind == "dataset" else api.model_info
+        if getattr(look(source, timeout=ASK_S), "gated", False):
+            if not get_token():
+                return f"{source} is gated: accept its terms at {place} and set HF_TOKEN", False
+            api.auth_check(source, repo_type=kind)
+    except GatedRepoError:
+        return f"{source} is gated, and this HF_TOKEN may not read it: accept its terms at {place}", False
+    except RepositoryNotFoundError:
+        return f"{source} is not on the hub, or private: correct it, or set HF_TOKEN", False
+    except Exception as error:  # the libraries below raise whatever the network brings
+        return (
+            f"the hub does not answer for {source} ({type(error).__name__}): check the network, or name local copies",
+            True,
+        )
+    return "", False

@@ -1,0 +1,216 @@
+"""What each stage of a profile needs of a machine: GPUs and their memory, driver, disk, main memory, hours.
+
+Disk and main memory are estimates on the safe side: everything counts as if nothing were there yet, and what a stage leaves
+stays for the next, since finished work is never deleted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rrvf.data import DataConfig
+from rrvf.errors import UserError
+from rrvf.plan.judges import JudgeNeed, judge_need
+from rrvf.plan.latencies import Latencies, load_latencies
+from rrvf.plan.machine import Machine, driver_problem
+from rrvf.plan.memory import BLOCK, Memory, evaluation_memory, grpo_memory, sft_memory
+from rrvf.plan.models import shape
+from rrvf.plan.planner import plan
+from rrvf.profile import Profile, trained_policies
+
+GB = 10**9
+#: GB of .venv with torch for CUDA and vLLM, .venv-plot and the browser; for a profile without GPUs, of all that it leaves.
+ENVIRONMENTS, WITHOUT_GPUS = 25.0, 5.0
+#: GB of the source of a split, by kind: WebSight's pool is streamed (15,000 rows of 200 kB); estimates for the others.
+SOURCES = {"websight": 3.0, "chartmimic": 1.0, "plot2code": 0.5, "cold_start": 1.0}
+#: Checkpoints that a run holds: two are kept, and one is being written.
+KEPT, WRITING = 2, 1
+#: GB of main memory of a render worker with its browser, and of everything else.
+WORKER, REST = 0.5, 6.0
+#: Seconds that transformers takes for a layer of a token, whatever the batch: measured on an H100 (docs/decisions.md, Scale).
+LAYER_S = 0.0027
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of `make reproduce`. found: what it takes there; change: what to do where it does not fit."""
+
+    name: str
+    fits: bool
+    found: str
+    change: str = ""
+
+
+@dataclass
+class _Ledger:
+    """The machine, and what the stages before have left on its disk, in GB."""
+
+    profile: Profile
+    times: Latencies
+    machine: Machine
+    disk: float = 0.0
+
+    @property
+    def gpus(self) -> int:
+        return self.times.gpus.policy
+
+    def stage(
+        self, name: str, found: list[str], problems: list[str], left: float = 0.0, during: float = 0.0, ram: float = 0.0
+    ) -> Stage:
+        """A stage that leaves `left` GB on the disk, takes `during` more while it runs, and `ram` GB of main memory."""
+        self.disk += left
+        most, machine = self.disk + during, self.machine
+        writes = bool(left or during)
+        if writes and most > machine.disk_gb:
+            problems = [
+                *problems,
+                f"{most:.0f} GB of free disk are needed by then, {machine.disk_gb:.0f} are there: make room",
+            ]
+        if ram > machine.ram_gb:
+            problems = [
+                *problems,
+                f"{ram:.0f} GB of main memory are needed, {machine.ram_gb:.0f} are there: take a machine with more",
+            ]
+        took = [
+            *found,
+            *([f"disk {most:.0f} GB by then"] if writes else []),
+            *([f"main memory {ram:.0f} GB"] if ram else []),
+        ]
+        return Stage(name, not problems, ", ".join(took), "; ".join(problems))
+
+    def gpu_problems(self, refusal: str, gpus: int | None = None) -> list[str]:
+        """Why the policy's GPUs do not do. refusal: what their memory says; gpus: None takes the profile's number."""
+        machine, needed = self.machine, gpus or self.gpus
+        if machine.gpus < needed:
+            other = ", or take PROFILE=gpu (one GPU)" if needed > 1 else ""
+            return [
+                f"{_gpus(needed)} needed, {machine.gpus or 'none'} there: rent {'it' if needed == 1 else 'them'}{other}"
+            ]
+        return [problem for problem in (driver_problem(machine), refusal) if problem]
+
+    @property
+    def weights(self) -> float:
+        return 2 * shape(self.profile.policy.model).parameters / GB
+
+    def ram(self, processes: int) -> float:
+        """Every process reads the weights into main memory before its GPU has them."""
+        return processes * self.weights + WORKER * self.profile.workers + REST
+
+
+def _gpus(number: int) -> str:
+    return "1 GPU" if number == 1 else f"{number} GPUs"
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+
+
+def stages(profile: Profile, machine: Machine, judge_answers: bool = False) -> list[Stage]:
+    """Every stage in the order in which it runs. judge_answers: the judge's URL was asked, and somebody is there.
+
+    UserError for a profile whose machine or model is not known.
+    """
+    times = load_latencies(profile.name)
+    if times is None:
+        raise UserError(f"no latencies for profile {profile.name}: add them to rrvf/plan/latencies.yaml")
+    book = _Ledger(profile, times, machine)
+    found = [_data(book), _judge(book, judge_answers)]
+    found += [_grpo(book, name) for name in profile.grpo]
+    found += [_sft(book, name) for name in profile.sft]
+    return [*found, _evaluation(book), Stage("tables", True, "minutes, no GPU")]
+
+
+def _data(book: _Ledger) -> Stage:
+    """The environments, the splits of the profile, and the weights that a hub sends."""
+    kinds = {split.kind for split in DataConfig.read(book.profile.data).root.values()}
+    if not book.gpus:
+        return book.stage("data", [], [], left=WITHOUT_GPUS, ram=WORKER * book.profile.workers + REST)
+    left = ENVIRONMENTS + sum(SOURCES.get(kind, 0.1) for kind in kinds) + book.weights
+    return book.stage("data", ["environments, splits and the policy's weights"], [], left=left)
+
+
+def _judge(book: _Ledger, answers: bool) -> Stage:
+    profile, machine, judge = book.profile, book.machine, judge_need(book.profile)
+    if profile.judge.url is None:
+        return Stage("judge", True, "embedded, no GPU")
+    if answers and not profile.judge.serve:
+        return Stage("judge", True, f"answers at {profile.judge.url}")
+    if judge is None:
+        model = profile.judge.model or "the model there"
+        return Stage("judge", True, f"{model} at {profile.judge.url}, served by others: its sizes are not known here")
+    weights = 2 * shape(profile.judge.model).parameters / GB
+    took = [f"{judge.name} on {_gpus(judge.gpus)}", f"{judge.needed:.1f} GiB on each at least"]
+    if profile.judge.serve:
+        took[0] = f"{judge.name} on {judge.taken:.2f} of the policy's GPU"
+        if machine.gpus:
+            took.append(f"{judge.questions(machine.gpu_memory_gb)} full questions at once")
+        return book.stage("judge", took, book.gpu_problems(_share_problem(judge, machine)), left=weights)
+    free = machine.judge_gpus or machine.gpus - book.gpus
+    if free < judge.gpus:
+        return Stage(
+            "judge", False, ", ".join(took),
+            f"{_gpus(judge.gpus)} beside the policy's are needed: take a second machine (`judge_gpus` in a description), run "
+            f"`make judge JUDGE={judge.name}` there, and name its address as judge.url in the profile",
+        )  # fmt: skip
+    problems = [problem for problem in (driver_problem(machine), _share_problem(judge, machine)) if problem]
+    return book.stage("judge", [*took, f"started by `make judge JUDGE={judge.name}`"], problems,
+                      left=0 if machine.judge_gpus else weights)  # fmt: skip
+
+
+def _share_problem(judge: JudgeNeed, machine: Machine) -> str:
+    share = judge.taken * machine.gpu_memory_gb
+    return "" if judge.needed <= share else (
+        f"the judge {judge.name} gets {share:.1f} GiB of a GPU of {machine.gpu_memory_gb:g} GB: take GPUs with more memory"
+    )  # fmt: skip
+
+
+def _grpo(book: _Ledger, name: str) -> Stage:
+    profile, gpus = book.profile, book.gpus
+    hours = plan(profile, name, gpus, book.times.gpus.judge).hours
+    if not gpus:
+        return book.stage(f"GRPO {name}", [_time(hours)], [], ram=WORKER * profile.workers + REST)
+    gpu_gb = book.machine.gpu_memory_gb
+    memory = grpo_memory(profile, profile.grpo[name], gpus, gpu_gb, profile.judge.serve)
+    return _trained(book, f"GRPO {name}", memory, hours)
+
+
+def _sft(book: _Ledger, name: str) -> Stage:
+    profile, times, config = book.profile, book.times, book.profile.sft[name]
+    tokens = config.steps * config.batch * (times.prompt_tokens.value + times.turn_tokens.value)
+    hours = tokens * times.train.value / 3600
+    if not book.gpus:
+        return book.stage(f"SFT {name}", [_time(hours)], [], ram=WORKER * profile.workers + REST)
+    memory = sft_memory(profile, config, book.gpus, book.machine.gpu_memory_gb, profile.judge.serve)
+    return _trained(book, f"SFT {name}", memory, hours)
+
+
+def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
+    """A training: its checkpoints hold optimiser and weights, its result weights."""
+    size, rank = shape(book.profile.policy.model), book.profile.policy.lora_rank
+    checkpoint = (12 * size.adapters(rank) if rank else 14 * size.parameters) / GB
+    found = [f"{book.gpus} x {memory.peak.total:.1f} of {memory.limit:.1f} GiB ({memory.peak.name})", _time(hours)]
+    if book.machine.gpus < book.gpus:
+        found = [_gpus(book.gpus), _time(hours)]
+    return book.stage(
+        name, found, book.gpu_problems(memory.refusal()), left=KEPT * checkpoint + book.weights, during=WRITING * checkpoint,
+        ram=book.ram(book.gpus),
+    )  # fmt: skip
+
+
+def _evaluation(book: _Ledger) -> Stage:
+    """Blocks that transformers writes on one GPU, each as long as it may be; so the hours are a bound."""
+    profile, data = book.profile, DataConfig.read(book.profile.data).root
+    if not book.gpus:
+        return book.stage("evaluation", ["minutes"], [], ram=WORKER * profile.workers + REST)
+    tokens = 0
+    for config in profile.evaluations.values():
+        split = data[config.dataset]
+        count = config.limit or getattr(split, "count", None) or getattr(split, "size", 0)
+        policies = 1 + len(trained_policies(profile, config.domain))
+        tokens += policies * math.ceil(count / BLOCK) * config.max_new_tokens
+    memory = evaluation_memory(profile, book.machine.gpu_memory_gb, profile.judge.serve)
+    hours = tokens * LAYER_S * shape(profile.policy.model).layers / 3600
+    found = [f"{memory.peak.total:.1f} of {memory.limit:.1f} GiB"] if book.machine.gpus else ["1 GPU"]
+    problems = book.gpu_problems(memory.refusal(), gpus=1)
+    return book.stage("evaluation", [*found, f"at most {_time(hours)}"], problems, ram=book.ram(1))
