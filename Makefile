@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce ablations test test-vllm notebooks bench judge lint clean
+.PHONY: help setup vllm assets reproduce ablations test test-vllm notebooks bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench: assets ## the speed figures, each a ratio in one run
 
 judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=72b|7b PORT=8001 JUDGE_ARGS=...]
 	@$(PY) -m vllm.entrypoints.openai.api_server --config reproduce/judges/$(JUDGE).yaml --port $(PORT) $(JUDGE_ARGS)
+
+image: ## build the GPU image with docker, podman or buildah [BASE=debian@sha256:... TAG=rrvf]
+	@BASE=$(BASE) TAG=$(TAG) bash reproduce/setup/image.sh
 
 lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

