@@ -121,3 +121,7 @@ def test_a_served_judge_is_the_profile_s_own():
 def test_the_gpu_profile_has_every_row():
     assert set(GPU.grpo) == {"chart", "web"} and set(GPU.sft) == {"chart"}
     assert GPU.data["websight_1000"] == PAPER.data["websight_1000"]
+
+
+def test_the_paper_profile_scores_as_the_paper_did():
+    assert PAPER.chartmimic_protocol == "july2025"
