@@ -109,7 +109,7 @@ def test_a_number_is_a_driver_too(tmp_path):
         ("gpus: 1\n", "disk_gb is missing"),
         ("gpu: 1\ndisk_gb: 1\nram_gb: 1\n", "gpu is no setting"),
         ("a: [", "YAML"),
-        ("", ""),
+        ("", "top level"),
     ],
 )
 def test_a_bad_description_is_one_line(tmp_path, text, words):

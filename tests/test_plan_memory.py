@@ -41,10 +41,13 @@ def test_zero_2_on_eight_gpus_takes_63_gb_beside_its_activations():
     assert bare == pytest.approx(63, rel=0.07)
 
 
-def test_all_weights_of_a_7b_on_one_gpu_take_83_gb():
+def test_all_weights_of_a_7b_on_one_gpu_take_83_gb_in_bfloat16_and_more_in_float32(monkeypatch):
+    in_float32 = sft_memory(PAPER, PAPER.sft["chart"], 1, 80, False)
+    monkeypatch.setattr("rrvf.plan.memory.trained_bytes", lambda *_: 2)
     memory = sft_memory(PAPER, PAPER.sft["chart"], 1, 80, False)
     assert memory.peak.total * GIB / 1e9 == pytest.approx(83, rel=0.05)
     assert not memory.fits and "LoRA" in memory.refusal()
+    assert in_float32.peak.total > 1.9 * memory.peak.total
 
 
 @pytest.mark.parametrize(("profile", "gpus", "here"), [(GPU, 1, True), (PAPER, 8, False)])

@@ -103,7 +103,8 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
         always["engine"] = config.vllm_memory * gpu_gb
         reason = reason or _engine_reason(size, config, gpu_gb)
         if profile.policy.lora_rank:
-            rollout = {"copies of weights": 2 * size.adapted / GIB}
+            # The engine is told of the adapters a layer at a time: weight and sum in float32 (rrvf.training).
+            rollout = {"copies of weights": 8 * size.largest / GIB}
     else:
         episodes = config.prompts_per_step * config.group_size // gpus
         rollout = writing_by_transformers(size, profile.policy.lora_rank, episodes, config.max_prompt_tokens, width)
@@ -123,9 +124,15 @@ def sft_memory(profile: Profile, config: SFTConfigSection, gpus: int, gpu_gb: fl
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
     prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
-    tokens, pictures = config.batch * (prompt + CODE_TOKENS), config.batch * prompt
+    pairs = pairs_together(config, gpus)
+    tokens, pictures = pairs * (prompt + CODE_TOKENS), pairs * prompt
     phases = [*_training(profile, size, gpus, always, tokens, pictures), Phase("checkpoint", always)]
     return Memory(gpu_gb, tuple(phases), _judge_reason(judge, gpu_gb))
+
+
+def pairs_together(config: SFTConfigSection, gpus: int) -> int:
+    """Pairs that go through a process together: micro_batch, where a section names it, else its share of the step's."""
+    return getattr(config, "micro_batch", None) or max(1, config.batch // gpus)
 
 
 def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memory:
@@ -138,19 +145,24 @@ def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memo
     return Memory(gpu_gb, (Phase("writing", parts),), _judge_reason(judge, gpu_gb))
 
 
+def trained_bytes(profile: Profile, gpus: int) -> int:
+    """Of a weight while it is trained: bfloat16 under adapters and where ZeRO-2 keeps float32 masters, else float32."""
+    return 2 if profile.policy.lora_rank or gpus > 1 else 4
+
+
 def _kept(profile: Profile, size: Shape, gpus: int) -> dict[str, float]:
     """What stays on a GPU from the first step on: weights and optimiser.
 
-    LoRA: weights in bfloat16; of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes.
-    All weights on one GPU: torch's AdamW keeps its moments in the weights' numbers (2 + 2 bytes). On several, ZeRO-2 keeps
-    float32 masters and moments of its 1/N: 12/N bytes (arXiv 1910.02054, section 3.1 and 5.2; K = 12).
+    LoRA: of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes. All weights on one GPU:
+    torch's AdamW keeps both moments in the weights' numbers. On several, ZeRO-2 keeps float32 masters and moments of its
+    1/N: 12/N bytes (arXiv 1910.02054, sections 3.1 and 5.2; K = 12).
     """
-    weights = size.parameters
+    weights, each = size.parameters, trained_bytes(profile, gpus)
     if rank := profile.policy.lora_rank:
         optimiser = 12 * size.adapters(rank)
     else:
-        optimiser = 4 * weights if gpus == 1 else 12 * weights / gpus
-    return {"context": CONTEXT, "weights": 2 * weights / GIB, "optimiser": optimiser / GIB}
+        optimiser = 2 * each * weights if gpus == 1 else 12 * weights / gpus
+    return {"context": CONTEXT, "weights": each * weights / GIB, "optimiser": optimiser / GIB}
 
 
 def _training(
@@ -158,22 +170,23 @@ def _training(
 ) -> list[Phase]:
     """Backward pass and optimiser step.
 
-    Gradients: of adapters in float32; of all weights in bfloat16, 2/N bytes under ZeRO-2 beside its buckets. TRL's head
-    never holds the logits, but a float32 gradient of the output weights (trl/kernels/chunked_logprob.py). In its step
-    ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may make one more copy of the weights (foreach, as
-    torch's documentation of AdamW says; the fused form, torch's choice since 2.8, needs none, and a plan must hold for both).
+    Gradients: of adapters in float32; of all weights in the weights' numbers, 1/N of them under ZeRO-2 beside its buckets.
+    TRL's head never holds the logits, but a float32 gradient of the output weights (trl/kernels/chunked_logprob.py). In its
+    step ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may make one more copy of the weights (foreach, as
+    torch's documentation of AdamW says; the fused form, transformers' choice, needs none, and a plan must hold for both).
     """
-    weights, half, rank = size.parameters, {}, profile.policy.lora_rank
+    weights, each, rank = size.parameters, trained_bytes(profile, gpus), profile.policy.lora_rank
+    buckets: dict[str, float] = {}
     if rank:
         gradients, head, stepping = 4 * size.adapters(rank), 0, 0
     else:
-        gradients, head = 2 * weights / gpus, 4 * size.vocabulary * size.hidden
-        stepping = 2 * weights if gpus == 1 else 4 * weights / gpus
-        half = {"buckets": 2 * BUCKETS / GIB} if gpus > 1 else {}
-    kept = always | {"gradients": gradients / GIB}
+        gradients, head = each * weights / gpus, 4 * size.vocabulary * size.hidden
+        stepping = each * weights if gpus == 1 else 4 * weights / gpus
+        buckets = {"buckets": 2 * BUCKETS / GIB} if gpus > 1 else {}
+    kept = always | {"gradients": gradients / GIB} | buckets
     backward = {"activations": (activations(size, tokens, picture_tokens) + head) / GIB}
     stepped = kept | {"gradients": (gradients + stepping) / GIB}
-    return [Phase("backward pass", kept | half | backward), Phase("optimiser step", stepped | half)]
+    return [Phase("backward pass", kept | backward), Phase("optimiser step", stepped)]
 
 
 def one_layer(size: Shape, tokens: int) -> float:

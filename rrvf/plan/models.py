@@ -33,6 +33,11 @@ class Shape:
         return sum(inputs * outputs for inputs, outputs in self._linear())
 
     @property
+    def largest(self) -> int:
+        """Weights of the largest of these layers."""
+        return max(inputs * outputs for inputs, outputs in self._linear())
+
+    @property
     def parameters(self) -> int:
         """All weights; norms and biases, a thousandth, are left out."""
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.hidden

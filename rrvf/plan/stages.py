@@ -178,7 +178,7 @@ def _grpo(book: _Ledger, name: str) -> Stage:
 def _sft(book: _Ledger, name: str) -> Stage:
     profile, times, config = book.profile, book.times, book.profile.sft[name]
     tokens = config.steps * config.batch * (times.prompt_tokens.value + times.turn_tokens.value)
-    hours = tokens * times.train.value / 3600
+    hours = tokens * times.train.value / max(1, book.gpus) / 3600
     if not book.gpus:
         return book.stage(f"SFT {name}", [_time(hours)], [], ram=WORKER * profile.workers + REST)
     memory = sft_memory(profile, config, book.gpus, book.machine.gpu_memory_gb, profile.judge.serve)
