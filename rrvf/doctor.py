@@ -183,9 +183,8 @@ def sandbox() -> Check:
         return Check("sandbox", "ok", "user, mount, pid and network namespaces, Landlock, seccomp")
     found = "; ".join(f"no {name} ({reason})" for name, reason in missing.items())
     accepted = set(missing) <= set(os.environ.get(ACCEPT, "").split(","))
-    mend = (
-        "" if accepted else f"allow it (in a container: --privileged), or accept it with {ACCEPT}={','.join(missing)}"
-    )
+    allow = "allow it (in a container: the options that the Dockerfile names, or --privileged)"
+    mend = "" if accepted else f"{allow}, or accept it with {ACCEPT}={','.join(missing)}"
     cost = "; ".join(WEAKER.get(name, name) for name in missing)
     return Check("sandbox", "weaker" if accepted else "missing", found, cost, mend)
 
