@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import groupby
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch.nn.functional import pad
 from trl import GRPOTrainer
+from trl.generation.vllm_generation import VLLMGeneration
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 from rrvf.policies.tokens import picture_tokens
 from rrvf.training import EPISODES
+from rrvf.training.adapters import adapted_layers, merged, sampler_weights
 from rrvf.training.checkpoints import SafeCheckpoints
 from rrvf.training.phases import Phases
 
@@ -29,6 +31,8 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def __init__(self, *args, **kwargs) -> None:
         self.phases = Phases()
         super().__init__(*args, **kwargs)
+        if self.use_vllm:
+            keep_base_exact(self.vllm_generation)
 
     def _get_tool_suffix_ids(self, tool_messages):
         # Called after every call of the round was started: here the futures are waited for, all at once in effect.
@@ -114,26 +118,24 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         super().log(logs, start_time)
 
 
+def keep_base_exact(engine: VLLMGeneration) -> None:
+    """Let vLLM have weights with adapters laid in, without TRL's merging into the base and out of it at every step."""
+    if adapted_layers(engine.model):
+        engine._iter_named_params = partial(sampler_weights, engine.model, engine._iter_named_params)
+
+
 @contextmanager
 def _plain(model: torch.nn.Module) -> Iterator[None]:
     """`model` without what only training needs and every written token would pay for: accelerate's autocast around it, which
     casts all weights anew, and adapters beside the weights, which are laid into them.
-
-    The weights come back as they were, to the bit: a sum that is taken apart again is not, and a resumed run would differ.
     """
     cast = vars(model).pop("forward", None)  # DeepSpeed casts in its own way
-    adapted = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    weights = [layer.get_base_layer().weight.data for layer in adapted]
     try:
-        for layer in adapted:
-            layer.merge(safe_merge=True)  # into a copy
-        yield
+        with merged(model):
+            yield
     finally:
         if cast is not None:
             model.forward = cast
-        for layer, weight in zip(adapted, weights, strict=True):
-            layer.unmerge()
-            layer.get_base_layer().weight.data = weight
 
 
 def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
