@@ -13,12 +13,21 @@ import pytest
 import torch
 import yaml
 from scripted import Model, profile_of
+from two_ranks import PAIRS
 
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.training.logs import read_log
 from rrvf.training.model import lora
-from rrvf.training.settings import accumulation, check_sharding, shared_settings, vllm_settings
+from rrvf.training.settings import (
+    DDP_TIMEOUT_S,
+    accumulation,
+    check_sharding,
+    sft_batch,
+    shared_settings,
+    vllm_settings,
+)
+from rrvf.training.sft import train_sft
 
 HERE = Path(__file__).parent
 LAUNCH = HERE.parent / "reproduce/launch"
@@ -30,8 +39,8 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path):
-    """Rank 0 plays one turn, rank 1 three. Each group spans one rank; advantages are those of one process."""
+def two_ranks(policy, out: Path, method: str) -> None:
+    """Train in two processes under `out`."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
     environment = os.environ | {
         "PYTHONPATH": f"{HERE}:{HERE.parent}",
@@ -39,10 +48,17 @@ def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path)
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
     done = subprocess.run(
-        [*launch, str(HERE / "two_ranks.py"), str(policy), str(tmp_path)],
+        [*launch, str(HERE / "two_ranks.py"), str(policy), str(out), method],
         env=environment, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+    # Begun by anything before TRL's settings are read, the process group would have torch's half hour.
+    assert [float((out / f"timeout-{rank}").read_text()) for rank in range(2)] == [DDP_TIMEOUT_S] * 2
+
+
+def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path):
+    """Rank 0 plays one turn, rank 1 three. Each group spans one rank; advantages are those of one process."""
+    two_ranks(policy, tmp_path, "grpo")
     (line,) = read_log(tmp_path / "run/log.jsonl")
     assert line["rrvf/turns"] == 2.0 and line["rrvf/tool_calls"] == 1.0
     for rank in range(2):
@@ -50,6 +66,24 @@ def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path)
         assert best == 0 and worst < 0
     before, after = (Model.from_pretrained(p).state_dict() for p in (policy, tmp_path / "run/final"))
     assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+def test_two_ranks_see_the_pairs_of_one_process(policy, samples, tmp_path):
+    two_ranks(policy, tmp_path, "sft")
+    for name, micro_batch in (("alone", None), ("by_one", 1)):
+        config = PAIRS.model_copy(update={"micro_batch": micro_batch})
+        train_sft(profile_of(policy), config, samples, tmp_path, tmp_path / name)
+    runs = [read_log(tmp_path / name / "log.jsonl") for name in ("alone", "by_one", "run")]
+    for key in ("loss", "num_tokens", "grad_norm"):
+        alone, *others = [[line[key] for line in run] for run in runs]
+        assert len(alone) == 2 and others == [pytest.approx(alone, rel=1e-3)] * 2, key
+
+
+def test_pairs_that_do_not_divide_between_processes_are_refused():
+    config = load_profile("paper").sft["chart"]
+    assert sft_batch(config, 8) == (2, 1) and sft_batch(config, 1) == (2, 8)
+    with pytest.raises(UserError, match="16 pairs per step do not divide into 3 processes"):
+        sft_batch(config, 3)
 
 
 def test_a_step_that_does_not_divide_between_processes_is_refused():

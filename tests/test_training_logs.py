@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from scripted import ANSWER, BROKEN, CALL, Judge, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import TrainerControl
+from trl import GRPOTrainer
 
 from rrvf.errors import UserError
 from rrvf.profile import GuardConfig
@@ -100,7 +102,9 @@ def watch(lines, patience=4, multi_turn=True, **config):
         ({"rrvf/judge_errors": 0.3}, "judge_errors"),
         ({"rrvf/harness_errors": 0.3}, "harness_errors"),
         ({"rrvf/feedback_errors": 0.3}, "judge_errors"),
-        ({"sampling/sampling_logp_difference/mean": 4.0}, "sampler_gap"),
+        # Measured faults: a vision rope of another base, and pictures whose tokens are expanded twice.
+        ({"sampling/sampling_logp_difference/mean": 0.26}, "sampler_gap"),
+        ({"sampling/sampling_logp_difference/mean": 0.31}, "sampler_gap"),
     ],
 )
 def test_a_guard_trips_after_its_patience(change, name):
@@ -108,6 +112,12 @@ def test_a_guard_trips_after_its_patience(change, name):
     assert watch([bad, bad, bad, WELL], stop=(name,))[0].stopped is None
     guards, control = watch([WELL, bad, bad, bad, bad], stop=(name,))
     assert guards.stopped.startswith(name) and control.should_training_stop and control.should_save
+
+
+def test_the_sampler_gap_of_a_correct_run_trips_nothing():
+    gap = "sampling/sampling_logp_difference/mean"
+    assert watch([WELL | {gap: 0.013}] * 8)[0].stopped is None
+    assert f'"{gap}"' in inspect.getsource(GRPOTrainer)  # the name under which TRL reports it
 
 
 def test_a_step_of_which_nothing_could_be_rendered_stops_at_once():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from scripted import ANSWER, BROKEN, CALL, profile_of, run
+from scripted import ANSWER, BROKEN, CALL, Model, profile_of, run
 
 from rrvf.errors import UserError
-from rrvf.profile import SFTConfigSection
+from rrvf.profile import PolicyConfig, SFTConfigSection
 from rrvf.report.episodes import read_trajectories
 from rrvf.training.logs import read_log
+from rrvf.training.model import trained_dtype
 from rrvf.training.sft import SupervisedTrainer, train_sft, transcript_dataset
 
 
@@ -20,6 +21,26 @@ def test_sft_lowers_the_loss_on_its_pairs(policy, samples, tmp_path):
     train_sft(profile, config, samples, tmp_path, tmp_path / "sft")
     losses = [line["loss"] for line in read_log(tmp_path / "sft/log.jsonl")]
     assert losses[-1] < losses[0] - 0.2
+
+
+def test_small_steps_reach_all_weights_of_a_policy_in_bfloat16(policy, samples, tmp_path, monkeypatch):
+    """What a bfloat16 weight would round away adds up in float32: in 3 steps of 1e-5 nearly all weights move."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
+    given = profile_of(policy)
+    profile = given.model_copy(update={"policy": given.policy.model_copy(update={"dtype": "bfloat16"})})
+    config = SFTConfigSection(domain="chart", train_set="t", steps=3, batch=4, learning_rate=1e-5)
+    final = train_sft(profile, config, samples, tmp_path, tmp_path / "sft")
+    before, after = (Model.from_pretrained(path, dtype="auto").state_dict() for path in (policy, final))
+    layers = [name for name in before if "layers" in name or "blocks" in name]
+    moved = sum(int((before[name] != after[name]).sum()) for name in layers)
+    assert moved > 0.9 * sum(before[name].numel() for name in layers)
+
+
+@pytest.mark.parametrize(("lora_rank", "deepspeed"), [(4, False), (None, True)])
+def test_weights_stay_in_bfloat16_where_others_hold_what_moves(policy, monkeypatch, lora_rank, deepspeed):
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", str(deepspeed).lower())
+    config = PolicyConfig(model=str(policy), dtype="bfloat16", lora_rank=lora_rank)
+    assert trained_dtype(config) == "bfloat16"
 
 
 def test_sft_says_that_it_needs_code(policy, samples, tmp_path):

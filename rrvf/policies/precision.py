@@ -33,10 +33,10 @@ def autocasts(policy: PolicyConfig) -> bool:
     return bool(bfloat16_here()) if policy.autocast == "auto" else policy.autocast
 
 
-def described(policy: PolicyConfig) -> str:
-    """The choice and its reason, on one line."""
-    dtype = weights_dtype(policy.dtype)
-    able = bfloat16_here()
+def described(policy: PolicyConfig, trained: str | None = None) -> str:
+    """The choice and its reason, on one line. trained: the dtype that the weights are trained in, where it is another."""
+    able, asked = bfloat16_here(), weights_dtype(policy.dtype)
+    dtype = trained or asked
     why = f"this machine computes in bfloat16: {able}" if able else "this machine has no bfloat16 instructions"
-    how = "computed in bfloat16" if autocasts(policy) or dtype == "bfloat16" else "computed in float32"
+    how = "computed in bfloat16" if autocasts(policy) or asked == "bfloat16" else "computed in float32"
     return f"weights in {dtype}, {how} ({why}{'' if 'auto' in (policy.dtype, policy.autocast) else '; the profile asks for it'})"

@@ -21,6 +21,7 @@ from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, Section
 from rrvf.records import Sample
 from rrvf.training.logs import read_log
+from rrvf.training.model import trained_dtype
 from rrvf.training.ranks import is_main
 
 #: Beside the weights of every policy that was trained here, and in a run's folder from its start.
@@ -147,7 +148,7 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
         "reward": profile.reward.model_dump(mode="json"),
         "judge": profile.judge.identity,
         "pictures": hashlib.sha256("".join(s.id + s.sha256 for s in samples).encode()).hexdigest()[:16],
-        "numbers": described(profile.policy),
+        "numbers": described(profile.policy, trained_dtype(profile.policy)),
         "start": json.loads(before.read_text()) if before.is_file() else profile.policy.model,
     }
 

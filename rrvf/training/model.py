@@ -7,16 +7,25 @@ import sys
 from transformers import PreTrainedModel
 
 from rrvf.policies.local import load_model
-from rrvf.policies.precision import described
-from rrvf.profile import Profile
-from rrvf.training.ranks import is_main
+from rrvf.policies.precision import described, weights_dtype
+from rrvf.profile import PolicyConfig, Profile
+from rrvf.training.ranks import deepspeed, is_main
 
 
 def load_policy_model(profile: Profile) -> PreTrainedModel:
-    """The policy of a profile as a transformers model, in its dtype; says in which numbers it is trained."""
+    """The policy of a profile as a transformers model, as it is trained; says in which numbers that is."""
     if is_main():
-        print(described(profile.policy), file=sys.stderr)
-    return load_model(profile.policy.model, profile.policy.dtype)
+        print(described(profile.policy, trained_dtype(profile.policy)), file=sys.stderr)
+    return load_model(profile.policy.model, trained_dtype(profile.policy))
+
+
+def trained_dtype(policy: PolicyConfig) -> str:
+    """The dtype of the weights while they are trained: float32 where they are what the optimiser moves.
+
+    A bfloat16 weight keeps three digits: of steps of 1e-5 most are rounded away. DeepSpeed keeps float32 copies itself,
+    and under adapters the weights do not move.
+    """
+    return weights_dtype(policy.dtype) if policy.lora_rank or deepspeed() else "float32"
 
 
 def lora(profile: Profile):

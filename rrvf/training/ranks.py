@@ -13,6 +13,11 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def deepspeed() -> bool:
+    """Whether DeepSpeed trains, which keeps float32 copies of the weights itself, a part in each process."""
+    return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false") == "true"
+
+
 def is_main() -> bool:
     """Whether this process is the one that writes."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from trl import GRPOConfig
 
 from rrvf.errors import UserError
 from rrvf.policies.precision import autocasts, weights_dtype
-from rrvf.profile import GRPOConfigSection, Profile
+from rrvf.profile import GRPOConfigSection, Profile, SFTConfigSection
 from rrvf.training.ranks import processes
 
 #: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
@@ -21,9 +23,14 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
     """The arguments that both trainers share: where they run, in which numbers, and what they report."""
     if processes() == 1 and (gpus := torch.cuda.device_count()) > 1:
         raise UserError(
-            f"one process sees {gpus} GPUs: set CUDA_VISIBLE_DEVICES=0, or train on all with reproduce/launch/train.sh"
+            f"one process sees {gpus} GPUs: train on all with reproduce/launch/train.sh (grpo or sft), or set "
+            "CUDA_VISIBLE_DEVICES=0"
         )
     cpu, half = not torch.cuda.is_available(), weights_dtype(profile.policy.dtype) == "bfloat16"
+    if processes() > 1:
+        # Begun here, the group has our time-out: transformers gives it its `ddp_timeout` on GPUs alone, and whoever asks
+        # accelerate anything before gives it torch's half hour.
+        PartialState(cpu=cpu, backend="gloo" if cpu else None, timeout=timedelta(seconds=DDP_TIMEOUT_S))
     return {
         "bf16": half or autocasts(profile.policy),
         "gradient_checkpointing": half,
@@ -68,11 +75,21 @@ def grpo_settings(
 
 def accumulation(config: GRPOConfigSection, world: int) -> int:
     """Micro-batches per process and step. UserError where the step's completions do not divide."""
-    batch, together = config.prompts_per_step * config.group_size, config.micro_batch * world
+    together = config.micro_batch * world
+    return _rounds(config.prompts_per_step * config.group_size, together, world, "completions", "prompts_per_step")
+
+
+def sft_batch(config: SFTConfigSection, world: int) -> tuple[int, int]:
+    """Pairs that go through a process together, and how often in a step. UserError where the step's do not divide."""
+    together = config.micro_batch or max(1, config.batch // world)
+    return together, _rounds(config.batch, together * world, world, "pairs", "batch")
+
+
+def _rounds(batch: int, together: int, world: int, what: str, setting: str) -> int:
     if batch % together:
         raise UserError(
-            f"{batch} completions per step do not divide into {world} processes x micro_batch {config.micro_batch}: "
-            "choose micro_batch or prompts_per_step so that they do"
+            f"{batch} {what} per step do not divide into {world} processes x micro_batch {together // world}: "
+            f"choose micro_batch or {setting} so that they do"
         )
     return batch // together
 

@@ -24,7 +24,8 @@ from rrvf.report.episodes import read_trajectories
 from rrvf.training.checkpoints import SafeCheckpoints, StepLog, finished, how_made, save_final, training_run
 from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
-from rrvf.training.settings import shared_settings
+from rrvf.training.ranks import processes
+from rrvf.training.settings import sft_batch, shared_settings
 
 
 class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
@@ -132,11 +133,13 @@ def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style
 
 
 def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) -> SFTConfig:
+    together, rounds = sft_batch(config, processes())
     return SFTConfig(
         output_dir=str(out),
         seed=seed,
         max_steps=config.steps,
-        per_device_train_batch_size=config.batch,
+        per_device_train_batch_size=together,
+        gradient_accumulation_steps=rounds,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=max(1, config.steps // 20),
