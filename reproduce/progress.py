@@ -1,8 +1,16 @@
-"""One line per notebook and stage on standard output; the bars of long work, on a terminal, on standard error."""
+"""One line per notebook and stage on standard output; on standard error how long work goes on.
+
+On a terminal that is its last bar or training step, each over the one before; elsewhere a training step a minute. That a
+run waits for its judge is told always.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
+
+#: Seconds between two steps that are told where no terminal is.
+STEP_S = 60.0
 
 
 class Progress:
@@ -39,16 +47,27 @@ class _Stages:
 
 
 class _Bars:
-    """What a notebook writes to standard error: progress bars, each over the last; nothing where nobody watches."""
+    """What a notebook writes to standard error: progress bars, steps of a training, words about its judge."""
 
     def __init__(self) -> None:
-        self._shown = False
+        self._shown, self._told = False, float("-inf")
 
     def write(self, text: str) -> None:
-        last = text.rstrip("\n").rpartition("\r")[2].strip()
-        if "%|" in last and sys.stderr.isatty():
-            print(f"\r\033[K  {last[:100]}", end="", file=sys.stderr, flush=True)
-            self._shown = True
+        for line in text.splitlines():
+            line = line.rpartition("\r")[2].strip()
+            step = line.startswith("step ")
+            if line.startswith("rrvf: ") and " judge " in line:
+                self._tell(line)
+            elif (step or "%|" in line) and sys.stderr.isatty():
+                print(f"\r\033[K  {line[:100]}", end="", file=sys.stderr, flush=True)
+                self._shown = True
+            elif step and time.monotonic() - self._told >= STEP_S:
+                self._tell(line)
+                self._told = time.monotonic()
+
+    def _tell(self, line: str) -> None:
+        self.clear()
+        print(f"  {line}", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Remove the bar that is shown."""

@@ -94,12 +94,16 @@ class Study:
 
     @contextmanager
     def judge(self) -> Iterator[JudgeClient]:
-        """A client of the profile's judge; without an address the embedded judge is started in a process of its own."""
+        """A client of the profile's judge; without an address the embedded judge is started in a process of its own.
+
+        UserError where none answers: asked once, before weights are loaded.
+        """
         config = self.profile.judge
         cache = REPOSITORY / ".cache" / "judge"
         settings = config.model_dump(exclude={"url", "model"}) | {"cache_dir": cache}
         server = running_server() if config.url is None else nullcontext(config.url)
         with server as url, JudgeClient(url, config.model, **settings) as client:
+            client.check()
             yield client
 
     def limits(self, domain_name: str) -> Limits:

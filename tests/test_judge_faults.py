@@ -144,6 +144,13 @@ def test_an_outage_is_waited_out_and_told_once(capfd):
     assert said.count("waiting up to 60 s") == 1 and said.count("the judge is back") == 1
 
 
+def test_a_run_that_waits_says_so_again_and_again(capfd, monkeypatch):
+    monkeypatch.setattr("rrvf.judge.outage.SIGN_S", 0.05)
+    with JudgeClient("http://127.0.0.1:9", "m", max_retries=0, outage_s=0.4) as client:
+        client.score(b"a", b"b", "chart")
+    assert capfd.readouterr().err.count("still waiting for the judge at http://127.0.0.1:9") >= 2
+
+
 def test_an_outage_without_end_is_a_judge_error():
     with JudgeClient("http://127.0.0.1:9", "m", max_retries=0, outage_s=0.2) as client:
         assert client.score(b"a", b"b", "chart").reason.startswith("unreachable")

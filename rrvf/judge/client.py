@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import openai
 
 from rrvf.domains import domain as find_domain
@@ -101,6 +102,15 @@ class JudgeClient:
         except Exception as error:  # the library takes what it received for what it asked for
             raise UserError(f"the judge at {self._base} does not name its model: is it running?") from error
         return self._card(model, domain)
+
+    def check(self) -> None:
+        """One request, before anything is paid for: UserError, with what starts a judge, where nobody answers."""
+        if not asyncio.run_coroutine_threadsafe(self._alive(), self._loop).result():
+            port = httpx.URL(self._base).port or 8000
+            raise UserError(
+                f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or JUDGE=7b for "
+                f"the smaller one; the embedded one `rrvf judge serve --port {port}`), or name its address as the profile's judge.url"
+            )
 
     def close(self) -> None:
         """Stop the loop and close connections and cache."""

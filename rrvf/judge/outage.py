@@ -1,4 +1,4 @@
-"""A server that went away: one watch for all questions, one line when the wait begins and one when it ends."""
+"""A server that went away: one watch for all questions; a line when the wait begins, each minute, and when it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+
+
+#: Seconds between two signs that a run still waits.
+SIGN_S = 60.0
 
 
 class Outage:
@@ -24,12 +28,15 @@ class Outage:
         return await asyncio.shield(self._watch)
 
     async def _watched(self) -> bool:
-        started = time.monotonic()
+        started = said = time.monotonic()
         _say(f"the judge at {self._url} cannot be reached: waiting up to {self._wait_s:.0f} s for it, start it again")
         while time.monotonic() - started < self._wait_s:
             if await self._answers():
                 _say(f"the judge is back after {time.monotonic() - started:.0f} s: going on")
                 return True
+            if time.monotonic() - said >= SIGN_S:
+                said = time.monotonic()
+                _say(f"still waiting for the judge at {self._url}: {said - started:.0f} of {self._wait_s:.0f} s")
             await asyncio.sleep(min(2.0, self._wait_s / 20))
         return False
 
