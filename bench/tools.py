@@ -32,7 +32,7 @@ from rrvf.render import Renderer
 from rrvf.rollout import Tools
 from rrvf.study import Study
 from rrvf.training.environment import Environment
-from rrvf.training.grpo import picture_dataset
+from rrvf.training.grpo import picture_dataset, prompts_of
 from rrvf.training.model import load_policy_model
 from rrvf.training.settings import grpo_settings
 from rrvf.training.trainer import RRVFTrainer
@@ -66,7 +66,7 @@ def timed_trainer(stock: bool, study: Study, samples: list[Sample], tools: Tools
     root = study.data / section.train_set
     targets = {s.id: (root / s.image).read_bytes() for s in samples}
     processor = load_processor(study.profile.policy.model)
-    rows = picture_dataset(samples, root, study.profile.policy.prompts)
+    rows = picture_dataset(samples, root, prompts_of(samples, study.profile.policy.prompts, 4), None)
     trainer = kind(
         model=load_policy_model(study.profile),
         args=grpo_settings(config, study.profile, Path(out), [1.0], 0, []),

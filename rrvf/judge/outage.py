@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-
 #: Seconds between two signs that a run still waits.
 SIGN_S = 60.0
 

@@ -16,20 +16,22 @@ from rrvf.domains import domain
 from rrvf.records import RewardTerms, Trajectory
 from rrvf.reward import RewardRule
 from rrvf.rollout import Episode, Revision, Tools, revisions
+from rrvf.training.pictures import Bound
 
 
 class Environment:
     """One episode as TRL sees it: `reset` with a dataset row, then tool calls. Only pictures enter.
 
     tools: shared by all environments. targets: PNG bytes by sample id. hint: the response before the last turn says so.
-    attach_render: the response shows the draft's picture too, as large as the target.
+    attach_render: the response shows the draft's picture too, as large as the target. bound: of that picture.
     """
 
     def __init__(
-        self, tools: Tools, targets: Mapping[str, bytes], max_turns: int, hint: bool, attach_render: bool = False
-    ) -> None:
+        self, tools: Tools, targets: Mapping[str, bytes], max_turns: int, hint: bool, attach_render: bool = False,
+        bound: Bound | None = None,
+    ) -> None:  # fmt: skip
         self._tools, self._targets, self._max_turns, self._hint = tools, targets, max_turns, hint
-        self._attach_render = attach_render
+        self._attach_render, self._bound = attach_render, bound
         self._episode: Episode | None = None
         self._trajectory: Trajectory | None = None
 
@@ -53,7 +55,8 @@ class Environment:
             return [self._tools.submit(self._episode.tool_call, call)]
         # TRL takes the picture out of the list at once, so it is handed out empty and drawn on before it is read. A
         # draft that gave no picture leaves it white: its feedback says why.
-        picture = Image.new("RGB", Image.open(io.BytesIO(self._episode.target_png)).size, "white")
+        size = Image.open(io.BytesIO(self._episode.target_png)).size
+        picture = Image.new("RGB", self._bound.size(*size) if self._bound else size, "white")
         return [{"type": "image", "image": picture}, self._tools.submit(self._draft_onto, picture, call)]
 
     def _draft_onto(self, picture: Image.Image, call: str) -> str:

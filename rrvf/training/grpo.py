@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from rrvf.training.environment import Environment, Rewards
 from rrvf.training.episodes import EpisodeLog
 from rrvf.training.guards import Guards
 from rrvf.training.model import load_policy_model, lora
+from rrvf.training.pictures import Bound, bound_of
 from rrvf.training.progress import Progress
 from rrvf.training.ranks import processes
 from rrvf.training.settings import accumulation, check_sharding, grpo_settings
@@ -49,13 +51,17 @@ def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample
     return order[:visits]
 
 
-def picture_dataset(samples: list[Sample], root: Path, style: str, max_turns: int = 4) -> Dataset:
+def prompts_of(samples: list[Sample], style: str, max_turns: int) -> dict[str, str]:
+    """The prompt of each domain. style: `full` or `nano`. max_turns: T_max, which it names; with one it offers no tool."""
+    mode = "tools" if max_turns > 1 else "direct"
+    return {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
+
+
+def picture_dataset(samples: list[Sample], root: Path, prompts: Mapping[str, str], bound: Bound | None) -> Dataset:
     """What RRVF trains on: a prompt and a picture per row, and nothing that was derived from code.
 
-    style: of the prompts, `full` or `nano`. max_turns: T_max, which the prompt names; with one turn it offers no tool.
+    prompts: by domain. bound: of the pictures, which are made smaller as they are loaded.
     """
-    mode = "tools" if max_turns > 1 else "direct"
-    prompts = {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
     rows = {
         "prompt": [[{"role": "user", "content": prompts[s.domain]}] for s in samples],
         "image": [str(root / s.image) for s in samples],
@@ -64,9 +70,11 @@ def picture_dataset(samples: list[Sample], root: Path, style: str, max_turns: in
     }
     message = {"role": Value("string"), "content": Value("string")}
     text = Value("string")
-    return Dataset.from_dict(
-        rows, features=Features(prompt=List(message), image=Image(), sample_id=text, domain_name=text)
-    )
+    features = Features(prompt=List(message), image=Image(), sample_id=text, domain_name=text)
+    dataset = Dataset.from_dict(rows, features=features)
+    if bound is not None:
+        dataset.set_transform(lambda rows: rows | {"image": [bound.bounded(picture) for picture in rows["image"]]})
+    return dataset
 
 
 def train_grpo(
@@ -116,15 +124,17 @@ def _trainer(
     episodes = EpisodeLog(out, targets, min(KEPT_EPISODES, local_batch), config.save_every, checkpoint)
     rewards = Rewards(reward_rule(profile), tools, episodes)
     order = visiting_order(samples, config.steps * config.prompts_per_step, seed)
+    prompts = prompts_of(samples, profile.policy.prompts, config.max_turns)
+    bound = bound_of(processor, list(prompts.values()), config.max_prompt_tokens)
     trainer = RRVFTrainer(
         # Settings that cannot work here are refused before the weights are loaded.
         args=grpo_settings(config, profile, out, rewards.weights, seed, picture_tokens(processor.tokenizer)),
         model=load_policy_model(profile),
-        train_dataset=picture_dataset(order, root, profile.policy.prompts, config.max_turns),
+        train_dataset=picture_dataset(order, root, prompts, bound),
         processing_class=processor,
         reward_funcs=rewards.functions,
         environment_factory=lambda: Environment(
-            tools, targets, config.max_turns, config.last_turn_hint, config.attach_render
+            tools, targets, config.max_turns, config.last_turn_hint, config.attach_render, bound
         ),
         peft_config=lora(profile),
     )
