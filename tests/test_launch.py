@@ -1,0 +1,144 @@
+"""The scripts of reproduce/launch with stand-ins for what a cluster brings: srun, scontrol, curl, accelerate, vLLM."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from accelerate.commands.launch import launch_command_parser
+from typer.main import get_command
+
+from rrvf import cli
+from rrvf.profile import load_profile
+
+LAUNCH = Path(__file__).parent.parent / "reproduce/launch"
+#: Which node, then the step itself, in its place as srun's own child.
+SRUN = """for word; do case $word in --nodelist=*) node=${word#*=};; esac; done
+while [[ $1 = --* ]]; do shift; done
+echo "$node: $*" >>steps
+exec "$@"
+"""
+#: Fails the first time, as a judge that still loads.
+CURL = """if [ ! -e asked ]; then touch asked; exit 7; fi
+"""
+PYTHON = f"""case "$*" in *vllm*) echo $$ >judge.pid; exec sleep 60;; *) exec {sys.executable} "$@";; esac
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A checkout with the scripts and the stand-ins."""
+    shutil.copytree(LAUNCH, tmp_path / "reproduce/launch")
+    stand_ins = {
+        "srun": SRUN,
+        "scontrol": "echo one; echo two\n",
+        "curl": CURL,
+        "sleep": 'exec /bin/sleep "${1/10/0}"\n',
+    }
+    environment = {"python": PYTHON, "accelerate": 'printf "%s\\n" "$@" >accelerate\n'}
+    for folder, scripts in (("bin", stand_ins), (".venv/bin", environment)):
+        (tmp_path / folder).mkdir(parents=True)
+        for name, text in scripts.items():
+            (tmp_path / folder / name).write_text("#!/usr/bin/env bash\n" + text)
+            (tmp_path / folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(LAUNCH.parent.parent))
+    for name, value in {"SUBMIT_DIR": str(tmp_path), "JOB_NODELIST": "[one-two]", "JOB_ID": "7"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    return tmp_path
+
+
+def run(place: Path, script: str, *words: str) -> subprocess.CompletedProcess:
+    command = ["bash", place / "reproduce/launch" / script, *words]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=60)
+
+
+def launched(place: Path) -> dict[str, object]:
+    """What accelerate and rrvf understand of the words that they were given; both refuse what they do not know."""
+    words = (place / "accelerate").read_text().splitlines()
+    assert words.pop(0) == "launch"
+    given = launch_command_parser().parse_args(words)
+    assert given.module and given.training_script == "rrvf"
+    train, method, *rest = given.training_script_args
+    command = get_command(cli.app).commands[train].commands[method]
+    settings = yaml.safe_load(Path(given.config_file).read_text())
+    return {"method": method, "processes": settings["num_processes"]} | command.make_context(method, rest).params
+
+
+@pytest.mark.parametrize("method", ["grpo", "sft"])
+@pytest.mark.parametrize(("gpus", "processes"), [("one_gpu", 1), ("eight_gpus", 8)])
+def test_both_trainings_are_launched_alike(place, method, gpus, processes):
+    done = run(place, "train.sh", method, gpus, "paper", "chart", "runs/x")
+    assert done.returncode == 0, done.stderr
+    asked = launched(place)
+    assert (asked["method"], asked["processes"], asked["profile"]) == (method, processes, "paper")
+    assert (asked["section"], str(asked["out"]), asked["resume"]) == (
+        [*["chart"]] if method == "grpo" else "chart",
+        "runs/x",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("one_gpu", "gpu", "chart", "runs/x"), ("rlhf", "one_gpu", "gpu", "chart", "runs/x")]
+)
+def test_a_call_that_is_none_shows_how_it_is_done(place, words):
+    done = run(place, "train.sh", *words)
+    assert done.returncode == 2 and "train.sh sft eight_gpus" in done.stderr and not (place / "accelerate").exists()
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends within ten seconds, or has ended."""
+    try:
+        return bool(select.select([os.pidfd_open(pid)], [], [], 10)[0])
+    except ProcessLookupError:
+        return True
+
+
+BLOCK = """name: mine
+policy:
+  model: nano
+judge:
+  model: judge
+  max_in_flight: 3
+"""
+
+
+@pytest.mark.parametrize("name", ["paper", "gpu", "mine.yaml"])
+def test_a_job_serves_its_judge_on_one_node_and_trains_on_the_other(place, name):
+    (place / "mine.yaml").write_text(BLOCK)
+    done = run(place, "train.slurm", "grpo", name, "chart", "runs/x")
+    assert done.returncode == 0, done.stderr
+    judge, train = (place / "steps").read_text().splitlines()
+    assert judge == "two: bash reproduce/launch/judge.sh 72b 8001"
+    assert train == "one: bash reproduce/launch/train.sh grpo eight_gpus rrvf-7.yaml chart runs/x"
+    given = load_profile(str(place / name) if name.endswith("yaml") else name)
+    url = "http://two:8001/v1"
+    served = given.model_copy(update={"judge": given.judge.model_copy(update={"url": url})})
+    assert load_profile(str(place / "rrvf-7.yaml")) == served
+    assert launched(place)["profile"] == "rrvf-7.yaml"
+    assert ends(int((place / "judge.pid").read_text()))  # with the job
+
+
+def test_sft_needs_one_node_and_no_judge(place):
+    (place / "bin/scontrol").write_text("#!/usr/bin/env bash\necho one\n")
+    done = run(place, "train.slurm", "sft", "paper", "chart", "runs/x")
+    assert done.returncode == 0, done.stderr
+    assert (place / "steps").read_text() == "one: bash reproduce/launch/train.sh sft eight_gpus paper chart runs/x\n"
+    assert launched(place)["method"] == "sft" and not (place / "judge.pid").exists()
+
+
+def test_grpo_on_one_node_and_a_judge_that_dies_are_told(place):
+    (place / ".venv/bin/python").write_text(f"#!/usr/bin/env bash\n{PYTHON.replace('exec sleep 60', 'exit 3')}")
+    (place / "bin/curl").write_text("#!/usr/bin/env bash\nexit 7\n")
+    dead = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
+    assert dead.returncode == 1 and "the judge died while starting" in dead.stderr
+    (place / "bin/scontrol").write_text("#!/usr/bin/env bash\necho one\n")
+    alone = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
+    assert alone.returncode == 2 and "--nodes=2" in alone.stderr and not (place / "accelerate").exists()
