@@ -136,7 +136,8 @@ class Study:
         from rrvf.training.grpo import train_grpo
 
         config = self.section("grpo", name)
-        inputs = self._inputs("reward", sets=config.train_sets) | config.model_dump(exclude=WITHOUT_EFFECT)
+        inputs = self._inputs("reward", sets=config.train_sets, domains=config.domains)
+        inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         inputs |= {"judge": self.profile.judge.identity}
         with self.stage(f"train/rrvf_{name}", "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
@@ -157,7 +158,8 @@ class Study:
         from rrvf.training.sft import train_sft
 
         config = self.section("sft", name)
-        inputs = self._inputs(sets=(config.train_set,)) | config.model_dump(exclude=WITHOUT_EFFECT)
+        inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
+        inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         with self.stage(f"train/sft_{name}", "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 samples, root = self.split(config.train_set), self.data / config.train_set
@@ -256,13 +258,14 @@ class Study:
             profile_hash=self.profile.hash,
         )
 
-    def _inputs(self, *more: str, sets: tuple[str, ...]) -> dict:
+    def _inputs(self, *more: str, sets: tuple[str, ...], domains: tuple[str, ...] = ("chart", "web")) -> dict:
         """The settings of the profile that a stage depends on, with the recipes of its pictures.
 
         Where the judge is served, and how long it is waited for, changes no result and is left out.
         """
         data = DataConfig.read(self.profile.data)
-        shared = self.profile.model_dump(include={"seed", "canvas", *more})
+        shared = self.profile.model_dump(include={"seed", *more})
+        shared["canvas"] = self.profile.canvas.model_dump(include=set(domains))
         shared["model"] = self.profile.policy.model_dump()
         return shared | {"pictures": {name: recipe(name, data) for name in sets}}
 

@@ -6,15 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
 import pytest
 
+from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.folders import LOCK, claim, owned
-from rrvf.profile import load_profile
-from rrvf.study import Study
+from rrvf.profile import GuardConfig, load_profile
+from rrvf.study import Study, stage_key
 
 HOLDER = """
 import sys
@@ -134,3 +136,34 @@ def test_how_a_judge_is_waited_for_does_not_make_a_policy_stale(study, change):
     other = study.profile.model_copy(update={"judge": study.profile.judge.model_copy(update=change)})
     assert study._inputs("reward", sets=("charts_train",)) == Study(other)._inputs("reward", sets=("charts_train",))
     assert study.profile.judge.identity == other.judge.identity
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"save_every": 1},
+        {"micro_batch": 1},
+        {"vllm_memory": 0.2},
+        {"guards": GuardConfig(patience=3)},
+        {"web": Canvas(1280, 720)},
+    ],
+)
+def test_what_changes_no_weight_of_a_training_does_not_make_it_stale(study, change, monkeypatch):
+    """The canvas of pages is nothing to a training on charts."""
+    keys = []
+
+    @contextmanager
+    def stage(self, name, kind, inputs):
+        keys.append(stage_key(kind, inputs))
+        yield self.results, True
+
+    monkeypatch.setattr(Study, "stage", stage)
+    given = study.profile
+    if "web" in change:
+        other = given.model_copy(update={"canvas": given.canvas.model_copy(update=change)})
+    else:
+        other = given.model_copy(update={"grpo": {"chart": given.grpo["chart"].model_copy(update=change)}})
+    for profile in (given, other):
+        Study(profile, study.results).train_grpo("chart")
+        Study(profile, study.results).train_sft("chart")
+    assert keys[:2] == keys[2:]

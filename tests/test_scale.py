@@ -79,6 +79,40 @@ def test_two_ranks_see_the_pairs_of_one_process(policy, samples, tmp_path):
         assert len(alone) == 2 and others == [pytest.approx(alone, rel=1e-3)] * 2, key
 
 
+ASKS = """
+import sys
+from pathlib import Path
+from rrvf.profile import load_profile
+from rrvf.study import Study
+study = Study(load_profile(sys.argv[1]), data=Path(sys.argv[2]))
+print(*[sample.id for sample in study.split("train")])
+"""
+SPLIT = """
+name: fresh
+policy: {model: nano}
+data:
+  train: {kind: generated_charts, count: 2, seed: 1000000, pretraining: 1}
+"""
+
+
+def test_of_processes_that_miss_the_same_pictures_one_builds_and_the_others_wait(tmp_path):
+    """As train.sh starts them, without an earlier `rrvf data prepare`."""
+    (tmp_path / "fresh.yaml").write_text(SPLIT)
+    command = [sys.executable, "-c", ASKS, str(tmp_path / "fresh.yaml"), str(tmp_path / "data")]
+    environment = os.environ | {"WORLD_SIZE": "2", "PYTHONPATH": str(HERE.parent)}
+    ranks = [
+        subprocess.Popen(
+            command, env=environment | {"RANK": str(rank)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    said = [rank.communicate(timeout=120) for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], said
+    assert said[0][0] == said[1][0] and len(said[0][0].split()) == 2
+    assert sum("data train: 100%" in errors for _, errors in said) == 1
+    assert len([p for p in (tmp_path / "data/.splits").iterdir() if p.is_dir()]) == 1
+
+
 def test_pairs_that_do_not_divide_between_processes_are_refused():
     config = load_profile("paper").sft["chart"]
     assert sft_batch(config, 8) == (2, 1) and sft_batch(config, 1) == (2, 8)

@@ -81,6 +81,23 @@ def test_episodes_of_a_resumed_run_are_written_once(policy, samples, tmp_path, s
     assert len(before) == 8 and [e["sample_id"] for e in after] == [e["sample_id"] for e in before]
 
 
+def test_a_run_that_goes_on_longer_keeps_the_policy_that_it_had(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
+    final, _, _ = run(policy, samples, tmp_path)
+    before = (final / "model.safetensors").read_bytes()
+    assert run(policy, samples, tmp_path, steps=2, resume=True)[0] == final
+    assert (tmp_path / "run/final-1/model.safetensors").read_bytes() == before
+    assert (final / "model.safetensors").read_bytes() != before
+
+
+def test_what_only_decides_the_memory_may_change_on_the_way(policy, samples, tmp_path, script):
+    """Whoever ran out of memory goes on with less of it at a time."""
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
+    run(policy, samples, tmp_path)
+    run(policy, samples, tmp_path, steps=2, micro_batch=2, vllm_memory=0.2, resume=True)
+    assert [x["step"] for x in read_log(tmp_path / "run/log.jsonl")] == [1, 2]
+
+
 def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, script):
     final, _, _ = run(policy, samples, tmp_path)
     turns = script["turn"]

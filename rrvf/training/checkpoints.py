@@ -167,10 +167,21 @@ def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
         model.save_pretrained(building)
         processor.save_pretrained(building)
         (building / HOW_MADE).write_text(json.dumps(made, indent=1))
-        shutil.rmtree(final, ignore_errors=True)
+        if final.exists():
+            _set_aside(final)
         building.rename(final)
     trainer.accelerator.wait_for_everyone()
     return final
+
+
+def _set_aside(final: Path) -> None:
+    """The policy of an earlier, shorter run of this folder cost hours: it is kept under the number of its steps."""
+    made = final / HOW_MADE
+    steps = json.loads(made.read_text())["config"]["steps"] if made.is_file() else "before"
+    aside = final.with_name(f"final-{steps}")
+    while aside.exists():
+        aside = aside.with_name(aside.name + "+")
+    final.rename(aside)
 
 
 class StepLog(TrainerCallback):
