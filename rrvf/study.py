@@ -103,7 +103,8 @@ class Study:
         settings = config.model_dump(exclude={"url", "model"}) | {"cache_dir": cache}
         server = running_server() if config.url is None else nullcontext(config.url)
         with server as url, JudgeClient(url, config.model, **settings) as client:
-            client.check()
+            if config.url is not None:
+                client.check()
             yield client
 
     def limits(self, domain_name: str) -> Limits:

@@ -170,7 +170,8 @@ def test_a_disk_that_fills_up_under_an_open_file_is_one_line(refused, monkeypatc
 
 
 def test_every_environment_variable_that_is_read_stands_in_the_help():
-    internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, and torchrun's
+    internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, torchrun's
+    internal |= {"ACCELERATE_USE_DEEPSPEED"}  # set by `accelerate launch`
     package = Path(cli.__file__).parent
     read = {
         name

@@ -104,8 +104,11 @@ class JudgeClient:
         return self._card(model, domain)
 
     def check(self) -> None:
-        """One request, before anything is paid for: UserError, with what starts a judge, where nobody answers."""
-        if not asyncio.run_coroutine_threadsafe(self._alive(), self._loop).result():
+        """Ask for a sign of life before anything is paid for: UserError, with what starts a judge, where none comes.
+
+        A judge that is busy with others may be silent for a while, so silence counts at the third time.
+        """
+        if not any(asyncio.run_coroutine_threadsafe(self._alive(), self._loop).result() for _ in range(3)):
             port = httpx.URL(self._base).port or 8000
             raise UserError(
                 f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or JUDGE=7b for "
