@@ -132,7 +132,7 @@ def sft_memory(profile: Profile, config: SFTConfigSection, gpus: int, gpu_gb: fl
 
 def pairs_together(config: SFTConfigSection, gpus: int) -> int:
     """Pairs that go through a process together: micro_batch, where a section names it, else its share of the step's."""
-    return getattr(config, "micro_batch", None) or max(1, config.batch // gpus)
+    return config.micro_batch or max(1, config.batch // gpus)
 
 
 def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memory:
