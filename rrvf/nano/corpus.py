@@ -1,7 +1,7 @@
 """What the nano policy is pre-trained on: generated pictures with the turns that an able policy would write.
 
-A transcript is a list of segments; only what a good policy says carries loss. A first turn that is repaired carries none:
-it is the half-trained policy's own, with the faults that it makes by itself, and it must not learn to make them.
+A transcript is a list of segments. First turns are careless (`careless`), later ones edit them (`edits`). A first turn that
+is edited carries no loss: it is the half-trained policy's own, with the faults of its reading too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +20,7 @@ from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
+from rrvf.nano.edits import edited
 from rrvf.nano.marks import reading
 from rrvf.protocol import answer_text, load_prompt, parse_turn, sanitize, tool_call_text
 from rrvf.records import Render, RenderReason
@@ -34,6 +35,16 @@ class Segment:
     """A piece of a transcript: an assistant's turn or what stands between two. `learn`: it carries loss."""
 
     text: str
+    learn: bool
+
+
+@dataclass(frozen=True)
+class Try:
+    """A call as it was written, its code and what came back. `learn`: it carries loss."""
+
+    text: str
+    code: str
+    feedback: str
     learn: bool
 
 
@@ -85,19 +96,12 @@ def vocabulary() -> list[str]:
     return [f"{HEAD}\n-**Text**- the {w}, yours {w}.\n---Error: {w}: {LAST_TURN_HINT}" for w in phrases] * 20
 
 
-def repair(
-    domain: str, code: str, thought: str, tries: list[tuple[str, str]], again: str | None = None
-) -> list[Segment]:
-    """Calls as they were written (`tries`: text and real feedback), then the answer; or a right call before that.
-
-    `again` is the feedback to the right call. The tries carry no loss: the policy must not learn to make them.
-    """
+def repaired(domain: str, thought: str, tries: list[Try], code: str) -> list[Segment]:
+    """Calls with what came back, then the answer with `code`. Only what `edits` wrote carries loss, not a first draft."""
     d = DOMAINS[domain]
     segments = [opening(domain, "tools")]
-    for draft, feedback in tries:
-        segments += [turn(draft, learn=False), reply(feedback)]
-    if again is not None:
-        segments += [turn(tool_call_text(code, d, thought)), reply(again)]
+    for a_try in tries:
+        segments += [turn(a_try.text, a_try.learn), reply(a_try.feedback)]
     return [*segments, turn(answer_text(code, d, thought))]
 
 
@@ -138,30 +142,33 @@ def repairs(
     judge: Callable[[np.ndarray, np.ndarray, str], str],
     block: int = 40,
 ) -> Iterator[tuple[int, list[Segment]]]:
-    """Multi-turn transcripts with the policy's own calls, the real renderer's errors and the real judge's words.
+    """Multi-turn transcripts with the policy's own first calls, the real renderer's errors and the real judge's words.
 
-    pictures[i] is that of seed i, thoughts(i) what is read aloud of it; `drafts` writes first turns. In a third of the
-    transcripts two stand one after the other. Gives (index, segments); a picture whose turns hold no call is left out.
+    pictures[i] is that of seed i, thoughts(i) what is read aloud of it; `drafts` writes first turns. Each draft is edited
+    as its feedback says; in two fifths of the transcripts that is a second call, and the answer edits it once more. Gives
+    (index, segments); a picture whose first turn holds no call is left out.
     """
+    d = DOMAINS[domain]
     for start in range(0, len(pictures), block):
-        drawn = {i: random.Random(f"repair {domain} {i}") for i in range(start, min(start + block, len(pictures)))}
-        tries: dict[int, list[tuple[str, str]]] = {i: [] for i in drawn}
-        for some in (list(drawn), [i for i, rng in drawn.items() if rng.random() < 1 / 3]):
-            turns = drafts(pictures[some]) if some else []
-            actions = [parse_turn(t, DOMAINS[domain]) for t in turns]
-            renders = iter(render_many([a.code for a in actions if a.kind == "tool_call"]))
-            for i, text, action in zip(some, turns, actions, strict=True):
-                if action.kind == "tool_call":
-                    tries[i].append((text, feedback(domain, pictures[i], next(renders), judge)))
-        for i, rng in drawn.items():
-            again = judge(pictures[i], pictures[i], domain) if rng.random() < 0.3 else None
-            calls, hinted = tries[i], rng.random() < 0.5
-            if hinted and again:
-                again += LAST_TURN_HINT
-            elif hinted and calls:
-                calls[-1] = (calls[-1][0], calls[-1][1] + LAST_TURN_HINT)
-            if calls:
-                yield i, repair(domain, PRETRAINED[domain].generate(i), thoughts(i), calls, again)
+        some = range(start, min(start + block, len(pictures)))
+        written = {i: text for i, text in zip(some, drafts(pictures[some]), strict=True)}
+        codes = {i: action.code for i, text in written.items() if (action := parse_turn(text, d)).kind == "tool_call"}
+        tries: dict[int, list[Try]] = {}
+        for learn in (False, True):
+            for i, render in zip(codes, render_many(list(codes.values())), strict=True):
+                words = feedback(domain, pictures[i], render, judge)
+                text = tool_call_text(codes[i], d, thoughts(i)) if learn else written[i]
+                tries.setdefault(i, []).append(Try(text, codes[i], words, learn))
+            codes = {i: _edit(domain, i, tries[i][-1]) for i in codes if random.Random(f"again {i}").random() < 0.4}
+        for i, (*before, last) in tries.items():
+            answer = _edit(domain, i, last)
+            if random.Random(f"hint {i}").random() < 0.5:
+                last = replace(last, feedback=last.feedback + LAST_TURN_HINT)
+            yield i, repaired(domain, thoughts(i), [*before, last], answer)
+
+
+def _edit(domain: str, seed: int, a_try: Try) -> str:
+    return edited(DOMAINS[domain], PRETRAINED[domain].spec(seed), a_try.code, a_try.feedback)
 
 
 def feedback(domain: str, target: np.ndarray, render: Render, judge: Callable) -> str:

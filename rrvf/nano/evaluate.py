@@ -9,7 +9,6 @@ in no set of the nano profile either.
 from __future__ import annotations
 
 import argparse
-import ast
 import io
 import random
 import re
@@ -25,6 +24,7 @@ from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.nano.corpus import MAX_TURN_TOKENS
+from rrvf.nano.programs import kind_of, text_of, values_of
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import call_content, load_prompt, parse_turn
 from rrvf.records import Render
@@ -106,34 +106,6 @@ def _drawn(case: Case, code: str | None, render: Render | None, domain: Domain) 
     ran = render is not None and render.ok
     score = EmbeddedJudge().score(case.png, render.png, domain.name).score if ran else None
     return Drawn(case, code, render, score)
-
-
-def kind_of(code: str) -> str | None:
-    """Which of the generator's kinds a chart program draws; None for another or one that does not parse."""
-    calls = [c for c in re.findall(r"\.(\w+)\(", code) if c != "subplots"]
-    if "(1, 2)" in code:
-        return "subplots"
-    if calls.count("bar") > 1:
-        return "stacked" if "bottom=" in code else "grouped"
-    if calls.count("plot") > 1:
-        return "multiline"
-    names = {"plot": "line", "fill_between": "area", "boxplot": "box", "imshow": "heatmap"}
-    return next((names.get(c, c) for c in calls if names.get(c, c) in charts.KINDS), None)
-
-
-def text_of(code: str, what: str) -> str | None:
-    """The title, xlabel or ylabel that a chart program sets; None if it sets none."""
-    found = re.search(rf"(?:\.|set_|sup|\(|, ){what}[(=]'([^']*)'", code)
-    return found.group(1) if found else None
-
-
-def values_of(code: str) -> list[float]:
-    """The list called `y`, or an empty one."""
-    found = re.search(r"^y = (\[[^\[\]]*\])$", code, re.MULTILINE)
-    try:
-        return [float(v) for v in ast.literal_eval(found.group(1))] if found else []
-    except (ValueError, SyntaxError):
-        return []
 
 
 def chart_figures(drawn: list[Drawn]) -> dict[str, float]:

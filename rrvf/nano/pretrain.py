@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
-from transformers import AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2_5_VLConfig
 
 from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import DOMAINS, NANO_CANVAS
@@ -33,6 +33,7 @@ from rrvf.errors import UserError
 from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
 from rrvf.nano.batches import encode, program_batches, sketch_batches, strip_batches
+from rrvf.nano.careless import careless
 from rrvf.nano.eye import train_eye
 from rrvf.nano.gaze import Gaze
 from rrvf.nano.loop import Loop, snapshot_of
@@ -116,9 +117,11 @@ class Corpora:
         rows = []
         for domain, count in self.counts.items():
             for seed in range(count):
-                code, thought = PRETRAINED[domain].generate(seed), self.thought(domain, seed)
-                first = corpus.first_call(domain, code, thought, at_once=seed % 5 == 0)
-                rows += [(domain, seed, corpus.direct(domain, code, thought)), (domain, seed, first)]
+                spec, thought = PRETRAINED[domain].spec(seed), self.thought(domain, seed)
+                drawn = random.Random(f"careless {domain} {seed}")
+                answer, call = (careless(DOMAINS[domain], spec, drawn) for _ in range(2))
+                first = corpus.first_call(domain, call, thought, at_once=seed % 5 == 0)
+                rows += [(domain, seed, corpus.direct(domain, answer, thought)), (domain, seed, first)]
         return rows
 
     def multi_turns(self, drafter: Path) -> list[tuple[str, int, list[corpus.Segment]]]:
@@ -164,10 +167,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         return [encode(tokenizer, d, i, segments, corpora.marks(d, i)) for d, i, segments in rows]
 
     answers, firsts = (encoded(single[k::2]) for k in (0, 1))
-    if start:
-        model = AutoModelForImageTextToText.from_pretrained(start, dtype=torch.float32)
-    else:
-        model = build_model(recipe.seed, SIZES[recipe.size])
+    model = started(start) if start else build_model(recipe.seed, SIZES[recipe.size])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)
     gaze = Gaze(model.model.language_model)
@@ -234,6 +234,16 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         snapshot_of(path).unlink(missing_ok=True)
     save(model.to("cpu", torch.bfloat16), tokenizer, out / "final")
     write_manifest(out / "final")
+
+
+def started(folder: Path):
+    """The policy in `folder`, float32, its eye's places turned as the large model's and vLLM's are.
+
+    Up to version 4 they were turned by a base of 10^6; the eye's stage teaches them anew.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    config.vision_config.rope_parameters = Qwen2_5_VLConfig().vision_config.rope_parameters
+    return AutoModelForImageTextToText.from_pretrained(folder, config=config, dtype=torch.float32)
 
 
 def _loss(model, gaze: Gaze, batch: dict) -> dict:
