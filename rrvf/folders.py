@@ -63,7 +63,7 @@ def make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder} ({error.strerror}): choose another one") from None
+        raise UserError(f"cannot write to {folder} ({error.strerror}): choose another place") from None
 
 
 def claim(folder: Path, identity: Mapping[str, Any], begun: str) -> None:

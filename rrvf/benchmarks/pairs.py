@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.errors import UserError
+from rrvf.folders import make
 from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace, settled
 from rrvf.sources import read_script
@@ -162,7 +163,7 @@ class Log:
     def __init__(self, path: Path, keys: dict[str, str]) -> None:
         self._keys = keys
         self.done: dict[str, dict] = {}
-        make_folder(path.parent)
+        make(path.parent)
         for row in json_lines(path):
             if keys.get(row["name"]) == row["key"]:
                 self.done[row["name"]] = row["score"]
@@ -196,17 +197,9 @@ def partial(out: Path) -> Path:
 
 def write_json(path: Path, value: dict) -> None:
     """Write a whole file or none."""
-    make_folder(path.parent)
+    make(path.parent)
     new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     with new.open("w") as file:
         json.dump(value, file, indent=1)  # piece by piece: the text of many pairs would take as much memory as all else
         file.write("\n")
     new.replace(path)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder; UserError where that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {path} ({error.strerror}): choose another place") from None

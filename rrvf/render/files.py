@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rrvf.domains import domain as known_domain
 from rrvf.errors import UserError
+from rrvf.folders import make
 from rrvf.records import Render
 from rrvf.render import Renderer, render
 from rrvf.render.limits import Limits
@@ -23,7 +24,7 @@ def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
     record = render(domain, _read(domain, path), limits)
     if record.png:
-        _folder(out.parent)
+        make(out.parent)
         out.write_bytes(record.png)
     return record
 
@@ -36,7 +37,7 @@ def render_folder(
     Writes `NAME.png` for each that has a picture, and `records.jsonl`: one record a line with its `name`.
     """
     paths = programs(domain, folder)
-    _folder(out)
+    make(out)
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
         made = renderer.render_each((_read(domain, p) for p in paths), settle=False)
         for path, record in zip(paths, made, strict=True):
@@ -60,10 +61,3 @@ def _read(domain: str, path: Path) -> str:
     if domain == "web":
         return read_page(path)
     return read_script(path)
-
-
-def _folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None
