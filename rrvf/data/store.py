@@ -6,15 +6,15 @@ place of the link, is moved in and linked, never built again and never deleted.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rrvf.data.manifest import RECIPE, recipe_of, verify_split
 from rrvf.errors import UserError
+from rrvf.folders import owned
 
 
 def shared(name: str, recipe: str, root: Path, store: Path, build: Callable[[str], None]) -> None:
@@ -25,7 +25,7 @@ def shared(name: str, recipe: str, root: Path, store: Path, build: Callable[[str
     key = _key(recipe)
     root.mkdir(parents=True, exist_ok=True)
     store.mkdir(parents=True, exist_ok=True)
-    with _alone(store / f".{key}.lock"):
+    with owned(store / key, wait=True, lock=store / f".{key}.lock"):
         if (root / name).is_dir() and not (root / name).is_symlink():
             _move_in(root / name, store)
         if recipe_of(key, store) != recipe and (found := _made_before(recipe, store)):
@@ -67,10 +67,3 @@ def _link(link: Path, target: Path) -> None:
     partial.unlink(missing_ok=True)
     partial.symlink_to(os.path.relpath(target, link.parent))
     partial.replace(link)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with open(lock, "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
