@@ -3,14 +3,14 @@
 What is shown
 - CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at rest
 - SMIL, GIF, APNG, WebP, AVIF: the first frame; an SVG picture's own CSS animations: the picture without them
-- a `<progress>` without a value: an empty bar; video and audio: none, its controls alone
+- a `<progress>` without a value: an empty bar; video and audio: a grey box for what has controls, over it the poster. The
+  controls are not drawn: Chromium settles their size and state some time after the page has loaded
 - `content-visibility: auto`: all of it, as on a page that somebody scrolled through
 - scrolling: none, the page from its top, also where it has a field with `autofocus`
 
 How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
 (`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by `still`.
-Not covered: a moving SVG picture whose address is hidden behind CSS escapes; the controls of audio or video that are wider
-than the viewport, whose width Chromium settles some time after it has drawn them.
+Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
 """
 
 from __future__ import annotations
@@ -41,10 +41,14 @@ _REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
 #: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
 _OWN_CLOCK = re.compile(r"<marquee|<progress|<audio|<video|autofocus|scroll|content-visibility")
 _INNER = ("about:srcdoc", "data:text/html")
-#: A marquee that moved cannot go back; a copy that is stopped at once never moves. So it is with a medium's
-#: controls. Focus is given here, as the browser scrolls there when it does.
+#: A marquee that moved cannot go back; a copy that is stopped at once never moves. A medium's copy without a source
+#: loads nothing. Focus is given here, as the browser scrolls there when it does.
 _STAND_STILL = """() => {
+    const controls = new CSSStyleSheet();
+    controls.replaceSync(`::-webkit-media-controls{display:none!important}
+        :is(audio,video)[controls]{background:#f1f3f4}`);
     const stop = root => {
+        root.adoptedStyleSheets.push(controls);
         for (const bar of root.querySelectorAll('progress:not([value])'))
             if (getComputedStyle(bar).appearance !== 'none') bar.value = 0;
         for (const moving of root.querySelectorAll('marquee')) {
