@@ -54,9 +54,8 @@ class Check:
 
 def checks() -> list[Check]:
     """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
-    pictures = [partial(draws, name) for name in DOMAINS]
-    every = [python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium, *pictures, fonts, disk, memory,
-             assets, nano_policy, clip_weights]  # fmt: skip
+    every: list[Callable[[], Check]] = [python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium,
+             *(partial(draws, name) for name in DOMAINS), fonts, disk, memory, assets, nano_policy, clip_weights]  # fmt: skip
     return [_guarded(look) for look in every]
 
 
