@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from typer.exceptions import TyperException
 
+from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.environment import listed
 from rrvf.errors import UserError
 from rrvf.outputs import out_file, out_folder, trouble
@@ -42,7 +43,7 @@ train_app = typer.Typer(
 for name, group in {"score": score_app, "judge": judge_app, "data": data_app, "train": train_app}.items():
     app.add_typer(group, name=name)
 
-DomainArgument = Annotated[Literal["chart", "web"], typer.Argument(help="chart (.py) or web (.html)")]
+DomainArgument = Annotated[DomainName, typer.Argument(help=", ".join(f"{d} ({d.suffix})" for d in DOMAINS.values()))]
 ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML file")]
 StartOption = Annotated[str | None, typer.Option(help="train from this folder or hub id, not the profile's policy")]
 #: A harness_error is the machine's to mend, as bad input is the person's.
@@ -185,7 +186,7 @@ def judge_compare(
     reference: Annotated[Path, typer.Argument(help="the picture to match")],
     generated: Annotated[Path, typer.Argument(help="the picture that was made")],
     url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
-    domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
+    domain: Annotated[DomainName, typer.Option()] = CHART.name,
     second: Annotated[str | None, typer.Option(help="a second judge's endpoint")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="scores drawn per endpoint")] = 1,
     swap: Annotated[bool, typer.Option("--swap", help="score in both orders of the pictures")] = False,
@@ -213,7 +214,7 @@ def judge_compare(
 @judge_app.command("card")
 def judge_card(
     url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
-    domain: Annotated[Literal["chart", "web"], typer.Option()] = "chart",
+    domain: Annotated[DomainName, typer.Option()] = CHART.name,
     pictures: Annotated[int, typer.Option(min=1, help="per family of damage; 12 give the usual figures")] = 12,
     model: Annotated[str | None, typer.Option(help="which of the endpoint's models; without it the first")] = None,
     revision: Annotated[str, typer.Option(help="of the endpoint's weights, which it does not tell itself")] = "",
@@ -271,7 +272,7 @@ def train_grpo(
     from rrvf.training.mix import mixed
 
     study = _study(profile, start=start)
-    config = _shortened(mixed([study.section("grpo", name) for name in section or ["chart"]]), max_steps)
+    config = _shortened(mixed([study.section("grpo", name) for name in section or [CHART.name]]), max_steps)
     out_folder(out)
     pictures = study.pictures(config)
     with study.tools_of(config) as tools:
@@ -282,7 +283,7 @@ def train_grpo(
 def train_sft(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
-    section: Annotated[str, typer.Option(help="which sft section of the profile")] = "chart",
+    section: Annotated[str, typer.Option(help="which sft section of the profile")] = CHART.name,
     transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
     max_steps: StepsOption = None,
     seed: SeedOption = None,
@@ -309,7 +310,7 @@ def train_sft(
 @app.command("plan")
 def plan_run(
     profile: ProfileOption = "nano",
-    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = "chart",
+    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = CHART.name,
     policy_gpus: Annotated[
         int | None, typer.Option(min=0, help="GPUs that train and write [default: as profiled]")
     ] = None,

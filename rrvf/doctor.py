@@ -24,6 +24,7 @@ from typing import Literal
 
 import psutil
 
+from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.profile import Profile
 
@@ -53,8 +54,8 @@ class Check:
 
 def checks() -> list[Check]:
     """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
-    every = (python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, partial(draws, "chart"), chromium,
-             partial(draws, "web"), fonts, disk, memory, assets, nano_policy, clip_weights)  # fmt: skip
+    every: list[Callable[[], Check]] = [python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium,
+             *(partial(draws, name) for name in DOMAINS), fonts, disk, memory, assets, nano_policy, clip_weights]  # fmt: skip
     return [_guarded(look) for look in every]
 
 
@@ -202,9 +203,8 @@ def draws(domain: str) -> Check:
     from rrvf.render import Limits, render
 
     name = f"{domain} renderer"
-    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n" if domain == "chart" else "<p>A page</p>"
     try:
-        picture = render(domain, code, Limits(wall_s=60.0))
+        picture = render(domain, DOMAINS[domain].sample, Limits(wall_s=60.0))
     except UserError as error:
         found, _, mend = str(error).replace(": run `rrvf doctor`", "").rpartition(": ")
         found, mend = (found, mend) if "`" in mend else (str(error), SETUP)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from rrvf.domains import Canvas
+from rrvf.domains import DOMAINS, PAPER, Canvas, Domain, DomainName
 from rrvf.errors import UserError
 from rrvf.records import PASTED_ABOVE
 from rrvf.wrong_keys import explained
@@ -81,11 +81,20 @@ class JudgeConfig(Section):
         return {"model": self.model or self.url, "revision": self.revision}
 
 
-class CanvasConfig(Section):
-    """Picture size per domain; None leaves it to the script or page."""
+def _canvas_field(domain: Domain) -> tuple[Any, Any]:
+    # Left out where it says nothing, so that a new domain changes the hash of no profile; the paper's two always stand.
+    return Canvas | None, Field(default=None, exclude_if=lambda canvas: canvas is None and not domain.of_paper)
 
-    chart: Canvas | None = None
-    web: Canvas | None = None
+
+if TYPE_CHECKING:
+    CanvasConfig = Section
+else:
+    CanvasConfig = create_model(
+        "CanvasConfig",
+        __base__=Section,
+        __doc__="Picture size per domain; None leaves it to the code.",
+        **{name: _canvas_field(domain) for name, domain in DOMAINS.items()},
+    )
 
 
 class RewardConfig(Section):
@@ -132,7 +141,7 @@ class GRPOConfigSection(Section):
     domain `both` takes the pictures of several train sets in one run.
     """
 
-    domain: Literal["chart", "web", "both"]
+    domain: DomainName | Literal["both"]
     train_set: str | tuple[str, ...]
     steps: int = Field(ge=1)
     prompts_per_step: int = Field(ge=1)
@@ -162,7 +171,7 @@ class GRPOConfigSection(Section):
     @property
     def domains(self) -> tuple[str, ...]:
         """The domains that need a renderer."""
-        return ("chart", "web") if self.domain == "both" else (self.domain,)
+        return PAPER if self.domain == "both" else (self.domain,)
 
     @property
     def train_sets(self) -> tuple[str, ...]:
@@ -172,7 +181,7 @@ class GRPOConfigSection(Section):
 class SFTConfigSection(Section):
     """The supervised baseline: pictures with their true code; with `transcripts`, a cold start before RRVF (D8)."""
 
-    domain: Literal["chart", "web"]
+    domain: DomainName
     train_set: str
     steps: int = Field(ge=1)
     batch: int = Field(ge=1, description="pairs of a step, whatever the number of processes")
@@ -193,7 +202,7 @@ class EvalSet(Section):
     dataset: str
     table: Literal[1, 2, 3]
     title: str
-    domain: Literal["chart", "web"]
+    domain: DomainName
     limit: int | None = None
     owned_canvas: bool = Field(
         default=False, description="render on the profile's canvas, not at the script's own size"

@@ -14,7 +14,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-DomainName = Literal["chart", "web"]
+from rrvf.domains import DomainName
+
 #: How a sample ends. `judge_error` and `harness_error` are not the policy's: no score, and tried again.
 Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error"]
 

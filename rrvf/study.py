@@ -17,13 +17,13 @@ import json
 import os
 import platform
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
 from rrvf.data import DataConfig, is_ready, load_split, prepare, recipe
-from rrvf.domains import domain
+from rrvf.domains import DOMAINS, domain
 from rrvf.errors import UserError
 from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
@@ -259,7 +259,7 @@ class Study:
             profile_hash=self.profile.hash,
         )
 
-    def _inputs(self, *more: str, sets: tuple[str, ...], domains: tuple[str, ...] = ("chart", "web")) -> dict:
+    def _inputs(self, *more: str, sets: tuple[str, ...], domains: Iterable[str] = DOMAINS) -> dict:
         """The settings of the profile that a stage depends on, with the recipes of its pictures.
 
         Where the judge is served, and how long it is waited for, changes no result and is left out.

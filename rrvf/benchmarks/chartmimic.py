@@ -126,7 +126,7 @@ def extract_folder(
         raise UserError(f"no .py file in {folder}: name a folder of scripts")
     refuse_folder(out)
     result = {}
-    with Renderer("chart", workers, LIMITS) as renderer:
+    with Renderer(CHART.name, workers, LIMITS) as renderer:
         renders = renderer.render_each(map(read_script, paths), protocol)
         for path, render in zip(tqdm(paths, desc="extract", unit="script", disable=not progress), renders, strict=True):
             items = items_of(render)

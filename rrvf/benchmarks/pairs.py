@@ -21,6 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.folders import make
 from rrvf.records import Record, Render, json_lines
@@ -111,7 +112,7 @@ def score_pairs(
     with Log(partial(out), {n: _pair_key(scoring, n, *_pair(folder, n)) for n in names}) as log:
         todo = [n for n in names if n not in log.done]
         if todo:
-            with Renderer("chart", workers, scoring.limits) as renderer:
+            with Renderer(CHART.name, workers, scoring.limits) as renderer:
                 references = References(renderer, scoring.trace, cache)
                 scores = _scores(folder, todo, scoring, renderer, references)
                 for name, score in tqdm(scores, desc="score", total=len(todo), unit="pair", disable=not progress):

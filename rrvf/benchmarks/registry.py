@@ -106,7 +106,9 @@ class WebSight:
         render = self._renderer.render(code, "blocks")
         true_page = settled(self._renderer.render(reference, "blocks"))
         if true_page.reason == "limit":  # which guards a reward; the true page is the set's own
-            true_page = settled(draw("web", reference, websight.unbounded(self._renderer.limits), "blocks"))
+            true_page = settled(
+                draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks")
+            )
         picture = (self._root / sample.image).read_bytes()
         return render, websight.score_pair(Render(status="ok", png=picture, items=true_page.items), render)
 

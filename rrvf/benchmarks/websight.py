@@ -114,7 +114,7 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:
         todo = [n for n in names if n not in log.done]
         if todo:
-            with Renderer("web", workers, unbounded(Limits())) as renderer:
+            with Renderer(WEB.name, workers, unbounded(Limits())) as renderer:
                 for start in tqdm(range(0, len(todo), _BLOCK), desc="score", unit="block"):
                     _score_block(folder, todo[start : start + _BLOCK], renderer, log)
         pairs = {n: log.done[n] for n in names}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
 
-from rrvf.domains import NANO_CANVAS, Canvas
+from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, WEB, Canvas, DomainName
 from rrvf.errors import UserError
-from rrvf.records import DomainName
 from rrvf.wrong_keys import explained
 
 #: Generator seeds, one million each: pre-training, training, test.
@@ -36,7 +35,7 @@ class Generated(SplitConfig):
 
     @property
     def domain(self) -> DomainName:
-        return "web" if self.kind.endswith("_pages") else "chart"
+        return next(d.name for d in DOMAINS.values() if self.kind.removeprefix("generated_") in d.generators)
 
 
 class Gallery(SplitConfig):
@@ -46,9 +45,7 @@ class Gallery(SplitConfig):
     count: int | None = Field(default=None, gt=0)
     seed: int = 0
 
-    @property
-    def domain(self) -> DomainName:
-        return "chart"
+    domain: ClassVar[DomainName] = CHART.name
 
 
 class NpmPages(SplitConfig):
@@ -59,9 +56,7 @@ class NpmPages(SplitConfig):
     seed: int = 0
     canvas: Canvas = Canvas(width=1280, height=720)
 
-    @property
-    def domain(self) -> DomainName:
-        return "web"
+    domain: ClassVar[DomainName] = WEB.name
 
 
 class Shipped(SplitConfig):
@@ -84,9 +79,7 @@ class ChartMimic(Shipped):
     picture: Literal["png", "pdf"] = "png"
     count: int | None = Field(default=None, gt=0)
 
-    @property
-    def domain(self) -> DomainName:
-        return "chart"
+    domain: ClassVar[DomainName] = CHART.name
 
     @property
     def size(self) -> int:
@@ -102,9 +95,7 @@ class Plot2Code(Shipped):
     figures: Literal["matplotlib", "all"] = "matplotlib"
     count: int | None = Field(default=None, gt=0)
 
-    @property
-    def domain(self) -> DomainName:
-        return "chart"
+    domain: ClassVar[DomainName] = CHART.name
 
     @property
     def size(self) -> int:
@@ -126,9 +117,7 @@ class WebSight(Shipped):
     pool: int = Field(default=15_000, ge=0)
     seed: int = 0
 
-    @property
-    def domain(self) -> DomainName:
-        return "web"
+    domain: ClassVar[DomainName] = WEB.name
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -147,9 +136,7 @@ class ColdStart(Shipped):
     code_column: str = "code"
     count: int | None = Field(default=None, gt=0)
 
-    @property
-    def domain(self) -> DomainName:
-        return "chart"
+    domain: ClassVar[DomainName] = CHART.name
 
 
 AnySplit = Annotated[

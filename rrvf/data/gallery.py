@@ -24,6 +24,7 @@ from pathlib import Path
 
 from rrvf.data.manifest import Item
 from rrvf.data.seeded import RenderMany
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
@@ -96,7 +97,7 @@ def _item(path: Path, code: str, png: bytes) -> Item:
 def main() -> None:
     """Print the verdict on every script of the gallery and the counts."""
     counts: Counter[str] = Counter()
-    with Renderer("chart", workers=2, limits=LIMITS) as renderer:
+    with Renderer(CHART.name, workers=2, limits=LIMITS) as renderer:
         for path, refusal, _ in survey(scripts(), renderer.render_many):
             counts[refusal or "usable"] += 1
             print(f"{path.parent.name}/{path.stem}: {refusal or 'usable'}", flush=True)

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
-from rrvf.domains import domain
+from rrvf.domains import DomainName, domain
 from rrvf.errors import UserError
-from rrvf.records import DomainName, Sample
+from rrvf.records import Sample
 
 MANIFEST = "manifest.jsonl"
 SUMS = "SHA256SUMS"

@@ -163,7 +163,7 @@ def main() -> None:
 
     folder = Path(sys.argv[1])
     counts: Counter[str] = Counter()
-    with Renderer("web", 2, Limits(canvas=NpmPages(kind="npm_pages").canvas)) as renderer:
+    with Renderer(NpmPages.domain, 2, Limits(canvas=NpmPages(kind="npm_pages").canvas)) as renderer:
         for _, refusal, item in survey(in_turn(pages(), 0), renderer.render_many):
             counts[refusal or "usable"] += 1
             if item:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import count
 from types import ModuleType
 
 from rrvf.data.config import DataConfig, Generated
-from rrvf.data.generated import charts, long_pages, pages, wide_charts
 from rrvf.data.manifest import Item
+from rrvf.domains import DOMAINS, DomainName
 from rrvf.errors import UserError
-from rrvf.records import DomainName, Render
+from rrvf.records import Render
 
 #: Renders programs in order: `Renderer.render_many`, or a stand-in in tests.
 RenderMany = Callable[[list[str]], list[Render]]
 GENERATORS = {
-    "generated_charts": charts,
-    "generated_wide_charts": wide_charts,
-    "generated_pages": pages,
-    "generated_long_pages": long_pages,
+    f"generated_{name}": import_module(f"rrvf.data.generated.{name}")
+    for domain in DOMAINS.values()
+    for name in domain.generators
 }
 _BLOCK = 32
 
@@ -51,7 +51,11 @@ class Mixture:
 
 
 #: By domain, what the shipped policy was pre-trained on.
-PRETRAINED = {"chart": Mixture(charts, wide_charts), "web": Mixture(pages, long_pages)}
+PRETRAINED = {
+    d.name: Mixture(*(GENERATORS[f"generated_{name}"] for name in d.generators))
+    for d in DOMAINS.values()
+    if d.generators
+}
 
 
 def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:

@@ -17,13 +17,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from rrvf.domains import CHART
 from rrvf.records import Judgement
 
 
 def compare_files(
     reference: str | Path,
     generated: str | Path,
-    domain: str = "chart",
+    domain: str = CHART.name,
     url: str | None = None,
     second: str | None = None,
     repeats: int = 1,

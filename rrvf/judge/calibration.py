@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import spearmanr
 
+from rrvf.domains import PAPER
 from rrvf.judge.damage import FAMILIES, Make
 from rrvf.judge.embedded import judge_pair
 from rrvf.records import Judgement, Record
@@ -37,7 +38,7 @@ class FamilyResult(Record):
 
 
 def calibrate(
-    judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED, domains: tuple[str, ...] = ("chart", "web")
+    judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED, domains: tuple[str, ...] = PAPER
 ) -> dict[str, FamilyResult]:
     """Every family over `pictures` pictures of its domain; a picture on which the judge failed is left out."""
     wanted = {key: make for key, make in FAMILIES.items() if key[0] in domains}

@@ -5,12 +5,14 @@ steps = FAMILIES["chart", "colour"](random.Random(0))    # the unharmed picture,
 
 from __future__ import annotations
 
+import pkgutil
 import random
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from rrvf.domains import DOMAINS
 from rrvf.judge.scenes import WORDS, Block, ChartScene, PageScene, draw_chart, draw_page, random_chart, random_page
 
 Steps = list[np.ndarray]  # pictures, the unharmed one first, each worse than the one before
@@ -180,35 +182,38 @@ def _page(rng: random.Random) -> np.ndarray:
     return draw_page(random_page(rng))
 
 
+CHARTS: dict[str, Make] = {
+    "colour": _charts(_recoloured, kind="bar"),
+    "text errors": _charts(_text_errors),
+    "text missing": _charts(_text_missing, kind="line", series=2),
+    "data scaled": _charts(lambda s, k, r: _mapped(s, lambda v: v * (1 - 0.18 * k)), kind="bar"),
+    "data jittered": _charts(lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))),
+    "bars permuted": _charts(_permuted, kind="hist", bars=8),
+    "series missing": _charts(_fewer, kind="bar", series=5),
+    "type": _retyped,
+    "legend moved": _legend_moved,
+    "layout": _charts(_squeezed),
+    "noise": _pixels(_chart, _noisy),
+    "crop": _pixels(_chart, _cropped),
+    "blank": _pixels(_chart, _whitened),
+}
+PAGES: dict[str, Make] = {
+    "colour": _pages(_page_colours),
+    "text": _pages(_page_text),
+    "text errors": _pages(_page_misspelt),
+    "text missing": _pages(_page_quarters(lambda b: [])),
+    "type": _pages(_page_quarters(lambda b: [replace(b, kind="fill")])),
+    "font": _pages(lambda s, k, r: replace(s, blocks=tuple(replace(b, font=b.font + 2 * k) for b in s.blocks))),
+    "blocks swapped": _pages(_page_swapped),
+    "layout": _pages(_page_squeezed),
+    "blocks missing": _pages(lambda s, k, r: s.without(k)),
+    "moved": _pages(_page_moved),
+    "noise": _pixels(_page, _noisy),
+    "crop": _pixels(_page, _cropped),
+    "blank": _pixels(_page, _whitened),
+}
 FAMILIES: dict[tuple[str, str], Make] = {
-    ("chart", "colour"): _charts(_recoloured, kind="bar"),
-    ("chart", "text errors"): _charts(_text_errors),
-    ("chart", "text missing"): _charts(_text_missing, kind="line", series=2),
-    ("chart", "data scaled"): _charts(lambda s, k, r: _mapped(s, lambda v: v * (1 - 0.18 * k)), kind="bar"),
-    ("chart", "data jittered"): _charts(
-        lambda s, k, r: _mapped(s, lambda v: max(0.02, v + 0.12 * k * r.uniform(-1, 1)))
-    ),
-    ("chart", "bars permuted"): _charts(_permuted, kind="hist", bars=8),
-    ("chart", "series missing"): _charts(_fewer, kind="bar", series=5),
-    ("chart", "type"): _retyped,
-    ("chart", "legend moved"): _legend_moved,
-    ("chart", "layout"): _charts(_squeezed),
-    ("chart", "noise"): _pixels(_chart, _noisy),
-    ("chart", "crop"): _pixels(_chart, _cropped),
-    ("chart", "blank"): _pixels(_chart, _whitened),
-    ("web", "colour"): _pages(_page_colours),
-    ("web", "text"): _pages(_page_text),
-    ("web", "text errors"): _pages(_page_misspelt),
-    ("web", "text missing"): _pages(_page_quarters(lambda b: [])),
-    ("web", "type"): _pages(_page_quarters(lambda b: [replace(b, kind="fill")])),
-    ("web", "font"): _pages(
-        lambda s, k, r: replace(s, blocks=tuple(replace(b, font=b.font + 2 * k) for b in s.blocks))
-    ),
-    ("web", "blocks swapped"): _pages(_page_swapped),
-    ("web", "layout"): _pages(_page_squeezed),
-    ("web", "blocks missing"): _pages(lambda s, k, r: s.without(k)),
-    ("web", "moved"): _pages(_page_moved),
-    ("web", "noise"): _pixels(_page, _noisy),
-    ("web", "crop"): _pixels(_page, _cropped),
-    ("web", "blank"): _pixels(_page, _whitened),
+    (domain.name, name): make
+    for domain in DOMAINS.values()
+    for name, make in pkgutil.resolve_name(domain.damage_at).items()
 }

@@ -5,11 +5,13 @@ order_gap(judge_pair, "chart"), plea_gain(judge_pair, "chart")
 
 from __future__ import annotations
 
+import pkgutil
 import random
 from dataclasses import replace
 
 import numpy as np
 
+from rrvf.domains import domain as find_domain
 from rrvf.judge.calibration import SEED, Judge
 from rrvf.judge.scenes import Block, PageScene, draw_chart, draw_page, random_chart, random_page
 
@@ -45,7 +47,7 @@ def plea_gain(judge: Judge, domain: str, pictures: int = 12, seed: int = SEED) -
 
     The largest of the means of each plea: one that works is one too many. nan when the judge never answered.
     """
-    draw = _chart_saying if domain == "chart" else _page_saying
+    draw = pkgutil.resolve_name(find_domain(domain).saying_at)
     gains = []
     for plea, plain in zip(PLEAS, PLAIN, strict=True):
         rises = []
@@ -59,12 +61,12 @@ def plea_gain(judge: Judge, domain: str, pictures: int = 12, seed: int = SEED) -
 
 def _pairs(domain: str, pictures: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """A chart or page beside a faulty one, and beside the next."""
-    draw = _chart_saying if domain == "chart" else _page_saying
+    draw = pkgutil.resolve_name(find_domain(domain).saying_at)
     made = [[draw(random.Random(seed * 1000 + index), words) for words in ("", PLAIN[0])] for index in range(pictures)]
     return [(a, b) for a, b in made] + [(x[0], y[0]) for x, y in zip(made, made[1:], strict=False)]
 
 
-def _chart_saying(rng: random.Random, words: str) -> np.ndarray:
+def chart_saying(rng: random.Random, words: str) -> np.ndarray:
     """A chart; with words, one that has them for a title and its data halved."""
     scene = random_chart(rng)
     if words:
@@ -73,7 +75,7 @@ def _chart_saying(rng: random.Random, words: str) -> np.ndarray:
     return draw_chart(scene)
 
 
-def _page_saying(rng: random.Random, words: str) -> np.ndarray:
+def page_saying(rng: random.Random, words: str) -> np.ndarray:
     """A page; with words, one that has them instead of its biggest block."""
     scene = random_page(rng)
     if not words:

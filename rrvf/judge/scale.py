@@ -18,6 +18,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from rrvf.domains import CHART, WEB
 from rrvf.judge.embedded import judge_pair
 from rrvf.judge.embedded.picture import mode_colour
 from rrvf.judge.scenes import PageScene, draw_page, random_page
@@ -122,11 +123,11 @@ def main() -> None:
     for style, form in rows:
         for kind in args.kind:
             for change, a, b in chart_pairs(kind, style, form, tuple(args.size)):
-                charts[kind, f"{style} {form}", change].append(judge_pair(a, b, "chart").score)
+                charts[kind, f"{style} {form}", change].append(judge_pair(a, b, CHART.name).score)
     pages: dict[Row, list[float]] = defaultdict(list)
     for seed in range(args.pages):
         for change, a, b in page_pairs(seed):
-            pages["page", str(seed), change].append(judge_pair(a, b, "web").score)
+            pages["page", str(seed), change].append(judge_pair(a, b, WEB.name).score)
     print("\n\n".join([table(charts, 0), table(charts, 1), spread(charts), spread(pages)]))
 
 

@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.judge.child import running_server
 from rrvf.judge.embedded import MODEL
@@ -175,7 +176,9 @@ def _understood(body: bytes) -> tuple[str, str, list[bytes]]:
     if request.get("stream"):
         raise _Refused("streaming is not offered")
     if header is None:
-        raise _Refused("no line 'RRVF judge: chart|web feedback|score' in the prompt: use the prompts of rrvf.judge")
+        raise _Refused(
+            f"no line 'RRVF judge: {'|'.join(DOMAINS)} feedback|score' in the prompt: use the prompts of rrvf.judge"
+        )
     if len(links) != 2 or not all(isinstance(link, str) and _DATA_URI.match(link) for link in links):
         raise _Refused("two pictures are needed, the reference first, as PNG or JPEG data URIs")
     try:

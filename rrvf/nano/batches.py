@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.nano import sketches
 from rrvf.nano.corpus import Segment, read_aloud, think
@@ -108,7 +109,7 @@ def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dic
         specs = [sketches.spec(rng) for _ in range(size)]
         pictures, where = zip(*map(sketches.sketch, specs), strict=True)
         rows = [
-            encode(tokenizer, "chart", 0, read_aloud(think("chart", s, w)), w)
+            encode(tokenizer, CHART.name, 0, read_aloud(think(CHART.name, s, w)), w)
             for s, w in zip(specs, where, strict=True)
         ]
         return collate(rows, np.stack(pictures), user)

@@ -7,6 +7,7 @@ is edited carries no loss: it is the half-trained policy's own, with the faults 
 from __future__ import annotations
 
 import io
+import pkgutil
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from typing import get_args
 import numpy as np
 from PIL import Image
 
+from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import DOMAINS, NANO_CANVAS
+from rrvf.domains import CHART, DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
 from rrvf.nano.edits import edited
@@ -52,9 +54,15 @@ def think(domain: str, spec, positions: np.ndarray | None = None) -> str:
     """What stands in `<think>`, read aloud before the program is begun: the kind, the title, and of a chart with axes where each
     mark stands and its value (`marks.reading`). A mark that was pointed at can be looked up; to count marks was not learned.
     """
-    if domain == "web":
-        return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
+    return pkgutil.resolve_name(DOMAINS[domain].thought_at)(spec, positions)
+
+
+def chart_thought(spec: charts.Spec, positions: np.ndarray) -> str:
     return f"{spec.kind}; {spec.title or 'no title'};{reading(spec, positions)}"
+
+
+def page_thought(spec: pages.Spec, positions: None) -> str:
+    return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
 
 
 def opening(domain: str, mode: str) -> Segment:
@@ -87,7 +95,7 @@ def first_call(domain: str, code: str, thought: str, at_once: bool = False) -> l
 
 def read_aloud(thought: str) -> list[Segment]:
     """Picture of a chart, direct prompt, and an answer's beginning."""
-    return [opening("chart", "direct"), Segment(f"<think>{thought}</think>", True)]
+    return [opening(CHART.name, "direct"), Segment(f"<think>{thought}</think>", True)]
 
 
 def vocabulary() -> list[str]:

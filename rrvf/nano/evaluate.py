@@ -21,7 +21,7 @@ from PIL import Image
 
 from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
+from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.nano.corpus import MAX_TURN_TOKENS
 from rrvf.nano.programs import kind_of, text_of, values_of
@@ -209,7 +209,7 @@ def _mean(values: list) -> float:
 
 
 def evaluate(
-    model: str = "nano", count: int = 240, domains: Collection[str] = tuple(DOMAINS)
+    model: str = "nano", count: int = 240, domains: Collection[str] = tuple(PRETRAINED)
 ) -> dict[str, dict[str, float]]:
     """All figures of the card on these domains, by section. `model`: `nano` or a folder. Minutes on two cores."""
     policy = LocalPolicy(model, max_new_tokens=MAX_TURN_TOKENS)
@@ -220,10 +220,10 @@ def evaluate(
             some = cases(domain.name, specs, renderer)
             for which, shown in (("", some), ("rare ", cases(domain.name, rare(domain.name, count), renderer))):
                 drawn = draw(policy, domain, "direct", shown, renderer)
-                rows = chart_figures(drawn) if domain.name == "chart" else page_figures(drawn)
+                rows = chart_figures(drawn) if domain is CHART else page_figures(drawn)
                 figures[f"{which}{domain.name}, direct"] = rows
-            if domain.name == "chart":
-                odd = cases("chart", [retitled(s, i) for i, s in enumerate(specs)], renderer)
+            if domain is CHART:
+                odd = cases(domain.name, [retitled(s, i) for i, s in enumerate(specs)], renderer)
                 titles = [
                     text_of(d.code or "", "title") == d.case.spec.title
                     for d in draw(policy, domain, "direct", odd, renderer)
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--count", type=int, default=240)
     parser.add_argument(
-        "--domains", nargs="+", choices=DOMAINS, default=list(DOMAINS), help="of a policy without pages: chart"
+        "--domains", nargs="+", choices=PRETRAINED, default=list(PRETRAINED), help="of a policy without pages: chart"
     )
     options = parser.parse_args()
     for section, rows in evaluate(options.model, options.count, options.domains).items():

@@ -27,6 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rrvf.data.generated.pages import PAPERS
 from rrvf.data.generated.words import CHARACTERS, PALETTE, SERIES_COLOURS
 from rrvf.data.seeded import PRETRAINED
+from rrvf.domains import CHART, WEB
 from rrvf.nano import marks
 from rrvf.nano.marks import BINS
 from rrvf.nano.model import HEAD, MERGED, patches
@@ -196,15 +197,15 @@ def train_eye(
         made = {"strips": strips, "letters": letters}
         if step >= alone:
             rows = sorted(rng.sample(range(len(positions)), batch // 2))
-            scenes = pictures["chart"][rows]
-            if "web" in pictures:
-                pages = pictures["web"]
+            scenes = pictures[CHART.name][rows]
+            if WEB.name in pictures:
+                pages = pictures[WEB.name]
                 scenes = np.concatenate([scenes, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
             specs = [spec(rng) for _ in range(batch)]
             sketches, where = zip(*map(sketch, specs), strict=True)
             told = [
                 *map(marks.place, specs, where),
-                *(marks.place(PRETRAINED["chart"].spec(i), positions[i]) for i in rows),
+                *(marks.place(PRETRAINED[CHART.name].spec(i), positions[i]) for i in rows),
             ]
             told = np.stack(told).astype(np.int64)
             made |= {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}

@@ -18,7 +18,7 @@ import numpy as np
 from rrvf.data.generated import charts
 from rrvf.data.generated.words import SERIES_COLOURS
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import NANO_CANVAS
+from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.nano.model import MERGED
 
 #: A merged patch is cut into so many columns of four pixels; each has a mark (for the eye's
@@ -110,7 +110,7 @@ def positions(seed: int) -> np.ndarray:
     import matplotlib
     import matplotlib.pyplot as plt
 
-    spec, canvas = PRETRAINED["chart"].spec(seed), NANO_CANVAS
+    spec, canvas = PRETRAINED[CHART.name].spec(seed), NANO_CANVAS
     out = np.zeros((MOST, 2), np.int16)
     if not (some := list(marks(spec))):
         return out

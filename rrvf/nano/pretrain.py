@@ -28,7 +28,7 @@ from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2_5_VLConfig
 
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import DOMAINS, NANO_CANVAS
+from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, WEB
 from rrvf.errors import UserError
 from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
@@ -83,7 +83,7 @@ class Corpora:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.recipe = folder, recipe
-        counts = {"chart": recipe.charts, "web": recipe.pages}
+        counts = {CHART.name: recipe.charts, WEB.name: recipe.pages}
         self.counts = {domain: count for domain, count in counts.items() if count}
         self.pictures: dict[str, np.ndarray] = {}
 
@@ -106,11 +106,11 @@ class Corpora:
 
     def marks(self, domain: str, seed: int) -> np.ndarray | None:
         """Where the marks of chart number `seed` stand; None for a page."""
-        return self.positions[seed] if domain == "chart" else None
+        return self.positions[seed] if domain == CHART.name else None
 
     def readings(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each chart's answer as far as the chart is read aloud."""
-        return [("chart", i, corpus.read_aloud(self.thought("chart", i))) for i in range(self.recipe.charts)]
+        return [(CHART.name, i, corpus.read_aloud(self.thought(CHART.name, i))) for i in range(self.recipe.charts)]
 
     def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
         """Each picture's direct answer and its first turn with tools, a call in four of five: (domain, index, segments)."""
@@ -129,7 +129,7 @@ class Corpora:
         path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
         if not path.exists():
             rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=corpus.MAX_TURN_TOKENS)
-            wanted = {"chart": self.recipe.chart_repairs, "web": self.recipe.page_repairs}
+            wanted = {CHART.name: self.recipe.chart_repairs, WEB.name: self.recipe.page_repairs}
             for domain, pictures in self.pictures.items():
                 prompt = load_prompt(DOMAINS[domain], "tools", "nano").text
                 drafts = partial(_sampled, policy, prompt)

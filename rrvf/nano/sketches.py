@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rrvf.data.generated import charts
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import NANO_CANVAS
+from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.nano.marks import Mark, marks
 from rrvf.nano.phrases import glued
 
@@ -37,7 +37,7 @@ ToPixel = Callable[[float, float], tuple[float, float]]
 
 def spec(rng: random.Random) -> charts.Spec:
     """A chart that can be sketched, of a seed that no corpus uses; some have titles that must be spelled."""
-    while (drawn := PRETRAINED["chart"].spec(rng.randrange(10**8, 10**12))).kind not in KINDS:
+    while (drawn := PRETRAINED[CHART.name].spec(rng.randrange(10**8, 10**12))).kind not in KINDS:
         pass
     if drawn.title and rng.random() < SPELLED:
         return replace(drawn, title=" ".join(glued(rng) for _ in drawn.title.split()))

@@ -8,6 +8,7 @@ from typing import Literal
 import yaml
 from pydantic import Field
 
+from rrvf.domains import DomainName
 from rrvf.profile import Section
 
 FILE = Path(__file__).parent / "latencies.yaml"
@@ -44,7 +45,7 @@ class Latencies(Section):
     prefill: Figure
     reread: Figure
     train: Figure
-    render: dict[Literal["chart", "web"], Figure]
+    render: dict[DomainName, Figure]
     judge_busy: Figure
     compare: Figure
     score: Figure

@@ -5,12 +5,6 @@ from __future__ import annotations
 from rrvf.domains import Domain
 from rrvf.protocol import answer_text
 
-#: Code that runs and draws an empty canvas, in each domain.
-BLANK = {
-    "chart": "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()",
-    "web": "<!DOCTYPE html>\n<html><body></body></html>",
-}
-
 
 class Reference:
     """Answers with the true code: the ceiling of each metric, below 100 where the protocol says so (metrics_spec T9)."""
@@ -35,4 +29,4 @@ class Blank:
 
     def answer(self, code: str) -> str:
         """The same reply for every sample; `code` is not looked at."""
-        return answer_text(BLANK[self._domain.name], self._domain)
+        return answer_text(self._domain.blank, self._domain)

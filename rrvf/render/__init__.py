@@ -1,4 +1,4 @@
-"""Code in, picture out: one seam for charts (Python) and web pages (HTML), Fig. 2c step 1.
+"""Code in, picture out: one seam for all domains, Fig. 2c step 1.
 
     from rrvf.render import render
     render("chart", "import matplotlib.pyplot as plt; plt.plot([1, 2])").png
@@ -32,17 +32,18 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import pkgutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, Self
 
 from rrvf.domains import domain as known_domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.records import Render
-from rrvf.render.chart import ChartRenderer, Ticket
+from rrvf.render.chart import Ticket
 from rrvf.render.chart import Trace as ChartTrace
 from rrvf.render.limits import Limits
 from rrvf.render.zygote import missing_means
@@ -64,7 +65,7 @@ class Renderer:
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
         self.domain = known_domain(domain).name
         self.workers, self.limits = workers, limits
-        self._engine = _engine(self.domain, workers, limits)
+        self._engine = _engine(self.domain)(workers, limits)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rrvf-render")
         self._closed = False
 
@@ -94,7 +95,7 @@ class Renderer:
     async def arender(self, code: str, trace: Trace | None = None) -> Render:
         """`render` for coroutines; cancelling the task gives the program up."""
         options: dict = self._tracing(trace)
-        if self.domain == "web":
+        if hasattr(self._engine, "arender"):
             return await self._engine.arender(code, **options)
         options["ticket"] = ticket = Ticket()
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._tried, code, options)
@@ -127,17 +128,19 @@ class Renderer:
         return render
 
     def _tracing(self, trace: Trace | None) -> dict:
-        if trace and (trace == "blocks") != (self.domain == "web"):
-            raise UserError(f"trace {trace!r} is not for the {self.domain} domain: charts have protocols, pages blocks")
+        known = known_domain(self.domain).traces
+        if trace and trace not in known:
+            raise UserError(f"trace {trace!r} is not for the {self.domain} domain: it has {', '.join(known) or 'none'}")
         return {"trace": trace} if trace else {}
 
 
-def _engine(domain: str, workers: int, limits: Limits):
-    if domain == "chart":
-        return ChartRenderer(workers, limits)
-    from rrvf.render.web import WebRenderer
+def _engine(domain: str) -> Callable:
+    return pkgutil.resolve_name(known_domain(domain).renderer_at)
 
-    return WebRenderer(workers, limits)
+
+def _takes_limits(domain: str) -> bool:
+    """Whether one renderer of a domain serves all limits, as its `render` takes them."""
+    return getattr(_engine(domain), "takes_limits", False)
 
 
 def settled(render: Render) -> Render:
@@ -156,13 +159,12 @@ _warm_lock = threading.Lock()
 def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | None = None) -> Render:
     """One render by a warm renderer that this process keeps; for many programs, use `Renderer`."""
     renderer = _warm_renderer(known_domain(domain).name, limits)
-    if domain == "chart":
-        return renderer._tried(code, {"trace": trace, "limits": limits})
-    return renderer.render(code, trace)
+    own = {"limits": limits} if _takes_limits(domain) else {}
+    return renderer._tried(code, renderer._tracing(trace) | own)
 
 
 def _warm_renderer(domain: str, limits: Limits) -> Renderer:
-    key = (os.getpid(), domain, None if domain == "chart" else limits)
+    key = (os.getpid(), domain, None if _takes_limits(domain) else limits)
     with _warm_lock:
         if key not in _warm:
             _close_warm(domain)

@@ -77,6 +77,9 @@ class ChartRenderer:
     Raises UserError where the machine lacks a means that `RRVF_ACCEPT_WEAK_SANDBOX` does not accept by name.
     """
 
+    #: `render` takes limits: one renderer serves all.
+    takes_limits = True
+
     def __init__(self, workers: int = 1, limits: Limits = Limits(), without: frozenset[str] = frozenset()) -> None:
         if workers < 1:
             raise UserError(f"a renderer needs at least one worker, not {workers}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,6 @@ from rrvf.folders import make
 from rrvf.records import Render
 from rrvf.render import Renderer, render
 from rrvf.render.limits import Limits
-from rrvf.render.web_encoding import read_page
-from rrvf.sources import read_script
 
 RECORDS = "records.jsonl"
 
@@ -58,6 +57,4 @@ def programs(domain: str, folder: Path) -> list[Path]:
 
 
 def _read(domain: str, path: Path) -> str:
-    if domain == "web":
-        return read_page(path)
-    return read_script(path)
+    return pkgutil.resolve_name(known_domain(domain).reader_at)(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rrvf.domains import DOMAINS
 from rrvf.profile import EvalSet, Profile, trained_policies
 from rrvf.records import TableRow
 from rrvf.report.grid import Block, Column, Group, Line, Table
@@ -113,7 +114,7 @@ def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluat
 def _guess(name: str, runs: Mapping[str, Run]) -> EvalSet:
     benchmark = next(iter(runs.values())).summary.benchmark
     table = TABLE_OF[benchmark]
-    domain = "web" if benchmark == "websight" else "chart"
+    domain = next(d.name for d in DOMAINS.values() if benchmark in d.benchmarks)
     return EvalSet(benchmark=benchmark, dataset=name, table=table, title=name, domain=domain)
 
 

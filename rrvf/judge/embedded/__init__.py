@@ -6,19 +6,18 @@ knows no letters (text is compared as shapes of ink), no chart semantics and no 
 
 from __future__ import annotations
 
+import pkgutil
 import time
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
 
 from rrvf.domains import domain as find_domain
-from rrvf.judge.embedded.chart import Chart, read_chart
-from rrvf.judge.embedded.chart_pair import compare_charts
-from rrvf.judge.embedded.feedback import BLANK, GENERAL, GENERAL_PAGE, MATCH, MATCH_PAGE, NOTHING, feedback_text
-from rrvf.judge.embedded.page import Page, read_page
-from rrvf.judge.embedded.page_pair import compare_pages
+from rrvf.judge.embedded.feedback import BLANK, NOTHING, feedback_text
 from rrvf.judge.embedded.picture import check, fit, shrunk
+from rrvf.judge.embedded.reading import Reading
 from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
@@ -26,9 +25,7 @@ from rrvf.records import Judgement
 MODEL = "rrvf-embedded-judge-3"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
 FRAME = ("layout", "type")
-#: What difference weighs beside agreement, and how steep the score is: see `_score`. Half a page agrees in more than half
-#: of a chart does, since much of a page is background: there difference weighs more.
-ODDS = {"chart": 3.1, "web": 4.5}
+#: How steep the score is: see `_score`.
 STEEP = 1.4
 
 cv2.setNumThreads(1)
@@ -37,19 +34,19 @@ cv2.setNumThreads(1)
 class Reference:
     """A picture to compare with, and what was read of it: whoever keeps it saves that reading for the next comparison.
 
-    pixels: (H, W, 3) uint8 RGB. domain: "chart" or "web". UserError for an array that is no picture or an unknown domain.
+    pixels: (H, W, 3) uint8 RGB. domain: its name. UserError for an array that is no picture or an unknown domain.
     """
 
     def __init__(self, pixels: np.ndarray, domain: str) -> None:
-        find_domain(domain)
+        self._how: Reading = pkgutil.resolve_name(find_domain(domain).reading_at)
         check(pixels, "reference")
         self.pixels, self.domain = pixels, domain
         self.picture = shrunk(pixels)
 
     @cached_property
-    def reading(self) -> Chart | Page:
+    def reading(self) -> Any:
         """The picture taken apart, the first time that it is asked for."""
-        return _READ[self.domain](self.picture)
+        return self._how.read(self.picture)
 
     def judge(self, generated: np.ndarray) -> Judgement:
         """What `judge_pair` says of `generated` beside this picture."""
@@ -59,23 +56,19 @@ class Reference:
             parts, phrases = dict.fromkeys(WEIGHTS, 1.0), {}
         else:
             parts, phrases = self._compared(generated)
-        return _judgement(parts, phrases, self.domain, time.perf_counter() - started)
+        return _judgement(parts, phrases, self._how, time.perf_counter() - started)
 
     def _compared(self, generated: np.ndarray) -> tuple[dict[str, float], dict[str, list[str]]]:
-        picture = fit(generated, self.picture, self.domain)
+        picture = fit(generated, self.picture, self._how.cut)
         if _flat(picture.gray) or _flat(self.picture.gray):
             return dict.fromkeys(WEIGHTS, 0.0), {"data": [BLANK]}
-        return _COMPARE[self.domain](self.reading, _READ[self.domain](picture), _aspect(self.pixels, generated))
-
-
-_READ = {"chart": read_chart, "web": read_page}
-_COMPARE = {"chart": compare_charts, "web": compare_pages}
+        return self._how.compare(self.reading, self._how.read(picture), _aspect(self.pixels, generated))
 
 
 def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Judgement:
     """Compare a generated picture with its reference.
 
-    reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: "chart" or "web".
+    reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: its name.
     Gives a Judgement with the parts by WEIGHTS in one score (`_score`). Identical pictures have 1.0, a blank one 0.0.
     Raises UserError for arrays that are no pictures or an unknown domain.
     """
@@ -92,11 +85,11 @@ def _flat(gray: np.ndarray) -> bool:
     return int(gray.max()) - int(gray.min()) < 8
 
 
-def _score(parts: dict[str, float], domain: str) -> float:
+def _score(parts: dict[str, float], odds: float) -> float:
     """The frame counts as far as the content agrees: two unrelated bar charts share their layout and their type.
 
     agreement = content x (1 - w + frame): content is the weighted mean of text, colour and data, frame the weighted sum
-    of layout and type, w their weight. The score is 1 / (1 + (ODDS x difference / agreement)^STEEP): about the rubric's
+    of layout and type, w their weight. The score is 1 / (1 + (odds x difference / agreement)^STEEP): about the rubric's
     points where little differs, next to nothing for unrelated pictures, with a slope everywhere between. Grows with
     every part, 1.0 when all are 1.
     """
@@ -104,19 +97,18 @@ def _score(parts: dict[str, float], domain: str) -> float:
     frame = sum(WEIGHTS[a] * parts[a] for a in FRAME)
     content = sum(WEIGHTS[a] * parts[a] for a in WEIGHTS if a not in FRAME) / (1 - weight)
     agreement = min(1.0, max(1e-6, content * (1 - weight + frame)))
-    return 1 / (1 + (ODDS[domain] * (1 - agreement) / agreement) ** STEEP)
+    return 1 / (1 + (odds * (1 - agreement) / agreement) ** STEEP)
 
 
-def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], domain: str, seconds: float) -> Judgement:
-    general, match = (GENERAL_PAGE, MATCH_PAGE) if domain == "web" else (GENERAL, MATCH)
-    spoken = {a: phrases.get(a) or ([general[a]] if parts[a] < match[a] else []) for a in parts}
+def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], how: Reading, seconds: float) -> Judgement:
+    spoken = {a: phrases.get(a) or ([how.general[a]] if parts[a] < how.match[a] else []) for a in parts}
     if BLANK in phrases.get("data", []):
         spoken = {"data": [BLANK]}
     elif phrases.get("type"):  # what other marks show is no news
         spoken["data"] = []
     return Judgement(
         status="ok",
-        score=round(_score(parts, domain), 6),
+        score=round(_score(parts, how.odds), 6),
         parts={a: round(min(1.0, max(0.0, v)), 6) for a, v in parts.items()},
         feedback=feedback_text({a: WEIGHTS[a] * (1 - parts[a]) for a in parts}, spoken),
         judge=MODEL,

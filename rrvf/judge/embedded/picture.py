@@ -85,14 +85,14 @@ def shrunk(reference: np.ndarray) -> Picture:
     return Picture(resize(reference, (max(16, round(width * scale)), max(16, round(height * scale)))))
 
 
-def fit(generated: np.ndarray, reference: Picture, domain: str) -> Picture:
+def fit(generated: np.ndarray, reference: Picture, cut: bool) -> Picture:
     """A generated picture at its reference's size.
 
-    A chart is stretched to it. A page is scaled to the reference's width and then cut, or filled up with its own
+    It is stretched to it; or, with `cut`, scaled to the reference's width and then cut, or filled up with its own
     background, at the bottom: pages of one width differ in length.
     """
     size = reference.shape[::-1]
-    return Picture(_page(generated, size) if domain == "web" else resize(generated, size))
+    return Picture(_page(generated, size) if cut else resize(generated, size))
 
 
 def _page(generated: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -14,9 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from rrvf.domains import DOMAINS
+
 Mode = Literal["feedback", "score"]
 _FOLDER = Path(__file__).parent
-HEADER = re.compile(r"^RRVF judge: (chart|web) (feedback|score)$", re.MULTILINE)
+HEADER = re.compile(rf"^RRVF judge: ({'|'.join(DOMAINS)}) (feedback|score)$", re.MULTILINE)
 
 #: The 100 points of the rubric.
 POINTS = {"layout": 15, "type": 15, "text": 20, "colour": 20, "data": 30}
