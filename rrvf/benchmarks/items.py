@@ -58,10 +58,10 @@ class TextItems(Record):
 
 
 def ran(render: Render) -> bool:
-    """Whether a script counts as executed in ChartMimic: a blank figure, or one of a size that nobody can look at, does,
-    since its PDF exists (metrics_spec 1.2). Its picture scores 0.
+    """Whether a script counts as executed in ChartMimic: one with items does, since they are read where its PDF exists
+    (metrics_spec 1.2). Its figure may be blank, or of a size that nobody can look at: its picture scores 0.
     """
-    return render.ok or (render.items is not None and render.reason in ("blank", "no_figure", "limit"))
+    return render.ok or render.items is not None
 
 
 def items_of(render: Render, trace: Trace = "fixed") -> dict | None:

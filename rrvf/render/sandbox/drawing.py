@@ -7,17 +7,19 @@ open has the size that it chose, at 100 dots per inch.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 from faults import Fault
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pasted import coverage
 
-_DPI = 100
+DPI = 100
 _draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba  # a program may patch the class's
 
 
@@ -44,7 +46,7 @@ class Picture:
 def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
     """Draw by the canvas rule; `figure` keeps the size, the resolution and the canvas that it was drawn with."""
     if canvas is None:
-        figure.set_dpi(_DPI)
+        figure.set_dpi(DPI)
     else:
         figure.set_dpi(canvas["dpi"])
         figure.set_size_inches(_inches(canvas["width"], canvas["dpi"]), _inches(canvas["height"], canvas["dpi"]))
@@ -52,6 +54,21 @@ def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
     agg = FigureCanvasAgg(figure)
     _draw(agg)
     return drawn(agg, max_pixels)
+
+
+def saved(figure: Figure, dpi: float, max_pixels: int) -> Picture:
+    """Draw as `figure.savefig(file)` does without options: `rcParams["savefig.*"]` count, but for `dpi`, which is given."""
+    pictures = []
+
+    class Keeping(FigureCanvasAgg):
+        def print_rgba(self, *args, **options) -> None:
+            _draw(self)
+            pictures.append(drawn(self, max_pixels))
+
+    with as_it_was(figure):
+        Keeping(figure)
+        figure.savefig(io.BytesIO(), format="rgba", dpi=affordable_dpi(figure, dpi, max_pixels))
+    return pictures[-1]
 
 
 @contextmanager
@@ -84,8 +101,14 @@ def check_size(width: float, height: float, max_pixels: int) -> None:
 def affordable_dpi(figure: Figure, wanted: float, max_pixels: int) -> float:
     """`wanted` dots per inch, or as many as fit the pixel limit. Raises Fault(limit) for a figure too large at 100."""
     width, height = (float(v) for v in figure.get_size_inches())
-    check_size(width * _DPI, height * _DPI, max_pixels)
+    check_size(width * DPI, height * DPI, max_pixels)
     return min(wanted, (max_pixels / (width * height)) ** 0.5)
+
+
+def resolution(figure: Figure, dpi: float | str | None = None) -> float:
+    """The dots per inch of a save, as matplotlib finds them."""
+    dpi = matplotlib.rcParams["savefig.dpi"] if dpi is None else dpi
+    return getattr(figure, "_original_dpi", figure.dpi) if dpi == "figure" else dpi
 
 
 def _inches(pixels: int, dpi: int) -> float:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 import matplotlib
 import matplotlib.image
 import matplotlib.pyplot as plt
-from drawing import Picture, affordable_dpi, as_it_was, draw, drawn
+from drawing import Picture, affordable_dpi, as_it_was, draw, drawn, resolution
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -91,7 +91,7 @@ class Saves:
                     filename = io.BytesIO()
                 if self._canvas and format in _PIXELS:
                     return _imsave(filename, self.picture.rows, format=format)
-                dpi = affordable_dpi(figure, _resolution(figure, dpi), self._max_pixels)
+                dpi = affordable_dpi(figure, resolution(figure, dpi), self._max_pixels)
                 result = real(canvas, filename, dpi, facecolor, edgecolor, orientation, format, **options)
                 if not self._canvas and self._shows is not figure:
                     shown = {name: options[name] for name in _SHOWN if name in options}
@@ -180,9 +180,3 @@ def _target(canvas: FigureCanvasBase, filename: object, format: str | None) -> t
         format = canvas.get_default_filetype()
         filename = f"{filename.rstrip('.')}.{format}" if named else filename
     return filename, format.lower()
-
-
-def _resolution(figure: Figure, dpi: float | str | None) -> float:
-    """The dots per inch of a save, as matplotlib finds them."""
-    dpi = matplotlib.rcParams["savefig.dpi"] if dpi is None else dpi
-    return getattr(figure, "_original_dpi", figure.dpi) if dpi == "figure" else dpi
