@@ -39,10 +39,13 @@ COPY --chown=rrvf:rrvf requirements.lock requirements-plot.lock requirements-gpu
 COPY --chown=rrvf:rrvf reproduce/setup reproduce/setup
 COPY --chown=rrvf:rrvf rrvf/__init__.py rrvf/chromium.py rrvf/errors.py rrvf/
 RUN touch README.md \
-    && UV_COMPILE_BYTECODE=1 bash reproduce/setup/install.sh image \
+    && bash reproduce/setup/install.sh image \
+    && rm -rf /home/rrvf/.cache
+
+# What every run needs is imported once: it is compiled then, and a build that could not run ends here.
+RUN .venv/bin/python -c 'import deepspeed; from trl import GRPOTrainer, SFTTrainer; from vllm import LLM' \
     && .venv/bin/python reproduce/setup/assets.py \
-    && mkdir -p data runs results /home/rrvf/.cache/huggingface \
-    && rm -rf /home/rrvf/.cache/uv /home/rrvf/.cache/pip
+    && mkdir -p data runs results /home/rrvf/.cache/huggingface
 
 # The one layer that a change of code makes anew.
 COPY --chown=rrvf:rrvf . .

@@ -158,6 +158,7 @@ def test_no_secret_is_written_down():
     ("engines", "began"),
     [
         (["docker", "podman"], "docker build"),
+        (["docker-without-daemon", "podman"], "podman build --format docker"),
         (["podman", "buildah"], "podman build --format docker"),
         (["buildah"], "buildah build --format docker"),
     ],
@@ -165,7 +166,8 @@ def test_no_secret_is_written_down():
 def test_the_engine_that_is_there_builds_it(tmp_path, engines, began):
     machine = Machine(tmp_path)
     for engine in engines:
-        machine.script(machine.bin / engine, f'#!/usr/bin/env bash\necho "{engine} $*"\n')
+        name, _, dead = engine.partition("-")
+        machine.script(machine.bin / name, f'#!/usr/bin/env bash\n{"exit 1" if dead else f"echo {name} $*"}\n')
     done = image(machine, "--pull", BASE="debian@sha256:abc")
     assert done.stdout.startswith(began) and "--tag rrvf --build-arg BASE=debian@sha256:abc --pull ." in done.stdout
 

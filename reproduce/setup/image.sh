@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image of the Dockerfile with docker, podman or buildah, whichever is there first.
+# Builds the image of the Dockerfile with docker, podman or buildah, whichever works here first.
 #
 #     bash reproduce/setup/image.sh [options of the engine's build]        (`make image`)
 #
@@ -7,9 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 options=(--tag "${TAG:-rrvf}" ${BASE:+--build-arg "BASE=$BASE"} "$@")
-# The OCI format has no HEALTHCHECK.
-if command -v docker >/dev/null; then exec docker build "${options[@]}" .; fi
+# The client alone builds nothing: docker needs its daemon. The OCI format has no HEALTHCHECK.
+if docker info >/dev/null 2>&1; then exec docker build "${options[@]}" .; fi
 if command -v podman >/dev/null; then exec podman build --format docker "${options[@]}" .; fi
 if command -v buildah >/dev/null; then exec buildah build --format docker --layers "${options[@]}" .; fi
-echo "image: docker, podman or buildah is needed: install one of them (on Debian: apt install buildah)" >&2
+echo "image: docker with a daemon that answers, podman or buildah is needed: install one (on Debian: apt install buildah)" >&2
 exit 1
