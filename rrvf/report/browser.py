@@ -2,23 +2,29 @@
 
     write_browser(find_runs(Path("results/nano")), Path("results/nano/report/browser"), targets)
 
-Pictures lie beside the pages as small WebP files; no server, no network.
+Pictures lie beside the pages as small WebP files; no server, no network. What a page can do is in `templates/browser.js`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from markupsafe import Markup
+
 from rrvf.profile import Profile
 from rrvf.records import Outcome, SampleResult
-from rrvf.report.episodes import trajectory_html
-from rrvf.report.html import page, thumbnail
-from rrvf.report.runs import Run
-from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, provenance_line
+from rrvf.report.chart_types import chart_types, type_in_name
+from rrvf.report.highlight import LANGUAGES, Language, highlighted
+from rrvf.report.grid import Column
+from rrvf.report.html import page
+from rrvf.report.runs import Run, sample_overall
+from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, our_columns, provenance_line
+from rrvf.report.thumbnails import Thumbnails
 
 #: The target picture of a sample: (set name, sample id) to a path, or None where it is not on this machine.
 Targets = Callable[[str, str], Path | None]
@@ -29,34 +35,35 @@ HEADLINE = ("overall", "judge", "text")
 
 @dataclass(frozen=True)
 class Shown:
-    """What one policy made of one sample, ready for the page; `number` is the policy's on this page."""
+    """What one policy made of one sample, ready for the page."""
 
-    number: int
     policy: str
+    title: str
     outcome: str
     picture: str | None
-    code: str | None
+    code: Markup | None
     reply: str
     message: str
+    no_picture: str
     feedback: str
-    metrics: tuple[tuple[str, str], ...]
-    score: float | None
+    pasted: bool
+    scores: dict[str, float]
+    parts: dict[str, float]
+
+    def labelled(self, metrics: dict[str, str]) -> list[tuple[str, str]]:
+        """(label, value) of what was measured, in the order of `metrics`."""
+        return [(label, number(self.scores[name])) for name, label in metrics.items() if name in self.scores]
 
 
 @dataclass(frozen=True)
 class Card:
-    """One sample with all its policies; `target` is a picture's address or None."""
+    """One sample with all its policies; `target` is a picture's address or None, `code` the label where it is known."""
 
     sample_id: str
+    types: tuple[str, ...]
     target: str | None
+    code: Markup | None
     shown: tuple[Shown, ...]
-
-    @property
-    def spread(self) -> float:
-        """The largest difference between two policies' scores, for sorting; not running counts as 0, calibration not at all."""
-        calibration = {model_title(p) for p in CALIBRATION}
-        scores = [s.score or 0.0 for s in self.shown if s.policy not in calibration]
-        return max(scores, default=0.0) - min(scores, default=0.0)
 
 
 def beside_runs(runs: Sequence[Run]) -> Targets:
@@ -72,11 +79,15 @@ def beside_runs(runs: Sequence[Run]) -> Targets:
 
 
 def write_browser(
-    runs: Sequence[Run], out_dir: Path, targets: Targets | None = None, profile: Profile | None = None
+    runs: Sequence[Run],
+    out_dir: Path,
+    targets: Targets | None = None,
+    profile: Profile | None = None,
+    episodes: Sequence[Path] = (),
 ) -> list[Path]:
-    """`index.html`, a page per set and `pictures/`; gives the pages' paths.
+    """`index.html`, a page per set and `pictures/`; gives the pages' paths. Pictures of an earlier report are removed.
 
-    Targets that `targets` does not find are looked for by `beside_runs`.
+    Targets that `targets` does not find are looked for by `beside_runs`. episodes: pages of training episodes to link to.
     """
     beside, given = beside_runs(runs), targets or (lambda set_name, sample_id: None)
 
@@ -84,105 +95,168 @@ def write_browser(
         return given(set_name, sample_id) or beside(set_name, sample_id)
 
     sets = [s for s in evaluated_sets(runs, profile) if s.runs]
-    names = _file_names([s.name for s in sets])
+    names = [f"{name}.html" for name in _file_names([s.name for s in sets])]
+    links = [(name, s.settings.title) for name, s in zip(names, sets, strict=True)]
     (out_dir / "pictures").mkdir(parents=True, exist_ok=True)
-    paths = [out_dir / "index.html"]
-    entries = [(f"{name}.html", s.settings.title, tallies(s)) for name, s in zip(names, sets, strict=True)]
-    paths[0].write_text(page("index.html.j2", title="Samples", entries=entries), encoding="utf-8")
+    kept: set[str] = set()
     for name, evaluated in zip(names, sets, strict=True):
-        paths.append(out_dir / f"{name}.html")
-        paths[-1].write_text(set_page(evaluated, out_dir, name, target), encoding="utf-8")
-    return paths
+        text, pictures = set_page(evaluated, out_dir, target, [("index.html", "All sets"), *links], name)
+        (out_dir / name).write_text(text, encoding="utf-8")
+        kept |= pictures
+    for old in (out_dir / "pictures").glob("*.webp"):
+        if f"pictures/{old.name}" not in kept:
+            old.unlink()
+    entries = [(name, s.settings.title, tallies(s)) for name, s in zip(names, sets, strict=True)]
+    index = page("index.html.j2", title="Samples", entries=entries, episodes=_episode_links(episodes, out_dir))
+    (out_dir / "index.html").write_text(index, encoding="utf-8")
+    return [out_dir / "index.html", *(out_dir / name for name in names)]
 
 
-def set_page(evaluated: Evaluated, out_dir: Path, name: str, targets: Targets) -> str:
-    """The page of one set; writes its pictures to `out_dir/pictures`."""
-    policies = [p for p in evaluated.policies if p in evaluated.runs]
-    ids = list(dict.fromkeys(i for p in policies for i in evaluated.runs[p].records))
-    pictures = _Pictures(out_dir, name)
-    cards = [
-        Card(
-            sample_id=sample_id,
-            target=pictures.save(targets(evaluated.name, sample_id), number, "target"),
-            shown=tuple(
-                _show(policy, evaluated.runs[policy], sample_id, pictures, number, k)
-                for k, policy in enumerate(policies)
-                if sample_id in evaluated.runs[policy].records
-            ),
-        )
-        for number, sample_id in enumerate(ids)
-    ]
-    return page(
+def set_page(
+    evaluated: Evaluated, out_dir: Path, targets: Targets, links: Sequence[tuple[str, str]], name: str
+) -> tuple[str, set[str]]:
+    """The page of one set, and the addresses of its pictures, which are written to `out_dir/pictures`.
+
+    links: (address, title) of all pages; name: this page's own address.
+    """
+    runs = {p: evaluated.runs[p] for p in evaluated.policies if p in evaluated.runs}
+    ids = list(dict.fromkeys(i for run in runs.values() for i in run.records))
+    sources = {i: targets(evaluated.name, i) for i in ids}
+    drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if _drew(record)]
+    pictures = Thumbnails(out_dir, [*sources.values(), *drawn])
+    language = LANGUAGES[evaluated.settings.domain]
+    cards = [_card(i, sources[i], runs, pictures, language) for i in ids]
+    metrics = _metrics(evaluated, cards)
+    text = page(
         "browser.html.j2",
+        scripts=("compare.js", "browser.js"),
         title=evaluated.settings.title,
-        policies=[model_title(p) for p in policies],
+        links=links,
+        name=name,
+        policies=[(p, model_title(p)) for p in runs],
+        first=_first_shown(list(runs)),
         tallies=tallies(evaluated),
         outcomes=OUTCOMES,
+        metrics=metrics,
+        headline=next(iter(metrics), ""),
+        types=sorted({t for card in cards for t in card.types}),
+        types_are="chart type" if language == "python" else "source",
         cards=cards,
         provenance=provenance_line(evaluated.runs),
     )
+    return text, pictures.written
 
 
-def tallies(evaluated: Evaluated) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """(policy's name, n, outcome counts) per policy that was run."""
+@dataclass(frozen=True)
+class Tally:
+    """One policy on one set: outcome counts, and the aggregates of its summary under their column's name."""
+
+    title: str
+    n: int
+    outcomes: tuple[tuple[str, int], ...]
+    metrics: tuple[tuple[str, str], ...]
+
+
+def tallies(evaluated: Evaluated) -> list[Tally]:
+    """A line per policy that was run."""
+    columns = [c for c in our_columns(evaluated.settings.table, evaluated.runs) if c.key in ("exec_rate", *HEADLINE)]
     return [
-        (
-            model_title(p),
-            evaluated.runs[p].summary.n,
-            [(o, evaluated.runs[p].summary.outcomes.get(o, 0)) for o in OUTCOMES],
+        Tally(
+            title=model_title(p),
+            n=evaluated.runs[p].summary.n,
+            outcomes=tuple((o, evaluated.runs[p].summary.outcomes.get(o, 0)) for o in OUTCOMES),
+            metrics=tuple((c.label, _aggregate(evaluated.runs[p], c)) for c in columns),
         )
         for p in evaluated.policies
         if p in evaluated.runs
     ]
 
 
-@dataclass(frozen=True)
-class _Pictures:
-    """Thumbnails of one page, named by number: sample ids come from outside and are no file names."""
-
-    out_dir: Path
-    page: str
-
-    def save(self, source: Path | None, number: int, role: str) -> str | None:
-        small = thumbnail(source) if source is not None and source.is_file() else None
-        if small is None:
-            return None
-        path = f"pictures/{self.page}-{number:04}-{role}.webp"
-        (self.out_dir / path).write_bytes(small)
-        return path
+def _aggregate(run: Run, column: Column) -> str:
+    metric = run.summary.metrics.get(column.key)
+    return "n/a" if metric is None or metric.value is None else f"{metric.value:.{column.digits}f}"
 
 
-def _show(policy: str, run: Run, sample_id: str, pictures: _Pictures, number: int, k: int) -> Shown:
-    record = run.records[sample_id]
-    drawn = record.render is not None and record.render.ok
-    reason = f"{record.render.reason}: " if record.render is not None and record.render.reason else ""
-    return Shown(
-        number=k,
-        policy=model_title(policy),
-        outcome=record.outcome,
-        picture=pictures.save(run.render_path(sample_id), number, f"p{k}") if drawn else None,
-        code=record.code,
-        reply=record.reply if record.code is None else "",
-        message=reason + record.message if record.message else "",
-        feedback=record.judgement.feedback if record.judgement else "",
-        metrics=tuple((name, _number(value)) for name, value in record.metrics.items()),
-        score=_score(record),
+def _card(
+    sample_id: str, target: Path | None, runs: dict[str, Run], pictures: Thumbnails, language: Language
+) -> Card:
+    code = _true_code(sample_id, target, runs, language)
+    known = code and language == "python"
+    return Card(
+        sample_id=sample_id,
+        types=(chart_types(code) or ("other",)) if known else type_in_name(sample_id),
+        target=pictures.address(target),
+        code=highlighted(code, language) if code else None,
+        shown=tuple(
+            _show(policy, run, run.records[sample_id], pictures, language)
+            for policy, run in runs.items()
+            if sample_id in run.records
+        ),
     )
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "n/a"
+def _true_code(sample_id: str, target: Path | None, runs: dict[str, Run], language: Language) -> str | None:
+    """The label: what the reference policy answered, or the file beside the target's picture, as splits have it."""
+    if "reference" in runs and sample_id in runs["reference"].records:
+        return runs["reference"].records[sample_id].code
+    path = target.with_suffix(".py" if language == "python" else ".html") if target else None
+    return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else None
+
+
+def _show(policy: str, run: Run, record: SampleResult, pictures: Thumbnails, language: Language) -> Shown:
+    failure = record.render.reason if record.render is not None and record.render.reason else "no picture"
+    overall = sample_overall(record.metrics)
+    metrics = record.metrics | ({"overall": overall} if overall is not None else {})
+    return Shown(
+        policy=policy,
+        title=model_title(policy),
+        outcome=record.outcome,
+        picture=pictures.address(run.render_path(record.sample_id)) if _drew(record) else None,
+        code=highlighted(record.code, language) if record.code is not None else None,
+        reply=record.reply if record.code is None else "",
+        message=record.message,
+        no_picture=failure.replace("_", " "),
+        feedback=record.judgement.feedback if record.judgement else "",
+        pasted=record.pasted,
+        scores={name: round(value, 4) for name, value in metrics.items() if value is not None and name != "exec"},
+        parts=record.judgement.parts if record.judgement else {},
+    )
+
+
+def _drew(record: SampleResult) -> bool:
+    return record.render is not None and record.render.ok
+
+
+def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
+    """The measured metrics of the page's samples under the tables' names, those to sort by first."""
+    labels = {c.key: c.label for c in our_columns(evaluated.settings.table, evaluated.runs)}
+    measured = dict.fromkeys(name for card in cards for shown in card.shown for name in shown.scores)
+    ordered = [*(m for m in HEADLINE if m in measured), *(m for m in measured if m not in HEADLINE)]
+    return {name: labels.get(name, name.replace("_", " ")) for name in ordered}
+
+
+def _first_shown(policies: Sequence[str]) -> tuple[str, str]:
+    """The two policies that a page opens with: the base and the last trained one, where both are there."""
+    own = [p for p in policies if p not in CALIBRATION] or list(policies)
+    return own[0], own[-1] if len(own) > 1 else ""
+
+
+def number(value: float | None) -> str:
+    """Metrics are fractions or parts of ten or a hundred: as many digits as say something."""
+    if not value:
+        return "n/a" if value is None else "0"
     return f"{value:.3f}" if abs(value) <= 1 else f"{value:.1f}"
 
 
-def _score(record: SampleResult) -> float | None:
-    return next((record.metrics[m] for m in HEADLINE if record.metrics.get(m) is not None), None)
+def _episode_links(pages: Sequence[Path], out_dir: Path) -> dict[str, list[tuple[str, str]]]:
+    """(address, title) of training's episode pages by run; a page lies at RUN/episodes/step-N.html."""
+    links: dict[str, list[tuple[str, str]]] = {}
+    for path in pages:
+        address = os.path.relpath(path, out_dir).replace(os.sep, "/")
+        links.setdefault(path.parent.parent.name, []).append((address, f"step {path.stem.removeprefix('step-').lstrip('0')}"))
+    return links
 
 
 def _file_names(sets: Sequence[str]) -> list[str]:
     plain = [re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60] for name in sets]
     return [name if name != "index" and plain.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(plain)]
-
-
-__all__ = ["Targets", "beside_runs", "trajectory_html", "write_browser"]

@@ -10,13 +10,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 
+from markupsafe import Markup
 from pydantic import ValidationError
 
 from rrvf.errors import UserError
 from rrvf.records import Render, Trajectory, Turn, json_lines
-from rrvf.report.html import data_uri, page
+from rrvf.report.highlight import LANGUAGES, highlighted
+from rrvf.report.html import page
+from rrvf.report.thumbnails import data_uri
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class _Step:
     title: str
     picture: str | None
     text: str
-    code: str | None
+    code: Markup | None
+    changes: Markup | None
     said: str
 
 
@@ -83,7 +88,7 @@ def trajectory_html(trajectories: Sequence[Trajectory], pictures: Pictures, titl
         drawn = (*shown.turns, *[None] * len(trajectory.turns))
         steps = [_step(trajectory, i, turn, drawn[i]) for i, turn in enumerate(trajectory.turns)]
         episodes.append((trajectory, data_uri(shown.target), steps, worth(trajectory)))
-    return page("trajectory.html.j2", title=title, episodes=episodes)
+    return page("trajectory.html.j2", scripts=("compare.js", "episodes.js"), title=title, episodes=episodes)
 
 
 def _step(trajectory: Trajectory, number: int, turn: Turn, picture: bytes | None) -> _Step:
@@ -92,9 +97,20 @@ def _step(trajectory: Trajectory, number: int, turn: Turn, picture: bytes | None
         title=f"Turn {number + 1}: {titles[turn.action]}",
         picture=data_uri(picture),
         text=turn.text,
-        code=turn.code,
+        code=highlighted(turn.code, LANGUAGES[trajectory.domain]) if turn.code is not None else None,
+        changes=_changes(trajectory, number),
         said=said(trajectory, turn),
     )
+
+
+def _changes(trajectory: Trajectory, number: int) -> Markup | None:
+    """What a turn's code changes in the last code before it, as a unified diff; None where there is no code before."""
+    code = trajectory.turns[number].code
+    before = next((t.code for t in reversed(trajectory.turns[:number]) if t.code is not None), None)
+    if code is None or before is None:
+        return None
+    lines = list(unified_diff(before.splitlines(), code.splitlines(), n=1, lineterm=""))[2:]
+    return highlighted("\n".join(lines) or "nothing: the same code again", "diff")
 
 
 def said(trajectory: Trajectory, turn: Turn) -> str:

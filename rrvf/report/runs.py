@@ -162,11 +162,11 @@ def _contribution(record: SampleResult, name: str, given_exec: bool) -> tuple[fl
         return 0.0, float(not given_exec)
     if record.outcome == "judge_error":
         return 0.0, 0.0
-    value = _overall(record.metrics) if name == "overall" else record.metrics.get(name)
+    value = sample_overall(record.metrics) if name == "overall" else record.metrics.get(name)
     return None if value is None or not math.isfinite(value) else (value, 1.0)
 
 
-def _overall(metrics: dict[str, float | None]) -> float | None:
+def sample_overall(metrics: dict[str, float | None]) -> float | None:
     """A sample's Overall in percent: the low-level scores are fractions, the judge's is in percent."""
     if any(metrics.get(c) is None for c in (*LOW_LEVEL, "judge")):
         return metrics.get("overall")

@@ -1,0 +1,51 @@
+"""Code as HTML with its words coloured; policy output stays text.
+
+    highlighted("import numpy as np", "python")    # <i class="k">import</i> numpy <i class="k">as</i> np
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from markupsafe import Markup, escape
+from pygments.lexer import Lexer
+from pygments.lexers.diff import DiffLexer
+from pygments.lexers.html import HtmlLexer
+from pygments.lexers.python import PythonLexer
+from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String
+
+from rrvf.records import DomainName
+from rrvf.report.html import visible
+
+Language = Literal["python", "html", "diff"]
+LANGUAGES: dict[DomainName, Language] = {"chart": "python", "web": "html"}
+_LEXERS: dict[Language, Lexer] = {
+    name: lexer(stripnl=False, ensurenl=False)
+    for name, lexer in (("python", PythonLexer), ("html", HtmlLexer), ("diff", DiffLexer))
+}
+#: What is coloured, by classes of one letter: a page holds thousands of programs.
+_CLASSES = (
+    ("k", (Keyword, Operator.Word)),
+    ("s", (String,)),
+    ("n", (Number,)),
+    ("c", (Comment,)),
+    ("f", (Name.Builtin, Name.Function, Name.Class, Name.Tag)),
+    ("a", (Name.Attribute, Name.Decorator)),
+    ("g", (Generic.Inserted,)),
+    ("d", (Generic.Deleted,)),
+    ("c", (Generic.Subheading,)),
+)
+
+
+def highlighted(code: str, language: Language) -> Markup:
+    """`code` as safe HTML, cut and with hidden characters written out as `visible` does."""
+    parts: list[str] = []
+    open_class = ""
+    for token, text in _LEXERS[language].get_tokens(visible(code)):
+        css = next((name for name, kinds in _CLASSES if any(token in kind for kind in kinds)), "")
+        if css != open_class:
+            parts += ["</i>" * bool(open_class), f'<i class="{css}">' * bool(css)]
+            open_class = css
+        parts.append(escape(text))
+    parts.append("</i>" * bool(open_class))
+    return Markup("".join(parts))
