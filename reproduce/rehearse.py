@@ -1,0 +1,80 @@
+"""`make rehearse PROFILE=paper|gpu`: the profile's whole path on two cores, from the archives to Tables 1 to 3.
+
+The same profile file, the same scripts of reproduce/launch, the same notebooks; what `rehearsal.yaml` names is substituted.
+One training is killed and taken up again. Everything lands in `runs/rehearsal-<profile>`, which is begun anew each time, and
+nothing in `results/`. One line per stage; exit codes as of `python -m reproduce`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from reproduce.judge import answers, serving
+from reproduce.publish import show_tables
+from reproduce.rehearsal import FILES, REPOSITORY, Rehearsal
+from reproduce.rehearsal_stages import Stage, stages
+from rrvf.errors import UserError
+from rrvf.folders import owned
+
+
+def rehearse(name: str) -> None:
+    """All stages of a profile's rehearsal, then its tables. UserError where one does not end as it should."""
+    rehearsal = Rehearsal(name)
+    started = time.monotonic()
+    with owned(rehearsal.folder, lock=rehearsal.folder.with_name(f".rehearsal-{name}.lock")):
+        rehearsal.begin()
+        with _judge(rehearsal):
+            for stage in stages(rehearsal.profile):
+                _timed(stage, rehearsal)
+        show_tables(rehearsal.profile, rehearsal.folder)
+    minutes = (time.monotonic() - started) / 60
+    print(f"rehearsal of {name}: every stage ended, {minutes:.1f} min; {rehearsal.folder.relative_to(REPOSITORY)}")
+
+
+@contextmanager
+def _judge(rehearsal: Rehearsal) -> Iterator[None]:
+    """The embedded judge at the address of the profile's. UserError where another answers there: it may be a real one."""
+    url = rehearsal.profile.judge.url
+    if answers(url):
+        raise UserError(f"a judge answers at {url} already: stop it, since a rehearsal brings its own")
+    command = [sys.executable, "-m", "rrvf", "judge", "serve", "--port", str(urlsplit(url).port)]
+    with serving(command, url, rehearsal.log("judge")):
+        yield
+
+
+def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
+    print(f"stage {stage.name}: begins", flush=True)
+    began, cpu = time.monotonic(), _cpu_seconds()
+    said = stage.run(rehearsal)
+    seconds, used = time.monotonic() - began, _cpu_seconds() - cpu
+    words = f"real: {stage.real}; substituted: {stage.substituted(rehearsal.change)}"
+    print(f"stage {stage.name}: {seconds:.0f} s, {used:.0f} of CPU; {words}{f'; {said}' if said else ''}", flush=True)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; gives its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="paper", choices=sorted(FILES))
+    try:
+        rehearse(parser.parse_args(arguments).profile)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
