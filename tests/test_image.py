@@ -167,7 +167,7 @@ def test_the_engine_that_is_there_builds_it(tmp_path, engines, began):
     machine = Machine(tmp_path)
     for engine in engines:
         name, _, dead = engine.partition("-")
-        machine.script(machine.bin / name, f'#!/usr/bin/env bash\n{"exit 1" if dead else f"echo {name} $*"}\n')
+        machine.script(machine.bin / name, f"#!/usr/bin/env bash\n{'exit 1' if dead else f'echo {name} $*'}\n")
     done = image(machine, "--pull", BASE="debian@sha256:abc")
     assert done.stdout.startswith(began) and "--tag rrvf --build-arg BASE=debian@sha256:abc --pull ." in done.stdout
 

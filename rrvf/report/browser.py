@@ -19,8 +19,8 @@ from markupsafe import Markup
 from rrvf.profile import Profile
 from rrvf.records import Outcome, SampleResult
 from rrvf.report.chart_types import chart_types, type_in_name
-from rrvf.report.highlight import LANGUAGES, Language, highlighted
 from rrvf.report.grid import Column
+from rrvf.report.highlight import LANGUAGES, Language, highlighted
 from rrvf.report.html import page
 from rrvf.report.runs import Run, sample_overall
 from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, our_columns, provenance_line
@@ -177,9 +177,7 @@ def _aggregate(run: Run, column: Column) -> str:
     return "n/a" if metric is None or metric.value is None else f"{metric.value:.{column.digits}f}"
 
 
-def _card(
-    sample_id: str, target: Path | None, runs: dict[str, Run], pictures: Thumbnails, language: Language
-) -> Card:
+def _card(sample_id: str, target: Path | None, runs: dict[str, Run], pictures: Thumbnails, language: Language) -> Card:
     code = _true_code(sample_id, target, runs, language)
     known = code and language == "python"
     return Card(
@@ -253,7 +251,9 @@ def _episode_links(pages: Sequence[Path], out_dir: Path) -> dict[str, list[tuple
     links: dict[str, list[tuple[str, str]]] = {}
     for path in pages:
         address = os.path.relpath(path, out_dir).replace(os.sep, "/")
-        links.setdefault(path.parent.parent.name, []).append((address, f"step {path.stem.removeprefix('step-').lstrip('0')}"))
+        links.setdefault(path.parent.parent.name, []).append(
+            (address, f"step {path.stem.removeprefix('step-').lstrip('0')}")
+        )
     return links
 
 

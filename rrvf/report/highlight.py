@@ -1,6 +1,6 @@
 """Code as HTML with its words coloured; policy output stays text.
 
-    highlighted("import numpy as np", "python")    # <i class="k">import</i> numpy <i class="k">as</i> np
+highlighted("import numpy as np", "python")    # <i class="k">import</i> numpy <i class="k">as</i> np
 """
 
 from __future__ import annotations
