@@ -31,11 +31,13 @@ class Domain:
     tool_argument: str
     fence: str
     suffix: str
+    #: Whether the code says how large its picture is; else the canvas does.
+    own_size: bool = True
 
 
 #: The web tool's name stands in the official overview figure; its chart twin's name is ours.
 CHART = Domain("chart", "chart_render_and_compare_tool", "python_code", "python", ".py")
-WEB = Domain("web", "html_render_and_compare_tool", "html_code", "html", ".html")
+WEB = Domain("web", "html_render_and_compare_tool", "html_code", "html", ".html", own_size=False)
 DOMAINS = {d.name: d for d in (CHART, WEB)}
 
 #: One small picture size for both domains of the nano profile: 20 x 16 patches of 14 pixels.
