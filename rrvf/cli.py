@@ -22,6 +22,7 @@ from rrvf.errors import UserError
 from rrvf.outputs import out_file, out_folder, trouble
 
 if TYPE_CHECKING:
+    from rrvf.profile import Profile
     from rrvf.study import Study
 
 app = typer.Typer(
@@ -48,6 +49,10 @@ ProfileOption = Annotated[str, typer.Option(help="nano, gpu, paper, or a YAML fi
 StartOption = Annotated[str | None, typer.Option(help="train from this folder or hub id, not the profile's policy")]
 #: A harness_error is the machine's to mend, as bad input is the person's.
 _RENDER_EXITS = {"ok": 0, "render_error": 1, "harness_error": 2}
+PicturesOption = Annotated[
+    Path | None, typer.Option(help="a folder of pictures (PNG, JPEG, WebP), with its sub-folders; no code is needed")
+]
+PictureDomainOption = Annotated[DomainName, typer.Option(help="with --pictures: what they show")]
 WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="renders at once")]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="optimiser steps, instead of the profile's")]
 SeedOption = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="instead of the profile's")]
@@ -82,6 +87,35 @@ def render(
     shown = record.model_dump(include={"status", "reason", "message", "seconds", "width", "height"})
     print(json.dumps(shown) if as_json else f"{record.status} {record.reason or ''} {record.message}".strip())
     raise typer.Exit(_RENDER_EXITS[record.status])
+
+
+@app.command()
+def redraw(
+    picture: Annotated[Path, typer.Argument(help="PNG, JPEG or WebP")],
+    out: Annotated[Path, typer.Option(help="code, picture, record and page go here")],
+    domain: Annotated[DomainName, typer.Option(help="what it shows")] = CHART.name,
+    policy: Annotated[str, typer.Option(help="nano, a folder, a hub id, or http://…/v1#model")] = "nano",
+    turns: Annotated[int, typer.Option(min=1, max=100, help="at most: drafts, and the answer")] = 4,
+    judge: Annotated[
+        str | None, typer.Option(help="the endpoint whose feedback is told; without it the embedded judge's")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn one picture into the code that draws it: draft, compare, repair, answer.
+
+    Example: rrvf redraw plot.png --out redrawn
+
+    Example: rrvf redraw page.png --domain web --policy http://localhost:8000/v1#my-model --out redrawn
+    """
+    from rrvf.redrawing import redraw as redrawn
+    from rrvf.redrawing import told
+
+    done = redrawn(
+        picture, domain, policy, turns, judge, out_folder(out), lambda *turn: print(told(*turn), file=sys.stderr)
+    )
+    shown = {"similarity": done.similarity, "turn": done.turn, "turns": len(done.trajectory.turns)}
+    print(json.dumps(shown) if as_json else f"{done.verdict}: {out / 'index.html'}")
+    raise typer.Exit(1 if done.turn is None else 0)
 
 
 @app.command()
@@ -259,6 +293,8 @@ def train_grpo(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
     section: Annotated[list[str] | None, typer.Option(help="a grpo section of the profile; several train on all their pictures, with the settings of the first [default: chart]")] = None,
+    pictures: PicturesOption = None,
+    domain: PictureDomainOption = CHART.name,
     max_steps: StepsOption = None,
     seed: SeedOption = None,
     start: StartOption = None,
@@ -267,16 +303,23 @@ def train_grpo(
     """RRVF: GRPO from pictures alone.
 
     Example: rrvf train grpo --section chart --section web --out runs/mine --max-steps 20
+
+    Your own pictures: rrvf train grpo --pictures my_charts --domain chart --out runs/mine
     """
     from rrvf.training.grpo import train_grpo as train
     from rrvf.training.mix import mixed
 
+    if pictures and section:
+        raise UserError("--pictures takes the profile's settings for --domain: leave --section out")
     study = _study(profile, start=start)
+    if pictures:
+        study, name = _on_pictures(study, pictures, domain)
+        section = [name]
     config = _shortened(mixed([study.section("grpo", name) for name in section or [CHART.name]]), max_steps)
     out_folder(out)
-    pictures = study.pictures(config)
+    samples = study.pictures(config)
     with study.tools_of(config) as tools:
-        print(train(study.profile, config, pictures, study.data, tools, out, seed, resume))
+        print(train(study.profile, config, samples, study.data, tools, out, seed, resume))
 
 
 @train_app.command("sft")
@@ -337,10 +380,15 @@ def plan_run(
 
 @app.command("eval")
 def evaluate(
-    benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")],
     policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
     out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
-    profile: ProfileOption = "nano",
+    benchmark: Annotated[str | None, typer.Option(help="an evaluation set of the profile")] = None,
+    pictures: PicturesOption = None,
+    domain: PictureDomainOption = CHART.name,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="nano, gpu, paper, or a YAML file [default: nano; with --pictures what suits the policy]"),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="of the bootstrap intervals")] = None,
 ) -> None:
@@ -350,12 +398,30 @@ def evaluate(
 
     The authors' checkpoints: rrvf eval --profile paper --benchmark chartmimic --policy chenzju/rrvf_chartmimic --out runs/released
     (and chenzju/rrvf_websight)
+
+    Your own pictures: rrvf eval --pictures my_charts --policy nano --out runs/mine
     """
-    study = _study(profile, seed=seed)
+    if (benchmark is None) == (pictures is None):
+        raise UserError("name one of the two: --benchmark, a set of the profile, or --pictures, a folder")
+    if pictures:
+        from rrvf.own_pictures import profile_for
+
+        asked = _study(profile, seed) if profile else _at_work(profile_for(policy), seed)
+        study, benchmark = _on_pictures(asked, pictures, domain)
+    else:
+        study = _study(profile or "nano", seed)
     study.section("evaluations", benchmark)
     model = None if policy in ("reference", "blank") else policy
     summary = study.evaluate_model(benchmark, policy, model, out_folder(out), limit)
     print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
+    if pictures:
+        from rich.console import Console
+
+        from rrvf.report.runs import find_runs
+        from rrvf.report.tables import build_tables
+        from rrvf.report.writers import print_tables
+
+        print_tables(build_tables(find_runs(out), allow_judge_errors=True)[3:], Console(stderr=True))
 
 
 @app.command()
@@ -413,12 +479,25 @@ def doctor(
 
 def _study(profile: str, seed: int | None = None, start: str | None = None) -> Study:
     from rrvf.profile import load_profile
-    from rrvf.study import Study
 
     settings = load_profile(profile)
     if start is not None:
         settings = settings.model_copy(update={"policy": settings.policy.model_copy(update={"model": start})})
+    return _at_work(settings, seed)
+
+
+def _at_work(settings: Profile, seed: int | None = None) -> Study:
+    from rrvf.study import Study
+
     return Study(settings if seed is None else settings.model_copy(update={"seed": seed}))
+
+
+def _on_pictures(study: Study, folder: Path, domain: str) -> tuple[Study, str]:
+    """The study with a folder as its data, and the name of its one section."""
+    from rrvf.own_pictures import with_folder
+
+    profile, name = with_folder(study.profile, folder, domain)
+    return _at_work(profile), name
 
 
 def _shortened(config, max_steps: int | None):

@@ -196,11 +196,11 @@ class SFTConfigSection(Section):
 
 
 class EvalSet(Section):
-    """One evaluation: which benchmark's rules on which pictures, and whose table it fills."""
+    """One evaluation: which benchmark's rules on which pictures, and which table it fills (4: pictures without code)."""
 
-    benchmark: Literal["chartmimic", "plot2code", "websight"]
+    benchmark: Literal["chartmimic", "plot2code", "websight", "pictures"]
     dataset: str
-    table: Literal[1, 2, 3]
+    table: Literal[1, 2, 3, 4]
     title: str
     domain: DomainName
     limit: int | None = None

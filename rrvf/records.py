@@ -6,6 +6,7 @@ records have one a line; `json_lines` reads them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -46,7 +47,10 @@ def storable(text: str) -> str:
 
 def picture_name(sample_id: str) -> str:
     """The file of a sample's picture in `renders/`: its id without what no file name can hold."""
-    return re.sub(r"[/\0-\x1f\x7f]", "__", storable(sample_id)) + ".png"
+    name = re.sub(r"[/\0-\x1f\x7f]", "__", storable(sample_id))
+    if len(name.encode()) > 200:  # most disks take 255 bytes
+        name = f"{name[:50]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return name + ".png"
 
 
 class Record(BaseModel):

@@ -332,10 +332,10 @@ def stage_key(kind: str, inputs: dict) -> str:
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:
     """UserError where a benchmark that compares with the true code is given pictures without code."""
     bare = [s.id for s in samples if s.code is None]
-    if bare and config.benchmark != "plot2code":
+    if bare and config.benchmark not in ("plot2code", "pictures"):
         raise UserError(
             f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and {config.benchmark} "
-            "compares with the true code: name another dataset, or the benchmark plot2code, which only leaves Text empty"
+            "compares with the true code: name another dataset, or the benchmark pictures, which needs no code"
         )
 
 

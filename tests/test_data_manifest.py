@@ -87,7 +87,7 @@ def test_the_digest_tells_order_pictures_and_code_apart(tmp_path):
 
 def test_two_samples_of_one_name_are_refused(tmp_path):
     with pytest.raises(UserError, match="share an id"):
-        write_split("s", "chart", [item("a/b"), item("a b")], tmp_path)
+        write_split("s", "chart", [item("a/b"), item("a/b")], tmp_path)
 
 
 def test_a_split_of_nothing_is_refused(tmp_path):

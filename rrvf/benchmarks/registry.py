@@ -1,14 +1,15 @@
-"""The three benchmarks behind the runner's one protocol: extract, score, judge, summarise."""
+"""The three benchmarks, and pictures without code, behind the runner's one protocol: extract, score, judge, summarise."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rrvf.benchmarks import chartmimic, plot2code, websight
+from rrvf.benchmarks import chartmimic, pictures, plot2code, websight
 from rrvf.benchmarks.chartmimic_scores import METRICS
 from rrvf.benchmarks.intervals import Interval, bootstrap, wilson
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.runner import OURS, Benchmark
+from rrvf.domains import Domain, domain
 from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
 from rrvf.render import Renderer, settled
@@ -23,6 +24,8 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
         return ChartMimic(renderer, profile)
     if config.benchmark == "plot2code":
         return Plot2Code(renderer)
+    if config.benchmark == "pictures":
+        return Pictures(renderer, domain(config.domain), root)
     return WebSight(renderer, root)
 
 
@@ -120,6 +123,36 @@ class WebSight:
         """Means over all samples, failures 0; None for what a page that was drawn lacks, as CLIP without weights."""
         found = {"exec_rate": rate(results)}
         for metric in ("judge", *websight.METRICS):
+            values = column(results, metric, 1)
+            found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
+        return found
+
+
+class Pictures:
+    """Table 4, ours: any pictures, no code needed."""
+
+    name = "pictures"
+
+    def __init__(self, renderer: Renderer, domain: Domain, root: Path) -> None:
+        self._renderer, self._domain, self._root = renderer, domain, root
+        self.protocol = pictures.protocol(domain, renderer)
+
+    def extract(self, reply: str) -> str | None:
+        """By our grammar."""
+        return pictures.extract_code(reply, self._domain)
+
+    def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
+        """From the two pictures alone, also where the true code is known."""
+        return pictures.score(sample, self._root, code, self._renderer)
+
+    def judge_score(self, judgement: Judgement) -> float:
+        """0 to 100."""
+        return 100 * judgement.score
+
+    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+        """Means over all samples, failures 0; None for CLIP without weights."""
+        found = {"exec_rate": rate(results)}
+        for metric in ("judge", *pictures.METRICS):
             values = column(results, metric, 1)
             found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
         return found

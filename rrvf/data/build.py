@@ -18,6 +18,7 @@ from rrvf.data.config import (
     ChartMimic,
     ColdStart,
     DataConfig,
+    Folder,
     Gallery,
     Generated,
     NpmPages,
@@ -91,6 +92,10 @@ def recipe(name: str, config: DataConfig) -> str:
         before = list(config.root.values())[: list(config.root).index(name)]
         made |= {"generator": seeded.GENERATORS[split.kind].VERSION}
         made |= {"avoids": [s.model_dump() for s in before if isinstance(s, Generated) and s.domain == split.domain]}
+    if isinstance(split, Folder):
+        from rrvf.data import folder
+
+        made |= {"files": folder.fingerprint(split)}
     return json.dumps(made, default=asdict, sort_keys=True) + "\n"
 
 
@@ -124,7 +129,7 @@ def _rendered(name: str, split: AnySplit, programs: Programs, renderer: Renderer
 
 
 def _shipped(split: AnySplit) -> Iterator[Item]:
-    from rrvf.data import chartmimic, cold_start, plot2code, websight
+    from rrvf.data import chartmimic, cold_start, folder, plot2code, websight
 
     if isinstance(split, ChartMimic):
         return chartmimic.items(split)
@@ -132,5 +137,7 @@ def _shipped(split: AnySplit) -> Iterator[Item]:
         return plot2code.items(split)
     if isinstance(split, ColdStart):
         return cold_start.items(split)
+    if isinstance(split, Folder):
+        return folder.items(split)
     assert isinstance(split, WebSight)
     return websight.items(split)

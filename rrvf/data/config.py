@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
@@ -139,8 +140,27 @@ class ColdStart(Shipped):
     domain: ClassVar[DomainName] = CHART.name
 
 
+class Folder(SplitConfig):
+    """Pictures of a folder and its sub-folders: PNG, JPEG, WebP (`rrvf.data.folder`). No code is needed.
+
+    `part`: one of two that never meet, of which the test has `share` of the pictures; None is all. `canvas`: what the
+    pictures are brought onto, None leaves them as they are. `licence` goes into the manifest.
+    """
+
+    kind: Literal["folder"]
+    path: str
+    domain: DomainName
+    count: int | None = Field(default=None, gt=0)
+    seed: int = 0
+    part: Literal["train", "test"] | None = None
+    share: float = Field(default=0.2, gt=0, lt=1)
+    licence: str = "unknown"
+    canvas: Canvas | None = None
+
+
 AnySplit = Annotated[
-    Generated | Gallery | NpmPages | ChartMimic | Plot2Code | WebSight | ColdStart, Field(discriminator="kind")
+    Generated | Gallery | NpmPages | ChartMimic | Plot2Code | WebSight | ColdStart | Folder,
+    Field(discriminator="kind"),
 ]
 
 
@@ -151,9 +171,16 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        """Train and test of WebSight are disjoint only when drawn from one permutation."""
+        """Train and test of WebSight, or of a folder, are disjoint only when drawn from one permutation."""
         if len({(s.pool, s.seed) for s in self.root.values() if isinstance(s, WebSight)}) > 1:
             raise ValueError("the WebSight splits differ in pool or seed: give both the same, or they may overlap")
+        ways: dict[Path, set] = {}
+        for s in self.root.values():
+            if isinstance(s, Folder):
+                cut = (s.seed, s.share) if s.part else None
+                ways.setdefault(Path(s.path).expanduser().resolve(), set()).add(cut)
+        if several := next((folder for folder, cuts in ways.items() if len(cuts) > 1), None):
+            raise ValueError(f"the splits of {several} overlap: give each a `part`, with the same seed and share")
         return self
 
     def canvas(self, name: str) -> Canvas | None:

@@ -21,6 +21,8 @@ from rrvf.records import Sample
 MANIFEST = "manifest.jsonl"
 SUMS = "SHA256SUMS"
 RECIPE = "recipe.json"
+#: Bytes of a file's name, without its suffix; most disks take 255 in all.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def write_split(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     samples = [_write(item, name, domain_name, partial) for item in items]
-    if len({s.image for s in samples}) < max(1, len(samples)):
+    if len({s.id for s in samples}) < max(1, len(samples)):
         raise UserError(f"split {name}: {'two samples share an id' if samples else 'nothing was found for it'}")
     (partial / MANIFEST).write_text("".join(s.model_dump_json() + "\n" for s in samples), encoding="utf-8")
     (partial / RECIPE).write_text(recipe, encoding="utf-8")
@@ -61,7 +63,7 @@ def write_split(
 
 
 def _write(item: Item, split: str, domain_name: DomainName, folder: Path) -> Sample:
-    stem = re.sub(r"[^\w.-]+", "__", item.id)
+    stem = _stem(item.id, folder)
     (folder / f"{stem}.png").write_bytes(item.png)
     code = None
     if item.code is not None:
@@ -78,6 +80,14 @@ def _write(item: Item, split: str, domain_name: DomainName, folder: Path) -> Sam
         licence=item.licence,
         code=code,
     )
+
+
+def _stem(name: str, folder: Path) -> str:
+    """What the files of a sample are called: its id without what is awkward in a file's name, short, and nobody else's."""
+    stem = re.sub(r"[^\w.-]+", "__", name)
+    if len(stem.encode()) > _LONGEST or (folder / f"{stem}.png").exists():
+        return f"{stem[: _LONGEST // 4]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return stem
 
 
 def perceptual_hash(png: bytes) -> str:

@@ -65,6 +65,8 @@ class Domain:
     #: learned to think of a picture: `(spec, positions) -> str`.
     generators: tuple[str, ...] = ()
     thought_at: str = ""
+    #: Whether the code says how large its picture is; else the canvas does.
+    own_size: bool = True
     #: The benchmarks whose rules are for this domain.
     benchmarks: tuple[str, ...] = ()
     #: One of the paper's two: `both` in a profile names them, and every profile's hash covers their canvas.

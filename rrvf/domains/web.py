@@ -23,6 +23,7 @@ WEB = register(
         saying_at="rrvf.judge.probes:page_saying",
         generators=("pages", "long_pages"),
         thought_at="rrvf.nano.corpus:page_thought",
+        own_size=False,
         benchmarks=("websight",),
         of_paper=True,
     )

@@ -13,6 +13,7 @@ from PIL import Image
 from rrvf.endpoints import Bounded, base_url, key_for
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
+from rrvf.protocol import tool_response_text
 from rrvf.records import storable
 
 #: Seconds that one request may be silent, and that one picture may take with all its retries.
@@ -20,7 +21,7 @@ _SILENT_S, _DEADLINE_S = 600.0, 3600.0
 
 
 class EndpointPolicy:
-    """Greedy single turns. url: of the endpoint or its `/v1`. The key is taken from RRVF_POLICY_API_KEY (`rrvf.endpoints`).
+    """Greedy turns. url: of the endpoint or its `/v1`. The key is taken from RRVF_POLICY_API_KEY (`rrvf.endpoints`).
 
     A model that takes no `temperature`, or `max_completion_tokens` in the place of `max_tokens`, says so at the first
     call and is asked as it wants to be. What a reasoning model thinks apart from its reply is no part of it.
@@ -40,18 +41,25 @@ class EndpointPolicy:
 
     def reply(self, pictures: list[Image.Image], prompt: str) -> list[str | NoReply]:
         """One turn per picture, in order."""
-        with ThreadPoolExecutor(1) as pool:  # an own loop, so that it works inside Jupyter too
-            return pool.submit(asyncio.run, self._all(pictures, prompt)).result()
+        return self._replies([question(picture, prompt) for picture in pictures])
 
-    async def _all(self, pictures: list[Image.Image], prompt: str) -> list[str | NoReply]:
+    def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
+        """The next turn of each conversation, messages as `rrvf.rollout.run_episode` makes them."""
+        return self._replies([[_sent(message) for message in messages] for messages in conversations])
+
+    def _replies(self, asked: list[list[dict]]) -> list[str | NoReply]:
+        with ThreadPoolExecutor(1) as pool:  # an own loop, so that it works inside Jupyter too
+            return pool.submit(asyncio.run, self._all(asked)).result()
+
+    async def _all(self, asked: list[list[dict]]) -> list[str | NoReply]:
         places = asyncio.Semaphore(self._in_flight)
 
-        async def one(picture: Image.Image) -> str | NoReply:
+        async def one(messages: list[dict]) -> str | NoReply:
             async with places:
-                return await self._one(api, question(picture, prompt))
+                return await self._one(api, messages)
 
         async with self._client.copy(http_client=Bounded(self._url)) as api:
-            return list(await asyncio.gather(*map(one, pictures)))
+            return list(await asyncio.gather(*map(one, asked)))
 
     async def _one(self, api: AsyncOpenAI, messages: list[dict]) -> str | NoReply:
         try:
@@ -119,6 +127,23 @@ def question(picture: Image.Image, prompt: str) -> list[dict]:
     """One user message: the picture, then the prompt."""
     image = {"type": "image_url", "image_url": {"url": data_uri(picture)}}
     return [{"role": "user", "content": [image, {"type": "text", "text": prompt}]}]
+
+
+def _sent(message: dict) -> dict:
+    """A message as every server takes it: pictures as data URIs, and the tool's word as the user's.
+
+    Servers take a `tool` message only after a call that they parsed themselves; our calls are part of the text.
+    """
+    content = message["content"]
+    if message["role"] == "tool":
+        return {"role": "user", "content": tool_response_text(content)}
+    if isinstance(content, str):
+        return message
+    parts = [
+        {"type": "image_url", "image_url": {"url": data_uri(part["image"])}} if part["type"] == "image" else part
+        for part in content
+    ]
+    return message | {"content": parts}
 
 
 def data_uri(picture: Image.Image) -> str:

@@ -21,7 +21,7 @@ def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -
     """Render the program in `path`; its picture goes to `out`, where there is one. Raises UserError for bad paths."""
     if not path.is_file():
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
-    record = render(domain, _read(domain, path), limits)
+    record = render(domain, read_program(domain, path), limits)
     if record.png:
         make(out.parent)
         out.write_bytes(record.png)
@@ -38,7 +38,7 @@ def render_folder(
     paths = programs(domain, folder)
     make(out)
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
-        made = renderer.render_each((_read(domain, p) for p in paths), settle=False)
+        made = renderer.render_each((read_program(domain, p) for p in paths), settle=False)
         for path, record in zip(paths, made, strict=True):
             if record.png:
                 (out / f"{path.stem}.png").write_bytes(record.png)
@@ -56,5 +56,6 @@ def programs(domain: str, folder: Path) -> list[Path]:
     return paths
 
 
-def _read(domain: str, path: Path) -> str:
+def read_program(domain: str, path: Path) -> str:
+    """The text of a program's file, decoded as what runs it decodes it."""
     return pkgutil.resolve_name(known_domain(domain).reader_at)(path)

@@ -75,7 +75,7 @@ def our_splits(runs: Sequence[Run], profile: Profile | None = None) -> list[Spli
     return [
         split
         for evaluated in evaluated_sets(runs, profile)
-        for metric in SCORES[evaluated.settings.table]
+        for metric in SCORES.get(evaluated.settings.table, ())
         for split in _set_splits(evaluated, metric)
     ]
 

@@ -39,7 +39,7 @@ class Summary(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     n: int
-    benchmark: Literal["chartmimic", "plot2code", "websight"]
+    benchmark: Literal["chartmimic", "plot2code", "websight", "pictures"]
     set: str
     policy: str
     outcomes: dict[Outcome, int]

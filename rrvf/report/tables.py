@@ -17,7 +17,7 @@ from rrvf.report.grid import Block, Column, Group, Line, Table
 from rrvf.report.paper import SOURCE, PaperRow, paper_table
 from rrvf.report.runs import Run, by_set, difference
 
-TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3}
+TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3, "pictures": 4}
 
 #: Column heads as printed. Table 2 ranks its primary metrics only, Table 3 marks the best only.
 PAPER_COLUMNS = {
@@ -39,6 +39,14 @@ PAPER_COLUMNS = {
     ),
     3: (Column("clip", "CLIP score", marked=1), Column("judge", "GPT score", marked=1)),
 }
+#: Of pictures without code, which the paper has none of.
+PICTURE_COLUMNS = (
+    Column("exec_rate", "Exec rate"),
+    Column("judge", "Judge score"),
+    Column("ssim", "SSIM", 3, 3),
+    Column("clip", "CLIP score"),
+)
+NO_CODE = "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are absent, and are not 0."
 #: What web runs carry beyond the paper's two columns.
 WEB_EXTRAS = (
     Column("exec_rate", "Exec rate", marked=0),
@@ -97,7 +105,15 @@ def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judg
         for run in runs:
             run.check_judge()
     sets = evaluated_sets(runs, profile)
-    return [_table(number, [s for s in sets if s.settings.table == number], profile) for number in PAPER_COLUMNS]
+    by_table = {n: [s for s in sets if s.settings.table == n] for n in TABLE_OF.values()}
+    tables = [_table(number, by_table[number], profile) for number in PAPER_COLUMNS]
+    return [*tables, pictures_table(by_table[4], profile)] if by_table[4] else tables
+
+
+def pictures_table(sets: Sequence[Evaluated], profile: Profile | None = None) -> Table:
+    """Table 4: what was measured on pictures without code; the paper has no such rows."""
+    blocks = tuple(our_block(s, profile) for s in sets)
+    return Table(4, "Table 4: Pictures without true code", blocks, (NO_CODE, BRACKETS))
 
 
 def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluated]:
@@ -114,13 +130,16 @@ def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluat
 def _guess(name: str, runs: Mapping[str, Run]) -> EvalSet:
     benchmark = next(iter(runs.values())).summary.benchmark
     table = TABLE_OF[benchmark]
-    domain = next(d.name for d in DOMAINS.values() if benchmark in d.benchmarks)
+    if benchmark == "pictures":
+        domain = next(iter(runs.values())).summary.provenance.protocol.split("-")[1]  # `benchmarks.pictures.protocol`
+    else:
+        domain = next(d.name for d in DOMAINS.values() if benchmark in d.benchmarks)
     return EvalSet(benchmark=benchmark, dataset=name, table=table, title=name, domain=domain)
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
     """Calibration and base, then SFT and RRVF where the profile trains them for this domain, then what else was run."""
-    if profile is None:
+    if profile is None or settings.table not in PAPER_COLUMNS:
         expected = [name for name in MODELS if name in runs]
     else:
         expected = ["reference", "blank", "base", *trained_policies(profile, settings.domain)]
@@ -161,6 +180,8 @@ def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
     """The paper's row under ours, where a real model was run; a stand-in is not set beside the paper's models."""
+    if evaluated.settings.table not in PAPER_COLUMNS:
+        return []
     table = paper_table(evaluated.settings.table)
     if profile is None or is_stand_in(profile) or policy not in {row.key for row in table.rows}:
         return []
@@ -175,6 +196,8 @@ def is_stand_in(profile: Profile) -> bool:
 
 def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
     """The paper's columns under names that are true here: our judge is not GPT-4o."""
+    if number not in PAPER_COLUMNS:
+        return PICTURE_COLUMNS
     columns = tuple(
         Column(c.key, c.label.replace("GPT-4o", "Judge").replace("GPT", "Judge"), c.digits, c.interval_digits, c.marked)
         for c in PAPER_COLUMNS[number]
