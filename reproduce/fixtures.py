@@ -23,7 +23,7 @@ from PIL import Image
 
 from rrvf.data import gallery
 from rrvf.data.generated import charts, pages
-from rrvf.domains import Canvas
+from rrvf.domains import CHART, WEB, Canvas
 from rrvf.errors import UserError
 from rrvf.folders import make
 from rrvf.render import Limits, Renderer
@@ -60,11 +60,11 @@ def write_fixtures(folder: Path) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     make(partial)
-    with Renderer("chart", 2, gallery.LIMITS) as renderer:
+    with Renderer(CHART.name, 2, gallery.LIMITS) as renderer:
         _chartmimic(partial / "chartmimic.tar.gz", renderer)
         figures = list(gallery.items(FIGURES - 1, 0, renderer.render_many))
     _plot2code(partial / "plot2code" / "test-00000-of-00001.parquet", figures)
-    with Renderer("web", 2, Limits(wall_s=gallery.LIMITS.wall_s, canvas=VIEWPORT)) as renderer:
+    with Renderer(WEB.name, 2, Limits(wall_s=gallery.LIMITS.wall_s, canvas=VIEWPORT)) as renderer:
         _websight(partial / "websight" / "v0.2" / "train-00000-of-00001.parquet", renderer)
     partial.rename(folder)
 

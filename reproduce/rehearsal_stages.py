@@ -14,6 +14,7 @@ from typing import Any
 from reproduce.fixtures import write_fixtures
 from reproduce.judge import VLLM, serving
 from reproduce.rehearsal import Rehearsal, kill_tree
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.profile import GuardConfig, Profile
 from rrvf.training.logs import read_log
@@ -147,7 +148,7 @@ def _teacher(profile: Profile) -> Stage:
                     study.evaluate_model(set_name, "teacher", f"{url}#{name}", out)
             with JudgeClient(url, timeout_s=300) as judge:
                 picture = next(rehearsal.folder.glob(f"data/{profile.evaluations[sets[0]].dataset}/*.png")).read_bytes()
-                asked = judge.score(picture, picture, "chart")
+                asked = judge.score(picture, picture, CHART.name)
         return f"asked as the judge it says: {asked.status}{f' ({asked.reason})' if asked.reason else ''}"
 
     parts = (("server",), JUDGE, *(("profile", "evaluations", name) for name in sets), ("environment",))
