@@ -1,6 +1,6 @@
 """What kind of chart a sample shows, read from its true code: for the filter of the sample browser.
 
-    chart_types("ax.bar(x, y)\\nax.plot(x, z)")    # ("bar", "line")
+chart_types("ax.bar(x, y)\\nax.plot(x, z)")    # ("bar", "line")
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def chart_types(code: str) -> tuple[str, ...]:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return ()
-    calls = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    calls = {
+        node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
     return tuple(sorted({_TYPES[call] for call in calls if call in _TYPES}))
 
 
