@@ -431,7 +431,10 @@ def report(
         str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: as the folder is called, else nano]")
     ] = None,
 ) -> None:
-    """Tables 1 to 3, the claims and the sample browser of finished evaluations.
+    """Tables 1 to 3, the claims and the sample browser of finished evaluations, in FOLDER/report.
+
+    The browser shows every sample with its target, what each policy made of it, the code and the scores: open
+    FOLDER/report/browser/index.html, no server needed.
 
     Example: rrvf report runs/nano
     """
@@ -442,6 +445,7 @@ def report(
     out_folder(folder / "report")
     for path in write_report(folder, profile=study.profile, targets=study.target):
         print(path)
+    print(f"the sample browser: open {folder / 'report' / 'browser' / 'index.html'}", file=sys.stderr)
 
 
 @app.command()

@@ -14,12 +14,24 @@ from test_report_tables import a_profile
 
 from rrvf.judge.calibration import FamilyResult
 from rrvf.records import Judgement, Render, RewardTerms, Trajectory, Turn
-from rrvf.report.browser import trajectory_html, write_browser
+from rrvf.report.browser import write_browser
+from rrvf.report.chart_types import chart_types, type_in_name
 from rrvf.report.decomposition import paper_splits
-from rrvf.report.episodes import best_loop, drawn_again, kept_pictures, place, read_trajectories, typical, worth
+from rrvf.report.episodes import (
+    best_loop,
+    drawn_again,
+    kept_pictures,
+    place,
+    read_trajectories,
+    trajectory_html,
+    typical,
+    worth,
+)
 from rrvf.report.figures import calibration_figure, decomposition_figure, learning_curve, loop_figure
-from rrvf.report.html import page, thumbnail, visible
+from rrvf.report.highlight import highlighted
+from rrvf.report.html import visible
 from rrvf.report.runs import find_runs
+from rrvf.report.thumbnails import thumbnail
 from rrvf.report.write import write_report
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> {{ 7*7 }} \u202e \x00"
@@ -87,14 +99,16 @@ def pages(results, tmp_path):
 
 def test_every_sample_is_on_the_page_with_its_outcomes(pages):
     cards = Tags(pages[1].read_text()).named("article")
-    assert [c["data-name"] for c in cards] == [f"s00{i}" for i in range(6)]
-    assert cards[0]["data-outcomes"].split() == ["0:scored", "1:scored"]
-    assert cards[5]["data-outcomes"].split() == ["0:render_error", "1:render_error"]
+    assert [c["data-id"] for c in cards] == [f"s00{i}" for i in range(6)]
+    figures = [a for a in Tags(pages[1].read_text()).named("figure") if "data-policy" in a]
+    shown = [(a["data-policy"], a["data-outcome"]) for a in figures]
+    assert shown[:2] == [("reference", "scored"), ("base", "scored")]
+    assert shown[-2:] == [("reference", "render_error"), ("base", "render_error")]
 
 
 def test_every_picture_of_a_page_exists(pages):
     found = [a["src"] for a in Tags(pages[1].read_text()).named("img")]
-    assert len(found) == 9  # three targets (the reference's renders) and three renders of each policy
+    assert len(found) == 18  # three targets (the reference's renders), three renders of each policy, small and in full
     assert all((pages[1].parent / address).is_file() for address in found)
 
 
@@ -108,7 +122,7 @@ def hostile_page(tmp_path) -> str:
 
 def test_policy_output_opens_no_tag(tmp_path):
     tags = Tags(hostile_page(tmp_path))
-    assert len(tags.named("script")) == 1
+    assert len(tags.named("script")) == 2
     assert not any(key.startswith("on") for _, attributes in tags.found for key in attributes)
     assert not tags.named("img")
 
@@ -122,7 +136,7 @@ def test_policy_output_is_shown_as_written(tmp_path):
 def test_only_the_pages_own_script_may_run(pages):
     policy = next(m for m in Tags(pages[1].read_text()).named("meta") if "http-equiv" in m)["content"]
     assert "default-src 'none'" in policy and "unsafe-inline" not in policy
-    assert re.search(r"script-src 'sha256-[\w+/=]+';", policy)
+    assert re.search(r"script-src 'sha256-[\w+/=]+' 'sha256-[\w+/=]+';", policy)
 
 
 @pytest.mark.parametrize("name", ["../../escape", "a/b", "index", ""])
@@ -158,7 +172,7 @@ def test_an_episode_shows_target_turns_feedback_and_reward():
     page = trajectory_html([an_episode()], kept_pictures({"s/<b>1": a_png("blue")}))
     tags = Tags(page)
     assert len(tags.named("img")) == 3 and all(a["src"].startswith("data:image/webp") for a in tags.named("img"))
-    assert len(tags.named("script")) == 1 and not tags.named("b")
+    assert len(tags.named("script")) == 2 and not tags.named("b")
     assert "-**Text**- missing." in page and "R = 1.20" in page
 
 
@@ -252,9 +266,68 @@ def test_a_target_that_is_not_in_the_data_is_the_reference_s_render(results, tmp
     pages = write_browser(
         find_runs(results), tmp_path / "out", lambda _, i: tmp_path / "t.png" if i == "s005" else None
     )
-    assert pages[1].read_text().count("no target picture on this machine") == 2  # s003 and s004 never rendered
+    assert pages[1].read_text().count("no target picture on this machine") == 4  # s003 and s004 never rendered
 
 
-def test_a_tall_picture_is_not_cut():
-    """What a picture's frame hides is lost: the link around the picture must be as high as the frame."""
-    assert re.search(r"\.shot a \{[^}]*height: 100%", page("index.html.j2", title="t", entries=[]))
+@pytest.mark.parametrize(
+    ("code", "types"),
+    [
+        ("plt.bar(x, y)", ("bar",)),
+        ("a[0].barh(x, y)\na[1].plot(x)\na[1].fill_between(x, y)", ("area", "horizontal bar", "line")),
+        ("sns.heatmap(z)\nplt.title('pie')", ("heatmap",)),
+        ("plt.text(0, 0, 'words')", ()),
+        ("plt.bar(", ()),
+        ("\0", ()),
+        ("(" * 5000, ()),
+    ],
+)
+def test_chart_types_are_read_from_the_code(code, types):
+    assert chart_types(code) == types
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("direct_600/bar_12", ("bar",)),
+        ("HR_3", ("HR",)),
+        ("sb-admin/pages/index", ("sb-admin",)),
+        ("chart-2000001", ()),
+    ],
+)
+def test_where_no_code_is_known_the_name_says_the_type(name, types):
+    assert type_in_name(name) == types
+
+
+@pytest.mark.parametrize("language", ["python", "html", "diff"])
+@pytest.mark.parametrize("code", [HOSTILE, "x = 1\n", "<p class='a'>é</p>", "\n\n  x", "'''", "+a\n-b\n@@ c"])
+def test_highlighted_code_reads_as_it_was_written(language, code):
+    texts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = texts.append
+    parser.feed(highlighted(code, language))
+    parser.close()
+    assert "".join(texts) == visible(code)
+    assert {tag for tag, _ in Tags(highlighted(code, language)).found} <= {"i"}
+
+
+def test_keywords_text_and_numbers_are_told_apart():
+    assert str(highlighted("import x\ny = 'a' + 1", "python")) == (
+        """<i class="k">import</i> x\ny = <i class="s">'a'</i> + <i class="n">1</i>"""
+    )
+
+
+def test_a_turn_shows_what_it_changed_in_the_draft_before():
+    first, second = an_episode().turns
+    turns = (first, second.model_copy(update={"code": "plt.bar(1)"}))
+    shown = trajectory_html([an_episode(turns=turns)], kept_pictures({}))
+    assert '<i class="d">-plt.bar(0)\n</i><i class="g">+plt.bar(1)</i>' in shown
+
+
+def test_the_index_links_to_the_episodes_of_training(results):
+    pages = results / "train" / "rrvf_chart" / "episodes"
+    pages.mkdir(parents=True)
+    (pages / "step-00010.html").write_text("")
+    write_report(results, profile=a_profile())
+    index = results / "report" / "browser" / "index.html"
+    link = next(a["href"] for a in Tags(index.read_text()).named("a") if "step" in a["href"])
+    assert (index.parent / link).resolve() == (pages / "step-00010.html").resolve()

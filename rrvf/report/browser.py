@@ -14,15 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from markupsafe import Markup
-
 from rrvf.profile import Profile
+<<<<<<< HEAD
 from rrvf.records import Outcome, SampleResult
 from rrvf.report.chart_types import chart_types, type_in_name
 from rrvf.report.grid import Column
 from rrvf.report.highlight import LANGUAGES, Language, highlighted
+=======
+from rrvf.records import Outcome
+from rrvf.report.grid import Column
+from rrvf.report.highlight import LANGUAGES
+>>>>>>> browser
 from rrvf.report.html import page
-from rrvf.report.runs import Run, sample_overall
+from rrvf.report.runs import Run
+from rrvf.report.samples import Card, card, drew
 from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, our_columns, provenance_line
 from rrvf.report.thumbnails import Thumbnails
 
@@ -31,39 +36,6 @@ Targets = Callable[[str, str], Path | None]
 OUTCOMES = get_args(Outcome)
 #: What samples are sorted by, first one that is measured.
 HEADLINE = ("overall", "judge", "text")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What one policy made of one sample, ready for the page."""
-
-    policy: str
-    title: str
-    outcome: str
-    picture: str | None
-    code: Markup | None
-    reply: str
-    message: str
-    no_picture: str
-    feedback: str
-    pasted: bool
-    scores: dict[str, float]
-    parts: dict[str, float]
-
-    def labelled(self, metrics: dict[str, str]) -> list[tuple[str, str]]:
-        """(label, value) of what was measured, in the order of `metrics`."""
-        return [(label, number(self.scores[name])) for name, label in metrics.items() if name in self.scores]
-
-
-@dataclass(frozen=True)
-class Card:
-    """One sample with all its policies; `target` is a picture's address or None, `code` the label where it is known."""
-
-    sample_id: str
-    types: tuple[str, ...]
-    target: str | None
-    code: Markup | None
-    shown: tuple[Shown, ...]
 
 
 def beside_runs(runs: Sequence[Run]) -> Targets:
@@ -122,10 +94,10 @@ def set_page(
     runs = {p: evaluated.runs[p] for p in evaluated.policies if p in evaluated.runs}
     ids = list(dict.fromkeys(i for run in runs.values() for i in run.records))
     sources = {i: targets(evaluated.name, i) for i in ids}
-    drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if _drew(record)]
+    drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if drew(record)]
     pictures = Thumbnails(out_dir, [*sources.values(), *drawn])
     language = LANGUAGES[evaluated.settings.domain]
-    cards = [_card(i, sources[i], runs, pictures, language) for i in ids]
+    cards = [card(i, sources[i], runs, pictures, language) for i in ids]
     metrics = _metrics(evaluated, cards)
     text = page(
         "browser.html.j2",
@@ -138,8 +110,7 @@ def set_page(
         tallies=tallies(evaluated),
         outcomes=OUTCOMES,
         metrics=metrics,
-        headline=next(iter(metrics), ""),
-        types=sorted({t for card in cards for t in card.types}),
+        types=sorted({t for sample in cards for t in sample.types}),
         types_are="chart type" if language == "python" else "source",
         cards=cards,
         provenance=provenance_line(evaluated.runs),
@@ -177,6 +148,7 @@ def _aggregate(run: Run, column: Column) -> str:
     return "n/a" if metric is None or metric.value is None else f"{metric.value:.{column.digits}f}"
 
 
+<<<<<<< HEAD
 def _card(sample_id: str, target: Path | None, runs: dict[str, Run], pictures: Thumbnails, language: Language) -> Card:
     code = _true_code(sample_id, target, runs, language)
     known = code and language == "python"
@@ -225,10 +197,12 @@ def _drew(record: SampleResult) -> bool:
     return record.render is not None and record.render.ok
 
 
+=======
+>>>>>>> browser
 def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
     """The measured metrics of the page's samples under the tables' names, those to sort by first."""
     labels = {c.key: c.label for c in our_columns(evaluated.settings.table, evaluated.runs)}
-    measured = dict.fromkeys(name for card in cards for shown in card.shown for name in shown.scores)
+    measured = dict.fromkeys(name for sample in cards for shown in sample.shown for name in shown.scores)
     ordered = [*(m for m in HEADLINE if m in measured), *(m for m in measured if m not in HEADLINE)]
     return {name: labels.get(name, name.replace("_", " ")) for name in ordered}
 
@@ -237,13 +211,6 @@ def _first_shown(policies: Sequence[str]) -> tuple[str, str]:
     """The two policies that a page opens with: the base and the last trained one, where both are there."""
     own = [p for p in policies if p not in CALIBRATION] or list(policies)
     return own[0], own[-1] if len(own) > 1 else ""
-
-
-def number(value: float | None) -> str:
-    """Metrics are fractions or parts of ten or a hundred: as many digits as say something."""
-    if not value:
-        return "n/a" if value is None else "0"
-    return f"{value:.3f}" if abs(value) <= 1 else f"{value:.1f}"
 
 
 def _episode_links(pages: Sequence[Path], out_dir: Path) -> dict[str, list[tuple[str, str]]]:

@@ -5,14 +5,16 @@ highlighted("import numpy as np", "python")    # <i class="k">import</i> numpy <
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+from html import escape
 from typing import Literal
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from pygments.lexer import Lexer
 from pygments.lexers.diff import DiffLexer
 from pygments.lexers.html import HtmlLexer
 from pygments.lexers.python import PythonLexer
-from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String
+from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String, _TokenType
 
 from rrvf.records import DomainName
 from rrvf.report.html import visible
@@ -37,15 +39,21 @@ _CLASSES = (
 )
 
 
+@lru_cache(64)  # a sample's policies often answer alike, and the reference answers the label
 def highlighted(code: str, language: Language) -> Markup:
     """`code` as safe HTML, cut and with hidden characters written out as `visible` does."""
     parts: list[str] = []
     open_class = ""
     for token, text in _LEXERS[language].get_tokens(visible(code)):
-        css = next((name for name, kinds in _CLASSES if any(token in kind for kind in kinds)), "")
+        css = _class(token)
         if css != open_class:
             parts += ["</i>" * bool(open_class), f'<i class="{css}">' * bool(css)]
             open_class = css
-        parts.append(escape(text))
+        parts.append(escape(text, quote=False))  # between tags; written out, quotes would be a tenth of a page
     parts.append("</i>" * bool(open_class))
     return Markup("".join(parts))
+
+
+@cache
+def _class(token: _TokenType) -> str:
+    return next((name for name, kinds in _CLASSES if any(token in kind for kind in kinds)), "")

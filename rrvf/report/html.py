@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -16,8 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 #: Longer texts are cut on the page; the records keep them whole.
 MAX_TEXT = 20_000
-#: Direction marks and overrides that reorder text on screen ("Trojan Source").
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: Control characters but tab and new line, lone surrogates, and direction marks and overrides that reorder text on screen
+#: ("Trojan Source").
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def page(template: str, scripts: Sequence[str] = (), **values) -> str:
@@ -34,13 +35,8 @@ def page(template: str, scripts: Sequence[str] = (), **values) -> str:
 def visible(text: str | None) -> str:
     """Text with control, direction and lone surrogate characters written as \\uXXXX, cut at MAX_TEXT."""
     text = text or ""
-    shown = "".join(map(_visible, text[:MAX_TEXT]))
+    shown = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:MAX_TEXT])
     return shown if len(text) <= MAX_TEXT else f"{shown}\n… ({len(text) - MAX_TEXT} more characters are in the record)"
-
-
-def _visible(char: str) -> str:
-    hidden = char in _BIDI or (char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs"))
-    return f"\\u{ord(char):04x}" if hidden else char
 
 
 def _environment() -> Environment:

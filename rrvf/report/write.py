@@ -50,7 +50,8 @@ def write_report(
     decomposition_figure(paper_splits(1), "The paper's Table 1: running, and being right where it runs").savefig(
         paths[-1]
     )
-    return paths + write_browser(runs, out_dir / "browser", targets, profile)
+    episodes = sorted(results_dir.glob("train/*/episodes/step-*.html"))
+    return paths + write_browser(runs, out_dir / "browser", targets, profile, episodes)
 
 
 def profile_of(results_dir: Path) -> Profile | None:
