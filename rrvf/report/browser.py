@@ -15,16 +15,9 @@ from pathlib import Path
 from typing import get_args
 
 from rrvf.profile import Profile
-<<<<<<< HEAD
-from rrvf.records import Outcome, SampleResult
-from rrvf.report.chart_types import chart_types, type_in_name
-from rrvf.report.grid import Column
-from rrvf.report.highlight import LANGUAGES, Language, highlighted
-=======
 from rrvf.records import Outcome
 from rrvf.report.grid import Column
 from rrvf.report.highlight import LANGUAGES
->>>>>>> browser
 from rrvf.report.html import page
 from rrvf.report.runs import Run
 from rrvf.report.samples import Card, card, drew
@@ -148,57 +141,6 @@ def _aggregate(run: Run, column: Column) -> str:
     return "n/a" if metric is None or metric.value is None else f"{metric.value:.{column.digits}f}"
 
 
-<<<<<<< HEAD
-def _card(sample_id: str, target: Path | None, runs: dict[str, Run], pictures: Thumbnails, language: Language) -> Card:
-    code = _true_code(sample_id, target, runs, language)
-    known = code and language == "python"
-    return Card(
-        sample_id=sample_id,
-        types=(chart_types(code) or ("other",)) if known else type_in_name(sample_id),
-        target=pictures.address(target),
-        code=highlighted(code, language) if code else None,
-        shown=tuple(
-            _show(policy, run, run.records[sample_id], pictures, language)
-            for policy, run in runs.items()
-            if sample_id in run.records
-        ),
-    )
-
-
-def _true_code(sample_id: str, target: Path | None, runs: dict[str, Run], language: Language) -> str | None:
-    """The label: what the reference policy answered, or the file beside the target's picture, as splits have it."""
-    if "reference" in runs and sample_id in runs["reference"].records:
-        return runs["reference"].records[sample_id].code
-    path = target.with_suffix(".py" if language == "python" else ".html") if target else None
-    return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else None
-
-
-def _show(policy: str, run: Run, record: SampleResult, pictures: Thumbnails, language: Language) -> Shown:
-    failure = record.render.reason if record.render is not None and record.render.reason else "no picture"
-    overall = sample_overall(record.metrics)
-    metrics = record.metrics | ({"overall": overall} if overall is not None else {})
-    return Shown(
-        policy=policy,
-        title=model_title(policy),
-        outcome=record.outcome,
-        picture=pictures.address(run.render_path(record.sample_id)) if _drew(record) else None,
-        code=highlighted(record.code, language) if record.code is not None else None,
-        reply=record.reply if record.code is None else "",
-        message=record.message,
-        no_picture=failure.replace("_", " "),
-        feedback=record.judgement.feedback if record.judgement else "",
-        pasted=record.pasted,
-        scores={name: round(value, 4) for name, value in metrics.items() if value is not None and name != "exec"},
-        parts=record.judgement.parts if record.judgement else {},
-    )
-
-
-def _drew(record: SampleResult) -> bool:
-    return record.render is not None and record.render.ok
-
-
-=======
->>>>>>> browser
 def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
     """The measured metrics of the page's samples under the tables' names, those to sort by first."""
     labels = {c.key: c.label for c in our_columns(evaluated.settings.table, evaluated.runs)}
