@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from rrvf.domains import domain
 from rrvf.profile import Profile
 from rrvf.records import Outcome
 from rrvf.report.grid import Column
-from rrvf.report.highlight import LANGUAGES
 from rrvf.report.html import page
 from rrvf.report.runs import Run
 from rrvf.report.samples import Card, card, drew
@@ -89,7 +89,7 @@ def set_page(
     sources = {i: targets(evaluated.name, i) for i in ids}
     drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if drew(record)]
     pictures = Thumbnails(out_dir, [*sources.values(), *drawn])
-    language = LANGUAGES[evaluated.settings.domain]
+    language = domain(evaluated.settings.domain).fence
     cards = [card(i, sources[i], runs, pictures, language) for i in ids]
     metrics = _metrics(evaluated, cards)
     text = page(

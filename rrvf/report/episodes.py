@@ -16,9 +16,10 @@ from pathlib import Path
 from markupsafe import Markup
 from pydantic import ValidationError
 
+from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.records import Render, Trajectory, Turn, json_lines
-from rrvf.report.highlight import LANGUAGES, highlighted
+from rrvf.report.highlight import highlighted
 from rrvf.report.html import page
 from rrvf.report.thumbnails import data_uri
 
@@ -97,7 +98,7 @@ def _step(trajectory: Trajectory, number: int, turn: Turn, picture: bytes | None
         title=f"Turn {number + 1}: {titles[turn.action]}",
         picture=data_uri(picture),
         text=turn.text,
-        code=highlighted(turn.code, LANGUAGES[trajectory.domain]) if turn.code is not None else None,
+        code=highlighted(turn.code, domain(trajectory.domain).fence) if turn.code is not None else None,
         changes=_changes(trajectory, number),
         said=said(trajectory, turn),
     )

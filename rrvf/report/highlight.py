@@ -7,24 +7,15 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from html import escape
-from typing import Literal
 
 from markupsafe import Markup
 from pygments.lexer import Lexer
-from pygments.lexers.diff import DiffLexer
-from pygments.lexers.html import HtmlLexer
-from pygments.lexers.python import PythonLexer
+from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String, _TokenType
+from pygments.util import ClassNotFound
 
-from rrvf.records import DomainName
 from rrvf.report.html import visible
 
-Language = Literal["python", "html", "diff"]
-LANGUAGES: dict[DomainName, Language] = {"chart": "python", "web": "html"}
-_LEXERS: dict[Language, Lexer] = {
-    name: lexer(stripnl=False, ensurenl=False)
-    for name, lexer in (("python", PythonLexer), ("html", HtmlLexer), ("diff", DiffLexer))
-}
 #: What is coloured, by classes of one letter: a page holds thousands of programs.
 _CLASSES = (
     ("k", (Keyword, Operator.Word)),
@@ -40,11 +31,11 @@ _CLASSES = (
 
 
 @lru_cache(64)  # a sample's policies often answer alike, and the reference answers the label
-def highlighted(code: str, language: Language) -> Markup:
-    """`code` as safe HTML, cut and with hidden characters written out as `visible` does."""
+def highlighted(code: str, language: str) -> Markup:
+    """`code` as safe HTML, cut and with hidden characters written out as `visible` does. language: a domain's fence, or diff."""
     parts: list[str] = []
     open_class = ""
-    for token, text in _LEXERS[language].get_tokens(visible(code)):
+    for token, text in _lexer(language).get_tokens(visible(code)):
         css = _class(token)
         if css != open_class:
             parts += ["</i>" * bool(open_class), f'<i class="{css}">' * bool(css)]
@@ -52,6 +43,14 @@ def highlighted(code: str, language: Language) -> Markup:
         parts.append(escape(text, quote=False))  # between tags; written out, quotes would be a tenth of a page
     parts.append("</i>" * bool(open_class))
     return Markup("".join(parts))
+
+
+@cache
+def _lexer(language: str) -> Lexer:
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return get_lexer_by_name("text", stripnl=False, ensurenl=False)
 
 
 @cache

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from rrvf.records import SampleResult
 from rrvf.report.chart_types import chart_types, type_in_name
-from rrvf.report.highlight import Language, highlighted
+from rrvf.report.highlight import highlighted
 from rrvf.report.runs import Run, sample_overall
 from rrvf.report.tables import model_title
 from rrvf.report.thumbnails import Thumbnails
@@ -49,9 +49,7 @@ class Card:
     shown: tuple[Shown, ...]
 
 
-def card(
-    sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, language: Language
-) -> Card:
+def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, language: str) -> Card:
     """The card of one sample; its pictures are written."""
     code = _true_code(sample_id, target, runs, language)
     known = code and language == "python"
@@ -68,7 +66,7 @@ def card(
     )
 
 
-def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], language: Language) -> str | None:
+def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], language: str) -> str | None:
     """The label: what the reference policy answered, or the file beside the target's picture, as splits have it."""
     if "reference" in runs and sample_id in runs["reference"].records:
         return runs["reference"].records[sample_id].code
@@ -76,7 +74,7 @@ def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], lan
     return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else None
 
 
-def _show(policy: str, run: Run, record: SampleResult, pictures: Thumbnails, language: Language) -> Shown:
+def _show(policy: str, run: Run, record: SampleResult, pictures: Thumbnails, language: str) -> Shown:
     failure = record.render.reason if record.render is not None and record.render.reason else "no picture"
     overall = sample_overall(record.metrics)
     metrics = record.metrics | ({"overall": overall} if overall is not None else {})
