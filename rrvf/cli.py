@@ -271,6 +271,18 @@ def data_prepare(profile: ProfileOption = "nano") -> None:
     _study(profile).prepare_data()
 
 
+@data_app.command("prompts")
+def data_prompts(profile: ProfileOption = "paper") -> None:
+    """Download the benchmarks' own prompts at pinned commits and check them: what official scores are asked for with.
+
+    Example: rrvf data prompts
+    """
+    from rrvf.data.prompts import download
+
+    for path in download(_study(profile).prompts):
+        print(path)
+
+
 @data_app.command("verify")
 def data_verify(profile: ProfileOption = "nano") -> None:
     """Check every picture of a profile's splits against its manifest, and what two splits share.
@@ -380,27 +392,44 @@ def plan_run(
 
 @app.command("eval")
 def evaluate(
-    policy: Annotated[str, typer.Option(help="reference, blank, nano, a folder, a hub id, or http://…/v1#model")],
-    out: Annotated[Path, typer.Option(help="records.jsonl and summary.json go here")],
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="reference, blank, nano, a folder, a hub id, http://…/v1#model, or a row of reproduce/models.yaml"
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="records.jsonl and summary.json go here [default: in the profile's runs]")
+    ] = None,
     benchmark: Annotated[str | None, typer.Option(help="an evaluation set of the profile")] = None,
     pictures: PicturesOption = None,
     domain: PictureDomainOption = CHART.name,
     profile: Annotated[
         str | None,
-        typer.Option(help="nano, gpu, paper, or a YAML file [default: nano; with --pictures what suits the policy]"),
+        typer.Option(
+            help="nano, gpu, paper, or a YAML file [default: paper for a row, else nano; with --pictures what suits the policy]"
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="of the bootstrap intervals")] = None,
+    shard: Annotated[str | None, typer.Option(help="i/n: the i-th of n parts, for `rrvf merge`")] = None,
+    turns: Annotated[
+        int | None, typer.Option(min=2, max=16, help="T_max: let the policy call the tool, and score every turn")
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="print calls, tokens, price and time, and stop")] = False,
 ) -> None:
     """Evaluate one policy, single turn, no tools; run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
 
-    The authors' checkpoints: rrvf eval --profile paper --benchmark chartmimic --policy chenzju/rrvf_chartmimic --out runs/released
-    (and chenzju/rrvf_websight)
+    A row of the paper's tables: rrvf eval --benchmark chartmimic --policy gpt-4o --estimate
+
+    On three machines: rrvf eval --benchmark chartmimic --policy base --profile paper --shard 1/3 --out part1
 
     Your own pictures: rrvf eval --pictures my_charts --policy nano --out runs/mine
     """
+    from rrvf.cli_harness import default_profile, model_of, part_of, place
+
     if (benchmark is None) == (pictures is None):
         raise UserError("name one of the two: --benchmark, a set of the profile, or --pictures, a folder")
     if pictures:
@@ -409,10 +438,17 @@ def evaluate(
         asked = _study(profile, seed) if profile else _at_work(profile_for(policy), seed)
         study, benchmark = _on_pictures(asked, pictures, domain)
     else:
-        study = _study(profile or "nano", seed)
-    study.section("evaluations", benchmark)
-    model = None if policy in ("reference", "blank") else policy
-    summary = study.evaluate_model(benchmark, policy, model, out_folder(out), limit)
+        study = _study(profile or default_profile(policy), seed)
+    config, part = study.section("evaluations", benchmark), part_of(shard)
+    model = model_of(study, policy, config.domain)
+    if estimate:
+        print(study.estimate(benchmark, policy, model, limit, part))
+        return
+    out = out_folder(out or place(study, benchmark, policy, limit, part, turns))
+    if turns:
+        print(json.dumps(study.evaluate_turns(benchmark, policy, model, out, turns, limit), indent=1))
+        return
+    summary = study.evaluate_model(benchmark, policy, model, out, limit, part)
     print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
     if pictures:
         from rich.console import Console
@@ -479,6 +515,65 @@ def doctor(
         healthy = healthy and fits
     print("\n\n".join(told))
     raise typer.Exit(0 if healthy else 1)
+
+
+@score_app.callback(invoke_without_command=True)
+def score_replies(
+    context: typer.Context,
+    replies: Annotated[
+        Path | None, typer.Option(help='a file with a line {"id": ..., "reply": ...} for each picture of the set')
+    ] = None,
+    benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")] = "",
+    out: Annotated[Path | None, typer.Option(help="records.jsonl and summary.json go here")] = None,
+    policy: Annotated[str | None, typer.Option(help="what tables call it [default: the file's name]")] = None,
+    profile: ProfileOption = "nano",
+    limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
+) -> None:
+    """Score generated programs against true ones, or replies that were made elsewhere on an evaluation set.
+
+    Example: rrvf score --replies gpt-4o.jsonl --benchmark chartmimic --profile paper --out runs/scored
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if not (replies and benchmark and out):
+        raise UserError(
+            "`rrvf score` needs --replies, --benchmark and --out, or one of its commands (rrvf score --help)"
+        )
+    summary = _study(profile).score_replies(benchmark, policy or replies.stem, replies, out_folder(out), limit)
+    print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
+
+
+@app.command("merge")
+def merge_parts(
+    out: Annotated[Path, typer.Argument(help="the folder of the whole evaluation")],
+    parts: Annotated[list[Path], typer.Argument(help="the folders of `rrvf eval --shard i/n`, all n of them")],
+) -> None:
+    """Join the parts of an evaluation that several machines ran.
+
+    Example: rrvf merge runs/whole part1 part2 part3
+    """
+    from rrvf.benchmarks.merge import merge
+
+    summary = merge(out, parts)
+    print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
+
+
+@app.command("clean")
+def clean(
+    stale: Annotated[
+        bool, typer.Option("--stale", help="remove the folders that moved aside, whose inputs have changed")
+    ],
+    profile: ProfileOption = "nano",
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """List what earlier inputs left behind in a profile's runs, and remove it after a question.
+
+    Example: rrvf clean --stale --profile nano
+    """
+    from rrvf.cli_harness import remove_stale
+
+    if stale:
+        remove_stale(_study(profile).results, yes)
 
 
 def _study(profile: str, seed: int | None = None, start: str | None = None) -> Study:

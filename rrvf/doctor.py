@@ -76,14 +76,16 @@ def profile_report(name: str, description: Path | None = None) -> tuple[str, boo
 
     Of a described machine nothing is asked: neither its judge nor what it may read. UserError for a bad profile or file.
     """
-    from rrvf.plan.access import hub_access, judge_access
+    from rrvf.plan.access import hub_access, judge_access, table_judge_access
     from rrvf.plan.machine import read_description, this_machine
     from rrvf.plan.stages import stages
     from rrvf.profile import load_profile
 
     profile = load_profile(name)
     machine = read_description(description) if description else this_machine()
-    asked = [] if description else [judge_access(profile), hub_access(profile, _ready(profile))]
+    asked = []
+    if not description:
+        asked = [judge_access(profile), table_judge_access(profile), hub_access(profile, _ready(profile))]
     access = [answer for answer in asked if answer]
     answers = any(answer.fits for answer in access if answer.name == "access: judge")
     found = [*stages(profile, machine, answers), *access]

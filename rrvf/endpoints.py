@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import openai
 
 from rrvf.errors import UserError
+from rrvf.records import Usage, storable
 
 #: Bytes of one reply. A page of code and a thinking model's thoughts are a hundredth of it.
 MAX_REPLY = 16 * 2**20
@@ -62,6 +63,27 @@ class Bounded(openai.DefaultAsyncHttpxClient):
         finally:
             await response.aclose()
         return type(response)(response.status_code, headers=response.headers, content=body, request=request)
+
+
+def usage_of(answer: object) -> Usage:
+    """One call and the tokens that its reply reports; of what reports none, the call alone.
+
+    Some endpoints count thoughts in the total alone, so the reply's tokens are the total less the question's.
+    """
+    used, model = getattr(answer, "usage", None), getattr(answer, "model", None)
+    asked, written, total = (
+        value if isinstance(value := getattr(used, name, None), int) and value >= 0 else 0
+        for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    )
+    named = (storable(model),) if isinstance(model, str) and model else ()
+    return Usage(calls=1, input_tokens=asked, output_tokens=max(written, total - asked), models=named)
+
+
+def words_of(error: Exception) -> str:
+    """What an endpoint says of a call that failed. Google's errors stand in a list, which the library passes over."""
+    if isinstance(error, openai.APIStatusError) and not isinstance(error.body, dict):
+        return f"{error.message} {error.response.text}".strip()
+    return str(error)
 
 
 async def _read(response) -> bytes:

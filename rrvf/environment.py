@@ -8,6 +8,8 @@ from __future__ import annotations
 SETTINGS = {
     "RRVF_POLICY_API_KEY": "the key for a policy behind a URL (rrvf eval --policy http://...)",
     "RRVF_JUDGE_API_KEY": "the key for a judge behind a URL",
+    "ANTHROPIC_API_KEY": "the key for rows of reproduce/models.yaml at Anthropic",
+    "GEMINI_API_KEY": "the key for rows of reproduce/models.yaml at Google",
     "OPENAI_API_KEY": "the key for policies and judges at OpenAI, sent to the host of OPENAI_BASE_URL alone",
     "OPENAI_ORG_ID": "OpenAI's own, sent as the key is; so is OPENAI_PROJECT_ID",
     "OPENAI_PROJECT_ID": "see OPENAI_ORG_ID",

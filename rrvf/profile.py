@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from rrvf.domains import DOMAINS, PAPER, Canvas, Domain, DomainName
 from rrvf.errors import UserError
@@ -59,6 +59,11 @@ class PolicyConfig(Section):
     )
 
 
+def _unset(value: object) -> bool:
+    """Left out of a profile's hash: what is not set changes nothing, so older results stay the profile's own."""
+    return value in (None, "own")
+
+
 class JudgeConfig(Section):
     """Who compares. `url` None starts the embedded judge in a process of its own."""
 
@@ -68,7 +73,8 @@ class JudgeConfig(Section):
     max_in_flight: int = 32
     timeout_s: float = 60.0
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
-    # Not dumped: where a judge is served changes no result, and so no hash.
+    # Not dumped: where a judge is served, and by whose key, changes no result, and so no hash.
+    key: str = Field(default="RRVF_JUDGE_API_KEY", exclude=True, description="the environment variable of its key")
     serve: bool = Field(
         default=False,
         exclude=True,
@@ -208,6 +214,26 @@ class EvalSet(Section):
         default=False, description="render on the profile's canvas, not at the script's own size"
     )
     max_new_tokens: int = Field(default=4_096, ge=1)
+    prompt: Literal["own", "benchmark"] = Field(
+        default="own", exclude_if=_unset, description="asked of the policy: this project's prompt, or the benchmark's"
+    )
+    judge_prompt: Literal["own", "official"] = Field(
+        default="own",
+        exclude_if=_unset,
+        description="asked of the judge: our rubric, or the benchmark's own (rrvf data prompts)",
+    )
+    timeout_s: float | None = Field(
+        default=None, gt=0, exclude_if=_unset, description="of one render; None: a reward's limit, 10 s"
+    )
+    repetition_penalty: float | None = Field(
+        default=None, gt=0, exclude_if=_unset, description="of the policy's decoding; None: as its own files say"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.benchmark == "websight" and (self.prompt, self.judge_prompt) != ("own", "own"):
+            raise ValueError("websight has no prompts of its own: leave prompt and judge_prompt out")
+        return self
 
 
 class Profile(Section):
@@ -217,7 +243,10 @@ class Profile(Section):
     seed: int = Field(default=0, ge=0, lt=2**32)
     workers: int = Field(default=2, ge=1)
     policy: PolicyConfig
-    judge: JudgeConfig = JudgeConfig()
+    judge: JudgeConfig = Field(default=JudgeConfig(), description="of training: feedback and reward")
+    evaluation_judge: JudgeConfig | None = Field(
+        default=None, exclude_if=_unset, description="of the tables' scores; None: the judge of training"
+    )
     canvas: CanvasConfig = CanvasConfig()
     reward: RewardConfig = RewardConfig()
     data: dict[Name, Any] = {}
@@ -230,6 +259,11 @@ class Profile(Section):
     def hash(self) -> str:
         """Twelve hex digits over every setting: what a result was made with."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    @property
+    def table_judge(self) -> JudgeConfig:
+        """The judge of evaluations."""
+        return self.evaluation_judge or self.judge
 
 
 def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]]:

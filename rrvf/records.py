@@ -110,6 +110,23 @@ class Render(Record):
         return self
 
 
+class Usage(Record):
+    """What calls of a model cost, as its endpoint counts. `models`: the names that answered, which need not be the one asked."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = Field(default=0, description="thoughts included, where a model thinks")
+    models: tuple[str, ...] = ()
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            models=tuple(dict.fromkeys((*self.models, *other.models))),
+        )
+
+
 class Judgement(Record):
     """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason. Never a default number."""
 
@@ -121,6 +138,7 @@ class Judgement(Record):
     reason: str | None = None
     judge: str = Field(default="", description="judge card id: model, revision, prompt hash, sampling")
     seconds: float = 0.0
+    usage: Usage | None = Field(default=None, exclude_if=lambda usage: usage is None)
 
     @property
     def ok(self) -> bool:
@@ -181,6 +199,10 @@ class Provenance(Record):
     versions: dict[str, str]
     seed: int
     profile_hash: str
+    judge_protocol: str = Field(
+        default="rrvf-rubric", description="how the judge is asked; scores of two do not compare"
+    )
+    choices: dict[str, str] = Field(default={}, description="what else moves the numbers, for the head of a table")
 
 
 class SampleResult(Record):

@@ -154,7 +154,7 @@ def _canvas(task: Domain, target: bytes) -> Canvas | None:
 
 
 def _policy(name: str, dtype: str, max_new_tokens: int):
-    from rrvf.study import load_policy
+    from rrvf.policies.address import load_policy
 
     return load_policy(name, dtype, max_new_tokens)
 

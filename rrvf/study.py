@@ -16,23 +16,26 @@ import hashlib
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from rrvf.data import DataConfig, is_ready, load_split, prepare, recipe
-from rrvf.domains import DOMAINS, domain
+from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
+from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, Profile, trained_policies
-from rrvf.protocol import load_prompt
+from rrvf.judge.rubrics import Rubric
+from rrvf.policies.address import identity
+from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, JudgeConfig, Profile, trained_policies
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
+from rrvf.rows import Row, find_row, load_rows
 
 REPOSITORY = Path(__file__).parent.parent
 DATA = REPOSITORY / "data"
@@ -73,6 +76,16 @@ class Study:
         # Profiles share what is equal, in one folder beside theirs.
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
+        if names is None and any("own" not in (s.prompt, s.judge_prompt) for s in self.profile.evaluations.values()):
+            try:
+                prompts.download(self.prompts)
+            except UserError as error:  # evaluations then ask in our own words, and say so
+                print(f"rrvf: {error}", file=sys.stderr, flush=True)
+
+    @property
+    def prompts(self) -> Path:
+        """Where the benchmarks' own prompts lie once they are downloaded (`rrvf.data.prompts`)."""
+        return (DATA if self.data.parent == DATA else self.data) / "prompts"
 
     def split(self, name: str) -> list[Sample]:
         """The samples of one split, which is built where it is missing."""
@@ -93,14 +106,21 @@ class Study:
         return self._targets[dataset].get(sample_id)
 
     @contextmanager
-    def judge(self) -> Iterator[JudgeClient]:
-        """A client of the profile's judge; without an address the embedded judge is started in a process of its own.
+    def judge(self, config: JudgeConfig | None = None, rubric: Rubric | None = None) -> Iterator[JudgeClient]:
+        """A client of a judge (None: the one of training); one without an address is the embedded judge, started in a
+        process of its own. rubric: how scores are asked for; None: by ours.
 
         UserError where none answers: asked once, before weights are loaded.
         """
-        config = self.profile.judge
+        config = config or self.profile.judge
         cache = REPOSITORY / ".cache" / "judge"
-        settings = config.model_dump(exclude={"url", "model"}) | {"cache_dir": cache}
+        settings = config.model_dump(exclude={"url", "model"}) | {
+            "cache_dir": cache,
+            "rubric": rubric,
+            "key": config.key,
+        }
+        if config.url and config.key not in ("RRVF_JUDGE_API_KEY", *os.environ):
+            raise UserError(f"set {config.key}: the key for the judge {config.model} at {config.url}")
         server = running_server() if config.url is None else nullcontext(config.url)
         with server as url, JudgeClient(url, config.model, **settings) as client:
             if config.url is not None:
@@ -175,65 +195,86 @@ class Study:
     def evaluate(self, set_name: str, policy: str) -> dict:
         """One policy (of `policies`) on one set of the profile; gives the summary that lies on disk."""
         config = self.section("evaluations", set_name)
-        model = self._model_of(policy, config.domain)
+        model = self.model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
-        inputs |= {"policy": policy, "weights": weights_digest(model), "judge": self.profile.judge.identity}
+        inputs |= {"policy": policy, "weights": identity(model), "judge": self.profile.table_judge.identity}
+        if (config.prompt, config.judge_prompt) != ("own", "own"):
+            from rrvf.evaluation import Evaluation
+
+            inputs |= Evaluation(self, set_name).inputs
         with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
             if not finished:
                 self.evaluate_model(set_name, policy, model, out)
         return json.loads((out / "summary.json").read_text())
 
     def evaluate_model(
-        self, set_name: str, policy: str, model: str | None, out: Path, limit: int | None = None
-    ) -> dict:
-        """Evaluate `model` (None: the calibration policy called `policy`) on a set of the profile into `out`."""
-        # Here and below, what loads torch is imported where it is used: most of a study needs none.
-        from rrvf.benchmarks import registry
-        from rrvf.benchmarks.runner import Run, evaluate
+        self, set_name: str, policy: str, model: str | Row | None, out: Path, limit: int | None = None,
+        shard: tuple[int, int] | None = None,
+    ) -> dict:  # fmt: skip
+        """Evaluate `model` (None: the calibration policy called `policy`) on a set of the profile into `out`.
 
+        limit: of the set's pictures, instead of the profile's; shard (i, n): every n-th of them, from the i-th.
+        """
+        # What loads torch is imported where it is used: most of a study needs none.
+        from rrvf.evaluation import Evaluation
+
+        own = isinstance(model, Row) and model.prompt == "own"
+        samples = self.samples(set_name, limit)
+        part = samples[shard[0] - 1 :: shard[1]] if shard else samples
+        return Evaluation(self, set_name, own).run(policy, model, out, part, shard)
+
+    def evaluate_turns(
+        self, set_name: str, policy: str, model: str | Row | None, out: Path, turns: int, limit: int | None = None
+    ) -> dict:
+        """Evaluate over up to `turns` turns with the tool of training; gives the scores turn by turn."""
+        from rrvf.evaluation import Evaluation
+
+        if model is None:
+            raise UserError(f"{policy} takes no turns: name a policy that looks at pictures")
+        return Evaluation(self, set_name).turns(policy, model, out, self.samples(set_name, limit), turns)
+
+    def score_replies(self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None) -> dict:
+        """Score replies that were made elsewhere, a line `{"id", "reply"}` for each sample of a set."""
+        from rrvf.evaluation import Evaluation
+
+        return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit))
+
+    def estimate(
+        self, set_name: str, policy: str, model: str | Row | None, limit: int | None, shard: tuple[int, int] | None
+    ) -> str:
+        """Calls, tokens, price and time of an evaluation, without a call."""
+        from rrvf.evaluation import Evaluation
+
+        samples = self.samples(set_name, limit)
+        part = samples[shard[0] - 1 :: shard[1]] if shard else samples
+        return Evaluation(self, set_name).estimate(policy, model, part)
+
+    def samples(self, set_name: str, limit: int | None = None) -> list[Sample]:
+        """The pictures of an evaluation set. UserError where they lack what its benchmark compares with."""
         config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
         check_labels(config, samples)
-        root = self.data / config.dataset
-        drawn_on = DataConfig.read(self.profile.data).canvas(config.dataset)
-        limits = self.limits(config.domain) if config.owned_canvas else Limits(canvas=drawn_on)
-        prompt = load_prompt(domain(config.domain), "direct", self.profile.policy.prompts)
-        with Renderer(config.domain, self.profile.workers, limits) as renderer, self.judge() as judge:
-            benchmark = registry.load(config, self.profile, renderer, root)
-            provenance = self.provenance(benchmark.protocol, prompt.sha256, judge.card(config.domain).id)
-            who = {
-                "policy": policy,
-                "weights": weights_digest(model),
-                "set": config.model_dump(exclude={"limit", "title"}),
-            }
-            run = Run(benchmark, samples, root, judge, provenance, out, self.profile.workers, who, set_name, policy)
-            return evaluate(run, self._replies(policy, model, config, root, prompt.text))
+        return samples
 
-    def _replies(self, policy: str, model: str | None, config: EvalSet, root: Path, prompt: str):
-        from rrvf.benchmarks.runner import local_replies, oracle_replies
+    def model_of(self, policy: str, domain_name: str) -> str | Row | None:
+        """What a policy's name stands for in this profile; one that is to be trained is trained first.
 
-        if model is None:
-            from rrvf.policies.oracle import Blank, Reference
-
-            return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(config.domain)), root)
-
-        def reply(samples: list[Sample]) -> list[str | None]:
-            # Loaded on the first block that is missing: a finished run needs no model.
-            if not loaded:
-                loaded.append(load_policy(model, self.profile.policy.dtype, config.max_new_tokens))
-            return local_replies(loaded[0], root, prompt)(samples)
-
-        loaded: list = []
-        return reply
-
-    def _model_of(self, policy: str, domain_name: str) -> str | None:
+        `base`, `sft` and `rrvf` are the profile's own; any other row of the paper's tables is as `reproduce/models.yaml` says.
+        """
         if policy in ("reference", "blank"):
             return None
         if policy == "base":
             return self.profile.policy.model
         trained = trained_policies(self.profile, domain_name)
+        if policy not in trained and policy in load_rows():
+            row = find_row(policy)
+            if row.route == "trained":
+                raise UserError(
+                    f"profile {self.profile.name} trains no {policy} for the {domain_name} domain: add a section"
+                )
+            return row
         if policy not in trained:
-            known = ", ".join((*UNTRAINED, *trained))
+            known = ", ".join((*UNTRAINED, *trained, *load_rows()))
             raise UserError(f"no policy called {policy!r} for the {domain_name} domain: choose one of {known}")
         kind, name = trained[policy]
         return str(self.train_sft(name) if kind == "sft" else self.train_grpo(name))
@@ -337,21 +378,3 @@ def check_labels(config: EvalSet, samples: list[Sample]) -> None:
             f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and {config.benchmark} "
             "compares with the true code: name another dataset, or the benchmark pictures, which needs no code"
         )
-
-
-def weights_digest(model: str | None) -> str | None:
-    """The sha256 of a local model's weights; the name itself for `nano` and hub ids."""
-    weights = Path(model or "") / "model.safetensors"
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16] if model and weights.is_file() else model
-
-
-def load_policy(model: str, dtype: str, max_new_tokens: int):
-    """A policy by address: `http(s)://…/v1#model` for an endpoint, else a local model."""
-    if model.startswith(("http://", "https://")):
-        from rrvf.policies.endpoint import EndpointPolicy
-
-        url, _, name = model.partition("#")
-        return EndpointPolicy(url, name or "default", max_new_tokens)
-    from rrvf.policies.local import LocalPolicy
-
-    return LocalPolicy(model, dtype, max_new_tokens)

@@ -88,7 +88,7 @@ def test_the_markdown_has_a_row_a_claim_and_says_what_a_stand_in_is(root):
 
 def test_a_wrong_claims_file_is_named(tmp_path):
     path = tmp_path / "claims.yaml"
-    path.write_text("- {id: x, statement: y}")
+    path.write_text("claims:\n- {id: x, statement: y}")
     with pytest.raises(UserError, match="where"):
         load_claims(path)
 

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from rrvf.benchmarks.runner import Run, ask, evaluate, local_replies, read_results
+from rrvf.benchmarks.replies import local_replies
+from rrvf.benchmarks.runner import Run, answers, evaluate, read_results
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
 from rrvf.policies.endpoint import EndpointPolicy
@@ -215,12 +216,12 @@ def test_blocks_do_not_depend_on_where_a_run_was_killed(run):
     blocks = []
     ask_in = lambda samples: blocks.append([s.id for s in samples]) or replies(samples)  # noqa: E731
     run.out.mkdir(parents=True)
-    ask(run, ask_in)
+    list(answers(run, ask_in))
     first = list(blocks)
     lines = (run.out / "replies.jsonl").read_text().splitlines()
     (run.out / "replies.jsonl").write_text("\n".join(lines[:10]) + "\n")
     blocks.clear()
-    ask(run, ask_in)
+    list(answers(run, ask_in))
     assert blocks == first
 
 

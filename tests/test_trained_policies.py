@@ -44,11 +44,11 @@ def test_study_and_tables_name_the_same_policies(profile, tmp_path):
 def test_a_policy_is_made_by_its_own_section(profile, tmp_path, monkeypatch):
     study, asked = Study(profile, tmp_path, tmp_path), []
     monkeypatch.setattr(study, "train_grpo", lambda name: asked.append(name))
-    study._model_of("rrvf_hot", "chart")
-    study._model_of("rrvf", "web")
+    study.model_of("rrvf_hot", "chart")
+    study.model_of("rrvf", "web")
     assert asked == ["hot", "pages"]
     with pytest.raises(UserError, match="rrvf_hot"):
-        study._model_of("rrvf_cold", "chart")
+        study.model_of("rrvf_cold", "chart")
 
 
 def test_pictures_without_code_are_refused_where_the_true_code_is_compared(profile):

@@ -35,19 +35,13 @@ from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 
 __all__ = ["METRICS", "NOTHING", "References", "aggregate", "extract_code", "extract_folder", "items_of", "overall",
-           "prompt", "ran", "sample_metrics", "score_folder"]  # fmt: skip
+           "ran", "sample_metrics", "score_folder"]  # fmt: skip
 
 #: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter. No picture is
 #: drawn: the items come from a PDF of their own, and drawing twice would take half as long again.
 LIMITS = Limits(wall_s=120.0, cpu_s=60.0, max_pixels=0)
 EMPTY = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
-_PROMPT = Path(__file__).parent / "prompts" / "chartmimic_direct.txt"
-
-
-def prompt(width: float, height: float) -> str:
-    """What is asked with a picture, in our own words; the reference figure's inches are told (metrics_spec 1.1)."""
-    return _PROMPT.read_text().strip().format(width=float(width), height=float(height))
 
 
 def extract_code(reply: str) -> str | None:

@@ -37,7 +37,6 @@ from PIL import Image
 from matplotlib.pyplot import *
 """
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
-_PROMPT = Path(__file__).parent / "prompts" / "plot2code_direct.txt"
 _NEAR = -100 * math.log(0.8)  # where exp(-distance / 100), the original's similarity of places, is above 0.8
 
 
@@ -50,11 +49,6 @@ class TextScore(Record):
     exec_ok: bool
     text_score: float
     reason: str | None = None
-
-
-def prompt() -> str:
-    """What is asked with a picture, in our own words (metrics_spec 2.1)."""
-    return _PROMPT.read_text().strip()
 
 
 def extract_code(reply: str) -> str | None:

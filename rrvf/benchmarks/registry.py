@@ -29,6 +29,12 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
     return WebSight(renderer, root)
 
 
+def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summary:
+    """Each metric of a benchmark's results with its interval."""
+    summaries = {"chartmimic": ChartMimic.summary, "plot2code": Plot2Code.summary, "websight": WebSight.summary}
+    return summaries[benchmark](results, seed)
+
+
 class ChartMimic:
     """Table 1."""
 
@@ -50,7 +56,8 @@ class ChartMimic:
         """0 to 100."""
         return 100 * judgement.score
 
-    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+    @staticmethod
+    def summary(results: list[SampleResult], seed: int) -> Summary:
         """Percent over all samples; those that did not run count 0 (metrics_spec 1.8)."""
         parts = {m: column(results, m, 100) for m in METRICS} | {"judge": column(results, "judge", 1)}
         total = [
@@ -82,7 +89,8 @@ class Plot2Code:
         """1 to 10 in the original; 0 to 10 here, as the judge's own scale starts at 0."""
         return 10 * judgement.score
 
-    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+    @staticmethod
+    def summary(results: list[SampleResult], seed: int) -> Summary:
         """Text and rating over all samples, and over those that ran (the `_pass` forms)."""
         ran = [float(r.outcome == "scored") for r in _judged(results)]
         text, judge = column(results, "text", 100), column(results, "judge", 1)
@@ -119,7 +127,8 @@ class WebSight:
         """0 to 100."""
         return 100 * judgement.score
 
-    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+    @staticmethod
+    def summary(results: list[SampleResult], seed: int) -> Summary:
         """Means over all samples, failures 0; None for what a page that was drawn lacks, as CLIP without weights."""
         found = {"exec_rate": rate(results)}
         for metric in ("judge", *websight.METRICS):

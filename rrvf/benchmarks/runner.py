@@ -7,20 +7,23 @@ A killed run continues: replies are asked for in fixed blocks, so a resumed run 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any, Protocol, TextIO, get_args
+from typing import Any, Protocol, get_args
 
 from tqdm import tqdm
 
+from rrvf.benchmarks.lines import Lines, append_lines
 from rrvf.domains import domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.folders import claim, owned
-from rrvf.policies import NoReply
-from rrvf.policies.local import read_picture
+from rrvf.policies import Answer, NoReply
+from rrvf.policies.local import picture_size, read_picture
+from rrvf.prices import price
 from rrvf.protocol import read_reply
 from rrvf.records import (
     PASTED_ABOVE,
@@ -30,6 +33,7 @@ from rrvf.records import (
     Render,
     Sample,
     SampleResult,
+    Usage,
     json_lines,
     picture_name,
 )
@@ -38,11 +42,18 @@ from rrvf.rollout import JudgeLike
 
 #: Pictures per call of the policy.
 BLOCK = 32
+#: Answers that wait to be scored before the policy waits too.
+AHEAD = 2 * BLOCK
+_NONE = object()
 REPLIES, RECORDS = "replies.jsonl", "records.jsonl"
 #: What says nothing of the policy: not scored, and tried again.
 OURS = ("judge_error", "harness_error")
 #: So many samples in a row that the harness failed on stop a run: it is the machine.
 IN_A_ROW = 3
+
+
+#: Samples in, one answer each out, in order; it may give them one by one as they come.
+Replies = Callable[[list[Sample]], Iterable[str | NoReply | Answer | None]]
 
 
 class Benchmark(Protocol):
@@ -71,7 +82,11 @@ class Benchmark(Protocol):
 class Run:
     """What an evaluation needs besides the policy: the pictures, where they lie, the benchmark and the judge.
 
-    set, policy: what tables call them; by default the last two folders of `out`.
+    set, policy: what tables call them; by default the last two folders of `out`. workers: renders at once; judging:
+    comparisons at once beside them. block: samples that the policy is asked for together, whether or not some of them are
+    answered; None: each alone, and none twice. longest_first: the largest pictures first, so that neighbours are alike and
+    no long one is left for the end. shard: (i, n) where the samples are the i-th of n parts. turn: after which the answers
+    are those of episodes.
     """
 
     benchmark: Benchmark
@@ -85,6 +100,11 @@ class Run:
     who: Mapping[str, Any] = field(default_factory=dict)
     set: str = ""
     policy: str = ""
+    judging: int = 0
+    block: int | None = BLOCK
+    longest_first: bool = False
+    shard: tuple[int, int] | None = None
+    turn: int | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -93,38 +113,48 @@ class Run:
         return {**self.who, **{name: getattr(self.provenance, name) for name in kept}}
 
 
-def evaluate(run: Run, reply: Callable[[list[Sample]], Iterable[str | None]]) -> dict:
+def evaluate(run: Run, reply: Replies) -> dict:
     """Ask, score, write; gives the summary that `DIR/summary.json` holds.
 
-    `reply` takes samples and gives one text each, None where the policy itself failed.
+    `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an Answer.
+    While the policy writes, what it wrote before is rendered, measured and judged.
     """
     with owned(run.out):
         claim(run.out, run.identity, begun=REPLIES)
         (run.out / "renders").mkdir(exist_ok=True)
-        replies = ask(run, reply)
         # Judge or harness that failed are asked again; what was measured is not measured twice.
-        done = {i for i, result in read_results(run.out).items() if result.outcome not in OURS}
-        failed = score(run, [s for s in run.samples if s.id not in done], replies)
+        done = {i for i, result in read_results(run.out, texts=False).items() if result.outcome not in OURS}
+        done &= {s.id for s in run.samples}
+        failed = score(
+            run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done)
+        )
         # A machine that was short of something for a while may have it by now.
-        failed = score(run, failed, replies) if failed else []
+        failed = score(run, kept(run, failed), len(failed)) if failed else []
         if failed and len(failed) == len(run.samples):
             raise UserError(_broken(read_results(run.out)[failed[0].id].message))
         return write_summary(run)
 
 
-def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[Sample]:
-    """Score samples and append their results; gives those that the harness failed on. UserError for `IN_A_ROW` of these."""
+def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int) -> list[Sample]:
+    """Score samples as they come and append their results, in order; gives those that the harness failed on.
+
+    UserError for `IN_A_ROW` of these. Only so many answers are taken ahead of what is scored, so that memory stays flat.
+    """
     failed: list[Sample] = []
-    row = 0
-    pool = ThreadPoolExecutor(run.workers)
+    row, ahead = 0, AHEAD + run.workers + run.judging
+    waiting: deque[tuple[Sample, Future[SampleResult]]] = deque()
+    # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
+    pool = ThreadPoolExecutor(run.workers + run.judging)
     try:
-        with append_lines(run.out / RECORDS) as file:
-            scored = pool.map(lambda s: score_sample(run, s, replies[s.id]), todo)
-            for result, sample in zip(
-                tqdm(scored, total=len(todo), desc=f"score {run.out.name}", unit="sample"), todo, strict=True
-            ):
+        with (
+            append_lines(run.out / RECORDS) as file,
+            tqdm(total=total, desc=f"score {run.out.name}", unit="sample") as bar,
+        ):
+            for sample, future in _settled(run, pool, answered, waiting, ahead):
+                result = future.result()
                 file.write(result.model_dump_json() + "\n")
                 file.flush()
+                bar.update()
                 ours = result.outcome == "harness_error"
                 failed += [sample] if ours else []
                 row = row + 1 if ours else 0
@@ -136,39 +166,81 @@ def score(run: Run, todo: list[Sample], replies: dict[str, str | None]) -> list[
     return failed
 
 
+def _settled(
+    run: Run, pool: ThreadPoolExecutor, answered, waiting: deque, ahead: int
+) -> Iterator[tuple[Sample, Future]]:
+    """Samples in the order of their answers, each once it is scored or too many wait behind it."""
+    for sample, answer in answered:
+        waiting.append((sample, pool.submit(score_sample, run, sample, answer)))
+        while waiting and (waiting[0][1].done() or len(waiting) > ahead):
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+
+
 def _broken(message: str) -> str:
     return f"nothing can be rendered here ({message}): see `rrvf doctor`, then run again; what was written is kept"
 
 
-def ask(run: Run, reply: Callable[[list[Sample]], Iterable[str | NoReply | None]]) -> dict[str, str | NoReply | None]:
-    """Every sample's reply, from disk where it was paid for already."""
-    path = run.out / REPLIES
-    known = {x["id"]: NoReply(x["problem"]) if x.get("problem") else x["reply"] for x in json_lines(path)}
-    blocks = [run.samples[i : i + BLOCK] for i in range(0, len(run.samples), BLOCK)]
-    for block in tqdm(blocks, desc=f"ask {run.out.name}", unit="block"):
-        if all(s.id in known for s in block):
-            continue
-        answers = dict(zip((s.id for s in block), reply(block), strict=True))
-        known |= answers
-        with append_lines(path) as file:
-            file.writelines(json.dumps({"id": i, **_line(text)}) + "\n" for i, text in answers.items())
-    return known
+def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
+    """Every sample with its answer, from disk where it was paid for already; new ones are written down as they come."""
+    known = Lines(run.out / REPLIES)
+    for block in _blocks(run, known):
+        new = iter(()) if all(s.id in known for s in block) else iter(reply(block))
+        for sample in block:
+            given = next(new, _NONE)
+            if given is _NONE:
+                yield sample, _read(known[sample.id])
+                continue
+            known.add({"id": sample.id, **_line(answer := _answer(given))})
+            yield sample, answer
 
 
-def _line(reply: str | NoReply | None) -> dict:
-    return {"reply": None, "problem": reply.reason} if isinstance(reply, NoReply) else {"reply": reply}
+def _blocks(run: Run, known: Lines) -> Iterator[list[Sample]]:
+    samples = (
+        sorted(run.samples, key=lambda s: -prod(picture_size(run.root / s.image))) if run.longest_first else run.samples
+    )
+    if run.block:
+        yield from (samples[i : i + run.block] for i in range(0, len(samples), run.block))
+        return
+    yield [s for s in samples if s.id in known]
+    yield [s for s in samples if s.id not in known]
 
 
-def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> SampleResult:
+def kept(run: Run, samples: list[Sample]) -> Iterator[tuple[Sample, Answer]]:
+    """Samples with the answers that lie on disk."""
+    known = Lines(run.out / REPLIES)
+    return ((sample, _read(known[sample.id])) for sample in samples)
+
+
+def _answer(given: str | NoReply | Answer | None) -> Answer:
+    if isinstance(given, Answer):
+        return given
+    if isinstance(given, str):
+        return Answer(given)
+    return Answer(None, given.reason if given else "")
+
+
+def _line(answer: Answer) -> dict:
+    told = {"problem": answer.problem} if answer.problem else {}
+    return {"reply": answer.text, **told, **({"usage": answer.usage.model_dump()} if answer.usage else {})}
+
+
+def _read(line: dict) -> Answer:
+    usage = line.get("usage")
+    return Answer(line["reply"], line.get("problem", ""), Usage.model_validate(usage) if usage else None)
+
+
+def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
     """One sample's outcome. A failed judge is `judge_error`, a failed harness `harness_error`: no number is left behind."""
-    text = reply if isinstance(reply, str) else ""
-    fields = {"sample_id": sample.id, "reply": text, "provenance": run.provenance}
+    reply = answer.text
+    fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
     try:
         read_picture(run.root / sample.image)
     except UserError as error:  # the policy could not look at it, and the judge cannot
         return SampleResult(outcome="policy_error", message=str(error), **fields)
-    if not isinstance(reply, str):
-        why = reply.reason if reply else "the policy gave no reply"
+    if reply is None:
+        why = answer.problem or "the policy gave no reply"
         return SampleResult(outcome="policy_error", message=why, **fields)
     code = run.benchmark.extract(reply)
     if code is None:
@@ -198,56 +270,50 @@ def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> Sampl
 
 def write_summary(run: Run) -> dict:
     """`DIR/summary.json` from `DIR/records.jsonl`, in the samples' order."""
-    by_id = read_results(run.out)
+    by_id = read_results(run.out, texts=False)
     results = [by_id[s.id] for s in run.samples]
-    outcomes = dict.fromkeys(get_args(Outcome), 0)
-    for result in results:
-        outcomes[result.outcome] += 1
-    summary = {
-        "n": len(results),
+    head = {
         "benchmark": run.benchmark.name,
         "set": run.set or run.out.parent.name,
         "policy": run.policy or run.out.name,
-        "outcomes": outcomes,
-        "pasted": sum(result.pasted for result in results),
-        "metrics": run.benchmark.summary(results, run.provenance.seed),
         "provenance": run.provenance.model_dump(),
-    }
-    partial = run.out / "summary.json.partial"
+    } | _part_of(run)
+    return write_summary_of(run.out, head, results, run.benchmark.summary(results, run.provenance.seed))
+
+
+def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics: dict) -> dict:
+    """Write down and give what a run came to; `head` says what it was."""
+    outcomes = dict.fromkeys(get_args(Outcome), 0)
+    for result in results:
+        outcomes[result.outcome] += 1
+    provenance = head.pop("provenance")
+    summary = {"n": len(results), **head, "outcomes": outcomes, "pasted": sum(result.pasted for result in results),
+               "metrics": metrics, "usage": usage_of(out, results), "provenance": provenance}  # fmt: skip
+    partial = out / "summary.json.partial"
     partial.write_text(json.dumps(summary, indent=1) + "\n")
-    partial.rename(run.out / "summary.json")
+    partial.rename(out / "summary.json")
     return summary
 
 
-def read_results(out: Path) -> dict[str, SampleResult]:
-    """The results of a run by sample id; the last line of a sample counts."""
-    results = (SampleResult.model_validate(line) for line in json_lines(out / RECORDS))
+def _part_of(run: Run) -> dict:
+    """What of a whole evaluation this is, where it is not one."""
+    part: dict[str, Any] = {} if run.turn is None else {"turn": run.turn}
+    if run.shard is not None:
+        number, of = run.shard
+        part["shard"] = {"number": number, "of": of, "ids": [sample.id for sample in run.samples]}
+    return part
+
+
+def usage_of(out: Path, results: Iterable[SampleResult]) -> dict[str, dict]:
+    """What the policy's and the judge's calls cost, summed, with their price; without those whose endpoint counts nothing."""
+    policy = (Usage.model_validate(line["usage"]) for line in json_lines(out / REPLIES) if line.get("usage"))
+    judge = (r.judgement.usage for r in results if r.judgement and r.judgement.usage)
+    sums = {"policy": sum(policy, Usage()), "judge": sum(judge, Usage())}
+    return {who: usage.model_dump() | price(usage) for who, usage in sums.items() if usage.calls}
+
+
+def read_results(out: Path, texts: bool = True) -> dict[str, SampleResult]:
+    """The results of a run by sample id; the last line of a sample counts. texts: False leaves the long parts out."""
+    dropped = {} if texts else {"reply": "", "code": None, "provenance": None}
+    results = (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))
     return {r.sample_id: r for r in results}
-
-
-def append_lines(path: Path) -> TextIO:
-    """Open a JSON-lines file to append to, past whatever a kill left of its last line."""
-    cut = path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n")
-    file = path.open("a")
-    if cut:
-        file.write("\n")
-    return file
-
-
-def local_replies(policy, root: Path, prompt: str) -> Callable[[list[Sample]], list[str | None]]:
-    """`reply` for a policy that looks at pictures; None for one that nobody can look at."""
-
-    def reply(samples: list[Sample]) -> list[str | None]:
-        pictures = {}
-        for sample in samples:
-            with suppress(UserError):
-                pictures[sample.id] = read_picture(root / sample.image)
-        texts = dict(zip(pictures, policy.reply(list(pictures.values()), prompt) if pictures else [], strict=True))
-        return [texts.get(s.id) for s in samples]
-
-    return reply
-
-
-def oracle_replies(policy, root: Path) -> Callable[[list[Sample]], list[str | None]]:
-    """`reply` for the calibration rows, which look at the true code; none for a sample without."""
-    return lambda samples: [policy.answer((root / s.code).read_text()) if s.code else None for s in samples]

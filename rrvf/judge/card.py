@@ -14,12 +14,13 @@ class Sampling(Record):
     temperature: float = 0.0
     seed: int = 0
     max_tokens: int = 512
+    top_p: float | None = None
 
 
 class JudgeCard(Record):
     """`id` stands in every judgement. What is None or empty was not measured.
 
-    agreement: Spearman's rho of score and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|.
+    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|.
     plea_gain: the most that words drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
     """
 
@@ -28,16 +29,22 @@ class JudgeCard(Record):
     domain: str
     prompt_hashes: dict[str, str]
     sampling: Sampling
+    rubric: str = ""
     agreement: dict[str, float] = {}
     order_gap: float | None = None
     plea_gain: float | None = None
     note: str = ""
 
     @classmethod
-    def of(cls, model: str, domain: str, sampling: Sampling, revision: str = "") -> JudgeCard:
-        """The card of a model that is asked with this version's prompts."""
+    def of(
+        cls, model: str, domain: str, sampling: Sampling, revision: str = "", rubric: str = "", score_hash: str = ""
+    ) -> JudgeCard:
+        """The card of a model that is asked with this version's prompts; `score_hash` of another rubric's."""
         hashes = {mode: load_judge_prompt(domain, mode).sha256 for mode in ("feedback", "score")}
-        return cls(model=model, revision=revision, domain=domain, prompt_hashes=hashes, sampling=sampling)
+        hashes |= {"score": score_hash} if score_hash else {}
+        return cls(
+            model=model, revision=revision, domain=domain, prompt_hashes=hashes, sampling=sampling, rubric=rubric
+        )
 
     @property
     def id(self) -> str:
@@ -46,8 +53,9 @@ class JudgeCard(Record):
             "".join(self.prompt_hashes[m] for m in sorted(self.prompt_hashes)).encode()
         ).hexdigest()
         s = self.sampling
-        drawn = f"t{s.temperature:g} seed{s.seed} max{s.max_tokens}"
-        return f"{self.model}@{self.revision or 'unknown'} {self.domain} prompts:{prompts[:12]} {drawn}"
+        drawn = f"t{s.temperature:g} seed{s.seed} max{s.max_tokens}" + (f" p{s.top_p:g}" if s.top_p else "")
+        asked = f"{self.rubric} " if self.rubric else ""
+        return f"{self.model}@{self.revision or 'unknown'} {self.domain} {asked}prompts:{prompts[:12]} {drawn}"
 
 
 #: What the embedded judge can and cannot see.

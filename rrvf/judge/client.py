@@ -25,13 +25,14 @@ import httpx
 import openai
 
 from rrvf.domains import domain as find_domain
-from rrvf.endpoints import Bounded, base_url, key_for
+from rrvf.endpoints import Bounded, base_url, key_for, usage_of
 from rrvf.errors import UserError
 from rrvf.judge.card import JudgeCard, Sampling
 from rrvf.judge.outage import Outage
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
-from rrvf.records import Judgement, storable
+from rrvf.judge.rubrics import Rubric
+from rrvf.records import Judgement, Usage, storable
 
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
 T = TypeVar("T")
@@ -45,7 +46,8 @@ class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
     url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
-    sampling: how replies are drawn. api_key: None takes it from RRVF_JUDGE_API_KEY, if that is set (`rrvf.endpoints`).
+    sampling: how replies are drawn. rubric: a benchmark's own way to score, with its own sampling; None: ours.
+    key: the variable that the key is taken from, where `api_key` is None and it is set (`rrvf.endpoints`).
     cache_dir: answers are kept there, keyed by pictures and card (prompt, model, revision, sampling), not by URL: a server
     that comes back elsewhere is not paid twice. Give `revision` where two servers have different weights under one name.
     None keeps nothing.
@@ -58,13 +60,14 @@ class JudgeClient:
 
     def __init__(
         self, url: str, model: str | None = None, *, revision: str = "", sampling: Sampling = Sampling(),
-        api_key: str | None = None, cache_dir: str | Path | None = None, max_in_flight: int = 16,
+        rubric: Rubric | None = None, key: str = "RRVF_JUDGE_API_KEY", api_key: str | None = None, cache_dir: str | Path | None = None, max_in_flight: int = 16,
         timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4, outage_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._base = base_url(url, "judge")
         self._model = model
         self._revision = revision
-        self._sampling = sampling
+        self._rubric = rubric
+        self._sampling = rubric.sampling if rubric else sampling
         self._deadline_s = deadline_s
         self._outage = Outage(self._base, self._alive, outage_s)
         self._structured = True
@@ -72,7 +75,7 @@ class JudgeClient:
         self._cache = _open_cache(cache_dir)
         self._slots = asyncio.Semaphore(max_in_flight)
         self._api = openai.AsyncOpenAI(
-            base_url=self._base, api_key=api_key or key_for(self._base, "RRVF_JUDGE_API_KEY"),
+            base_url=self._base, api_key=api_key or key_for(self._base, key),
             timeout=timeout_s, max_retries=max_retries, http_client=Bounded(self._base),
         )  # fmt: skip
         self._loop = asyncio.new_event_loop()
@@ -139,7 +142,8 @@ class JudgeClient:
         self.close()
 
     def _submit(self, reference: bytes, generated: bytes, domain: str, mode: Mode) -> Future[Judgement]:
-        prompt = load_judge_prompt(find_domain(domain).name, mode)
+        own = load_judge_prompt(find_domain(domain).name, mode)
+        prompt = self._rubric.prompt if self._rubric and mode == "score" else own
         return asyncio.run_coroutine_threadsafe(self._judged(reference, generated, domain, mode, prompt), self._loop)
 
     async def _judged(
@@ -153,15 +157,19 @@ class JudgeClient:
             if (kept := self._kept(key)) is not None:
                 return kept
             if key not in self._running:
-                task = asyncio.create_task(
-                    self._answer(question(prompt, reference, generated), model, domain, mode, key)
-                )
+                asked = self._question(prompt, reference, generated, mode)
+                task = asyncio.create_task(self._answer(asked, model, domain, mode, key))
                 self._running[key] = task
                 task.add_done_callback(lambda done: self._forget(key, done))
             return await asyncio.shield(self._running[key])
         except (Exception, asyncio.CancelledError) as error:  # the caller learns it as a judge_error, never as a number
             seconds = time.perf_counter() - started
             return Judgement(status="judge_error", reason=reason_of(error), judge=self._model or "", seconds=seconds)
+
+    def _question(self, prompt: JudgePrompt, reference: bytes, generated: bytes, mode: Mode) -> list[dict]:
+        if self._rubric and mode == "score":
+            return self._rubric.question(reference, generated)
+        return question(prompt, reference, generated)
 
     def _forget(self, key: str, task: asyncio.Task[Judgement]) -> None:
         self._running.pop(key, None)
@@ -171,17 +179,23 @@ class JudgeClient:
     async def _answer(self, messages: list[dict], model: str, domain: str, mode: Mode, key: str) -> Judgement:
         started = time.perf_counter()
         card = self._card(model, domain).id
+        used = [Usage()]
         async with self._slots:
-            fields = await self._patiently(lambda: self._fields(messages, model, mode))
-        judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, **fields)
+            fields = await self._patiently(lambda: self._fields(messages, model, mode, used))
+        usage = used[0] if used[0].input_tokens else None  # the embedded judge counts none
+        judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, usage=usage, **fields)
         self._keep(key, judgement)
         return judgement
 
-    async def _fields(self, messages: list[dict], model: str, mode: Mode) -> dict:
+    async def _fields(self, messages: list[dict], model: str, mode: Mode, used: list[Usage]) -> dict:
+        """What the reply says; `used[0]` grows by what each call cost."""
         try:
-            return fields_of(await self._text(messages, model, mode), mode)
+            return self._read(await self._text(messages, model, mode, used), mode)
         except BadReply:
-            return fields_of(await self._text(messages, model, mode), mode)
+            return self._read(await self._text(messages, model, mode, used), mode)
+
+    def _read(self, text: str, mode: Mode) -> dict:
+        return {"score": self._rubric.read(text)} if self._rubric and mode == "score" else fields_of(text, mode)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """`ask()` within the deadline; where nobody listens, again when the server is back."""
@@ -202,23 +216,24 @@ class JudgeClient:
             return not isinstance(error, openai.APITimeoutError | TimeoutError) and not _away(error)
         return True
 
-    async def _text(self, messages: list[dict], model: str, mode: Mode) -> str:
+    async def _text(self, messages: list[dict], model: str, mode: Mode, used: list[Usage]) -> str:
         """One reply's text. An endpoint that answers only without `response_format` is asked without it from then on."""
-        if mode != "score" or not self._structured:
-            return await self._reply(messages, model)
+        if mode != "score" or self._rubric or not self._structured:
+            return await self._reply(messages, model, used)
         try:
-            return await self._reply(messages, model, response_format=FORMAT)
+            return await self._reply(messages, model, used, response_format=FORMAT)
         except (openai.BadRequestError, openai.UnprocessableEntityError):
-            text = await self._reply(messages, model)  # refused again, it was for another reason
+            text = await self._reply(messages, model, used)  # refused again, it was for another reason
             self._structured = False
             return text
 
-    async def _reply(self, messages: list[dict], model: str, **extra) -> str:
-        sampling = self._sampling.model_dump()
+    async def _reply(self, messages: list[dict], model: str, used: list[Usage], **extra) -> str:
+        sampling = self._sampling.model_dump(exclude_none=True)
         try:
             reply = await self._api.chat.completions.create(model=model, messages=messages, **sampling, **extra)
         except ValueError as error:
             raise BadReply("the reply's body is not JSON") from error
+        used[0] += usage_of(reply)
         return content_of(reply)
 
     async def _named_in_time(self) -> str:
@@ -235,7 +250,9 @@ class JudgeClient:
         return self._model
 
     def _card(self, model: str, domain: str) -> JudgeCard:
-        return JudgeCard.of(model, domain, self._sampling, self._revision)
+        rubric = self._rubric
+        of_rubric = {"rubric": rubric.id, "score_hash": rubric.prompt.sha256} if rubric else {}
+        return JudgeCard.of(model, domain, self._sampling, self._revision, **of_rubric)
 
     def _kept(self, key: str) -> Judgement | None:
         try:

@@ -32,9 +32,13 @@ def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) ->
     """One user message: the prompt, then the two pictures, each after its role; the reference first."""
     content = [{"type": "text", "text": prompt.text}]
     for role, png in (("Reference picture:", reference_png), ("Generated picture:", generated_png)):
-        uri = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-        content += [{"type": "text", "text": role}, {"type": "image_url", "image_url": {"url": uri}}]
+        content += [{"type": "text", "text": role}, picture_part(png)]
     return [{"role": "user", "content": content}]
+
+
+def picture_part(png: bytes) -> dict:
+    """A picture inside a message."""
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}}
 
 
 def score_of(text: str) -> tuple[float, dict[str, float]]:
@@ -143,5 +147,5 @@ def _said(error: openai.APIStatusError) -> str:
     if error.status_code in range(300, 400):
         return "it sends to another address, which is not followed: give that one"
     body = error.body if isinstance(error.body, dict) else {}
-    words = " ".join(str(body.get("message") or "the judge answered with an error").split())
-    return words[:200]
+    words = body.get("message") or (error.response.text if not body else "") or "the judge answered with an error"
+    return " ".join(str(words).split())[:200]

@@ -13,7 +13,7 @@ from rrvf.data import DataConfig
 from rrvf.endpoints import base_url, key_for
 from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
-from rrvf.profile import Profile
+from rrvf.profile import JudgeConfig, Profile
 
 #: Seconds for an answer.
 ASK_S = 5.0
@@ -22,19 +22,31 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 def judge_access(profile: Profile) -> Stage | None:
     """Whether the profile's judge answers and takes the key; None where `make reproduce` starts it."""
-    if profile.judge.url is None or profile.judge.serve:
+    return _judge_access("judge", profile.judge, profile)
+
+
+def table_judge_access(profile: Profile) -> Stage | None:
+    """The same of the judge of the tables, where it is another one."""
+    config = profile.evaluation_judge
+    return _judge_access("evaluation_judge", config, profile) if config else None
+
+
+def _judge_access(setting: str, config: JudgeConfig, profile: Profile) -> Stage | None:
+    if config.url is None or config.serve:
         return None
-    name, url = "access: judge", base_url(profile.judge.url, "judge")
-    key = key_for(url, "RRVF_JUDGE_API_KEY")
+    name, url = f"access: {setting.replace('_', ' ')}", base_url(config.url, "judge")
+    key = key_for(url, config.key)
     try:
         with httpx.Client(trust_env=urlsplit(url).hostname not in _LOOPBACK, timeout=ASK_S) as client:
             code = client.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}).status_code
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        judge = judge_need(profile)
+        judge = judge_need(profile) if config is profile.judge else None
         start = f"start it with `make judge JUDGE={judge.name}`" if judge else "start it"
-        return Stage(name, False, f"nobody answers at {url} ({type(error).__name__})", f"{start}, or correct judge.url")
+        return Stage(
+            name, False, f"nobody answers at {url} ({type(error).__name__})", f"{start}, or correct {setting}.url"
+        )
     if code in (401, 403):
-        change = "set RRVF_JUDGE_API_KEY" if key == "none" else "correct RRVF_JUDGE_API_KEY"
+        change = f"set {config.key}" if key == "none" else f"correct {config.key}"
         return Stage(name, False, f"{url} refuses the key ({code})", change)
     if code >= 500:
         return Stage(name, False, f"{url} answers {code}", "wait until it has started, or start it again")

@@ -5,80 +5,120 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from openai import APIConnectionError, AsyncOpenAI, BadRequestError, UnprocessableEntityError
 from PIL import Image
 
-from rrvf.endpoints import Bounded, base_url, key_for
+from rrvf.endpoints import Bounded, base_url, key_for, usage_of, words_of
 from rrvf.errors import UserError
-from rrvf.policies import NoReply
+from rrvf.policies import Answer, NoReply
 from rrvf.protocol import tool_response_text
-from rrvf.records import storable
+from rrvf.records import Usage, storable
 
 #: Seconds that one request may be silent, and that one picture may take with all its retries.
 _SILENT_S, _DEADLINE_S = 600.0, 3600.0
+#: Questions that are prepared and wait for a place, for each that is asked.
+_AHEAD = 4
 
 
 class EndpointPolicy:
-    """Greedy turns. url: of the endpoint or its `/v1`. The key is taken from RRVF_POLICY_API_KEY (`rrvf.endpoints`).
+    """Greedy turns. url: of the endpoint or its `/v1`. key: the variable that its key is taken from (`rrvf.endpoints`).
+
+    temperature: None is not sent. repetition_penalty: vLLM's, which else takes it from the model's own files.
 
     A model that takes no `temperature`, or `max_completion_tokens` in the place of `max_tokens`, says so at the first
     call and is asked as it wants to be. What a reasoning model thinks apart from its reply is no part of it.
 
-    A call that the server answers with a failure of its own, or with nothing, gives a NoReply that says why. UserError
+    A call that the server answers with a failure of its own, or with nothing, gives no text and says why. UserError
     where the call never came to the policy: nobody listens, the caller is refused or asks too much, after the client's
     retries.
     """
 
-    def __init__(self, url: str, model: str, max_new_tokens: int = 4_096, in_flight: int = 8) -> None:
-        self.name, self._url = model, base_url(url, "policy")
+    def __init__(
+        self, url: str, model: str, max_new_tokens: int = 4_096, in_flight: int = 8, *, key: str = "RRVF_POLICY_API_KEY",
+        temperature: float | None = 0.0, repetition_penalty: float | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self._url, self._key = model, base_url(url, "policy"), key
         self._client = AsyncOpenAI(
-            base_url=self._url, api_key=key_for(self._url, "RRVF_POLICY_API_KEY"), max_retries=4, timeout=_SILENT_S
+            base_url=self._url, api_key=key_for(self._url, key), max_retries=4, timeout=_SILENT_S
         )
-        self._settings = {"model": model, "temperature": 0.0, "max_tokens": max_new_tokens}
+        self._settings = {"model": model, "temperature": temperature, "max_tokens": max_new_tokens}
+        if temperature is None:
+            del self._settings["temperature"]
+        if repetition_penalty is not None:
+            self._settings |= {"extra_body": {"repetition_penalty": repetition_penalty}}
         self._in_flight = in_flight
 
-    def reply(self, pictures: list[Image.Image], prompt: str) -> list[str | NoReply]:
-        """One turn per picture, in order."""
-        return self._replies([question(picture, prompt) for picture in pictures])
+    def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str | NoReply]:
+        """One turn per picture, in order; one prompt for all or one for each."""
+        prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
+        asked = (question(*pair) for pair in zip(pictures, prompts, strict=True))
+        return [NoReply(a.problem) if a.text is None else a.text for a in self.answers(asked)]
 
     def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
         """The next turn of each conversation, messages as `rrvf.rollout.run_episode` makes them."""
-        return self._replies([[_sent(message) for message in messages] for messages in conversations])
+        asked = ([_sent(message) for message in messages] for messages in conversations)
+        return [NoReply(a.problem) if a.text is None else a.text for a in self.answers(asked)]
 
-    def _replies(self, asked: list[list[dict]]) -> list[str | NoReply]:
-        with ThreadPoolExecutor(1) as pool:  # an own loop, so that it works inside Jupyter too
-            return pool.submit(asyncio.run, self._all(asked)).result()
+    def answers(self, conversations: Iterable[list[dict] | None]) -> Iterator[Answer]:
+        """The next turn of each conversation, in order, as they come: `in_flight` at a time, read only a little ahead.
 
-    async def _all(self, asked: list[list[dict]]) -> list[str | NoReply]:
-        places = asyncio.Semaphore(self._in_flight)
+        In the place of None, which nobody can be asked, there is no text.
+        """
+        with self._running() as (loop, api, places):
+            ahead: deque = deque()
+            for messages in conversations:
+                ahead.append(asyncio.run_coroutine_threadsafe(self._one(api, places, messages), loop))
+                while ahead and (ahead[0].done() or len(ahead) >= _AHEAD * self._in_flight):
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
-        async def one(messages: list[dict]) -> str | NoReply:
-            async with places:
-                return await self._one(api, messages)
-
-        async with self._client.copy(http_client=Bounded(self._url)) as api:
-            return list(await asyncio.gather(*map(one, asked)))
-
-    async def _one(self, api: AsyncOpenAI, messages: list[dict]) -> str | NoReply:
+    @contextmanager
+    def _running(self) -> Iterator[tuple[asyncio.AbstractEventLoop, AsyncOpenAI, asyncio.Semaphore]]:
+        """A loop in a thread of its own, so that it works inside Jupyter too; what is under way at the end is given up."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="rrvf-policy-client", daemon=True)
+        thread.start()
+        api = self._client.copy(http_client=Bounded(self._url))
         try:
-            async with asyncio.timeout(_DEADLINE_S):
-                return _said(await self._asked(api, messages), self._settings)
-        except Exception as error:  # the library takes what it received for what it asked for
-            status = getattr(error, "status_code", None)
-            if status in (401, 403, 404):
-                raise UserError(
-                    f"the policy's endpoint refused the call: {error}; RRVF_POLICY_API_KEY is the key that is sent to it"
-                ) from None
-            if isinstance(error, APIConnectionError | TimeoutError) or status in (429, 502, 503, 504):
-                raise UserError(
-                    f"the policy's endpoint does not answer ({error}): run the same command again when it does; "
-                    "what was written is kept"
-                ) from None
-            if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-                raise UserError(f"the policy's endpoint cannot be asked as it is here: {error}") from None
-            return NoReply(f"the endpoint failed: {_short(error)}")
+            yield loop, api, asyncio.Semaphore(self._in_flight)
+        finally:
+            asyncio.run_coroutine_threadsafe(_stopped(api), loop).result(10)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+    async def _one(self, api: AsyncOpenAI, places: asyncio.Semaphore, messages: list[dict] | None) -> Answer:
+        if messages is None:
+            return Answer(None)
+        async with places:
+            try:
+                async with asyncio.timeout(_DEADLINE_S):
+                    answer = await self._asked(api, messages)
+                    return _said(answer, self._settings, usage_of(answer))
+            except Exception as error:  # the library takes what it received for what it asked for
+                return Answer(None, self._why(error))
+
+    def _why(self, error: Exception) -> str:
+        """What is said of a call that failed; UserError where it never came to the policy."""
+        status = getattr(error, "status_code", None)
+        if status in (401, 403, 404):
+            raise UserError(
+                f"the policy's endpoint refused the call: {_short(words_of(error))}; {self._key} is the key that is sent to it"
+            ) from None
+        if isinstance(error, APIConnectionError | TimeoutError) or status in (429, 502, 503, 504):
+            raise UserError(
+                f"the policy's endpoint does not answer ({_short(words_of(error))}): run the same command again when it does; "
+                "what was written is kept"
+            ) from None
+        if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
+            raise UserError(f"the policy's endpoint cannot be asked as it is here: {_short(words_of(error))}") from None
+        return f"the endpoint failed: {_short(words_of(error))}"
 
     async def _asked(self, api: AsyncOpenAI, messages: list[dict]):
         """The completion, with the settings that the model takes; they are kept once it has answered."""
@@ -94,29 +134,38 @@ class EndpointPolicy:
             return answer
 
 
+async def _stopped(api: AsyncOpenAI) -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await api.close()
+
+
 def _settled(settings: dict, refusal: BadRequestError | UnprocessableEntityError) -> dict | None:
     """The settings without what a refusal names; None where it names nothing that can be left out."""
-    named = refusal.param or next((name for name in ("max_tokens", "temperature") if name in str(refusal)), None)
+    named = refusal.param or next((name for name in ("max_tokens", "temperature") if name in words_of(refusal)), None)
     if named not in ("max_tokens", "temperature") or named not in settings:
         return None
     rest = {name: value for name, value in settings.items() if name != named}
     return rest | ({"max_completion_tokens": settings[named]} if named == "max_tokens" else {})
 
 
-def _said(answer, settings: dict) -> str | NoReply:
-    """The text of a completion; where there is none, why."""
+def _said(answer, settings: dict, usage: Usage) -> Answer:
+    """The text of a completion's first choice; where there is none, why."""
     choices = getattr(answer, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
     if message is None:
-        return NoReply("the endpoint answered with something that is no chat completion")
+        return Answer(None, "the endpoint answered with something that is no chat completion", usage)
     text = getattr(message, "content", None)
     if isinstance(text, str) and text.strip():
-        return storable(text)
+        return Answer(storable(text), usage=usage)
     ended = getattr(choices[0], "finish_reason", None)
     if ended == "length":
         most = settings.get("max_tokens") or settings.get("max_completion_tokens")
-        return NoReply(f"cut at {most} tokens before a word of the reply was written: allow more (max_new_tokens)")
-    return NoReply(f"the reply is empty ({_short(getattr(message, 'refusal', None) or ended)})")
+        why = f"cut at {most} tokens before a word of the reply was written: allow more (max_new_tokens)"
+        return Answer(None, why, usage)
+    return Answer(None, f"the reply is empty ({_short(getattr(message, 'refusal', None) or ended)})", usage)
 
 
 def _short(words: object) -> str:
@@ -125,8 +174,7 @@ def _short(words: object) -> str:
 
 def question(picture: Image.Image, prompt: str) -> list[dict]:
     """One user message: the picture, then the prompt."""
-    image = {"type": "image_url", "image_url": {"url": data_uri(picture)}}
-    return [{"role": "user", "content": [image, {"type": "text", "text": prompt}]}]
+    return [_sent({"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]})]
 
 
 def _sent(message: dict) -> dict:

@@ -19,7 +19,19 @@ from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE, without_tokens
 
 
 def resolve_model(name: str) -> str:
-    """What `from_pretrained` takes: the shipped checkpoint for `nano` (verified), else the folder or hub id itself."""
+    """What `from_pretrained` takes: the shipped checkpoint for `nano` (verified), else the folder or hub id itself.
+
+    Of `ID@COMMIT` it is the folder into which the hub's files of that commit are downloaded.
+    """
+    hub_id, at, commit = name.partition("@")
+    if at and not Path(name).exists():
+        from huggingface_hub import snapshot_download
+
+        try:
+            return snapshot_download(hub_id, revision=commit)
+        except Exception as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(f"no model {name} on the hub ({why[:160]}): check the network and HF_TOKEN") from None
     if name != "nano":
         return name
     from rrvf import nano
@@ -52,17 +64,24 @@ def load_model(name: str, dtype: str) -> PreTrainedModel:
 
 
 class LocalPolicy:
-    """Greedy generation in batches. `model` is `nano`, a folder, or a hub id."""
+    """Greedy generation in batches. `model` is `nano`, a folder, or a hub id.
 
-    def __init__(self, model: str, dtype: str = "float32", max_new_tokens: int = 4_096) -> None:
+    repetition_penalty: None is as the model's own files say.
+    """
+
+    def __init__(
+        self, model: str, dtype: str = "float32", max_new_tokens: int = 4_096, repetition_penalty: float | None = None
+    ) -> None:
         self.name = model
         self.max_new_tokens = max_new_tokens
+        self._penalty = {} if repetition_penalty is None else {"repetition_penalty": repetition_penalty}
         self.processor = load_processor(model)
         self.model = load_model(model, dtype).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
-    def reply(self, pictures: list[Image.Image], prompt: str) -> list[str]:
-        """One turn per picture: the text that the policy writes after picture and prompt."""
-        return self.chat([[first_message(picture, prompt)] for picture in pictures])
+    def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str]:
+        """One turn per picture: the text that the policy writes after picture and prompt, one for all or one for each."""
+        prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
+        return self.chat([[first_message(*pair)] for pair in zip(pictures, prompts, strict=True)])
 
     @torch.inference_mode()
     def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
@@ -79,6 +98,7 @@ class LocalPolicy:
         output = self.model.generate(
             **batch.to(self.model.device),
             **(sampling or {"do_sample": False}),
+            **self._penalty,
             max_new_tokens=self.max_new_tokens,
             suppress_tokens=picture_tokens(self.processor.tokenizer),
         )
@@ -118,6 +138,15 @@ def fitting(path: Path) -> Path:
     if problem:
         raise UserError(f"{path}: {problem}")
     return path
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, by its head; one pixel for what is no picture."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return 1, 1
 
 
 def read_picture(path: Path) -> Image.Image:

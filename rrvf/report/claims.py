@@ -26,6 +26,7 @@ from rrvf.report.audit import nearest_count
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
 from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in
+from rrvf.rows import load_rows
 
 CLAIMS = Path(__file__).parents[2] / "reproduce" / "claims.yaml"
 #: Below this a bootstrap interval says little: such a difference stays undecided.
@@ -68,6 +69,10 @@ class ClaimSpec(BaseModel):
         columns = self.left.column
         return [(c, left, right) for c in columns for left in self.left.row for right in self.right.row]
 
+    def needed(self) -> list[str]:
+        """The rows that must be measured for it, each once."""
+        return list(dict.fromkeys((*self.left.row, *self.right.row)))
+
     def holds(self, value: float) -> bool:
         return value > self.margin if self.relation == ">" else value < self.margin
 
@@ -80,16 +85,17 @@ class Finding:
     where: str
     paper: str
     ours: str
+    how: str = ""
 
 
 def load_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
     """The claims of a YAML file; UserError names the claim and the key that is wrong."""
     try:
-        return [ClaimSpec.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))]
+        return [ClaimSpec.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]]
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, TypeError, yaml.YAMLError) as error:
+    except (OSError, TypeError, KeyError, yaml.YAMLError) as error:
         raise UserError(f"{path} holds no list of claims: {str(error).splitlines()[0]}") from None
 
 
@@ -114,7 +120,21 @@ def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | Non
         ours=verdict,
         detail=f"paper: {paper}; ours: {ours}",
     )
-    return Finding(claim, spec.where, paper, ours)
+    return Finding(claim, spec.where, paper, ours, how(spec.needed()))
+
+
+def how(rows: Sequence[str]) -> str:
+    """The command, hardware and hours that measure rows of the paper's models; those that nobody can measure any more."""
+    known = load_rows()
+    gone = [key for key in rows if key not in known or known[key].why_reported()]
+    left = [key for key in rows if key not in gone]
+    trained = [key for key in left if known[key].route == "trained"]
+    commands = ["make reproduce PROFILE=paper"] if trained else []
+    commands += [f"make table ROW={key}" for key in left if key not in trained]
+    hardware = max((known[key].hardware for key in left), key=lambda text: (text != "none", len(text)), default="none")
+    hours = sum(known[key].hours for key in left)
+    told = f"{'; '.join(commands)} ({hardware}; about {hours:g} h)" if commands else "nothing"
+    return told + (f"; reported only: {', '.join(gone)}" if gone else "")
 
 
 def on_paper(spec: ClaimSpec) -> tuple[bool, str]:
@@ -191,13 +211,15 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
     title = f"the {profile.name} profile" if profile else "these runs"
     lines = ["# The paper's claims", "", f"On the paper's own printed values, and on {title}.", ""]
     lines += [
-        "| claim | the paper's values | holds there | ours: difference, 95 % interval | ours |",
-        "|---|---|---|---|---|",
+        "| claim | the paper's values | holds there | ours: difference, 95 % interval | ours | measured at full size by |",
+        "|---|---|---|---|---|---|",
     ]
     for f in findings:
         holds = "yes" if f.claim.paper_holds else "**no**"
         verdict = f.claim.ours.replace("_", " ")
-        lines.append(f"| {f.claim.statement} <sub>{f.where}</sub> | {f.paper} | {holds} | {f.ours} | {verdict} |")
+        lines.append(
+            f"| {f.claim.statement} <sub>{f.where}</sub> | {f.paper} | {holds} | {f.ours} | {verdict} | {f.how} |"
+        )
     return "\n".join([*lines, "", *_rules(findings, profile)]) + "\n"
 
 

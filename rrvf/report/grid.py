@@ -50,12 +50,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that may be compared with each other, and the footer that says what they are."""
+    """Rows that may be compared with each other; `head` names what moves their numbers, the footer says what they are."""
 
     title: str
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
     footer: tuple[str, ...] = ()
+    head: str = ""
 
     @property
     def lines(self) -> list[Line]:

@@ -85,7 +85,7 @@ def _rows_of(row: Printed) -> float:
 
 
 def _block_height(block: Block, rows: list[Printed]) -> float:
-    notes = sum(_wrap(f).count("\n") + 1 for f in block.footer)
+    notes = sum(_wrap(f).count("\n") + 1 for f in (*block.footer, *([block.head] if block.head else [])))
     return ROW * (sum(map(_rows_of, rows)) + 3.4 + 0.75 * notes)
 
 
@@ -93,6 +93,8 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
     edges = _right_edges(block)
     pen.text(MARGIN, block.title, style="italic", color=SOFT)
     pen.down(1.1)
+    if block.head:
+        pen.note(_wrap(block.head))
     pen.rule(1.6)
     pen.text(MARGIN, "Model", weight="bold")
     for edge, column in zip(edges, block.columns, strict=True):

@@ -45,6 +45,9 @@ class Summary(BaseModel):
     outcomes: dict[Outcome, int]
     metrics: dict[str, Metric]
     provenance: Provenance
+    #: Of an evaluation over several turns, or of a part of one: no row of a table.
+    turn: int | None = None
+    shard: dict | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Run:
         return found
 
     @property
+    def judge_protocol(self) -> str:
+        """How its judge was asked: scores of two protocols do not compare."""
+        return self.summary.provenance.judge_protocol
+
+    @property
     def judge_errors(self) -> int:
         return self.summary.outcomes.get("judge_error", 0)
 
@@ -93,12 +101,13 @@ class Run:
 
 
 def find_runs(results: Path) -> list[Run]:
-    """Every finished evaluation under a folder (its `eval/`, where it has one), in path order.
+    """Every finished evaluation under a folder (its `eval/`, where it has one), in path order; tables are single turn.
 
     UserError where there is none or one is unreadable.
     """
     root = results / "eval" if (results / "eval").is_dir() else results
-    runs = [Run(_read(path), path.parent) for path in sorted(root.rglob("summary.json"))]
+    found = [Run(_read(path), path.parent) for path in sorted(root.rglob("summary.json"))]
+    runs = [run for run in found if run.summary.turn is None and run.summary.shard is None]
     if not runs:
         raise UserError(f"no evaluation under {results}: run `rrvf eval` first, or name the folder that holds eval/")
     return runs
@@ -180,8 +189,11 @@ def _unit(mean: float, value: float) -> float | None:
 
 
 def by_set(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
-    """Runs by set, then by policy."""
+    """Runs by set, then by policy. A policy that was judged by two protocols is there under both, the second named so."""
     grouped: dict[str, dict[str, Run]] = {}
     for run in runs:
-        grouped.setdefault(run.summary.set, {})[run.summary.policy] = run
+        group, policy = grouped.setdefault(run.summary.set, {}), run.summary.policy
+        if policy in group and group[policy].judge_protocol != run.judge_protocol:
+            policy = f"{policy}, {run.judge_protocol}"
+        group[policy] = run
     return grouped

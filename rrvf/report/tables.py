@@ -8,14 +8,18 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.domains import DOMAINS
+from rrvf.judge.rubrics import OFFICIAL
 from rrvf.profile import EvalSet, Profile, trained_policies
 from rrvf.records import TableRow
+from rrvf.report.audit import nearest_count
 from rrvf.report.grid import Block, Column, Group, Line, Table
 from rrvf.report.paper import SOURCE, PaperRow, paper_table
 from rrvf.report.runs import Run, by_set, difference
+from rrvf.rows import paper_key
 
 TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3, "pictures": 4}
 
@@ -147,7 +151,7 @@ def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | Non
 
 
 def _table(number: int, sets: Sequence[Evaluated], profile: Profile | None) -> Table:
-    blocks = (paper_block(number), *(our_block(s, profile) for s in sets))
+    blocks = (paper_block(number), *(our_block(part, profile) for s in sets for part in by_judge(s)))
     footer = (RANKING, BRACKETS) if sets else (RANKING,)
     return Table(number, f"Table {number}: {paper_table(number).title}", blocks, footer)
 
@@ -168,6 +172,18 @@ def _paper_line(row: PaperRow) -> Line:
     return Line(main, delta if row.delta else None, row.printed, row.delta)
 
 
+def by_judge(evaluated: Evaluated) -> list[Evaluated]:
+    """One for each protocol that a set's runs were judged by: no column holds scores of two."""
+    protocols = sorted({run.judge_protocol for run in evaluated.runs.values()})
+    if len(protocols) < 2:
+        return [evaluated]
+    parts = []
+    for protocol in protocols:
+        runs = {policy: run for policy, run in evaluated.runs.items() if run.judge_protocol == protocol}
+        parts.append(replace(evaluated, runs=runs, policies=tuple(p for p in evaluated.policies if p in runs)))
+    return parts
+
+
 def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
     """What was measured here on one set."""
     columns = our_columns(evaluated.settings.table, evaluated.runs)
@@ -175,18 +191,67 @@ def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
     for policy in evaluated.policies:
         lines.append(our_line(policy, evaluated, columns, profile))
         lines += _beside(policy, evaluated, profile)
-    return Block(_title(evaluated, profile), columns, (Group("", tuple(lines)),), tuple(_footer(evaluated)))
+    return Block(
+        _title(evaluated, profile),
+        columns,
+        (Group("", tuple(lines)),),
+        tuple(_footer(evaluated)),
+        head_of(evaluated.runs),
+    )
+
+
+def head_of(runs: Mapping[str, Run]) -> str:
+    """Judge, protocols and every choice that moves a block's numbers, each once; several where rows differ."""
+    made = [run.summary.provenance for run in runs.values()]
+    choices = list(dict.fromkeys(name for p in made for name in p.choices))
+    named = {"judge": [p.judge.split(" ")[0] for p in made], "judged by": [p.judge_protocol for p in made]}
+    named |= {"protocol": [p.protocol for p in made], "prompt": [p.prompt_hash for p in made]}
+    named |= {name: [p.choices.get(name, "not recorded") for p in made] for name in choices}
+    return ", ".join(f"{name} {' or '.join(dict.fromkeys(values))}" for name, values in named.items() if values)
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
-    """The paper's row under ours, where a real model was run; a stand-in is not set beside the paper's models."""
+    """The paper's row under ours, and what lies between them, where a real model was run; a stand-in is not set beside the
+    paper's models. Left out is what was not measured alike: a score that another judge gave, or that was asked for otherwise.
+    """
     if evaluated.settings.table not in PAPER_COLUMNS:
         return []
-    table = paper_table(evaluated.settings.table)
-    if profile is None or is_stand_in(profile) or policy not in {row.key for row in table.rows}:
+    number, run = evaluated.settings.table, evaluated.runs.get(policy)
+    key = paper_key(policy.partition(",")[0])
+    if profile is None or is_stand_in(profile) or key not in {row.key for row in paper_table(number).rows}:
         return []
-    row = table.row(policy)
-    return [Line(TableRow(model=f"the paper: {row.model}", values=dict(row.values), ranked=False), printed=row.printed)]
+    row = paper_table(number).row(key)
+    alike = {c: v for c, v in row.values.items() if run is None or measured_alike(c, run)}
+    printed = {c: text for c, text in row.printed.items() if c in alike}
+    line = Line(TableRow(model=f"the paper: {row.model}", values=alike, ranked=False), printed=printed)
+    return [line] if run is None else [line, Line(against_paper(run, row, number))]
+
+
+#: Columns that the judge's word enters.
+JUDGED = ("judge", "judge_pass", "overall")
+
+
+def measured_alike(column: str, run: Run) -> bool:
+    """Whether a column is the paper's measure: a judge's score is where GPT-4o was asked in the benchmark's own words."""
+    gpt = run.summary.provenance.judge.startswith("gpt-4o")
+    return column not in JUDGED or (gpt and run.judge_protocol == OFFICIAL.get(run.summary.benchmark))
+
+
+def against_paper(run: Run, row: PaperRow, number: int) -> TableRow:
+    """Ours less the printed value. The interval is that of our samples, and for a rate of the paper's counts too."""
+    values, intervals = {}, {}
+    for column, printed in row.values.items():
+        metric = run.summary.metrics.get(column)
+        if metric is None or None in (metric.value, metric.low, metric.high) or not measured_alike(column, run):
+            continue
+        found = Interval(metric.value, metric.low, metric.high)
+        if column == "exec_rate":
+            n = paper_table(number).n
+            found = newcombe(found, wilson(nearest_count(printed, n)[0], n))
+            values[column], intervals[column] = metric.value - printed, found.bounds
+        else:
+            values[column], intervals[column] = found.value - printed, (found.low - printed, found.high - printed)
+    return TableRow(model="ours less the paper", values=values, intervals=intervals, ranked=False)
 
 
 def is_stand_in(profile: Profile) -> bool:
@@ -195,13 +260,12 @@ def is_stand_in(profile: Profile) -> bool:
 
 
 def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
-    """The paper's columns under names that are true here: our judge is not GPT-4o."""
+    """The paper's columns under names that are true here: "GPT-4o score" only where that judge was asked as there."""
     if number not in PAPER_COLUMNS:
         return PICTURE_COLUMNS
-    columns = tuple(
-        Column(c.key, c.label.replace("GPT-4o", "Judge").replace("GPT", "Judge"), c.digits, c.interval_digits, c.marked)
-        for c in PAPER_COLUMNS[number]
-    )
+    columns = PAPER_COLUMNS[number]
+    if not runs or not all(measured_alike("judge", run) for run in runs.values()):
+        columns = tuple(replace(c, label=c.label.replace("GPT-4o", "Judge").replace("GPT", "Judge")) for c in columns)
     measured = {name for run in runs.values() for name in run.summary.metrics}
     return columns + tuple(c for c in WEB_EXTRAS if number == 3 and c.key in measured)
 

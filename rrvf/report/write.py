@@ -13,10 +13,12 @@ from rrvf.errors import UserError
 from rrvf.profile import Profile, load_profile
 from rrvf.report.audit import audit
 from rrvf.report.browser import Targets, write_browser
+from rrvf.report.cells import cells_markdown, judge_cells
 from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
 from rrvf.report.decomposition import decomposition_markdown, our_splits, paper_splits
 from rrvf.report.figures import decomposition_figure
 from rrvf.report.runs import find_runs
+from rrvf.report.tables import is_stand_in
 from rrvf.report.writers import write_tables
 
 
@@ -43,6 +45,8 @@ def write_report(
         "decomposition.md": decomposition_markdown([*splits, *our_splits(runs, profile)]),
         "audit.md": audit_markdown(),
     }
+    if profile is None or not is_stand_in(profile):
+        texts["cells.md"] = cells_markdown(judge_cells(runs))
     for name, text in texts.items():
         paths.append(out_dir / name)
         paths[-1].write_text(text, encoding="utf-8")

@@ -43,10 +43,11 @@ def markdown(table: Table) -> str:
     """GitHub Markdown: a heading and one table per block."""
     parts = [f"# {table.title}"]
     for block in table.blocks:
-        head = ["Model", *(c.label for c in block.columns)]
-        lines = [_md_row(head), _md_row(["---"] + ["---:"] * len(block.columns))]
+        names = ["Model", *(c.label for c in block.columns)]
+        lines = [_md_row(names), _md_row(["---"] + ["---:"] * len(block.columns))]
         lines += [_md_printed(row, len(block.columns)) for row in lay_out(block)]
-        parts += [f"## {_md(block.title)}", "\n".join(lines), *map(_md, block.footer)]
+        head = [_md(block.head)] if block.head else []
+        parts += [f"## {_md(block.title)}", *head, "\n".join(lines), *map(_md, block.footer)]
     return "\n\n".join([*parts, *map(_md, table.footer)]) + "\n"
 
 
@@ -80,8 +81,13 @@ def comma_separated(table: Table) -> str:
     writer.writerow(["table", "block", "group", "model", "metric", "value", "low", "high", "mark", "note"])
     for block in table.blocks:
         writer.writerows([table.number, *line] for line in _csv_lines(block))
-    footers = [f for block in table.blocks for f in block.footer] + list(table.footer)
+    footers = [f for block in table.blocks for f in _notes(block)] + list(table.footer)
     return out.getvalue() + "".join("# " + footer.replace("\n", " ") + "\n" for footer in footers)
+
+
+def _notes(block: Block) -> list[str]:
+    """Head and footer, for writers that have no place above a block; the head with its block's title."""
+    return [*([f"{block.title}: {block.head}"] if block.head else []), *block.footer]
 
 
 def _csv_lines(block: Block) -> list[list]:
@@ -114,6 +120,7 @@ def _tex_block(block: Block) -> list[str]:
     head = " & ".join(["Model", *(_tex(c.label) for c in block.columns)])
     lines = [
         rf"\par\smallskip\textbf{{{_tex(block.title)}}}\par\smallskip",
+        *([rf"{{\scriptsize {_tex(block.head)}\par}}"] if block.head else []),
         rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
     ]
     lines += [r"\toprule", head + r" \\", r"\midrule"]
@@ -149,7 +156,7 @@ def print_tables(tables: Sequence[Table], console: Console | None = None) -> Non
         console.print(f"\n[bold]{escape(table.title)}[/bold]")
         for block in table.blocks:
             console.print(_rich_block(block))
-        console.print("\n".join(escape(f) for block in table.blocks for f in block.footer), style="dim")
+        console.print("\n".join(escape(f) for block in table.blocks for f in _notes(block)), style="dim")
 
 
 def _rich_block(block: Block) -> RichTable:

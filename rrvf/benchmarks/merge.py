@@ -1,0 +1,80 @@
+"""The parts of one evaluation, run on several machines, as one: `rrvf merge OUT PART PART ...`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from rrvf.benchmarks.lines import append_lines
+from rrvf.benchmarks.registry import summarised
+from rrvf.benchmarks.runner import RECORDS, REPLIES, read_results, write_summary_of
+from rrvf.errors import UserError
+from rrvf.folders import IDENTITY, claim, owned
+from rrvf.outputs import out_folder
+from rrvf.records import json_lines
+
+
+def merge(out: Path, parts: list[Path]) -> dict:
+    """Join the finished parts (`rrvf eval --shard i/n`) into `out`; gives its summary, equal to that of one run.
+
+    The parts stay as they are. UserError where one is missing, unfinished, there twice, or of another run.
+    """
+    summaries = [_summary(part) for part in parts]
+    ids = _in_order(parts, summaries)
+    identity = _identity(parts)
+    with owned(out_folder(out)):
+        claim(out, identity, begun=REPLIES)
+        for name in (REPLIES, RECORDS):
+            _joined(out / name, [part / name for part in parts])
+        (out / "renders").mkdir(exist_ok=True)
+        for part in parts:
+            for picture in (part / "renders").glob("*.png"):
+                shutil.copyfile(picture, out / "renders" / picture.name)
+        results = read_results(out, texts=False)
+        first, seed = summaries[0], summaries[0]["provenance"]["seed"]
+        ordered = [results[i] for i in ids]
+        head = {name: first[name] for name in ("benchmark", "set", "policy", "provenance")}
+        return write_summary_of(out, head, ordered, summarised(first["benchmark"], ordered, seed))
+
+
+def _summary(part: Path) -> dict:
+    try:
+        found = json.loads((part / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{part} holds no finished evaluation: run it to its end first") from None
+    if "shard" not in found:
+        raise UserError(f"{part} is a whole evaluation, no part of one: parts are made with `rrvf eval --shard i/n`")
+    return found
+
+
+def _in_order(parts: list[Path], summaries: list[dict]) -> list[str]:
+    """All ids as one run would have them: the parts took every n-th."""
+    shards = {s["shard"]["number"]: s["shard"] for s in summaries}
+    of = summaries[0]["shard"]["of"]
+    if {s["shard"]["of"] for s in summaries} != {of} or len(shards) < len(summaries):
+        raise UserError(f"{', '.join(map(str, parts))} are not the parts of one evaluation: name each part once")
+    if missing := [f"{i}/{of}" for i in range(1, of + 1) if i not in shards]:
+        raise UserError(f"part {', '.join(missing)} is missing: name it too")
+    ids = [""] * sum(len(shard["ids"]) for shard in shards.values())
+    for number, shard in shards.items():
+        if len(ids[number - 1 :: of]) != len(shard["ids"]):
+            raise UserError(f"part {number}/{of} is of another number of pictures: run all parts with the same --limit")
+        ids[number - 1 :: of] = shard["ids"]
+    return ids
+
+
+def _identity(parts: list[Path]) -> dict:
+    """The parts' one identity."""
+    found = [json.loads((part / IDENTITY).read_text()) for part in parts]
+    for part, other in zip(parts[1:], found[1:], strict=True):
+        if different := [name for name in found[0] if found[0][name] != other.get(name)]:
+            raise UserError(f"{parts[0]} and {part} are parts of two runs: they differ in {', '.join(different)}")
+    return found[0]
+
+
+def _joined(path: Path, files: list[Path]) -> None:
+    path.unlink(missing_ok=True)
+    with append_lines(path) as file:
+        for line in (line for source in files for line in json_lines(source)):
+            file.write(json.dumps(line) + "\n")

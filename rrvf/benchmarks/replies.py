@@ -1,0 +1,82 @@
+"""Where replies come from: a policy that runs here, an endpoint, the calibration rows, a file of replies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image
+
+from rrvf.benchmarks.runner import Replies
+from rrvf.errors import UserError
+from rrvf.policies import Answer
+from rrvf.policies.local import read_picture
+from rrvf.records import Sample, json_lines
+
+#: The words beside a picture: one for all samples, or each sample's own.
+Asked = str | Callable[[Sample], str]
+
+
+def local_replies(policy, root: Path, asked: Asked) -> Replies:
+    """`reply` for a policy that runs here; None for a picture that nobody can look at."""
+
+    def reply(samples: list[Sample]) -> list[str | None]:
+        pictures = {s.id: found for s in samples if (found := picture_of(root, s))}
+        words = [_words(asked, s) for s in samples if s.id in pictures]
+        texts = dict(zip(pictures, policy.reply(list(pictures.values()), words) if pictures else [], strict=True))
+        return [texts.get(s.id) for s in samples]
+
+    return reply
+
+
+def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
+    """`reply` for a policy behind an endpoint: each answer as soon as those before it are there."""
+    from rrvf.policies.endpoint import question
+
+    def reply(samples: list[Sample]) -> Iterator[Answer]:
+        pictures = ((s, picture_of(root, s)) for s in samples)
+        return policy.answers(question(p, _words(asked, s)) if p else None for s, p in pictures)
+
+    return reply
+
+
+def oracle_replies(policy, root: Path) -> Replies:
+    """`reply` for the calibration rows, which look at the true code; none for a sample without."""
+    return lambda samples: [policy.answer((root / s.code).read_text()) if s.code else None for s in samples]
+
+
+def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
+    """`reply` from a file with a line `{"id": ..., "reply": ...}` a sample, and the file's hash, which stands for the policy.
+
+    A reply of null is a policy that failed. UserError for a file that is none, or lacks a sample.
+    """
+    if not path.is_file():
+        raise UserError(f'no file {path}: give one with a line {{"id": "...", "reply": "..."}} for each sample')
+    lines = {}
+    for number, line in enumerate(json_lines(path), 1):
+        if not isinstance(line, dict) or not isinstance(line.get("id"), str) or not _is_reply(line):
+            raise UserError(f'{path}, line {number}: a line is {{"id": "...", "reply": "..." or null}}')
+        lines[line["id"]] = Answer(line["reply"], line.get("problem") or "")
+    if missing := [s.id for s in samples if s.id not in lines]:
+        raise UserError(
+            f"{path} has no reply to {len(missing)} of {len(samples)} samples (first: {missing[0]}): add them"
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return lambda wanted: [lines[s.id] for s in wanted], digest
+
+
+def _is_reply(line: dict) -> bool:
+    return "reply" in line and (line["reply"] is None or isinstance(line["reply"], str))
+
+
+def _words(asked: Asked, sample: Sample) -> str:
+    return asked if isinstance(asked, str) else asked(sample)
+
+
+def picture_of(root: Path, sample: Sample) -> Image.Image | None:
+    """A sample's picture; None where it cannot be looked at."""
+    with suppress(UserError):
+        return read_picture(root / sample.image)
+    return None

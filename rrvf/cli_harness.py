@@ -1,0 +1,88 @@
+"""What `rrvf eval`, `rrvf merge` and `rrvf clean` need besides the rooms: names to policies, parts, places."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import typer
+
+from rrvf.errors import UserError
+from rrvf.folders import owned
+from rrvf.profile import trained_policies
+from rrvf.rows import Row, load_rows
+from rrvf.study import Study
+
+
+def default_profile(policy: str) -> str:
+    """The profile of an evaluation that names none: a row of the paper's tables belongs to the paper's."""
+    return "paper" if _is_row(policy) else "nano"
+
+
+def model_of(study: Study, policy: str, domain: str) -> str | Row | None:
+    """What a policy's name stands for: nothing for a calibration row, a row of the paper's tables, else an address.
+
+    UserError for a row that this profile trains and has not trained yet: an evaluation does not begin days of training.
+    """
+    if policy in ("reference", "blank"):
+        return None
+    if not _is_row(policy):
+        return policy
+    if policy in (trained := trained_policies(study.profile, domain)):
+        kind, name = trained[policy]
+        final = study.results / "train" / f"{'sft' if kind == 'sft' else 'rrvf'}_{name}" / "final"
+        if not final.is_dir():
+            raise UserError(
+                f"{policy} is not trained yet ({final}): `make reproduce PROFILE={study.profile.name}` trains it"
+            )
+        return str(final)
+    return study.model_of(policy, domain)
+
+
+def _is_row(policy: str) -> bool:
+    return policy in load_rows()  # a folder of the same name is ./NAME
+
+
+def part_of(shard: str | None) -> tuple[int, int] | None:
+    """`i/n` as numbers. UserError for what is none, or names no part."""
+    if shard is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", shard)
+    number, of = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= of:
+        raise UserError(f"--shard {shard}: write i/n, as 1/3, with i from 1 to n")
+    return number, of
+
+
+def place(
+    study: Study, benchmark: str, policy: str, limit: int | None, part: tuple[int, int] | None, turns: int | None
+) -> Path:
+    """Where an evaluation goes that names no place: beside the profile's own, what is not whole apart from them."""
+    name = re.sub(r"[^\w.-]+", "_", policy).strip("._") or "policy"
+    if not (limit or part or turns):
+        return study.results / "eval" / benchmark / name
+    kinds = [
+        f"first{limit}" if limit else "",
+        f"part{part[0]}of{part[1]}" if part else "",
+        f"turns{turns}" if turns else "",
+    ]
+    kind = "-".join(filter(None, kinds))
+    return study.results / "partial" / benchmark / f"{name}-{kind}"
+
+
+def remove_stale(results: Path, yes: bool = False) -> None:
+    """Name the folders that `Study.stage` moved aside, with their sizes, and remove them once a person says so."""
+    found = sorted(p for p in results.glob("*/**/*.stale-*") if p.is_dir() and ".stale-" not in str(p.parent))
+    if not found:
+        print(f"nothing stale in {results}")
+        return
+    for path in found:
+        print(f"{path}: {sum(f.stat().st_size for f in path.rglob('*') if f.is_file()) / 1e6:.1f} MB")
+    if not (yes or typer.confirm(f"remove these {len(found)} folders for good?")):
+        print("nothing was removed")
+        return
+    for path in found:
+        with owned(path):  # nobody is reading or writing it
+            shutil.rmtree(path)
+    print(f"removed {len(found)} folders")

@@ -1,0 +1,132 @@
+"""The benchmarks' own prompts: downloaded at a pinned commit and checked, since they are not ours to copy.
+
+    rrvf data prompts
+
+A text is taken out of the file that holds it without running anything. Where a machine has no network, put the files where
+the refusal says.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from rrvf.errors import UserError
+
+_ASK_S = 20.0
+#: Where the files of public repositories are served, by commit.
+HOST = "https://raw.githubusercontent.com"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of a public repository, and how its prompt is found in it. licence: of the repository."""
+
+    repository: str
+    commit: str
+    path: str
+    sha256: str
+    text_in: Callable[[str], str]
+    licence: str = "Apache-2.0"
+
+    @property
+    def url(self) -> str:
+        return f"{HOST}/{self.repository}/{self.commit}/{self.path}"
+
+
+def _entry(key: str, text: str) -> str:
+    return json.loads(text)[key]
+
+
+def _constant(part: str, text: str) -> str:
+    """The one string of a Python file, joined where it is written in parts, that holds `part`."""
+    found = {value for node in ast.walk(ast.parse(text)) if (value := _joined(node)) and part in value}
+    return max(found, key=len)  # the whole sum, not its terms
+
+
+def _joined(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _joined(node.left), _joined(node.right)
+        return None if left is None or right is None else left + right
+    return None
+
+
+_CHARTMIMIC = ("ChartMimic/ChartMimic", "c9e149c6a25fe9ba57974efd73f27d37569e67a7")
+_PLOT2CODE = ("TencentARC/Plot2Code", "12bd95a7e04dfcc2eb664cbeb739d924c090c503")
+#: `judge`: what the judge is asked; `direct`: what the policy is. ChartMimic's holds {width} and {height}, in inches.
+SOURCES = {
+    "chartmimic-judge": Source(
+        *_CHARTMIMIC, "chart2code/prompts/GPT4EvaluationAgent/gpt-4-vision-preview.json",
+        "38410b6ca93249f66b04f23f768377d742efe685915bd1d87be012d092ccf08e", partial(_entry, "instruction"),
+    ),
+    "chartmimic-direct": Source(
+        *_CHARTMIMIC, "chart2code/prompts/DirectAgent/gpt-4-vision-preview.json",
+        "dafb51d44fe8e128df36bea8b76f36f84514c65338924ddb05265653ed241e14", partial(_entry, "instruction"),
+    ),
+    "plot2code-judge": Source(
+        *_PLOT2CODE, "plot2code/eval/gpt4v_evaluations_score.py",
+        "549489586e6021df137282dd75ec9ecb60038efeb314351001420a4bf7e6251e", partial(_constant, "[[rating]]"),
+    ),
+    "plot2code-direct": Source(
+        *_PLOT2CODE, "plot2code/utils.py",
+        "3f52163265a25b04c1da232e9d9c4218af5193f8952acf0892f767cc193ea8ff", partial(_constant, "surrounded by"),
+    ),
+}  # fmt: skip
+
+
+def text(name: str, folder: Path) -> str | None:
+    """The prompt `name` of SOURCES; None where its file was not downloaded. UserError for another file than the pinned one."""
+    source, path = SOURCES[name], _path(name, folder)
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    _check(data, source, path)
+    return source.text_in(data.decode())
+
+
+def download(folder: Path) -> list[Path]:
+    """Bring the files that are missing; gives the paths of all. UserError names the address where one does not arrive."""
+    for name, source in SOURCES.items():
+        path = _path(name, folder)
+        if not path.is_file():
+            data = _fetched(source, path)
+            _check(data, source, path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial_file = path.with_name(f".{path.name}.partial")
+            partial_file.write_bytes(data)
+            partial_file.replace(path)
+        text(name, folder)
+    return [_path(name, folder) for name in SOURCES]
+
+
+def _path(name: str, folder: Path) -> Path:
+    return folder / (name + Path(SOURCES[name].path).suffix)
+
+
+def _fetched(source: Source, path: Path) -> bytes:
+    try:
+        answer = httpx.get(source.url, timeout=_ASK_S, follow_redirects=False)
+        answer.raise_for_status()
+        return answer.content
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise UserError(
+            f"cannot download {source.url} ({str(error).splitlines()[0] or type(error).__name__}): check the network, or put "
+            f"that file at {path}"
+        ) from None
+
+
+def _check(data: bytes, source: Source, path: Path) -> None:
+    if (found := hashlib.sha256(data).hexdigest()) != source.sha256:
+        raise UserError(
+            f"{path} is not the file that was pinned (sha256 {found[:12]}…, not {source.sha256[:12]}…): remove it, then run "
+            "`rrvf data prompts`"
+        )

@@ -1,0 +1,246 @@
+"""One policy on one evaluation set of a study: question, judge, rubric and limits, joined for the runner.
+
+    Evaluation(study, "chartmimic").run("base", "Qwen/Qwen2.5-VL-7B-Instruct", Path("runs/eval/base"))
+
+What moves the numbers besides the policy stands in every record (`Provenance`) and in the heads of the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from rrvf.benchmarks import registry
+from rrvf.benchmarks.lines import append_lines
+from rrvf.benchmarks.pairs import References
+from rrvf.benchmarks.questions import Question, question
+from rrvf.benchmarks.replies import endpoint_replies, file_replies, local_replies, oracle_replies, picture_of
+from rrvf.benchmarks.runner import BLOCK, Replies, Run, evaluate
+from rrvf.benchmarks.turns import as_of, play
+from rrvf.data import DataConfig, prompts
+from rrvf.domains import domain
+from rrvf.errors import UserError
+from rrvf.folders import claim, owned
+from rrvf.judge.prompts import load_judge_prompt
+from rrvf.judge.rubrics import OWN, Rubric, official
+from rrvf.policies.address import Settings, identity, is_endpoint, is_url, open_policy
+from rrvf.policies.local import picture_size
+from rrvf.prices import Asked, estimate
+from rrvf.protocol import load_prompt
+from rrvf.records import Provenance, Sample, Trajectory, json_lines
+from rrvf.render import Limits, Renderer
+from rrvf.rows import Row
+
+if TYPE_CHECKING:
+    from rrvf.study import Study
+
+#: An address (`rrvf.policies.address`), a row of the paper's tables, or None for a calibration policy.
+Model = str | Row | None
+Shard = tuple[int, int] | None
+EPISODES = "episodes.jsonl"
+
+
+class Evaluation:
+    """A set of the profile with everything that decides how it is asked and judged. own_prompt: whatever the set says."""
+
+    def __init__(self, study: Study, set_name: str, own_prompt: bool = False) -> None:
+        self.study, self.set_name = study, set_name
+        self.config = study.section("evaluations", set_name)
+        if own_prompt:
+            self.config = self.config.model_copy(update={"prompt": "own"})
+        self.root = study.data / self.config.dataset
+        self.question = question(self.config, study.profile.policy.prompts, study.prompts)
+        self.rubric = self._rubric()
+
+    def _rubric(self) -> Rubric | None:
+        """The benchmark's own rubric, where the profile asks for it and its text is here; else None, and a line says so."""
+        if self.config.judge_prompt == "own":
+            return None
+        text = prompts.text(f"{self.config.benchmark}-judge", self.study.prompts)
+        if text and self.study.profile.table_judge.url:
+            return official(self.config.benchmark, text)
+        why = (
+            "the embedded judge reads our prompts alone" if text else "run `rrvf data prompts` for the benchmark's own"
+        )
+        print(f"rrvf: {self.set_name}: scores are asked for by our rubric ({why})", file=sys.stderr, flush=True)
+        return None
+
+    @property
+    def limits(self) -> Limits:
+        """Of one render: on the profile's canvas where the set says so, else on the one that its pictures were drawn on."""
+        if self.config.owned_canvas:
+            limits = self.study.limits(self.config.domain)
+        else:
+            limits = Limits(canvas=DataConfig.read(self.study.profile.data).canvas(self.config.dataset))
+        seconds = self.config.timeout_s
+        return replace(limits, wall_s=seconds, cpu_s=seconds) if seconds else limits
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What a stage depends on beside the profile: which texts are here. Empty where the profile asks for our own."""
+        found = {} if self.config.prompt == "own" else {"question": f"{self.question.id} {self.question.sha256}"}
+        asked = (
+            {} if self.config.judge_prompt == "own" else {"rubric": self.rubric.prompt.sha256 if self.rubric else OWN}
+        )
+        return found | asked
+
+    def run(self, policy: str, model: Model, out: Path, samples: list[Sample], shard: Shard = None) -> dict:
+        """Evaluate `model` (None: the calibration policy called `policy`) on `samples` into `out`; gives the summary."""
+
+        def replies(renderer: Renderer, stack: ExitStack) -> Replies:
+            return self._oracle(policy) if model is None else self._policy(model, renderer, stack)
+
+        # Of an endpoint no answer is asked for twice for its neighbours' sake; on GPUs like pictures go together.
+        endpoint = is_endpoint(model)
+        how = {"block": None if endpoint else BLOCK, "longest_first": endpoint and not _hosted(model)}
+        return self._evaluated(policy, self._who(policy, model), out, samples, replies, shard=shard, **how)
+
+    def score(self, policy: str, path: Path, out: Path, samples: list[Sample]) -> dict:
+        """Score replies that were made elsewhere: a file with a line `{"id", "reply"}` for each sample."""
+        made, digest = file_replies(path, samples)
+        who = {"policy": policy, "weights": f"replies {digest}", "set": self._settings}
+        return self._evaluated(policy, who, out, samples, lambda renderer, stack: made)
+
+    def turns(self, policy: str, model: str | Row, out: Path, samples: list[Sample], max_turns: int) -> dict:
+        """Evaluate over several turns: the episodes, and one evaluation a turn in `out/turn_N`; gives `out/turns.json`.
+
+        The judge of training gives the feedback, as it did there; the judge of the tables scores.
+        """
+        config, study = self.config, self.study
+        prompt = load_prompt(domain(config.domain), "tools", study.profile.policy.prompts, max_turns)
+        self.question = Question(f"{study.profile.policy.prompts}-tools, {max_turns} turns", prompt.text)
+        who = self._who(policy, model) | {"turns": max_turns, "feedback": study.profile.judge.identity}
+        self._episodes(model, prompt.text, out, samples, max_turns, who)
+        found = {x["sample_id"]: Trajectory.model_validate(x) for x in json_lines(out / EPISODES)}
+        by_turn = []
+        for turn in range(1, max_turns + 1):
+            replies = [as_of(found[s.id], turn) if s.id in found else None for s in samples]
+            made = dict(zip((s.id for s in samples), replies, strict=True))
+            summary = self._evaluated(
+                f"{policy}, turn {turn}", who | {"turn": turn}, out / f"turn_{turn}", samples,
+                lambda renderer, stack, made=made: lambda wanted: [made[s.id] for s in wanted], turn=turn,
+            )  # fmt: skip
+            by_turn.append({"turn": turn, "outcomes": summary["outcomes"], "metrics": summary["metrics"]})
+        result = {"n": len(samples), "policy": policy, "set": self.set_name, "turns": by_turn}
+        (out / "turns.json").write_text(json.dumps(result, indent=1) + "\n")
+        return result
+
+    def _episodes(
+        self, model: str | Row, prompt: str, out: Path, samples: list[Sample], max_turns: int, who: dict
+    ) -> None:
+        """Play the episodes that `out/episodes.jsonl` lacks; those that met a fault of ours are played again next time."""
+        broken: list[str] = []
+        with owned(out), ExitStack() as stack:
+            claim(out, who, begun=EPISODES)
+            known = {x["sample_id"] for x in json_lines(out / EPISODES)}
+            todo = [s for s in samples if s.id not in known and picture_of(self.root, s)]
+            if not todo:
+                return
+            policy = open_policy(model, self.decoding, stack)
+            tools = stack.enter_context(self.study.tools(self.config.domain))
+            for start in tqdm(range(0, len(todo), BLOCK), desc=f"play {out.name}", unit="block"):
+                played = play(todo[start : start + BLOCK], self.root, prompt, policy.chat, tools, max_turns)
+                with append_lines(out / EPISODES) as file:
+                    file.writelines(t.model_dump_json() + "\n" for t in played if t.harness_error is None)
+                broken += [t.harness_error for t in played if t.harness_error]
+        if broken:
+            raise UserError(
+                f"{len(broken)} episodes met a fault of ours ({broken[0]}): see `rrvf doctor`, then run again; the others are kept"
+            )
+
+    def estimate(self, policy: str, model: Model, samples: list[Sample]) -> str:
+        """What the calls of a run would cost, before any is made: every sample judged, nothing of it on disk."""
+        sizes = [picture_size(self.root / s.image) for s in samples]
+        parts = []
+        if _hosted(model):
+            name = model.model if isinstance(model, Row) else model.partition("#")[2]
+            parts.append(Asked("policy", name, len(self.question.template), tuple((size,) for size in sizes), 8))
+        judge, own = self.study.profile.table_judge, load_judge_prompt(self.config.domain, "score")
+        if judge.url:
+            words, written = (len(self.rubric.prompt.text), 400) if self.rubric else (len(own.text), 60)
+            pairs = tuple((size, size) for size in sizes)
+            parts.append(Asked("judge", judge.model or judge.url, words, pairs, judge.max_in_flight, written))
+        local = "" if _hosted(model) else f"policy: {policy} runs here, no calls\n"
+        return local + ("" if judge.url else "judge: embedded, no calls\n") + estimate(parts)
+
+    def _evaluated(self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, **how) -> dict:
+        config, study = self.config, self.study
+        judging = study.profile.table_judge.max_in_flight
+        with (
+            ExitStack() as stack,
+            Renderer(config.domain, study.profile.workers, self.limits) as renderer,
+            study.judge(study.profile.table_judge, self.rubric) as judge,
+        ):
+            benchmark = registry.load(config, study.profile, renderer, self.root)
+            made_by = self._provenance(benchmark.protocol, judge.card(config.domain).id)
+            run = Run(
+                benchmark, samples, self.root, judge, made_by, out, study.profile.workers, who, self.set_name, policy,
+                judging, **how,
+            )  # fmt: skip
+            return evaluate(run, replies(renderer, stack))
+
+    @property
+    def _settings(self) -> dict:
+        return self.config.model_dump(exclude={"limit", "title"})
+
+    def _who(self, policy: str, model: Model) -> dict:
+        decoding = {"decoding": model.decoding.model_dump()} if isinstance(model, Row) else {}
+        return {"policy": policy, "weights": identity(model), "set": self._settings, **decoding}
+
+    def _provenance(self, protocol: str, judge: str) -> Provenance:
+        penalty = self.config.repetition_penalty
+        choices = {
+            "question": self.question.id,
+            "figure size": "told" if self.question.tells_size else "not told",
+            "time limit of a render": f"{self.limits.wall_s:g} s",
+            "repetition_penalty": "as the model's files say" if penalty is None else f"{penalty:g}",
+        }
+        made = self.study.provenance(protocol, self.question.sha256, judge)
+        return made.model_copy(update={"judge_protocol": self.rubric.id if self.rubric else OWN, "choices": choices})
+
+    def _oracle(self, policy: str) -> Replies:
+        from rrvf.policies.oracle import Blank, Reference
+
+        return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(self.config.domain)), self.root)
+
+    def _policy(self, model: str | Row, renderer: Renderer, stack: ExitStack) -> Replies:
+        def reply(samples: list[Sample]) -> Iterable:
+            # Loaded when the first answer is missing: a finished run needs no model.
+            if samples and not loaded:
+                policy = open_policy(model, self.decoding, stack)
+                made = endpoint_replies if hasattr(policy, "answers") else local_replies
+                loaded.append(made(policy, self.root, self._asked(renderer)))
+            return loaded[0](samples) if samples else []
+
+        loaded: list[Replies] = []
+        return reply
+
+    @property
+    def decoding(self) -> Settings:
+        """How a policy is run and decodes on this set; on GPUs that also hold the judge it leaves that its share."""
+        config, profile = self.config, self.study.profile
+        share = 0.55 if profile.judge.serve else 0.9
+        return Settings(profile.policy.dtype, config.max_new_tokens, config.repetition_penalty, share)
+
+    def _asked(self, renderer: Renderer) -> Callable[[Sample], str]:
+        """The words for each sample; a figure's inches are those of its true script, traced once and kept."""
+        if not self.question.tells_size:
+            return lambda sample: self.question.text()
+        references = References(renderer, "plot2code")
+
+        def asked(sample: Sample) -> str:
+            items = references.items((self.root / sample.code).read_text())
+            return self.question.text(items["size"] if items else (6.4, 4.8))  # matplotlib's own
+
+        return asked
+
+
+def _hosted(model: Model) -> bool:
+    return isinstance(model, Row) and model.route == "openai" or isinstance(model, str) and is_url(model)

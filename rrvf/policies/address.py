@@ -1,0 +1,149 @@
+"""Where a policy is: `nano`, a folder, a hub id, `http(s)://…/v1#model` for an endpoint, or a row of the paper's tables.
+
+On a machine with GPUs and vLLM a local policy is served by vLLM, a copy of the weights on each GPU; else transformers runs
+it here. `nano` always is run here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rrvf.errors import UserError
+from rrvf.rows import Row
+from rrvf.served import free_port, serving
+
+_HUB_S = 20.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a policy is run and decodes. gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's."""
+
+    dtype: str = "float32"
+    max_new_tokens: int = 4_096
+    repetition_penalty: float | None = None
+    gpu_share: float = 0.9
+    server: tuple[str, ...] = ()
+
+
+def identity(model: str | Row | None) -> str | None:
+    """Whose answers they are: the sha256 of a folder's weights; of hub ids the id, of rows with the revision."""
+    if isinstance(model, Row):
+        return f"{model.model} at {urlsplit(model.url).hostname}" if model.url else f"{model.model}@{revision(model)}"
+    weights = Path(model or "") / "model.safetensors"
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16] if model and weights.is_file() else model
+
+
+def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
+    """The policy at an address; what it holds is let go of when `stack` closes. What loads torch is imported where it is used."""
+    if isinstance(model, Row):
+        if model.url:
+            return _hosted(model, settings)
+        name, version, gpus = model.model, revision(model), model.gpus
+    elif is_url(model):
+        from rrvf.policies.endpoint import EndpointPolicy
+
+        url, _, name = model.partition("#")
+        return EndpointPolicy(
+            url, name or "default", settings.max_new_tokens, repetition_penalty=settings.repetition_penalty
+        )
+    else:
+        name, version, gpus = model, None, 1
+    transformers = isinstance(model, Row) and model.route == "transformers"
+    if settings.server or not transformers and name != "nano" and _vllm_here():
+        return _served(name, version, gpus, settings, stack)
+    from rrvf.policies.local import LocalPolicy
+
+    local = f"{name}@{version}" if version else name
+    return LocalPolicy(local, settings.dtype, settings.max_new_tokens, settings.repetition_penalty)
+
+
+def load_policy(model: str, dtype: str, max_new_tokens: int):
+    """The policy at an address for a picture or two: behind its endpoint, or run here by transformers."""
+    if is_url(model):
+        with ExitStack() as nothing_held:
+            return open_policy(model, Settings(dtype, max_new_tokens), nothing_held)
+    from rrvf.policies.local import LocalPolicy
+
+    return LocalPolicy(model, dtype, max_new_tokens)
+
+
+def is_url(model: str) -> bool:
+    """Whether a policy is behind an endpoint."""
+    return model.startswith(("http://", "https://"))
+
+
+def is_endpoint(model: str | Row | None) -> bool:
+    """Whether each sample is a call of its own, so that none is asked again for its neighbours' sake."""
+    if isinstance(model, Row):
+        return model.route == "openai" or model.route == "vllm" and _vllm_here()
+    return model is not None and (is_url(model) or model != "nano" and _vllm_here())
+
+
+def revision(row: Row) -> str:
+    """The commit of a row's weights: the row's, else the one that this machine has, else the hub's newest.
+
+    UserError where neither is known: a row without a revision says nothing about what answered.
+    """
+    if row.revision:
+        return row.revision
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    here = try_to_load_from_cache(row.model, "config.json")
+    if isinstance(here, str):
+        return Path(here).parent.name
+    try:
+        return HfApi().model_info(row.model, timeout=_HUB_S).sha
+    except Exception as error:  # the libraries below raise whatever the network or a token brings
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise UserError(
+            f"cannot ask the hub for {row.model} ({why}): check the network, or name its `revision`"
+        ) from None
+
+
+def _hosted(row: Row, settings: Settings):
+    from rrvf.policies.endpoint import EndpointPolicy
+
+    if row.key not in os.environ:
+        raise UserError(f"set {row.key}: the key for {row.model} at {row.url} ({row.access})")
+    tokens = row.decoding.max_tokens or settings.max_new_tokens
+    return EndpointPolicy(row.url, row.model, tokens, key=row.key, temperature=row.decoding.temperature)
+
+
+def _vllm_here() -> bool:
+    if find_spec("vllm") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _served(name: str, version: str | None, gpus: int, settings: Settings, stack: ExitStack):
+    """vLLM with a copy of the weights on every `gpus` GPUs, as an endpoint of this machine."""
+    import torch
+
+    from rrvf.policies.endpoint import EndpointPolicy
+
+    copies, port = max(1, torch.cuda.device_count() // gpus), free_port()
+    command = settings.server or (sys.executable, "-m", "vllm.entrypoints.openai.api_server")
+    options = {
+        "model": name, "served-model-name": "policy", "port": port, "host": "127.0.0.1",
+        "tensor-parallel-size": gpus, "data-parallel-size": copies, "gpu-memory-utilization": settings.gpu_share,
+        "dtype": "auto", "max-model-len": 32_768, "seed": 0, "limit-mm-per-prompt": '{"image": 1}',
+    } | ({"revision": version} if version else {})  # fmt: skip
+    log = Path(tempfile.gettempdir()) / f"rrvf-vllm-{port}.log"
+    print(f"rrvf: vLLM serves {name} on {copies} x {gpus} GPUs, its words are in {log}", file=sys.stderr, flush=True)
+    words = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    url = f"http://127.0.0.1:{port}/v1"
+    stack.enter_context(serving([*command, *words], url, log))
+    return EndpointPolicy(
+        url, "policy", settings.max_new_tokens, in_flight=64 * copies, repetition_penalty=settings.repetition_penalty
+    )

@@ -1,0 +1,76 @@
+"""A model server as a child process: started, waited for until it answers, ended with its engine.
+
+with serving([sys.executable, "-m", "vllm.entrypoints.openai.api_server", ...], "http://127.0.0.1:8001/v1", Path("judge.log")):
+    ...
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from rrvf.endpoints import base_url
+from rrvf.errors import UserError
+
+#: Seconds that a first start may take: it downloads the weights.
+START_S = 3 * 3600
+
+
+@contextmanager
+def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
+    """The server of `command` while the block lasts, its words in `log`. url: its address.
+
+    UserError with its last words where it ends before it answers, or does not for hours.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as words:
+        child = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)
+    try:
+        _wait(child, url, log)
+        yield
+    finally:
+        _stop(child)
+
+
+def answers(url: str) -> bool:
+    """Whether an OpenAI-compatible server is there."""
+    try:
+        with httpx.Client(trust_env=False, timeout=5.0) as client:
+            return client.get(f"{base_url(url, 'server')}/models").status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait(child: subprocess.Popen, url: str, log: Path) -> None:
+    until = time.monotonic() + START_S
+    while not answers(url):
+        if child.poll() is not None or time.monotonic() > until:
+            lines = log.read_text(errors="replace").strip().splitlines()
+            raise UserError(f"the server at {url} did not start ({lines[-1] if lines else 'no words'}): see {log}")
+        time.sleep(0.2)
+
+
+def _stop(child: subprocess.Popen) -> None:
+    """End the server with its engine, which is a process of its own in the same group."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if child.poll() is None:
+            os.killpg(child.pid, sign)
+            try:
+                child.wait(30)
+            except subprocess.TimeoutExpired:
+                continue

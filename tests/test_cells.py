@@ -1,0 +1,45 @@
+"""Every printed cell is a claim with a tolerance, and its verdict follows from the interval."""
+
+from __future__ import annotations
+
+import pytest
+from test_report_runs import write_run
+from test_two_judges import GPT
+
+from rrvf.report.cells import cell_claims, cells_markdown, judge_cells
+from rrvf.report.claims import load_claims
+from rrvf.report.paper import paper_table
+from rrvf.report.runs import find_runs
+from rrvf.rows import load_rows
+
+
+def test_every_printed_cell_is_covered():
+    ours = {(c.table, c.row, c.column) for c in cell_claims()}
+    printed = {(n, row.key, column) for n in (1, 2, 3) for row in paper_table(n).rows for column in row.printed}
+    assert ours == printed and all(c.tolerance > 0 and c.how for c in cell_claims())
+
+
+def test_every_claim_says_what_measures_it_and_names_rows_that_exist():
+    for claim in load_claims():
+        assert set(claim.needed()) <= set(load_rows())
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(0.9, "supported"), (0.925, "undecided"), (0.2, "not_supported")])
+def test_a_cells_verdict_follows_from_its_interval(tmp_path, rate, verdict):
+    write_run(tmp_path / "chartmimic" / "gpt-4o", n=6000, exec_rate=rate, provenance=GPT)
+    cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
+    assert cells[1, "gpt-4o", "exec_rate"].verdict == verdict
+    assert cells[2, "gpt-4o", "exec_rate"].verdict == "not_run"
+
+
+def test_another_judges_score_decides_no_cell(tmp_path):
+    write_run(tmp_path / "chartmimic" / "gpt-4o")
+    cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
+    assert "another judge" in cells[1, "gpt-4o", "overall"].ours and cells[1, "gpt-4o", "text"].verdict != "not_run"
+
+
+def test_the_markdown_has_a_line_a_cell_with_its_command(tmp_path):
+    write_run(tmp_path / "chartmimic" / "gpt-4o")
+    text = cells_markdown(judge_cells(find_runs(tmp_path)))
+    assert text.count("\n| ") == len(list(cell_claims())) + 1
+    assert "make table ROW=gpt-4o" in text and "reported only" in text and "make reproduce PROFILE=paper" in text

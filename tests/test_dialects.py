@@ -1,0 +1,160 @@
+"""Every maker's dialect ends in the same few outcomes: a text with its cost, or why there is none."""
+
+from __future__ import annotations
+
+import pytest
+from dialects import FakeJudge, body, refused, reply
+from PIL import Image
+
+from rrvf.errors import UserError
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.rubrics import official
+from rrvf.policies.endpoint import EndpointPolicy, question
+
+DIALECTS = ("openai", "vllm", "anthropic", "gemini")
+PICTURE = Image.new("RGB", (16, 16))
+
+
+@pytest.fixture
+def fake():
+    server = FakeJudge()
+    yield server
+    server.released.set()
+    server.server.shutdown(), server.server.server_close()
+
+
+@pytest.fixture
+def ask(fake):
+    def ask(calls: int = 1, retries: int = 0, **options):
+        policy = EndpointPolicy(fake.url, "m", **options)
+        policy._client.max_retries = retries
+        return list(policy.answers(question(PICTURE, "draw") for _ in range(calls)))
+
+    return ask
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_text_with_its_tokens_and_who_wrote_it(fake, ask, dialect):
+    fake.replies = [body(reply("code", dialect))]
+    (answer,) = ask()
+    assert (answer.text, answer.problem) == ("code", "")
+    assert (answer.usage.calls, answer.usage.input_tokens, answer.usage.output_tokens) == (1, 1000, 200)
+    assert len(answer.usage.models) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_reply_cut_by_its_length_before_a_word_says_so_and_what_it_cost(fake, ask, dialect):
+    fake.replies = [body(reply("" if dialect == "vllm" else None, dialect, finish="length", thoughts="hm"))]
+    (answer,) = ask(max_new_tokens=77)
+    assert answer.text is None and "cut at 77 tokens" in answer.problem and answer.usage.output_tokens == 200
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_text_that_was_cut_is_a_text(fake, ask, dialect):
+    fake.replies = [body(reply("half a pro", dialect, finish="length"))]
+    assert ask()[0].text == "half a pro"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("finish", ["content_filter", "stop"])
+def test_an_empty_reply_says_how_it_ended(fake, ask, dialect, finish):
+    fake.replies = [body(reply(None, dialect, finish=finish, refusal="I cannot" if dialect == "openai" else None))]
+    (answer,) = ask()
+    assert answer.text is None and ("I cannot" if dialect == "openai" else finish) in answer.problem
+
+
+def test_thoughts_apart_are_no_part_of_a_text(fake, ask):
+    fake.replies = [body(reply("code", "vllm", thoughts="a draft"))]
+    assert ask()[0].text == "code"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_of_several_choices_the_first_is_taken(fake, ask, dialect):
+    fake.replies = [body(reply("first", dialect, choices=3))]
+    assert ask()[0].text == "first"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_who_is_told_to_wait_waits_and_asks_again(fake, ask, dialect):
+    fake.replies = [refused(dialect, 429, "slow down", Retry_After="0.01"), body(reply("code", dialect))]
+    assert ask(retries=1)[0].text == "code" and len(fake.requests) == 2
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_one_that_says_wait_for_ever_is_no_answer_of_the_policy(fake, ask, dialect):
+    fake.replies = [refused(dialect, 429, "slow down", Retry_After="0.01")]
+    with pytest.raises(UserError, match="does not answer.*run the same command again"):
+        ask(retries=1)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_key_that_is_refused_names_its_variable(fake, ask, dialect):
+    fake.replies = [refused(dialect, 401, "no such key")]
+    with pytest.raises(UserError, match="MY_KEY"):
+        ask(key="MY_KEY")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_settings_that_a_model_does_not_take_are_left_out(fake, ask, dialect):
+    fake.replies = [
+        refused(dialect, 400, "`temperature` is not supported with this model"),
+        body(reply("code", dialect)),
+    ]
+    assert ask()[0].text == "code" and "temperature" not in fake.requests[1]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dialect):
+    fake.replies = [refused(dialect, 400, "the picture shows too much"), body(reply("code", dialect))]
+    first, second = ask(calls=2, in_flight=1)
+    assert "too much" in first.problem and second.text == "code"
+
+
+def test_answers_come_in_order_whichever_is_first(fake, ask):
+    import time
+
+    def slowly(handler):
+        time.sleep(0.2)
+        body(reply("slow"))(handler)
+
+    fake.replies = [slowly, body(reply("fast"))]
+    assert sorted(a.text for a in ask(calls=2, in_flight=2)) == ["fast", "slow"]
+
+
+def test_only_a_little_is_read_ahead_of_what_is_taken(fake):
+    read = []
+
+    def conversations():
+        for i in range(100):
+            read.append(i)
+            yield question(PICTURE, "draw")
+
+    fake.replies = [body(reply("code"))]
+    first = next(iter(EndpointPolicy(fake.url, "m", in_flight=2).answers(conversations())))
+    assert first.text == "code" and len(read) <= 9
+
+
+def test_a_row_without_a_temperature_sends_none(fake, ask):
+    fake.replies = [body(reply("code"))]
+    ask(temperature=None)
+    assert "temperature" not in fake.requests[0]
+
+
+def test_vllm_is_told_the_repetition_penalty_and_others_are_not(fake, ask):
+    fake.replies = [body(reply("code", "vllm"))]
+    ask(repetition_penalty=1.0), ask()
+    assert [r.get("repetition_penalty") for r in fake.requests] == [1.0, None]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_judge_in_every_dialect(fake, dialect):
+    fake.replies = [body(reply("Comments...\n\nScore: 71/100", dialect))]
+    with JudgeClient(fake.url, "m", rubric=official("chartmimic", "t"), max_retries=0) as judge:
+        judged = judge.score(b"a", b"b", "chart")
+    assert judged.score == 0.71 and judged.usage.output_tokens == 200
+
+
+def test_a_judge_that_is_asked_twice_costs_twice(fake):
+    fake.replies = [body(reply("nothing to say")), body(reply("Score: 5"))]
+    with JudgeClient(fake.url, "m", rubric=official("chartmimic", "t"), max_retries=0) as judge:
+        assert judge.score(b"a", b"b", "chart").usage.calls == 2

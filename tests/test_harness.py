@@ -1,0 +1,221 @@
+"""The runner at work: stages side by side, parts of a run, replies from elsewhere, turns, and what calls cost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+import test_runner
+from test_runner import replies
+
+from rrvf.benchmarks import runner
+from rrvf.benchmarks.lines import Lines
+from rrvf.benchmarks.merge import merge
+from rrvf.benchmarks.replies import endpoint_replies, file_replies
+from rrvf.benchmarks.runner import evaluate, read_results
+from rrvf.errors import UserError
+from rrvf.policies import Answer
+from rrvf.records import Usage
+from rrvf.report.runs import find_runs
+
+run = test_runner.run
+
+
+def one_by_one(samples):
+    yield from replies(samples)
+
+
+def test_while_the_policy_writes_what_it_wrote_before_is_scored(run):
+    """The policy holds its second block back until the first is judged; it would wait for ever if stages took turns."""
+    judged = threading.Event()
+    run.judge.score = lambda *pair: judged.set() or test_runner.Judge.score(run.judge, *pair)
+    blocks = []
+
+    def reply(samples):
+        if blocks:
+            assert judged.wait(20)
+        blocks.append(len(samples))
+        return replies(samples)
+
+    assert evaluate(replace(run, block=20), reply)["n"] == 40 and len(blocks) == 2
+
+
+def test_rendering_and_judging_go_on_side_by_side(run):
+    """With one renderer a second sample is rendered while the first is at the judge's."""
+    rendered, waiting = [], threading.Event()
+    score = run.benchmark.score
+
+    def slow_judge(*pair):
+        assert waiting.wait(20)
+        return test_runner.Judge.score(run.judge, *pair)
+
+    def render(*words):
+        rendered.append(words)
+        if len(rendered) == 3:
+            waiting.set()
+        return score(*words)
+
+    run.benchmark.score, run.judge.score = render, slow_judge
+    assert evaluate(replace(run, workers=1, judging=4), replies)["outcomes"]["scored"] == 37
+
+
+def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
+    monkeypatch.setattr(runner, "AHEAD", 3)
+    read, held = [], threading.Event()
+    run.judge.score = lambda *pair: held.wait(0.5) and None or test_runner.Judge.score(run.judge, *pair)
+
+    def reply(samples):
+        for sample in samples:
+            read.append(sample.id)
+            if len(read) == 12:  # 3 waiting, 2 + 1 under way, and those that need no judge
+                held.set()
+            yield "code:c"
+
+    assert evaluate(replace(run, block=None, judging=1), reply)["n"] == 40
+
+
+def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):
+    evaluate(replace(run, judging=8), one_by_one)
+    lines = (run.out / "records.jsonl").read_text().splitlines()
+    assert [json.loads(line)["sample_id"] for line in lines] == [s.id for s in run.samples]
+
+
+def test_no_answer_of_an_endpoint_is_paid_for_twice(run):
+    asked = []
+
+    def dies(samples):
+        for sample in samples:
+            if len(asked) == 7:
+                raise UserError("the endpoint went away")
+            asked.append(sample.id)
+            yield f"code:c{sample.id[2:]}"
+
+    alone = replace(run, block=None)
+    with pytest.raises(UserError):
+        evaluate(alone, dies)
+    rest = []
+    evaluate(alone, lambda samples: rest.extend(s.id for s in samples) or one_by_one(samples))
+    assert len(asked) == 7 and not set(asked) & set(rest) and len(rest) == 33
+
+
+def test_the_largest_pictures_are_asked_first_where_it_helps(run):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(run.root / "30.png")
+    asked = []
+    evaluate(replace(run, block=None, longest_first=True), lambda s: asked.extend(x.id for x in s) or one_by_one(s))
+    assert asked[0] == "a/30" and sorted(asked) == sorted(s.id for s in run.samples)
+
+
+def test_what_calls_cost_is_kept_and_summed_once(run):
+    used = Usage(calls=1, input_tokens=1000, output_tokens=100, models=("gpt-4o-2024-11-20",))
+    priced = lambda samples: [Answer(f"code:c{s.id[2:]}", usage=used) for s in samples]  # noqa: E731
+    for _ in range(2):
+        summary = evaluate(run, priced)
+        assert summary["usage"]["policy"]["calls"] == 40 and summary["usage"]["policy"]["price_usd"] == 0.14
+    assert "judge" not in summary["usage"]
+
+
+def test_lines_are_found_again_whatever_was_cut(tmp_path):
+    lines = Lines(tmp_path / "a.jsonl")
+    lines.add({"id": "ü", "reply": "x\u2028y"}), lines.add({"id": "b", "reply": "2"})
+    (tmp_path / "a.jsonl").write_bytes((tmp_path / "a.jsonl").read_bytes() + b'{"id": "c", "re')
+    again = Lines(tmp_path / "a.jsonl")
+    again.add({"id": "b", "reply": "3"})
+    for found in (again, Lines(tmp_path / "a.jsonl")):
+        assert "c" not in found and found["ü"]["reply"] == "x\u2028y" and found["b"]["reply"] == "3"
+
+
+@pytest.fixture
+def parts(run, monkeypatch):
+    """Three finished parts of a run, with the whole run's summary; metrics are those of the stand-in benchmark."""
+    monkeypatch.setattr(
+        "rrvf.benchmarks.merge.summarised", lambda name, results, seed: run.benchmark.summary(results, seed)
+    )
+    whole = evaluate(replace(run, out=run.out / "whole", set="s", policy="p"), replies)
+    folders = []
+    for i in (1, 2, 3):
+        folders.append(run.out / f"part{i}")
+        evaluate(
+            replace(run, samples=run.samples[i - 1 :: 3], out=folders[-1], shard=(i, 3), set="s", policy="p"), replies
+        )
+    return whole, folders
+
+
+def test_parts_merge_to_the_whole(run, parts):
+    whole, folders = parts
+    merged = merge(run.out / "merged", folders[::-1])
+    assert merged == whole
+    assert read_results(run.out / "merged").keys() == read_results(run.out / "whole").keys()
+    assert (run.out / "merged" / "renders" / "a__5.png").is_file()
+    assert merge(run.out / "merged", folders) == whole  # again
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"), [([0, 1], "part 3/3 is missing"), ([0, 1, 1], "name each part once"), ([0], "2/3, 3/3")]
+)
+def test_parts_that_are_not_all_there_are_refused(run, parts, chosen, said):
+    with pytest.raises(UserError, match=said):
+        merge(run.out / "merged", [parts[1][i] for i in chosen])
+
+
+def test_parts_of_two_runs_are_refused(run, parts):
+    path = parts[1][2] / "identity.json"
+    path.write_text(path.read_text().replace('"judge": "j"', '"judge": "another"'))
+    with pytest.raises(UserError, match="parts of two runs.*judge"):
+        merge(run.out / "merged", parts[1])
+
+
+def test_a_whole_run_is_no_part_and_an_unfinished_one_is_none(run, parts):
+    with pytest.raises(UserError, match="no part of one"):
+        merge(run.out / "merged", [run.out / "whole"])
+    (parts[1][0] / "summary.json").unlink()
+    with pytest.raises(UserError, match="no finished evaluation"):
+        merge(run.out / "merged", parts[1])
+
+
+def test_a_part_is_no_row_of_a_table(run, parts):
+    for path in run.out.rglob("summary.json"):
+        summary = json.loads(path.read_text())
+        path.write_text(json.dumps(summary | {"benchmark": "chartmimic"}))
+    assert [r.folder.name for r in find_runs(run.out)] == ["whole"]
+
+
+def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
+    whole = evaluate(replace(run, out=run.out / "here"), replies)
+    path = tmp_path / "replies.jsonl"
+    lines = zip(run.samples, replies(run.samples), strict=True)
+    path.write_text("".join(json.dumps({"id": s.id, "reply": text}) + "\n" for s, text in lines))
+    made, digest = file_replies(path, run.samples)
+    scored = evaluate(replace(run, out=run.out / "scored", who={"weights": digest}), made)
+    assert (scored["outcomes"], scored["metrics"]) == (whole["outcomes"], whole["metrics"])
+    made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples)  # a run's own file is one
+    assert evaluate(replace(run, out=run.out / "again"), made)["outcomes"] == whole["outcomes"]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    (None, "no file"), ('{"id": "a/0", "reply": "x"}\n', "no reply to 39 of 40"), ('{"id": 3, "reply": "x"}\n', "line 1"),
+    ('{"id": "a/0"}\n', "line 1"), ("[1]\n", "line 1"), ('{"id": "a/0", "reply": 7}\n', "line 1"),
+])  # fmt: skip
+def test_a_file_that_lacks_replies_is_one_line(run, tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "r.jsonl").write_text(text)
+    with pytest.raises(UserError, match=said):
+        file_replies(tmp_path / "r.jsonl", run.samples)
+
+
+def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):
+    (run.root / "8.png").write_bytes(b"no picture")
+    asked = []
+
+    class Policy:
+        def answers(self, conversations):
+            for messages in conversations:
+                asked.append(messages)
+                yield Answer(None) if messages is None else Answer("code:c")
+
+    summary = evaluate(replace(run, block=None), endpoint_replies(Policy(), run.root, lambda s: f"draw {s.id}"))
+    assert summary["outcomes"]["policy_error"] == 1 and asked.count(None) == 1
+    assert asked[0][0]["content"][1]["text"] == "draw a/0"
