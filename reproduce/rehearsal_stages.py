@@ -96,7 +96,7 @@ def _killed(profile: Profile, name: str) -> Stage:
                     )
                 time.sleep(0.1)
         finally:
-            kill_tree(child)
+            rehearsal.killed_cpu += kill_tree(child)
         return f"killed after {len(read_log(out / 'log.jsonl'))} of {profile.grpo[name].steps} steps"
 
     real = "train.sh, accelerate, TRL's GRPO, vLLM inside each process, sandbox, judge over HTTP"
