@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
     try:
         rehearse(parser.parse_args(arguments).profile)
     except UserError as error:

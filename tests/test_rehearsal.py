@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from io import BytesIO
@@ -124,6 +126,21 @@ def test_the_real_loaders_read_the_fixtures(name, written, tmp_path):
 def test_a_folder_of_fixtures_is_not_written_over(written):
     with pytest.raises(UserError, match="exists"):
         fixtures.write_fixtures(written)
+
+
+def test_a_training_takes_a_launch_file_by_its_path_and_another_environment(tmp_path):
+    shutil.copytree(ROOT / "reproduce" / "launch", tmp_path / "reproduce" / "launch")
+    accelerate = tmp_path / "other" / "bin" / "accelerate"
+    accelerate.parent.mkdir(parents=True)
+    accelerate.write_text('#!/usr/bin/env bash\necho "$3"\n')
+    accelerate.chmod(0o755)
+    (tmp_path / "mine.yaml").touch()
+    command = ["bash", "reproduce/launch/train.sh", "sft"]
+    configs = [
+        subprocess.run([*command, gpus, "paper", "chart", "runs/x"], cwd=tmp_path, env={**os.environ, "VENV": "other"}, capture_output=True, text=True).stdout.strip()
+        for gpus in ("mine.yaml", "one_gpu")
+    ]  # fmt: skip
+    assert configs == [str(tmp_path / "mine.yaml"), str(tmp_path / "reproduce/launch/one_gpu.yaml")]
 
 
 def test_a_killed_training_leaves_no_process(tmp_path):
