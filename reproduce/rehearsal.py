@@ -72,6 +72,7 @@ class Rehearsal:
         self.name, self.folder = name, REPOSITORY / "runs" / f"rehearsal-{name}"
         self.fixtures, self.logs = self.folder / "fixtures", self.folder / "logs"
         self.change = overlay(name, self.fixtures)
+        self.killed_cpu = 0.0  # seconds of those that were killed, which nobody else counts
 
     def begin(self) -> None:
         """An empty folder with the three files, and the environment of all that is started from here."""
@@ -112,13 +113,21 @@ class Rehearsal:
             raise UserError(f"{name} failed ({lines[-1][:200] if lines else 'no words'}): see {self.log(name)}")
 
 
-def kill_tree(child: subprocess.Popen) -> None:
-    """End a process with all that it started, as a full memory or a lost node does; nothing where it has ended."""
-    with suppress(psutil.NoSuchProcess):
+def kill_tree(child: subprocess.Popen) -> float:
+    """End a process with all that it started, as a full memory or a lost node does; gives their seconds of CPU.
+
+    Nothing where it has ended: those seconds its parent knows.
+    """
+    try:
         parent = psutil.Process(child.pid)
         family = [parent, *parent.children(recursive=True)]
-        for process in family:
-            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                process.kill()
-        child.wait()
-        psutil.wait_procs(family, timeout=30)
+    except psutil.NoSuchProcess:
+        return 0.0
+    seconds = 0.0
+    for process in family:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            seconds += process.cpu_times().user
+            process.kill()
+    child.wait()
+    psutil.wait_procs(family, timeout=30)
+    return seconds

@@ -76,7 +76,12 @@ def _sft(profile: Profile, name: str) -> Stage:
 
     data = ("profile", "data", profile.sft[name].train_set)
     parts = (POLICY, data, ("profile", "sft", name), ("launch",), ("environment",))
-    return Stage(f"sft {name}", "train.sh, accelerate, TRL's SFT on loaded pairs, checkpoints", parts, run)
+    return Stage(
+        f"sft {name}",
+        "train.sh, accelerate as launched (paper: DeepSpeed's ZeRO-2), TRL's SFT, checkpoints",
+        parts,
+        run,
+    )
 
 
 def _rollouts(profile: Profile, name: str) -> tuple[tuple[str, ...], ...]:
@@ -97,10 +102,10 @@ def _killed(profile: Profile, name: str) -> Stage:
                     )
                 time.sleep(0.1)
         finally:
-            kill_tree(child)
+            rehearsal.killed_cpu += kill_tree(child)
         return f"killed after {len(read_log(out / 'log.jsonl'))} of {profile.grpo[name].steps} steps"
 
-    real = "train.sh, accelerate, TRL's GRPO, vLLM inside each process, sandbox, judge over HTTP"
+    real = "train.sh, accelerate as launched, TRL's GRPO, vLLM inside each process, sandbox, judge over HTTP"
     return Stage(f"grpo {name}, to be killed", real, _rollouts(profile, name), run)
 
 

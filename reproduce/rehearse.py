@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -50,22 +51,25 @@ def _judge(rehearsal: Rehearsal) -> Iterator[None]:
 
 def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
     print(f"stage {stage.name}: begins", flush=True)
-    began, cpu = time.monotonic(), _cpu_seconds()
+    began, cpu = time.monotonic(), _cpu_seconds(rehearsal)
     said = stage.run(rehearsal)
-    seconds, used = time.monotonic() - began, _cpu_seconds() - cpu
+    seconds, used = time.monotonic() - began, _cpu_seconds(rehearsal) - cpu
     words = f"real: {stage.real}; substituted: {stage.substituted(rehearsal.change)}"
     print(f"stage {stage.name}: {seconds:.0f} s, {used:.0f} of CPU; {words}{f'; {said}' if said else ''}", flush=True)
 
 
-def _cpu_seconds() -> float:
+def _cpu_seconds(rehearsal: Rehearsal) -> float:
     """Of this process and of its children that have ended."""
-    return sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return rehearsal.killed_cpu + sum(
+        resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
     try:
         rehearse(parser.parse_args(arguments).profile)
     except UserError as error:

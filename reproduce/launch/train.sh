@@ -6,12 +6,12 @@
 #   bash reproduce/launch/train.sh sft eight_gpus paper chart runs/paper/train/sft_chart
 #
 # Pictures that are missing are built first. Run again after an interruption: it goes on from the last checkpoint. From
-# these folders `make reproduce PROFILE=gpu` or `PROFILE=paper` takes the finished policies.
+# these folders `make reproduce PROFILE=gpu` or `PROFILE=paper` takes the finished policies. The GPUs' settings are one of the
+# files beside this one by its name, or any file of accelerate's by its path; VENV=FOLDER takes another environment.
 set -euo pipefail
-[[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(dirname "$(readlink -f "$0")")
-config=$here/$2.yaml
-[[ ! -f $2 ]] || config=$(readlink -f "$2")
+[[ -f $2 ]] && config=$(readlink -f "$2") || config=$here/$2.yaml
 cd "$here/../.."
 exec "${VENV:-.venv}/bin/accelerate" launch --config_file "$config" -m rrvf train "$1" \
     --profile "$3" --section "$4" --out "$5" --resume

