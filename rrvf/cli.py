@@ -500,6 +500,20 @@ def report(
 
 
 @app.command()
+def setup() -> None:
+    """Build the plotting runtime and find a Chromium, for an installed package; a checkout has `make setup`.
+
+    Example: rrvf setup
+    """
+    from rrvf import places, runtime
+
+    if places.CHECKOUT:
+        raise UserError("this is a checkout: run `make setup`")
+    print(f"plotting runtime: {runtime.build()}")
+    print(f"Chromium: {runtime.browser()}")
+
+
+@app.command()
 def doctor(
     profile: Annotated[
         str | None, typer.Option(help="nano, gpu, paper, or a YAML file: does each of its stages fit?")

@@ -12,13 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from rrvf.domains import DOMAINS, PAPER, Canvas, Domain, DomainName
 from rrvf.errors import UserError
+from rrvf.places import SHIPPED
 from rrvf.records import PASTED_ABOVE
 from rrvf.wrong_keys import explained
 
 #: Settings of a training that change no weight: what is watched and kept, and what fits into memory (of the losses, bnpo
 #: alone takes its mean over a micro-batch).
 WITHOUT_EFFECT = {"save_every", "guards", "micro_batch", "vllm_memory"}
-PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
+PROFILES = (SHIPPED / "profiles").resolve()
 SUFFIXES = (".yaml", ".yml")
 
 
