@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ def _entry(name: str, value: Any, told: str, indent: str) -> Iterator[str]:
 
 
 def comment(field: FieldInfo) -> str:
-    """What a setting says of itself."""
-    return " ".join((field.description or "").split())
+    """What a setting says of itself, in YAML's words."""
+    return re.sub(r"\bNone\b", "null", " ".join((field.description or "").split()))
 
 
 def _first_line(section: BaseModel) -> str:

@@ -64,7 +64,7 @@ def test_the_commands_work_without_a_checkout(site, tmp_path):
     commands = {
         "help": ["--help"],
         "init": ["init", "--profile", "gpu", "mine.yaml"],
-        "plan": ["plan", "--profile", "mine.yaml"],
+        "plan": ["plan", "--profile", "gpu"],
         "render": ["render", "chart", "plot.py", "--out", "plot.png"],
         "compare": ["judge", "compare", "0.png", "1.png"],
         "redraw": ["redraw", "0.png", "--policy", f"{server.url}/v1#m", "--out", "redrawn"],
