@@ -18,7 +18,7 @@ from rrvf.errors import UserError
 NAMES = ("chromium-headless-shell", "google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
 #: Where Playwright puts its download: by its own setting, in the home folder, or, for root, where `make setup` puts it.
 DOWNLOADS = (os.environ.get("PLAYWRIGHT_BROWSERS_PATH", ""), "~/.cache/ms-playwright", "/opt/ms-playwright")
-MEND = "run `make setup`, or install Debian's chromium-headless-shell, or set RRVF_CHROMIUM to its path"
+MEND = "run `make setup` (an installed package: `rrvf setup`), or install Debian's chromium-headless-shell, or set RRVF_CHROMIUM to its path"
 
 
 def find_chromium() -> str:

@@ -300,6 +300,21 @@ def data_verify(profile: ProfileOption = "nano") -> None:
         print(f"{one} and {two}: {same} of the same code, {len(found)} of much the same look")
 
 
+@app.command("init")
+def init_profile(
+    file: Annotated[Path, typer.Argument(help="the YAML file that is written; its name is the profile's")],
+    profile: Annotated[str, typer.Option(help="which one to start from: nano, gpu, paper, or a YAML file")] = "nano",
+) -> None:
+    """Write a profile to start from, with every setting and what it does.
+
+    Example: rrvf init --profile nano mine.yaml
+    """
+    from rrvf.profile import load_profile
+    from rrvf.starter import write_starter
+
+    print(write_starter(load_profile(profile), out_file(file)))
+
+
 @train_app.command("grpo")
 def train_grpo(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
@@ -482,6 +497,20 @@ def report(
     for path in write_report(folder, profile=study.profile, targets=study.target):
         print(path)
     print(f"the sample browser: open {folder / 'report' / 'browser' / 'index.html'}", file=sys.stderr)
+
+
+@app.command()
+def setup() -> None:
+    """Build the plotting runtime and find a Chromium, for an installed package; a checkout has `make setup`.
+
+    Example: rrvf setup
+    """
+    from rrvf import places, runtime
+
+    if places.CHECKOUT:
+        raise UserError("this is a checkout: run `make setup`")
+    print(f"plotting runtime: {runtime.build()}")
+    print(f"Chromium: {runtime.browser()}")
 
 
 @app.command()

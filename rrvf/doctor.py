@@ -24,13 +24,13 @@ from typing import Literal
 
 import psutil
 
+from rrvf import places
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.profile import Profile
 
-REPOSITORY = Path(__file__).parents[1]
 SANDBOX = Path(__file__).parent / "render" / "sandbox"
-SETUP = "run `make setup`"
+SETUP = f"run `{places.SETUP}`"
 #: What is lost without each means of isolation.
 WEAKER = {
     "namespaces": "a chart script can see that other files exist; it still cannot read, write, connect or start programs",
@@ -169,10 +169,10 @@ def plotting() -> Check:
 
     code = "import importlib.metadata as m; [print(d.name.lower(), d.version, sep='==') for d in m.distributions()]"
     found = set(_output([plot_python(), "-c", code]).replace("_", "-").split())
-    pins = re.findall(r"^[\w-]+==[\w.]+", (REPOSITORY / "requirements-plot.in").read_text(), re.MULTILINE)
+    pins = re.findall(r"^[\w-]+==[\w.]+", places.PLOT_PINS.read_text(), re.MULTILINE)
     if wrong := [pin for pin in pins if pin not in found]:
         return Check(
-            "plotting", "missing", f"not as pinned: {', '.join(wrong)}", mend=f"remove .venv-plot, then {SETUP}"
+            "plotting", "missing", f"not as pinned: {', '.join(wrong)}", mend=f"remove {places.PLOT}, then {SETUP}"
         )
     return Check("plotting", "ok", pins[0])
 
@@ -245,7 +245,7 @@ def fonts() -> Check:
 
 
 def disk() -> Check:
-    free = shutil.disk_usage(REPOSITORY).free / GB
+    free = shutil.disk_usage(places.CHECKOUT or Path.cwd()).free / GB
     if free >= 5:
         return Check("disk", "ok", f"{free:.0f} GB free")
     return Check("disk", "weaker", f"{free:.1f} GB free", "PROFILE=nano writes up to 5 GB", "make room")
@@ -262,9 +262,11 @@ def memory() -> Check:
 
 def assets() -> Check:
     """The script that downloads them knows what belongs there."""
-    found = _output([sys.executable, REPOSITORY / "reproduce" / "setup" / "assets.py", "--missing"]).splitlines()
-    if found:
-        cost = "no unseen test set of real charts or pages; pages that link to Tailwind lose their style"
+    cost = "no unseen test set of real charts or pages; pages that link to Tailwind lose their style"
+    if places.CHECKOUT is None:
+        return Check("assets", "weaker", "not part of an installed package", cost, "`make assets` in a checkout")
+    script = places.CHECKOUT / "reproduce" / "setup" / "assets.py"
+    if found := _output([sys.executable, script, "--missing"]).splitlines():
         return Check("assets", "weaker", f"no {', '.join(found)}", cost, "run `make assets`")
     return Check("assets", "ok", "matplotlib's gallery, web packages")
 

@@ -12,13 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from rrvf.domains import DOMAINS, PAPER, Canvas, Domain, DomainName
 from rrvf.errors import UserError
+from rrvf.places import SHIPPED
 from rrvf.records import PASTED_ABOVE
 from rrvf.wrong_keys import explained
 
 #: Settings of a training that change no weight: what is watched and kept, and what fits into memory (of the losses, bnpo
 #: alone takes its mean over a micro-batch).
 WITHOUT_EFFECT = {"save_every", "guards", "micro_batch", "vllm_memory"}
-PROFILES = Path(__file__).parent.parent / "reproduce" / "profiles"
+PROFILES = (SHIPPED / "profiles").resolve()
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -45,7 +46,9 @@ class PolicyConfig(Section):
     """The policy to train: a local folder or a hub id, and how it is prompted."""
 
     model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
-    prompts: Literal["full", "nano"] = "full"
+    prompts: Literal["full", "nano"] = Field(
+        default="full", description="in which words it is asked: `full` for real models, `nano` for the shipped one"
+    )
     dtype: Literal["float32", "bfloat16", "auto"] = Field(
         default="bfloat16", description="of the weights; `auto`: bfloat16 where the machine computes in it"
     )
@@ -68,10 +71,10 @@ class JudgeConfig(Section):
     """Who compares. `url` None starts the embedded judge in a process of its own."""
 
     model: str | None = Field(default=None, description="None: the first model that the endpoint names")
-    url: str | None = None
+    url: str | None = Field(default=None, description="of an OpenAI-compatible server; null: the embedded judge")
     revision: str = Field(default="", description="of the endpoint's weights, which it does not tell: part of the card")
-    max_in_flight: int = 32
-    timeout_s: float = 60.0
+    max_in_flight: int = Field(default=32, description="comparisons asked for at once")
+    timeout_s: float = Field(default=60.0, description="of one comparison, after which it is asked again")
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
     # Not dumped: where a judge is served, and by whose key, changes no result, and so no hash.
     key: str = Field(default="RRVF_JUDGE_API_KEY", exclude=True, description="the environment variable of its key")
@@ -89,7 +92,9 @@ class JudgeConfig(Section):
 
 def _canvas_field(domain: Domain) -> tuple[Any, Any]:
     # Left out where it says nothing, so that a new domain changes the hash of no profile; the paper's two always stand.
-    return Canvas | None, Field(default=None, exclude_if=lambda canvas: canvas is None and not domain.of_paper)
+    told = f"what {domain.suffix} code is drawn on; null: at its own size"
+    hidden = lambda canvas: canvas is None and not domain.of_paper  # noqa: E731
+    return Canvas | None, Field(default=None, description=told, exclude_if=hidden)
 
 
 if TYPE_CHECKING:
@@ -106,10 +111,12 @@ else:
 class RewardConfig(Section):
     """Eq. (2). `preset` names the weights (decisions D2); penalty sizes are D4."""
 
-    preset: Literal["paper_abs", "literal", "deepeyes"] = "paper_abs"
-    format_penalty: float = -1.0
-    tool_step: float = 1 / 3
-    tool_full_above: float = 0.95
+    preset: Literal["paper_abs", "literal", "deepeyes"] = Field(
+        default="paper_abs", description="the weights of the three terms (decisions D2)"
+    )
+    format_penalty: float = Field(default=-1.0, description="R_format where the final code does not run or is missing")
+    tool_step: float = Field(default=1 / 3, description="R_tool of each call that rendered, up to 1")
+    tool_full_above: float = Field(default=0.95, description="a similarity above this sets R_tool to 1")
     pasted_above: float = Field(
         default=PASTED_ABOVE, ge=0, le=1, description="above this pasted share R_vision is 0; 1 is no bound"
     )
@@ -121,7 +128,7 @@ class GuardConfig(Section):
     A guard trips after `patience` steps in a row; `stop` names those that end the run, the others warn.
     """
 
-    patience: int = Field(default=10, gt=1)
+    patience: int = Field(default=10, gt=1, description="steps in a row before a guard trips")
     judge_errors: float = Field(
         default=0.2, description="share of episodes, or of drafts, without a judge's word that is borne"
     )
@@ -133,11 +140,9 @@ class GuardConfig(Section):
     )
     stop: tuple[
         Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...
-    ] = (
-        "judge_errors",
-        "harness_errors",
-        "flat_groups",
-        "sampler_gap",
+    ] = Field(
+        default=("judge_errors", "harness_errors", "flat_groups", "sampler_gap"),
+        description="the guards that end a run; the others warn",
     )
 
 
@@ -147,31 +152,37 @@ class GRPOConfigSection(Section):
     domain `both` takes the pictures of several train sets in one run.
     """
 
-    domain: DomainName | Literal["both"]
-    train_set: str | tuple[str, ...]
-    steps: int = Field(ge=1)
-    prompts_per_step: int = Field(ge=1)
-    group_size: int = Field(ge=2)
-    micro_batch: int = Field(ge=1)
-    learning_rate: float
+    domain: DomainName | Literal["both"] = Field(description="what the pictures show; `both`: charts and pages")
+    train_set: str | tuple[str, ...] = Field(description="the split of `data`, or several, that is trained on")
+    steps: int = Field(ge=1, description="of the optimiser")
+    prompts_per_step: int = Field(ge=1, description="pictures of a step")
+    group_size: int = Field(ge=2, description="episodes of each picture, which are compared with each other")
+    micro_batch: int = Field(ge=1, description="episodes that go through the model together, in each process")
+    learning_rate: float = Field(description="of AdamW, constant after the warm-up")
     warmup_steps: int = Field(default=0, ge=0, description="steps of a rising rate; Adam's first are sign steps")
     kl: float = Field(default=0.0, ge=0.0, description="weight of the KL term, to the policy that the run began with")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(ge=1, description="one episode, tool responses included")
-    max_turn_tokens: int = Field(ge=1)
-    temperature: float = 1.0
-    advantage: Literal["mean", "max"] = "mean"
-    loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = "grpo"
-    importance_level: Literal["token", "sequence"] = "token"
-    use_vllm: bool = False
+    max_turn_tokens: int = Field(ge=1, description="one turn of the policy")
+    temperature: float = Field(default=1.0, description="of the sampled turns")
+    advantage: Literal["mean", "max"] = Field(
+        default="mean", description="what an episode is compared with: its group's mean, or best (decisions D1)"
+    )
+    loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = Field(
+        default="grpo", description="how TRL averages the loss over tokens and episodes"
+    )
+    importance_level: Literal["token", "sequence"] = Field(
+        default="token", description="what the importance ratio is taken of"
+    )
+    use_vllm: bool = Field(default=False, description="write the episodes with vLLM, on the GPUs that train")
     vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
     max_prompt_tokens: int = Field(default=4_096, description="picture and prompt; sizes vLLM's context")
-    last_turn_hint: bool = True
+    last_turn_hint: bool = Field(default=True, description="the response before the last turn says that it is")
     feedback: Literal["words", "score"] = Field(
         default="words", description="what a draft is told: Fig. 2c, or a number"
     )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
-    save_every: int = Field(default=10, ge=1)
+    save_every: int = Field(default=10, ge=1, description="steps between checkpoints")
     guards: GuardConfig = GuardConfig()
 
     @property
@@ -187,15 +198,15 @@ class GRPOConfigSection(Section):
 class SFTConfigSection(Section):
     """The supervised baseline: pictures with their true code; with `transcripts`, a cold start before RRVF (D8)."""
 
-    domain: DomainName
-    train_set: str
-    steps: int = Field(ge=1)
+    domain: DomainName = Field(description="what the pictures show")
+    train_set: str = Field(description="the split of `data`, with true code, that is trained on")
+    steps: int = Field(ge=1, description="of the optimiser")
     batch: int = Field(ge=1, description="pairs of a step, whatever the number of processes")
     micro_batch: int | None = Field(
         default=None, ge=1, description="pairs that go through the model together; None: all that a process has"
     )
-    learning_rate: float = 1e-5
-    save_every: int = Field(default=50, ge=1)
+    learning_rate: float = Field(default=1e-5, description="of AdamW, at its highest")
+    save_every: int = Field(default=50, ge=1, description="steps between checkpoints")
     transcripts: str | None = Field(
         default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
     )
@@ -204,16 +215,18 @@ class SFTConfigSection(Section):
 class EvalSet(Section):
     """One evaluation: which benchmark's rules on which pictures, and which table it fills (4: pictures without code)."""
 
-    benchmark: Literal["chartmimic", "plot2code", "websight", "pictures"]
-    dataset: str
-    table: Literal[1, 2, 3, 4]
-    title: str
-    domain: DomainName
-    limit: int | None = None
+    benchmark: Literal["chartmimic", "plot2code", "websight", "pictures"] = Field(
+        description="whose rules: prompt, metrics, averages; `pictures` needs no true code"
+    )
+    dataset: str = Field(description="the split of `data`")
+    table: Literal[1, 2, 3, 4] = Field(description="of the report, where its rows stand")
+    title: str = Field(description="what the table calls it")
+    domain: DomainName = Field(description="what the pictures show")
+    limit: int | None = Field(default=None, description="only the first pictures; null: all")
     owned_canvas: bool = Field(
         default=False, description="render on the profile's canvas, not at the script's own size"
     )
-    max_new_tokens: int = Field(default=4_096, ge=1)
+    max_new_tokens: int = Field(default=4_096, ge=1, description="one reply of the policy")
     prompt: Literal["own", "benchmark"] = Field(
         default="own", exclude_if=_unset, description="asked of the policy: this project's prompt, or the benchmark's"
     )
@@ -239,9 +252,9 @@ class EvalSet(Section):
 class Profile(Section):
     """Everything a run depends on."""
 
-    name: Name
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    workers: int = Field(default=2, ge=1)
+    name: Name = Field(description="what the folders of its data and runs are called")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of training, and of the intervals")
+    workers: int = Field(default=2, ge=1, description="renders at once")
     policy: PolicyConfig
     judge: JudgeConfig = Field(default=JudgeConfig(), description="of training: feedback and reward")
     evaluation_judge: JudgeConfig | None = Field(
@@ -249,11 +262,14 @@ class Profile(Section):
     )
     canvas: CanvasConfig = CanvasConfig()
     reward: RewardConfig = RewardConfig()
-    data: dict[Name, Any] = {}
+    data: dict[Name, Any] = Field(default={}, description="the data sets by name: where their pictures come from")
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
     evaluations: dict[Name, EvalSet] = {}
-    chartmimic_protocol: Literal["official", "fixed", "july2025"] = "fixed"
+    chartmimic_protocol: Literal["official", "fixed", "july2025"] = Field(
+        default="fixed",
+        description="how charts are scored: as the official code does, without its faults, or as of July 2025",
+    )
 
     @property
     def hash(self) -> str:

@@ -30,6 +30,7 @@ from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
+from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, RUNS
 from rrvf.policies.address import identity
 from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, JudgeConfig, Profile, trained_policies
 from rrvf.records import Provenance, Sample
@@ -37,8 +38,7 @@ from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
 from rrvf.rows import Row, find_row, load_rows
 
-REPOSITORY = Path(__file__).parent.parent
-DATA = REPOSITORY / "data"
+REPOSITORY = CHECKOUT or Path.cwd()
 
 #: What each kind of stage is made of: a change in one of these makes a finished stage stale.
 CODE = {
@@ -52,11 +52,11 @@ UNTRAINED = ("reference", "blank", "base")
 
 
 class Study:
-    """One profile's data, runs and results. `results` defaults to `runs/<profile>` of the checkout."""
+    """One profile's data, runs and results. `results` defaults to `runs/<profile>`."""
 
     def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
         self.profile = profile
-        self.results = results or REPOSITORY / "runs" / profile.name
+        self.results = results or RUNS / profile.name
         self.data = data or Path(os.environ.get("RRVF_DATA") or DATA / profile.name)
         self._targets: dict[str, dict[str, Path]] = {}
 
@@ -113,9 +113,8 @@ class Study:
         UserError where none answers: asked once, before weights are loaded.
         """
         config = config or self.profile.judge
-        cache = REPOSITORY / ".cache" / "judge"
         settings = config.model_dump(exclude={"url", "model"}) | {
-            "cache_dir": cache,
+            "cache_dir": CACHE / "judge",
             "rubric": rubric,
             "key": config.key,
         }
@@ -363,7 +362,7 @@ def stage_key(kind: str, inputs: dict) -> str:
     settings = json.dumps(inputs, sort_keys=True, default=str)
     digest = hashlib.sha256()
     for part in CODE[kind]:
-        path = REPOSITORY / "rrvf" / part
+        path = PACKAGE / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
                 digest.update(file.read_bytes())

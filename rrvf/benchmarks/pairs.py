@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from rrvf import places
 from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.domains import CHART
 from rrvf.errors import UserError
@@ -28,7 +29,7 @@ from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace, settled
 from rrvf.sources import read_script
 
-CACHE = Path(__file__).parents[2] / ".cache" / "references"
+CACHE = places.CACHE / "references"
 _LATEST = 512  # true scripts whose items stay in memory
 
 

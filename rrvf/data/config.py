@@ -15,6 +15,14 @@ from rrvf.wrong_keys import explained
 SEED_RANGE = 1_000_000
 
 
+#: What several kinds say alike.
+Kind = Field(description="where the pictures come from")
+Count = Annotated[int | None, Field(gt=0, description="how many; null: all there are")]
+Some = Annotated[int, Field(gt=0, description="how many")]
+Seed = Annotated[int, Field(description="of the order in which they are drawn")]
+Source = Annotated[str, Field(description="a hub id, or a local copy")]
+
+
 class SplitConfig(BaseModel):
     """Base of all kinds: frozen, unknown keys refused."""
 
@@ -28,11 +36,18 @@ class Generated(SplitConfig):
     which the shipped policy was pre-trained on.
     """
 
-    kind: Literal["generated_charts", "generated_wide_charts", "generated_pages", "generated_long_pages"]
-    count: int = Field(gt=0)
-    seed: int = Field(ge=SEED_RANGE)
-    pretraining: int = Field(default=50_000, ge=0, le=SEED_RANGE)
-    canvas: Canvas = NANO_CANVAS
+    kind: Literal["generated_charts", "generated_wide_charts", "generated_pages", "generated_long_pages"] = Kind
+    count: Some
+    seed: int = Field(
+        ge=SEED_RANGE, description="the generator's first: training from 1,000,000 on, tests from 2,000,000"
+    )
+    pretraining: int = Field(
+        default=50_000,
+        ge=0,
+        le=SEED_RANGE,
+        description="seeds that the shipped policy knows, whose programs are left out",
+    )
+    canvas: Canvas = Field(default=NANO_CANVAS, description="what they are drawn on")
 
     @property
     def domain(self) -> DomainName:
@@ -42,9 +57,9 @@ class Generated(SplitConfig):
 class Gallery(SplitConfig):
     """Matplotlib's gallery at the scripts' own size. `count` None, here and below: all there are."""
 
-    kind: Literal["gallery"]
-    count: int | None = Field(default=None, gt=0)
-    seed: int = 0
+    kind: Literal["gallery"] = Kind
+    count: Count = None
+    seed: Seed = 0
 
     domain: ClassVar[DomainName] = CHART.name
 
@@ -52,10 +67,10 @@ class Gallery(SplitConfig):
 class NpmPages(SplitConfig):
     """Pages of MIT packages of the npm registry."""
 
-    kind: Literal["npm_pages"]
-    count: int | None = Field(default=None, gt=0)
-    seed: int = 0
-    canvas: Canvas = Canvas(width=1280, height=720)
+    kind: Literal["npm_pages"] = Kind
+    count: Count = None
+    seed: Seed = 0
+    canvas: Canvas = Field(default=Canvas(width=1280, height=720), description="what they are drawn on")
 
     domain: ClassVar[DomainName] = WEB.name
 
@@ -63,7 +78,7 @@ class NpmPages(SplitConfig):
 class Shipped(SplitConfig):
     """Base of what a hub has. `revision`: a commit, branch or tag; None the newest. Manifests name the commit read."""
 
-    revision: str | None = None
+    revision: str | None = Field(default=None, description="a commit, branch or tag of the hub; null: the newest")
 
 
 class ChartMimic(Shipped):
@@ -72,13 +87,16 @@ class ChartMimic(Shipped):
     `sha256` None accepts any archive. `picture`: the PNG that ships, or the PDF at 120 dpi as in the official runner.
     """
 
-    kind: Literal["chartmimic"]
-    task: Literal["direct_600", "direct_1800"]
-    source: str = "ChartMimic/ChartMimic"
-    sha256: str | None = "a9b774a165e2e534f02b269285736cb2eed6bdb433d603a66e835fd768336866"
-    view: Literal["archive", "table"] = "archive"
-    picture: Literal["png", "pdf"] = "png"
-    count: int | None = Field(default=None, gt=0)
+    kind: Literal["chartmimic"] = Kind
+    task: Literal["direct_600", "direct_1800"] = Field(description="the test of 600, or the 1,800 that are trained on")
+    source: Source = "ChartMimic/ChartMimic"
+    sha256: str | None = Field(
+        default="a9b774a165e2e534f02b269285736cb2eed6bdb433d603a66e835fd768336866",
+        description="of the archive; null: any archive",
+    )
+    view: Literal["archive", "table"] = Field(default="archive", description="which of the hub's two forms is read")
+    picture: Literal["png", "pdf"] = Field(default="png", description="the PNG that ships, or the PDF at 120 dpi")
+    count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
 
@@ -91,10 +109,10 @@ class ChartMimic(Shipped):
 class Plot2Code(Shipped):
     """Plot2Code's figures: the 132 of matplotlib, which the paper scores, or all 368 (decisions D7)."""
 
-    kind: Literal["plot2code"]
-    source: str = "TencentARC/Plot2Code"
-    figures: Literal["matplotlib", "all"] = "matplotlib"
-    count: int | None = Field(default=None, gt=0)
+    kind: Literal["plot2code"] = Kind
+    source: Source = "TencentARC/Plot2Code"
+    figures: Literal["matplotlib", "all"] = Field(default="matplotlib", description="the paper's 132, or all 368")
+    count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
 
@@ -110,13 +128,13 @@ class WebSight(Shipped):
     The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and seed.
     """
 
-    kind: Literal["websight"]
-    part: Literal["train", "test"]
-    count: int = Field(gt=0)
-    version: Literal["v0.1", "v0.2"] = "v0.2"
-    source: str = "HuggingFaceM4/WebSight"
-    pool: int = Field(default=15_000, ge=0)
-    seed: int = 0
+    kind: Literal["websight"] = Kind
+    part: Literal["train", "test"] = Field(description="one of two that never meet")
+    count: Some
+    version: Literal["v0.1", "v0.2"] = Field(default="v0.2", description="of the data set")
+    source: Source = "HuggingFaceM4/WebSight"
+    pool: int = Field(default=15_000, ge=0, description="first rows that are drawn from; 0: all")
+    seed: Seed = 0
 
     domain: ClassVar[DomainName] = WEB.name
 
@@ -130,32 +148,30 @@ class WebSight(Shipped):
 class ColdStart(Shipped):
     """The released warm-up pairs (decisions D8, cc-by-nc-4.0). Its columns are unpublished: name them here."""
 
-    kind: Literal["cold_start"]
-    source: str = "syficy/rrvf_coldstart_chartqa"
-    hub_split: str = "train"
-    image_column: str = "image"
-    code_column: str = "code"
-    count: int | None = Field(default=None, gt=0)
+    kind: Literal["cold_start"] = Kind
+    source: Source = "syficy/rrvf_coldstart_chartqa"
+    hub_split: str = Field(default="train", description="the hub's name of the part")
+    image_column: str = Field(default="image", description="the column of the pictures")
+    code_column: str = Field(default="code", description="the column of the target texts")
+    count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
 
 
 class Folder(SplitConfig):
-    """Pictures of a folder and its sub-folders: PNG, JPEG, WebP (`rrvf.data.folder`). No code is needed.
+    """Pictures of a folder and its sub-folders: PNG, JPEG, WebP (`rrvf.data.folder`). No code is needed."""
 
-    `part`: one of two that never meet, of which the test has `share` of the pictures; None is all. `canvas`: what the
-    pictures are brought onto, None leaves them as they are. `licence` goes into the manifest.
-    """
-
-    kind: Literal["folder"]
-    path: str
-    domain: DomainName
-    count: int | None = Field(default=None, gt=0)
-    seed: int = 0
-    part: Literal["train", "test"] | None = None
-    share: float = Field(default=0.2, gt=0, lt=1)
-    licence: str = "unknown"
-    canvas: Canvas | None = None
+    kind: Literal["folder"] = Kind
+    path: str = Field(description="the folder")
+    domain: DomainName = Field(description="what the pictures show")
+    count: Count = None
+    seed: Seed = 0
+    part: Literal["train", "test"] | None = Field(
+        default=None, description="one of two that never meet; null: all pictures"
+    )
+    share: float = Field(default=0.2, gt=0, lt=1, description="of the pictures that are the test part's")
+    licence: str = Field(default="unknown", description="of the pictures, for the manifest")
+    canvas: Canvas | None = Field(default=None, description="what they are brought onto; null: they stay as they are")
 
 
 AnySplit = Annotated[

@@ -26,10 +26,11 @@ from rrvf.data.manifest import Item
 from rrvf.data.seeded import RenderMany
 from rrvf.domains import CHART
 from rrvf.errors import UserError
+from rrvf.places import CACHE
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 
-ASSETS = Path(__file__).parents[2] / ".cache" / "assets"
+ASSETS = CACHE / "assets"
 VERSION = "matplotlib-3.8.4"
 _MOVING = re.compile(
     r"matplotlib\.animation|FuncAnimation|matplotlib\.widgets|mpl_connect|\.connect\(|ginput\(|waitforbuttonpress|"

@@ -13,11 +13,11 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from rrvf.errors import UserError
+from rrvf.places import CHECKOUT, SHIPPED
 from rrvf.profile import Section
 from rrvf.wrong_keys import explained
 
-REPOSITORY = Path(__file__).parents[2]
-TORCH_LOCK = REPOSITORY / "reproduce" / "setup" / "torch-cuda.lock"
+TORCH_LOCK = SHIPPED / "torch-cuda.lock"
 #: The oldest driver that runs a CUDA release family: NVIDIA's CUDA Compatibility guide, table 1 (minor version compatibility),
 #: https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
 DRIVERS = {11: 450, 12: 525, 13: 580}
@@ -70,7 +70,7 @@ def this_machine() -> Machine:
         gpus=len(memories),
         gpu_memory_gb=round(min(memories, default=0.0), 1),
         driver=driver,
-        disk_gb=shutil.disk_usage(REPOSITORY).free / (1 << 30),
+        disk_gb=shutil.disk_usage(CHECKOUT or Path.cwd()).free / (1 << 30),
         ram_gb=psutil.virtual_memory().total / (1 << 30),
     )
 

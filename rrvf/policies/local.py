@@ -11,11 +11,12 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from rrvf.errors import UserError
 from rrvf.pictures import misfit
+from rrvf.policies.families import family_of, own_template, with_tool_turns
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
-from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE, without_tokens
+from rrvf.protocol import tool_response_text, without_tokens
 
 
 def resolve_model(name: str) -> str:
@@ -41,17 +42,26 @@ def resolve_model(name: str) -> str:
 
 
 def load_processor(name: str) -> ProcessorMixin:
-    """The model's own processor with this project's chat template (the stock one is refused for tools by TRL)."""
+    """The model's own processor, with its family's own chat template."""
     path = resolve_model(name)
+    family = family_of(path)
     try:
         processor = AutoProcessor.from_pretrained(path)
     except OSError as error:
         raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
+    except ImportError as error:  # what this family needs besides: SmolVLM's asks for num2words
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(processor, ProcessorMixin):
         raise UserError(f"{path} has no picture processor: it is not a vision-language model")
-    processor.chat_template = processor.tokenizer.chat_template = CHAT_TEMPLATE
-    processor.tokenizer.response_template = RESPONSE_TEMPLATE
+    own_template(processor, path, family)
     processor.tokenizer.padding_side = "left"
+    return processor
+
+
+def training_processor(name: str) -> ProcessorMixin:
+    """The same with turns of a tool, as TRL needs it."""
+    processor, path = load_processor(name), resolve_model(name)
+    with_tool_turns(processor, path, family_of(path))
     return processor
 
 
@@ -90,13 +100,15 @@ class LocalPolicy:
             self.processor.apply_chat_template(_harmless(c), add_generation_prompt=True, tokenize=False)
             for c in conversations
         ]
-        pictures = [part["image"] for c in conversations for part in _image_parts(c)]
-        if problem := next((p for p in (misfit(*picture.size) for picture in pictures) if p), None):
+        pictures = [[part["image"] for part in _image_parts(c)] for c in conversations]
+        if problem := next((p for p in (misfit(*picture.size) for row in pictures for picture in row) if p), None):
             raise UserError(f"{problem}: the policy cannot look at it")
-        batch = self.processor(text=texts, images=pictures or None, padding=True, return_tensors="pt")
+        batch = self.processor(
+            text=texts, images=pictures if any(pictures) else None, padding=True, return_tensors="pt"
+        )
         sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if sample else {}
         output = self.model.generate(
-            **batch.to(self.model.device),
+            **batch.to(self.model.device, self.model.dtype),
             **(sampling or {"do_sample": False}),
             **self._penalty,
             max_new_tokens=self.max_new_tokens,
@@ -112,14 +124,20 @@ def first_message(picture: Image.Image, prompt: str) -> dict:
 
 
 def _harmless(conversation: list[dict]) -> list[dict]:
-    """Its messages, with tokens that are spelt in their text broken."""
+    """Its messages as every family's template takes them: content as a list of parts, in whose text tokens that are spelt
+    are broken, and the tool's word as the user's.
+    """
 
-    def part(value: dict) -> dict:
-        return value | {"text": without_tokens(value["text"])} if value.get("type") == "text" else value
+    def parts(content: str | list[dict]) -> list[dict]:
+        listed = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        return [p | {"text": without_tokens(p["text"])} if p.get("type") == "text" else p for p in listed]
 
-    texts = (message["content"] for message in conversation)
-    safe = (without_tokens(text) if isinstance(text, str) else [part(p) for p in text] for text in texts)
-    return [message | {"content": content} for message, content in zip(conversation, safe, strict=True)]
+    return [
+        {"role": "user", "content": parts(tool_response_text(m["content"]))}
+        if m["role"] == "tool"
+        else m | {"content": parts(m["content"])}
+        for m in conversation
+    ]
 
 
 def _image_parts(conversation: list[dict]) -> Iterator[dict]:

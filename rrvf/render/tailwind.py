@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 
-NPM = Path(__file__).parents[2] / ".cache/assets/npm"
+from rrvf.places import CACHE
+
+NPM = CACHE / "assets" / "npm"
 SHEET = NPM / "tailwindcss-2.2.19/package/dist/tailwind.min.css"
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _CLASS = re.compile(r"\.((?:\\[0-9a-fA-F]{1,6}\s?|\\.|[\w-])+)")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rrvf.errors import HarnessError, UserError
+from rrvf.places import PLOT, SETUP
 
 _MAIN = Path(__file__).parent / "sandbox" / "main.py"
 _START_S = 300.0
@@ -23,11 +24,10 @@ ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 
 
 def plot_python() -> Path:
-    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or `.venv-plot` beside the package; else UserError."""
-    default = Path(__file__).parents[2] / ".venv-plot" / "bin" / "python"
-    python = Path(os.environ.get("RRVF_PLOT_PYTHON", default))
+    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or the one that `make setup` or `rrvf setup` built; else UserError."""
+    python = Path(os.environ.get("RRVF_PLOT_PYTHON", PLOT / "bin" / "python"))
     if not python.exists():
-        raise UserError(f"no plotting runtime at {python}: run `make setup`, or set RRVF_PLOT_PYTHON")
+        raise UserError(f"no plotting runtime at {python}: run `{SETUP}`, or set RRVF_PLOT_PYTHON")
     # The folder itself, not a link to it: what a child may read is named by path. The interpreter's own link stays.
     python = python.parent.resolve() / python.name
     if os.geteuid() == 0:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.errors import UserError
+from rrvf.places import SHIPPED
 from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
@@ -28,7 +29,7 @@ from rrvf.report.runs import Run, difference
 from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in
 from rrvf.rows import load_rows
 
-CLAIMS = Path(__file__).parents[2] / "reproduce" / "claims.yaml"
+CLAIMS = SHIPPED / "claims.yaml"
 #: Below this a bootstrap interval says little: such a difference stays undecided.
 MIN_SAMPLES = 20
 

@@ -14,7 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import fitting, load_processor
+from rrvf.policies.local import fitting, training_processor
 from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.protocol import TOOL_METHOD, load_prompt
@@ -114,7 +114,7 @@ def _trainer(
 ) -> tuple[RRVFTrainer, Guards]:  # fmt: skip
     """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
     torch.manual_seed(seed)
-    processor = load_processor(profile.policy.model)
+    processor = training_processor(profile.policy.model)
     targets = {s.id: fitting(root / s.image).read_bytes() for s in samples}
     if len(targets) < len(samples):
         raise UserError(

@@ -16,7 +16,7 @@ from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import fitting, load_processor
+from rrvf.policies.local import fitting, training_processor
 from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
@@ -108,7 +108,7 @@ def _trainer(
 ) -> SupervisedTrainer:  # fmt: skip
     """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
     torch.manual_seed(seed)
-    processor = load_processor(profile.policy.model)
+    processor = training_processor(profile.policy.model)
     trainer = SupervisedTrainer(
         args=_settings(config, profile, out, seed),  # first: it refuses what cannot work here before weights are loaded
         model=load_policy_model(profile),
