@@ -128,7 +128,7 @@ def test_policy_output_opens_no_tag(tmp_path):
 
 
 def test_policy_output_is_shown_as_written(tmp_path):
-    text = hostile_page(tmp_path)
+    text = re.sub("</?i[^>]*>", "", hostile_page(tmp_path))  # without the colours
     assert "&lt;script&gt;alert(1)" in text and "{{ 7*7 }}" in text
     assert "\\u202e \\u0000" in text and "\u202e" not in text
 
@@ -320,14 +320,11 @@ def test_a_turn_shows_what_it_changed_in_the_draft_before():
     first, second = an_episode().turns
     turns = (first, second.model_copy(update={"code": "plt.bar(1)"}))
     shown = trajectory_html([an_episode(turns=turns)], kept_pictures({}))
-    assert '<i class="d">-plt.bar(0)\n</i><i class="g">+plt.bar(1)</i>' in shown
+    assert '<i class="d">-plt.bar(0)' in shown and '<i class="g">+plt.bar(1)' in shown
 
 
 def test_the_index_links_to_the_episodes_of_training(results):
-    pages = results / "train" / "rrvf_chart" / "episodes"
-    pages.mkdir(parents=True)
-    (pages / "step-00010.html").write_text("")
-    write_report(results, profile=a_profile())
-    index = results / "report" / "browser" / "index.html"
+    episodes = results / "train" / "rrvf_chart" / "episodes" / "step-00010.html"
+    index = write_browser(find_runs(results), results / "report" / "browser", episodes=[episodes])[0]
     link = next(a["href"] for a in Tags(index.read_text()).named("a") if "step" in a["href"])
-    assert (index.parent / link).resolve() == (pages / "step-00010.html").resolve()
+    assert (index.parent / link).resolve() == episodes.resolve()

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from tqdm import tqdm
+
 from rrvf.domains import domain
 from rrvf.profile import Profile
 from rrvf.records import Outcome
@@ -90,7 +92,8 @@ def set_page(
     drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if drew(record)]
     pictures = Thumbnails(out_dir, [*sources.values(), *drawn])
     language = domain(evaluated.settings.domain).fence
-    cards = [card(i, sources[i], runs, pictures, language) for i in ids]
+    progress = tqdm(ids, desc=f"samples of {evaluated.name}", unit="sample", leave=False, disable=None)
+    cards = [card(i, sources[i], runs, pictures, language) for i in progress]
     metrics = _metrics(evaluated, cards)
     text = page(
         "browser.html.j2",

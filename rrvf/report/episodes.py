@@ -111,7 +111,7 @@ def _changes(trajectory: Trajectory, number: int) -> Markup | None:
     if code is None or before is None:
         return None
     lines = list(unified_diff(before.splitlines(), code.splitlines(), n=1, lineterm=""))[2:]
-    return highlighted("\n".join(lines) or "nothing: the same code again", "diff")
+    return highlighted("".join(f"{line}\n" for line in lines) or "nothing: the same code again", "diff")
 
 
 def said(trajectory: Trajectory, turn: Turn) -> str:

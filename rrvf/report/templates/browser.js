@@ -109,7 +109,8 @@ function open(card) {
   opened = card;
   panels.replaceChildren(card.element.querySelector("template").content.cloneNode(true));
   const visible = new Set([field("a").value, ...(field("b").value === "*" ? card.parts.keys() : [field("b").value])]);
-  for (const panel of panels.querySelectorAll("[data-policy]")) panel.hidden = !visible.has(panel.dataset.policy);
+  for (const panel of panels.querySelectorAll("[data-policy]")) if (!visible.has(panel.dataset.policy)) panel.remove();
+  for (const image of panels.querySelectorAll("img")) image.loading = "eager";
   layTargets(panels);
   field("viewer-title").textContent = card.id;
   const at = listed.indexOf(card);
