@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from hostile_suite import attacks
+from page_marks import MARKS, WITNESSES
 from PIL import Image
 
 from rrvf.data.generated.pages import generate
@@ -26,23 +27,7 @@ from rrvf.render.web import WebRenderer
 from rrvf.render.web_still import still
 
 LIMITS = Limits(canvas=Canvas(280, 224, full_page=True), wall_s=60)
-#: What a document, a frame or a process can keep: each would show on the pages after it.
-MARKS = [
-    "<meta name=color-scheme content=dark><p>x",
-    "<style>:root{color-scheme:dark;zoom:2}</style><p>x",
-    "<body link=#00aa00 vlink=#00aa00 text=red bgcolor=#fafa00><a href='#'>link</a>",
-    "<div style='height:3000px'>x</div><input autofocus>",
-    "<style>html{scroll-behavior:smooth}</style><div style='height:3000px'>x</div><input autofocus>",
-    "<style>@font-face{font-family:serif;src:local('DejaVu Sans')}p{font-family:serif}</style><p>x",
-    "<meta name=viewport content='width=90,initial-scale=3'><p>x",
-    "<meta http-equiv=refresh content='0.01'><p>x",
-    "<meta http-equiv=content-language content=ja><p>x<q>y</q>",
-    "<frameset cols='50%,50%'><frame><frame></frameset>",
-]
-PLAIN = [
-    "<h1>New</h1><a href='#'>a link</a> <a href='http://page.invalid/'>another</a><p>text<input value=x>",
-    "<!doctype html><style>a:visited{color:red}</style><a href=''>here</a><table><tr><td>cell</table><q>quoted</q>",
-]
+SMALL = Limits(canvas=Canvas(96, 64, full_page=True), wall_s=60)
 
 
 def moving(kind: str) -> str:
@@ -85,7 +70,9 @@ KINDS = {
     "lazy": "<p style='height:2000px'>text</p><img loading=lazy src='a/90x90.png'>",
     "font": "<style>@font-face{font-family:f;src:url(f.woff2)}p{font:40px f,serif}</style><p>text",
     "caret": "<input autofocus value=text><textarea>text</textarea>",
-    "smooth": MARKS[4],
+    "smooth": "<style>html{scroll-behavior:smooth}</style><div style='height:3000px'>x</div><input autofocus>",
+    "refresh": "<iframe srcdoc='<meta http-equiv=refresh content=0>text'></iframe>",
+    "refresh elsewhere": "<iframe src='data:text/html,<meta http-equiv=refresh content=0>text'></iframe>",
 }
 
 
@@ -100,21 +87,33 @@ def outcome(renderer: WebRenderer, code: str) -> bytes | str | None:
     return render.png or render.reason
 
 
-def test_no_order_of_pages_changes_a_picture(renderer: WebRenderer) -> None:
-    hostile = [a.code for a in attacks("web") if not a.scripts and not a.may_time_out and len(a.code) < 2_000][:8]
-    pages = [*MARKS, *PLAIN, *(generate(n) for n in range(6)), *hostile]
-    rng = random.Random(0)
-    first = {code: outcome(renderer, code) for code in rng.sample(pages, len(pages))}
-    second = {code: outcome(renderer, code) for code in rng.sample(pages, len(pages))}
-    assert [code for code in pages if first[code] != second[code]] == []
+def hundred_pages() -> list[str]:
+    hostile = [a.code for a in attacks("web") if not a.scripts and not a.may_time_out and len(a.code) < 2_000]
+    pages = [*MARKS, *WITNESSES, *hostile]
+    return [*pages, *(generate(n) for n in range(100 - len(pages)))]
 
 
-@pytest.mark.parametrize("page", PLAIN)
-def test_a_page_after_others_is_the_page_in_a_fresh_browser(renderer: WebRenderer, page: str) -> None:
-    for mark in MARKS:
-        renderer.render(mark)
-    with WebRenderer(1, LIMITS) as fresh:
-        assert renderer.render(page).png == fresh.render(page).png
+def test_in_any_order_a_hundred_pages_are_drawn_as_in_contexts_that_saw_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages, rng = hundred_pages(), random.Random(0)
+    with WebRenderer(1, SMALL) as renderer:
+        first, second = ({code: outcome(renderer, code) for code in rng.sample(pages, len(pages))} for _ in range(2))
+        done = Chromium.done
+        monkeypatch.setattr(Chromium, "done", lambda self, blank, reuse: done(self, blank, reuse=False))
+        renderer.render("<p>x")
+        alone = {code: outcome(renderer, code) for code in pages}
+    assert [code for code in pages if not first[code] == second[code] == alone[code]] == []
+
+
+def test_after_all_others_a_page_is_the_page_in_a_fresh_browser(renderer: WebRenderer) -> None:
+    with WebRenderer(1, LIMITS) as used:
+        for mark in MARKS:
+            used.render(mark)
+        after = {page: outcome(used, page) for page in WITNESSES}
+    for page in WITNESSES[:2]:
+        with WebRenderer(1, LIMITS) as fresh:
+            assert outcome(fresh, page) == after[page]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -29,8 +29,10 @@ _MAX_SIDE = 2_000
 _STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
 #: Scripts that style a page: where scripts do not run, it stays unstyled.
 _STYLING_SCRIPT = re.compile(r"tailwind|unocss|twind|windicss", re.IGNORECASE)
-#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either.
-_BLANK_PAGE = {"content-type": "text/html; charset=utf-8", "content-security-policy": "media-src 'none'"}
+#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either;
+#: without scripts nothing happens by itself (`<meta http-equiv=refresh>` in a frame).
+_HTML = {"content-type": "text/html; charset=utf-8"}
+_MUTE, _SANDBOX = "media-src 'none'", "media-src 'none'; sandbox allow-same-origin"
 
 
 class Requests:
@@ -66,7 +68,8 @@ class Requests:
         url = request.url.replace(self._visited, ADDRESS)
         self._count += 1
         if self._code is None and request.url == self._visited:
-            await route.fulfill(body="", headers=_BLANK_PAGE)
+            policy = _MUTE if self._whole else _SANDBOX
+            await route.fulfill(body="", headers={**_HTML, "content-security-policy": policy})
         elif request.is_navigation_request():
             await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
         elif self._count > REQUESTS:
