@@ -9,6 +9,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,10 +17,11 @@ import pytest
 from hostile_suite import attacks
 from page_marks import MARKS, WITNESSES
 from PIL import Image
+from playwright.async_api import Page
 
 from rrvf.data.generated.pages import generate
 from rrvf.domains import Canvas
-from rrvf.render import Limits
+from rrvf.render import Limits, web
 from rrvf.render import browser as browser_module
 from rrvf.render.browser import Blank, Chromium
 from rrvf.render.limits import Failure
@@ -116,20 +118,52 @@ def test_after_all_others_a_page_is_the_page_in_a_fresh_browser(renderer: WebRen
             assert outcome(fresh, page) == after[page]
 
 
+WAITS_S = [0, 0, 0, 0, 0.01, 0.02, 0.03, 0.06, 0.11, 0.25]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_moment_of_the_picture_does_not_show(
     renderer: WebRenderer, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, waits = WebRenderer._screenshot, iter([0, 0.02, 0.11, 0.31])
+    take, waits = WebRenderer._screenshot, iter(WAITS_S)
 
     async def late(self: WebRenderer, blank: Blank) -> bytes:
         await asyncio.sleep(next(waits))
         return await take(self, blank)
 
     monkeypatch.setattr(WebRenderer, "_screenshot", late)
-    renders = [renderer.render("<!doctype html>" + KINDS[kind]) for _ in range(4)]
+    renders = [renderer.render("<!doctype html>" + KINDS[kind]) for _ in WAITS_S]
     assert all(render.ok for render in renders)
     assert len({render.png for render in renders}) == 1
+
+
+CLOCKS = {
+    "interval": "<p>x<script>setInterval(() => document.body.append('x'), 100)</script>",
+    "hands": "<p><script>setInterval(() => { document.querySelector('p').textContent = Date.now() }, 1)</script>",
+    "frames": "<p>x<script>(function again() { requestAnimationFrame(again); document.body.append('x') })()</script>",
+    "date": "<p><script>document.querySelector('p').textContent = new Date().toISOString()</script>",
+    "age": "<p><script>onload = () => document.querySelector('p').append(performance.now())</script>",
+}
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+def test_with_scripts_the_speed_of_the_machine_does_not_show(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, take, waits = web._load, WebRenderer._screenshot, iter([0, 0.15, 0, 0.25])
+
+    async def late_load(page: Page, code: str) -> None:
+        await load(page, code)
+        await asyncio.sleep(next(waits))
+
+    async def late(self: WebRenderer, blank: Blank) -> bytes:
+        await asyncio.sleep(next(waits))
+        return await take(self, blank)
+
+    monkeypatch.setattr(web, "_load", late_load)
+    monkeypatch.setattr(WebRenderer, "_screenshot", late)
+    with WebRenderer(1, replace(LIMITS, javascript=True)) as scripts:
+        first, second = (scripts.render(CLOCKS[kind]) for _ in range(2))
+    assert first.ok
+    assert first.png == second.png
 
 
 def test_a_marquee_shows_its_text_and_a_moving_page_its_end(renderer: WebRenderer) -> None:

@@ -1,4 +1,4 @@
-"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of five outcomes.
+"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of six outcomes.
 
 `DIR/replies.jsonl` holds what the policy wrote, `DIR/records.jsonl` what it scored; both are append-only and the truth.
 A killed run continues: replies are asked for in fixed blocks, so a resumed run batches as the uninterrupted one does.
@@ -33,6 +33,7 @@ from rrvf.records import (
     json_lines,
     picture_name,
 )
+from rrvf.references import tell_excluded
 from rrvf.render import settled
 from rrvf.rollout import JudgeLike
 
@@ -40,7 +41,7 @@ from rrvf.rollout import JudgeLike
 BLOCK = 32
 REPLIES, RECORDS = "replies.jsonl", "records.jsonl"
 #: What says nothing of the policy: not scored, and tried again.
-OURS = ("judge_error", "harness_error")
+OURS = ("judge_error", "harness_error", "excluded")
 #: So many samples in a row that the harness failed on stop a run: it is the machine.
 IN_A_ROW = 3
 
@@ -53,6 +54,9 @@ class Benchmark(Protocol):
 
     def extract(self, reply: str) -> str | None:
         """The code in a reply, or None."""
+
+    def check(self, reference: str | None) -> None:
+        """UserError where the true code gives nothing that anybody could be measured against."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """Render the code and measure it against the sample, all but the judge's score; `exec` says whether it ran.
@@ -165,8 +169,12 @@ def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> Sampl
     fields = {"sample_id": sample.id, "reply": text, "provenance": run.provenance}
     try:
         read_picture(run.root / sample.image)
-    except UserError as error:  # the policy could not look at it, and the judge cannot
-        return SampleResult(outcome="policy_error", message=str(error), **fields)
+        reference = (run.root / sample.code).read_text() if sample.code else None
+        run.benchmark.check(reference)
+    except HarnessError as error:
+        return SampleResult(outcome="harness_error", message=str(error), **fields)
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        return SampleResult(outcome="excluded", message=f"the reference cannot be used: {error}", **fields)
     if not isinstance(reply, str):
         why = reply.reason if reply else "the policy gave no reply"
         return SampleResult(outcome="policy_error", message=why, **fields)
@@ -174,7 +182,6 @@ def score_sample(run: Run, sample: Sample, reply: str | NoReply | None) -> Sampl
     if code is None:
         why = read_reply(reply, domain(sample.domain), lambda _: None).problem
         return SampleResult(outcome="policy_error", message=why, **fields)
-    reference = (run.root / sample.code).read_text() if sample.code else None
     fields |= {"code": code}
     try:
         render, metrics = run.benchmark.score(sample, reference, code)
@@ -203,8 +210,11 @@ def write_summary(run: Run) -> dict:
     outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
+    excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
+    tell_excluded(excluded, len(results))
     summary = {
-        "n": len(results),
+        "n": len(results) - len(excluded),
+        "excluded": len(excluded),
         "benchmark": run.benchmark.name,
         "set": run.set or run.out.parent.name,
         "policy": run.policy or run.out.name,
