@@ -1,13 +1,19 @@
-"""What isolation costs a page: ours against a page that is used again and again, and a browser launched for each page.
+"""What isolation costs a page: ours against three other ways to draw it.
 
-    python bench/render_web.py [--count 50] [--pause 0.5] [--json FILE]
+    python bench/render_web.py [--count 50] [--pause 0.5] [--small] [--json FILE]
 
-Real pages of npm packages, 1280 wide, full height, scripts off. The ways take turns block by block, back to back within
-a block, so that a busy machine slows all of them alike. Before each page is a pause, long enough for a context to be made
-ahead; all ways have it, since a browser that has slept is slower, whoever woke it (`--pause 0`: a fresh context waits to
-be made). Ours draws each page in a fresh context and stops what moves; the reused page is written over and over, so that
-what a page leaves behind shows on the next. The others have no network namespace, no watchdog and no check of code or picture, and Chromium's own
-sandbox is off; all answer requests from memory and wait for the same load event. A ratio is the median over the pages.
+Real pages of npm packages, 1280 wide, full height, scripts off; with `--small` generated pages on the nano canvas, which
+are what a nano policy trains on. The ways:
+- ours: each page in a fresh document at an address of its own, made ahead; what moves is stopped
+- reused: one document written over and over, so that what a page leaves behind shows on the next
+- fresh_context: a context for each page, which is a process of its own, made when it is wanted
+- launched, launched_full: a browser for each page, the headless shell and, where there is one, a full Chromium
+
+They take turns block by block, back to back within a block, so that a busy machine slows all of them alike. Before each
+page is a pause, as between the renders of a judge; all ways have it, since a browser that has slept is slower, whoever
+woke it (`--pause 0`: what is made ahead is waited for). The others have no network namespace, no watchdog and no check of
+code or picture, and Chromium's own sandbox is off; all answer requests from memory and wait for the same load event. A
+ratio is the median over the pages.
 """
 
 from __future__ import annotations
@@ -15,18 +21,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import islice
+from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, Playwright, async_playwright
 
 from rrvf.chromium import find_chromium
+from rrvf.data.generated.pages import generate
 from rrvf.data.npm_pages import in_turn, one_file, pages
+from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.render import Limits
 from rrvf.render.browser import ARGUMENTS, VIEWPORT
 from rrvf.render.web import WebRenderer
@@ -47,8 +57,8 @@ async def launch(driver: Playwright, chromium: str) -> Browser:
     return await driver.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
 
 
-async def open_page(browser: Browser) -> tuple[Page, Requests]:
-    size = {"width": VIEWPORT.width, "height": VIEWPORT.height}
+async def open_page(browser: Browser, canvas: Canvas) -> tuple[Page, Requests]:
+    size = {"width": canvas.width, "height": canvas.height}
     context = await browser.new_context(viewport=size, java_script_enabled=False, reduced_motion="reduce")
     requests = Requests()
     await context.route("**/*", requests.answer)
@@ -63,13 +73,26 @@ async def draw(page: Page, requests: Requests, code: str) -> bytes:
     return await page.screenshot(full_page=True, animations="disabled", caret="hide", timeout=0)
 
 
-def launched(driver: Playwright, chromium: str) -> Way:
+def fresh_context(browser: Browser, canvas: Canvas) -> Way:
+    """A context for each page; its browser stays."""
+
+    async def way(code: str) -> bytes:
+        page, requests = await open_page(browser, canvas)
+        try:
+            return await draw(page, requests, code)
+        finally:
+            await page.context.close()
+
+    return way
+
+
+def launched(driver: Playwright, chromium: str, canvas: Canvas) -> Way:
     """A browser for each page; its driver stays."""
 
     async def way(code: str) -> bytes:
         browser = await launch(driver, chromium)
         try:
-            return await draw(*await open_page(browser), code)
+            return await draw(*await open_page(browser, canvas), code)
         finally:
             await browser.close()
 
@@ -81,26 +104,29 @@ def full_chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser"))), None)
 
 
-async def measure(codes: list[str], renderer: WebRenderer, pause_s: float) -> tuple[dict[str, list[float]], int]:
-    """Seconds of each page by each way, and how many of the reused page's pictures are ours to the byte."""
+async def measure(
+    codes: list[str], renderer: WebRenderer, canvas: Canvas, pause_s: float
+) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Seconds of each page by each way, and how many pictures of each way are ours to the byte."""
 
     async def ours(code: str) -> bytes | None:
         return (await renderer.arender(code)).png
 
     async with async_playwright() as driver:
         browser = await launch(driver, find_chromium())
-        page, requests = await open_page(browser)
+        page, requests = await open_page(browser, canvas)
         ways: dict[str, Way] = {
             "ours": ours,
             "reused": lambda code: draw(page, requests, code),
+            "fresh_context": fresh_context(browser, canvas),
+            "launched": launched(driver, find_chromium(), canvas),
         }
-        ways["launched"] = launched(driver, find_chromium())
         if full := full_chromium():
-            ways["launched_full"] = launched(driver, full)
+            ways["launched_full"] = launched(driver, full, canvas)
         await ways["reused"](codes[0])
         pictures, times = await _in_turns(codes, ways, pause_s)
         await browser.close()
-    same = sum(a == b for a, b in zip(pictures["ours"], pictures["reused"], strict=True))
+    same = {way: sum(a == b for a, b in zip(pictures["ours"], shown, strict=True)) for way, shown in pictures.items()}
     return times, same
 
 
@@ -125,16 +151,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--pause", type=float, default=0.5, metavar="SECONDS")
+    parser.add_argument("--small", action="store_true", help="generated pages on the nano canvas")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with WebRenderer(1, LIMITS) as renderer:
-        codes = list(islice(real_pages(renderer), options.count))
-        times, same = asyncio.run(measure(codes, renderer, options.pause))
-    summary = {"pages": len(codes), "same_picture_reused": same}
+    canvas = replace(NANO_CANVAS, full_page=True) if options.small else VIEWPORT
+    with WebRenderer(1, replace(LIMITS, canvas=canvas)) as renderer:
+        found = (generate(n) for n in count()) if options.small else real_pages(renderer)
+        codes = list(islice(found, options.count))
+        times, same = asyncio.run(measure(codes, renderer, canvas, options.pause))
+    summary = {"pages": len(codes), "load": os.getloadavg()[0]}
+    summary |= {f"same_picture_{way}": number for way, number in same.items() if way != "ours"}
     summary |= {f"{name}_ms": 1e3 * statistics.median(seconds) for name, seconds in times.items()}
     ratio = lambda a, b: statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))  # noqa: E731
     summary["ours_over_reused"] = ratio("ours", "reused")
-    summary |= {f"{name}_over_ours": ratio(name, "ours") for name in times if name.startswith("launched")}
+    summary |= {f"{name}_over_ours": ratio(name, "ours") for name in times if name not in ("ours", "reused")}
     print(json.dumps({key: round(value, 3) for key, value in summary.items()}))
     if "launched_full" not in times:
         print("no full Chromium on this machine: the headless shell alone was launched per page")

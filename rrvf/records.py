@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from rrvf.domains import DomainName
 
-#: How a sample ends. `judge_error` and `harness_error` are not the policy's: no score, and tried again.
-Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error"]
+#: How a sample ends. The last three are not the policy's: no score, and tried again. `excluded`: its reference cannot be
+#: used, see `rrvf.references`.
+Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error", "excluded"]
 
 #: Why a render failed. A closed list: a renderer gives no other reason.
 RenderReason = Literal[
@@ -206,7 +207,7 @@ class Provenance(Record):
 
 
 class SampleResult(Record):
-    """One evaluated sample: one of five outcomes; `metrics` is complete exactly when `outcome` is scored."""
+    """One evaluated sample: one of six outcomes; `metrics` is complete exactly when `outcome` is scored."""
 
     sample_id: str
     outcome: Outcome

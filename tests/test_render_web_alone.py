@@ -9,16 +9,19 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hostile_suite import attacks
+from page_marks import MARKS, WITNESSES
 from PIL import Image
+from playwright.async_api import Page
 
 from rrvf.data.generated.pages import generate
 from rrvf.domains import Canvas
-from rrvf.render import Limits
+from rrvf.render import Limits, web
 from rrvf.render import browser as browser_module
 from rrvf.render.browser import Blank, Chromium
 from rrvf.render.limits import Failure
@@ -26,23 +29,7 @@ from rrvf.render.web import WebRenderer
 from rrvf.render.web_still import still
 
 LIMITS = Limits(canvas=Canvas(280, 224, full_page=True), wall_s=60)
-#: What a document, a frame or a process can keep: each would show on the pages after it.
-MARKS = [
-    "<meta name=color-scheme content=dark><p>x",
-    "<style>:root{color-scheme:dark;zoom:2}</style><p>x",
-    "<body link=#00aa00 vlink=#00aa00 text=red bgcolor=#fafa00><a href='#'>link</a>",
-    "<div style='height:3000px'>x</div><input autofocus>",
-    "<style>html{scroll-behavior:smooth}</style><div style='height:3000px'>x</div><input autofocus>",
-    "<style>@font-face{font-family:serif;src:local('DejaVu Sans')}p{font-family:serif}</style><p>x",
-    "<meta name=viewport content='width=90,initial-scale=3'><p>x",
-    "<meta http-equiv=refresh content='0.01'><p>x",
-    "<meta http-equiv=content-language content=ja><p>x<q>y</q>",
-    "<frameset cols='50%,50%'><frame><frame></frameset>",
-]
-PLAIN = [
-    "<h1>New</h1><a href='#'>a link</a> <a href='http://page.invalid/'>another</a><p>text<input value=x>",
-    "<!doctype html><style>a:visited{color:red}</style><a href=''>here</a><table><tr><td>cell</table><q>quoted</q>",
-]
+SMALL = Limits(canvas=Canvas(96, 64, full_page=True), wall_s=60)
 
 
 def moving(kind: str) -> str:
@@ -85,7 +72,9 @@ KINDS = {
     "lazy": "<p style='height:2000px'>text</p><img loading=lazy src='a/90x90.png'>",
     "font": "<style>@font-face{font-family:f;src:url(f.woff2)}p{font:40px f,serif}</style><p>text",
     "caret": "<input autofocus value=text><textarea>text</textarea>",
-    "smooth": MARKS[4],
+    "smooth": "<style>html{scroll-behavior:smooth}</style><div style='height:3000px'>x</div><input autofocus>",
+    "refresh": "<iframe srcdoc='<meta http-equiv=refresh content=0>text'></iframe>",
+    "refresh elsewhere": "<iframe src='data:text/html,<meta http-equiv=refresh content=0>text'></iframe>",
 }
 
 
@@ -100,37 +89,81 @@ def outcome(renderer: WebRenderer, code: str) -> bytes | str | None:
     return render.png or render.reason
 
 
-def test_no_order_of_pages_changes_a_picture(renderer: WebRenderer) -> None:
-    hostile = [a.code for a in attacks("web") if not a.scripts and not a.may_time_out and len(a.code) < 2_000][:8]
-    pages = [*MARKS, *PLAIN, *(generate(n) for n in range(6)), *hostile]
-    rng = random.Random(0)
-    first = {code: outcome(renderer, code) for code in rng.sample(pages, len(pages))}
-    second = {code: outcome(renderer, code) for code in rng.sample(pages, len(pages))}
-    assert [code for code in pages if first[code] != second[code]] == []
+def hundred_pages() -> list[str]:
+    hostile = [a.code for a in attacks("web") if not a.scripts and not a.may_time_out and len(a.code) < 2_000]
+    pages = [*MARKS, *WITNESSES, *hostile]
+    return [*pages, *(generate(n) for n in range(100 - len(pages)))]
 
 
-@pytest.mark.parametrize("page", PLAIN)
-def test_a_page_after_others_is_the_page_in_a_fresh_browser(renderer: WebRenderer, page: str) -> None:
-    for mark in MARKS:
-        renderer.render(mark)
-    with WebRenderer(1, LIMITS) as fresh:
-        assert renderer.render(page).png == fresh.render(page).png
+def test_in_any_order_a_hundred_pages_are_drawn_as_in_contexts_that_saw_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages, rng = hundred_pages(), random.Random(0)
+    with WebRenderer(1, SMALL) as renderer:
+        first, second = ({code: outcome(renderer, code) for code in rng.sample(pages, len(pages))} for _ in range(2))
+        done = Chromium.done
+        monkeypatch.setattr(Chromium, "done", lambda self, blank, reuse: done(self, blank, reuse=False))
+        renderer.render("<p>x")
+        alone = {code: outcome(renderer, code) for code in pages}
+    assert [code for code in pages if not first[code] == second[code] == alone[code]] == []
+
+
+def test_after_all_others_a_page_is_the_page_in_a_fresh_browser(renderer: WebRenderer) -> None:
+    with WebRenderer(1, LIMITS) as used:
+        for mark in MARKS:
+            used.render(mark)
+        after = {page: outcome(used, page) for page in WITNESSES}
+    for page in WITNESSES[:2]:
+        with WebRenderer(1, LIMITS) as fresh:
+            assert outcome(fresh, page) == after[page]
+
+
+WAITS_S = [0, 0, 0, 0, 0.01, 0.02, 0.03, 0.06, 0.11, 0.25]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_moment_of_the_picture_does_not_show(
     renderer: WebRenderer, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, waits = WebRenderer._screenshot, iter([0, 0.02, 0.11, 0.31])
+    take, waits = WebRenderer._screenshot, iter(WAITS_S)
 
     async def late(self: WebRenderer, blank: Blank) -> bytes:
         await asyncio.sleep(next(waits))
         return await take(self, blank)
 
     monkeypatch.setattr(WebRenderer, "_screenshot", late)
-    renders = [renderer.render("<!doctype html>" + KINDS[kind]) for _ in range(4)]
+    renders = [renderer.render("<!doctype html>" + KINDS[kind]) for _ in WAITS_S]
     assert all(render.ok for render in renders)
     assert len({render.png for render in renders}) == 1
+
+
+CLOCKS = {
+    "interval": "<p>x<script>setInterval(() => document.body.append('x'), 100)</script>",
+    "hands": "<p><script>setInterval(() => { document.querySelector('p').textContent = Date.now() }, 1)</script>",
+    "frames": "<p>x<script>(function again() { requestAnimationFrame(again); document.body.append('x') })()</script>",
+    "date": "<p><script>document.querySelector('p').textContent = new Date().toISOString()</script>",
+    "age": "<p><script>onload = () => document.querySelector('p').append(performance.now())</script>",
+}
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+def test_with_scripts_the_speed_of_the_machine_does_not_show(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, take, waits = web._load, WebRenderer._screenshot, iter([0, 0.15, 0, 0.25])
+
+    async def late_load(page: Page, code: str) -> None:
+        await load(page, code)
+        await asyncio.sleep(next(waits))
+
+    async def late(self: WebRenderer, blank: Blank) -> bytes:
+        await asyncio.sleep(next(waits))
+        return await take(self, blank)
+
+    monkeypatch.setattr(web, "_load", late_load)
+    monkeypatch.setattr(WebRenderer, "_screenshot", late)
+    with WebRenderer(1, replace(LIMITS, javascript=True)) as scripts:
+        first, second = (scripts.render(CLOCKS[kind]) for _ in range(2))
+    assert first.ok
+    assert first.png == second.png
 
 
 def test_a_marquee_shows_its_text_and_a_moving_page_its_end(renderer: WebRenderer) -> None:

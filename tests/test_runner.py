@@ -1,15 +1,18 @@
-"""The evaluation runner: five outcomes, nothing paid twice, the same after a kill."""
+"""The evaluation runner: six outcomes, nothing paid twice, the same after a kill."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from rrvf.benchmarks.intervals import wilson
+from rrvf.benchmarks.registry import column, interval, rate
 from rrvf.benchmarks.replies import local_replies
 from rrvf.benchmarks.runner import Run, answers, evaluate, read_results
 from rrvf.errors import UserError
@@ -32,6 +35,10 @@ class Benchmark:
 
     #: Samples whose render our own part fails on, and how often.
     broken: dict[str, int] = {}
+
+    def check(self, reference):
+        if reference == "no page":
+            raise UserError("its page cannot be drawn (blank)")
 
     def score(self, sample, reference_code, code):
         if self.broken.get(sample.id, 0):
@@ -81,7 +88,7 @@ def replies(samples):
 
 def test_every_sample_ends_in_one_of_five_outcomes(run):
     summary = evaluate(run, replies)
-    kinds = {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0, "harness_error": 0}
+    kinds = {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0, "harness_error": 0, "excluded": 0}
     assert summary["outcomes"] == kinds
 
 
@@ -129,7 +136,7 @@ def test_a_harness_that_fails_for_a_while_is_tried_again_within_the_run(run, bre
 def test_a_sample_that_the_harness_always_fails_on_is_not_scored_and_stops_nothing(run, break_harness):
     break_harness([5])
     assert evaluate(run, replies)["outcomes"] == {"scored": 36, "policy_error": 2, "render_error": 1, "judge_error": 0,
-                                                  "harness_error": 1}  # fmt: skip
+                                                  "harness_error": 1, "excluded": 0}  # fmt: skip
     result = read_results(run.out)["a/5"]
     assert result.outcome == "harness_error" and not result.metrics and "no memory" in result.message
 
@@ -154,13 +161,47 @@ def test_a_set_of_which_nothing_could_be_rendered_has_no_number(run, break_harne
     assert not (run.out / "summary.json").exists()
 
 
-def test_a_picture_that_nobody_can_look_at_is_a_stated_outcome(run):
+@pytest.fixture
+def unusable(run):
+    """The run with five references that cannot be used: out of bounds, no picture, damaged, no page, no text."""
     Image.new("RGB", (20, 5000)).save(run.root / "7.png")
     (run.root / "8.png").write_bytes(b"no picture")
+    (run.root / "9.png").write_bytes((run.root / "10.png").read_bytes()[:-20])
+    (run.root / "11.py").write_text("no page")
+    (run.root / "12.py").write_bytes(b"\xff\xfe")
+    return run
+
+
+def test_a_reference_that_cannot_be_used_is_excluded_and_counted(unusable, capsys):
     policy = SimpleNamespace(reply=lambda pictures, prompt: ["code:c"] * len(pictures))
-    summary = evaluate(run, local_replies(policy, run.root, ""))
-    assert summary["outcomes"]["policy_error"] == 2
-    assert "20 x 5000" in read_results(run.out)["a/7"].message
+    summary = evaluate(unusable, local_replies(policy, unusable.root, ""))
+    assert (summary["n"], summary["excluded"], summary["outcomes"]["excluded"]) == (35, 5, 5)
+    assert summary["outcomes"]["policy_error"] == 0
+    found = read_results(unusable.out)
+    assert {i for i, result in found.items() if result.outcome == "excluded"} == {f"a/{i}" for i in (7, 8, 9, 11, 12)}
+    assert "20 x 5000" in found["a/7"].message
+    assert "5 of 40 samples excluded, as their reference cannot be used" in capsys.readouterr().err
+
+
+def test_an_excluded_sample_weighs_nothing_whatever_the_policy_wrote(unusable):
+    """It is excluded for a policy without a reply too: all policies are measured on the same samples."""
+    results = list(evaluated(unusable, lambda samples: [None] * len(samples)).values())
+    assert Counter(r.outcome for r in results) == {"excluded": 5, "policy_error": 35}
+    assert len(column(results, "text", 1)) == 35
+    assert rate(results) == interval(wilson(0, 35))
+
+
+def test_a_set_without_one_reference_that_can_be_used_is_refused(run):
+    few = replace(run, samples=run.samples[5:7])
+    for i in (5, 6):
+        (run.root / f"{i}.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="2 of 2 samples excluded.*none is left"):
+        evaluate(few, replies)
+
+
+def evaluated(run, reply):
+    evaluate(run, reply)
+    return read_results(run.out)
 
 
 def test_a_pasted_picture_is_flagged_and_scored(run, monkeypatch):

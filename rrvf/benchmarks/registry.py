@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from rrvf.benchmarks import chartmimic, pictures, plot2code, websight
@@ -10,6 +11,7 @@ from rrvf.benchmarks.intervals import Interval, bootstrap, wilson
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.runner import OURS, Benchmark
 from rrvf.domains import Domain, domain
+from rrvf.errors import UserError
 from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
 from rrvf.render import Renderer, settled
@@ -47,6 +49,9 @@ class ChartMimic:
 
     extract = staticmethod(chartmimic.extract_code)
 
+    def check(self, reference: str) -> None:
+        """Nothing: a true script that does not run scores 0, as in the original."""
+
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """F1 of text, layout, type and colour."""
         render, gold = self._renderer.render(code, self._rules), self._references.items(reference)
@@ -79,6 +84,9 @@ class Plot2Code:
 
     extract = staticmethod(plot2code.extract_code)
 
+    def check(self, reference: str | None) -> None:
+        """Nothing: as `ChartMimic.check`."""
+
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """Text match against the true script's own texts; None for the figures of other libraries, among the 368."""
         render = self._renderer.render(code, "plot2code")
@@ -109,19 +117,28 @@ class WebSight:
     def __init__(self, renderer: Renderer, root: Path) -> None:
         self._renderer, self._root = renderer, root
         self.protocol = websight.protocol(renderer.limits)
+        #: The true page with its blocks; it is asked for twice.
+        self._true_page = lru_cache(maxsize=16)(self._draw_true_page)
 
     extract = staticmethod(websight.extract_code)
+
+    def check(self, reference: str) -> None:
+        """A true page that cannot be drawn has no blocks to find."""
+        if not (true_page := self._true_page(reference)).ok:
+            raise UserError(f"its page cannot be drawn ({true_page.reason}: {true_page.message})")
 
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """CLIP, where its weights are here, SSIM and block scores; the blocks to find are those of the true page."""
         render = self._renderer.render(code, "blocks")
-        true_page = settled(self._renderer.render(reference, "blocks"))
-        if true_page.reason == "limit":  # which guards a reward; the true page is the set's own
-            true_page = settled(
-                draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks")
-            )
+        true_page = self._true_page(reference)
         picture = (self._root / sample.image).read_bytes()
         return render, websight.score_pair(Render(status="ok", png=picture, items=true_page.items), render)
+
+    def _draw_true_page(self, reference: str) -> Render:
+        page = settled(self._renderer.render(reference, "blocks"))
+        if page.reason in ("limit", "timeout", "memory"):  # which guard a reward; the true page is the set's own
+            page = settled(draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks"))
+        return page
 
     def judge_score(self, judgement: Judgement) -> float:
         """0 to 100."""
@@ -182,7 +199,7 @@ def lacks(results: list[SampleResult], metric: str) -> bool:
 
 def rate(results: list[SampleResult]) -> dict[str, float | None]:
     """The share of samples whose code ran, in percent, whatever the judge did then."""
-    tried = [r for r in results if r.outcome != "harness_error"]
+    tried = [r for r in results if r.outcome not in ("harness_error", "excluded")]
     ran = sum(r.outcome in ("scored", "judge_error") for r in tried)
     return interval(wilson(ran, len(tried))) if tried else NONE
 

@@ -1,4 +1,4 @@
-"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of five outcomes.
+"""Evaluates one policy on one set: single turn, no tools, resumable, every sample with one of six outcomes.
 
 `DIR/replies.jsonl` holds what the policy wrote, `DIR/records.jsonl` what it scored; both are append-only and the truth.
 A killed run continues: replies are asked for in fixed blocks, so a resumed run batches as the uninterrupted one does.
@@ -37,6 +37,7 @@ from rrvf.records import (
     json_lines,
     picture_name,
 )
+from rrvf.references import tell_excluded
 from rrvf.render import settled
 from rrvf.rollout import JudgeLike
 
@@ -47,7 +48,7 @@ AHEAD = 2 * BLOCK
 _NONE = object()
 REPLIES, RECORDS = "replies.jsonl", "records.jsonl"
 #: What says nothing of the policy: not scored, and tried again.
-OURS = ("judge_error", "harness_error")
+OURS = ("judge_error", "harness_error", "excluded")
 #: So many samples in a row that the harness failed on stop a run: it is the machine.
 IN_A_ROW = 3
 
@@ -64,6 +65,9 @@ class Benchmark(Protocol):
 
     def extract(self, reply: str) -> str | None:
         """The code in a reply, or None."""
+
+    def check(self, reference: str | None) -> None:
+        """UserError where the true code gives nothing that anybody could be measured against."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """Render the code and measure it against the sample, all but the judge's score; `exec` says whether it ran.
@@ -237,8 +241,12 @@ def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
     fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
     try:
         read_picture(run.root / sample.image)
-    except UserError as error:  # the policy could not look at it, and the judge cannot
-        return SampleResult(outcome="policy_error", message=str(error), **fields)
+        reference = (run.root / sample.code).read_text() if sample.code else None
+        run.benchmark.check(reference)
+    except HarnessError as error:
+        return SampleResult(outcome="harness_error", message=str(error), **fields)
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        return SampleResult(outcome="excluded", message=f"the reference cannot be used: {error}", **fields)
     if reply is None:
         why = answer.problem or "the policy gave no reply"
         return SampleResult(outcome="policy_error", message=why, **fields)
@@ -246,7 +254,6 @@ def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
     if code is None:
         why = read_reply(reply, domain(sample.domain), lambda _: None).problem
         return SampleResult(outcome="policy_error", message=why, **fields)
-    reference = (run.root / sample.code).read_text() if sample.code else None
     fields |= {"code": code}
     try:
         render, metrics = run.benchmark.score(sample, reference, code)
@@ -286,8 +293,10 @@ def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics
     outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
+    excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
+    tell_excluded(excluded, len(results))
     provenance = head.pop("provenance")
-    summary = {"n": len(results), **head, "outcomes": outcomes, "pasted": sum(result.pasted for result in results),
+    summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes, "pasted": sum(result.pasted for result in results),
                "metrics": metrics, "usage": usage_of(out, results), "provenance": provenance}  # fmt: skip
     partial = out / "summary.json.partial"
     partial.write_text(json.dumps(summary, indent=1) + "\n")

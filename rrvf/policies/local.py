@@ -151,6 +151,7 @@ def fitting(path: Path) -> Path:
     try:
         with Image.open(path) as image:
             problem = misfit(*image.size)
+            image.verify()  # a PNG's checksums
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         problem = f"no picture that can be read ({type(error).__name__})"
     if problem:

@@ -23,13 +23,13 @@ from rrvf.chromium import find_chromium
 from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.render.limits import Limits
-from rrvf.render.web_requests import ADDRESS, Requests
+from rrvf.render.web_requests import Requests
 
 WRAPPER = Path(__file__).parent / "chromium-without-network.sh"
 #: Root's browser runs as this user, beside those of the chart sandbox.
 BROWSER_UID = "61900"
-#: A browser is replaced after so many pages: its memory creeps.
-BROWSER_PAGES = 1_000
+#: A context, which has a process of its own, is replaced after so many pages, and a browser: their memory creeps.
+CONTEXT_PAGES, BROWSER_PAGES = 50, 1_000
 #: Pictures show their first frame (2: no animation). The hover settings are Playwright's own, as the flag counts once.
 _SETTINGS = (
     "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,imageAnimationPolicy=2"
@@ -50,7 +50,7 @@ _PROFILE = "--user-data-dir="
 
 
 class Blank(NamedTuple):
-    """A page at ADDRESS into which code can be written, what answers its requests, and a line to the browser itself."""
+    """An empty page into which code can be written, what answers its requests, and a line to the browser itself."""
 
     page: Page
     requests: Requests
@@ -84,10 +84,18 @@ class Chromium:
         blank = ready.result()
         return blank if self._alive() else await self._open()
 
-    def done(self, blank: Blank) -> None:
-        """Replace the page that was used by one in a context that saw no other; nobody waits for it."""
+    def done(self, blank: Blank, reuse: bool) -> None:
+        """Make the next page ready: a new document in the context that was used, or in a new one; nobody waits for it."""
         self._pages += 1
-        self._next = asyncio.create_task(self._turn_over(blank))
+        again = reuse and self._pages % CONTEXT_PAGES
+        self._next = asyncio.create_task(self._visit(blank) if again else self._turn_over(blank))
+
+    async def _visit(self, blank: Blank) -> Blank:
+        try:
+            await asyncio.wait_for(blank.page.goto(blank.requests.visit()), _STOP_S)
+        except (PlaywrightError, TimeoutError):
+            return await self._turn_over(blank)
+        return blank
 
     async def _turn_over(self, blank: Blank) -> Blank:
         if self._alive():
@@ -166,10 +174,10 @@ class Chromium:
         await context.route("**/*", requests.answer)
         page = await context.new_page()
         context.on("page", lambda extra: asyncio.ensure_future(_close(extra)))
-        await page.goto(ADDRESS)
+        await page.goto(requests.visit())
         session = await context.new_cdp_session(page)
         await session.send("Animation.enable")
-        await session.send("Animation.setPlaybackRate", {"playbackRate": 0})  # also in what is written into it
+        await session.send("Animation.setPlaybackRate", {"playbackRate": 0})  # also in documents to come
         return Blank(page, requests, session)
 
     def memory_mb(self) -> float:

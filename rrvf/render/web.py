@@ -3,7 +3,8 @@
 Covered
 - no network: every request is answered from memory or refused, and the browser lives in an empty network namespace
 - no script, unless `Limits.javascript`; no popup, download, service worker; no second navigation
-- a fresh context per page, made ahead, so that no page leaves anything to the next
+- a fresh document per page, made ahead, at an address that the browser never saw; for a page with scripts, after a
+  failure and every so many pages a fresh context, so that no page leaves anything to the next
 - pages that move stand still at one stated moment (see `web_still`)
 - a fresh browser after a crash and after a page that hung
 - bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside
@@ -17,6 +18,7 @@ Not covered
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Coroutine
@@ -41,11 +43,13 @@ WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
+_ADDRESS = re.compile(re.escape(ADDRESS) + r"(\?\w+)?")
 #: Any browser that works draws it.
 _CONTROL = "<p>text"
 _BROWSER_FAILED = ("crash", "navigation")
-#: With scripts on, a page's clock starts here and is run forward, so that timers give the same picture each time.
-_CLOCK_START, _CLOCK_MS = 0, 3000
+#: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire so
+#: often whatever the machine's speed.
+_CLOCK_S, _CLOCK_MS = 60, 3000
 
 
 class WebRenderer:
@@ -157,14 +161,16 @@ class WebRenderer:
 
     async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
-        started = time.monotonic()
+        started, most_mb, reuse = time.monotonic(), 0.0, False
         work = asyncio.create_task(self._shoot(blank, code, trace))
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=_WATCH_S)
                 if not work.done():
-                    self._check_bounds(browser, started)
-            return work.result()
+                    most_mb = max(most_mb, self._check_bounds(browser, started))
+            drawn = work.result()
+            reuse = not self.limits.javascript and most_mb < self.limits.memory_mb / 2
+            return drawn
         except PlaywrightError as error:
             gone = any(word in str(error) for word in ("closed", "crashed", "Connection"))
             raise Failure("crash" if gone else "navigation", _first_line(error)) from None
@@ -172,20 +178,24 @@ class WebRenderer:
             if not work.done():
                 browser.kill()
                 work.cancel()
-            browser.done(blank)
+            browser.done(blank, reuse)
 
-    def _check_bounds(self, browser: Chromium, started: float) -> None:
+    def _check_bounds(self, browser: Chromium, started: float) -> float:
+        """The memory that the page takes, in MB; Failure where it takes too much of memory or time."""
         if time.monotonic() - started > self.limits.wall_s:
             raise Failure("timeout", f"the page was not drawn within {self.limits.wall_s:g} s")
-        if browser.memory_mb() > browser.idle_mb + self.limits.memory_mb:
+        memory_mb = browser.memory_mb() - browser.idle_mb
+        if memory_mb > self.limits.memory_mb:
             raise Failure("memory", f"the page needed more than {self.limits.memory_mb} MB")
+        return memory_mb
 
     async def _shoot(self, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot; under a trace also two with recoloured text, and the texts."""
         page = blank.page
         blank.requests.begin(code)
         if self.limits.javascript:
-            await page.clock.install(time=_CLOCK_START)
+            await page.clock.install(time=0)
+            await page.clock.pause_at(_CLOCK_S)
         await _load(page, await asyncio.to_thread(still, code))
         if self.limits.javascript:
             await page.clock.run_for(_CLOCK_MS)
@@ -234,4 +244,4 @@ async def _load(page: Page, code: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].replace(ADDRESS, "the page")
+    return _ADDRESS.sub("the page", (str(error).strip().splitlines() or [type(error).__name__])[0])

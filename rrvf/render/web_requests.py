@@ -1,6 +1,7 @@
 """What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
 
-Served: an empty page at ADDRESS, when we visit it, into which the code is written; Tailwind 2 and Bootstrap, see
+Served: an empty page at ADDRESS, when we visit it, into which the code is written (each time with another query, which
+the page's own addresses lack: for the browser it is a page that it never saw); Tailwind 2 and Bootstrap, see
 `web_styles`; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo
 services that WebSight's pages point to. A picture that a stylesheet asks for beside the page (`url(logo.png)`) is not
 there, and nothing is painted, as in any browser. A context has one `Requests`.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from urllib.parse import unquote, urlsplit
 
 from playwright.async_api import Route
@@ -27,8 +29,10 @@ _MAX_SIDE = 2_000
 _STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
 #: Scripts that style a page: where scripts do not run, it stays unstyled.
 _STYLING_SCRIPT = re.compile(r"tailwind|unocss|twind|windicss", re.IGNORECASE)
-#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either.
-_BLANK_PAGE = {"content-type": "text/html; charset=utf-8", "content-security-policy": "media-src 'none'"}
+#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either;
+#: without scripts nothing happens by itself (`<meta http-equiv=refresh>` in a frame).
+_HTML = {"content-type": "text/html; charset=utf-8"}
+_MUTE, _SANDBOX = "media-src 'none'", "media-src 'none'; sandbox allow-same-origin"
 
 
 class Requests:
@@ -36,9 +40,16 @@ class Requests:
 
     def __init__(self, whole: bool = False) -> None:
         self._whole = whole
+        self._visited = ADDRESS
         self._code: str | None = None
         self._count = 0
         self._refused: list[str] = []
+
+    def visit(self) -> str:
+        """Where the next empty page is found; pages with scripts could read a query, and get none."""
+        self._visited = ADDRESS if self._whole else f"{ADDRESS}?{uuid.uuid4().hex}"
+        self._code = None
+        return self._visited
 
     def begin(self, code: str) -> None:
         """From now on the requests are those of `code`, which is written into the empty page."""
@@ -54,24 +65,25 @@ class Requests:
     async def answer(self, route: Route) -> None:
         """Playwright's route handler."""
         request = route.request
+        url = request.url.replace(self._visited, ADDRESS)
         self._count += 1
-        if self._code is None and request.url == ADDRESS:
-            await route.fulfill(body="", headers=_BLANK_PAGE)
+        if self._code is None and request.url == self._visited:
+            policy = _MUTE if self._whole else _SANDBOX
+            await route.fulfill(body="", headers={**_HTML, "content-security-policy": policy})
         elif request.is_navigation_request():
             await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
         elif self._count > REQUESTS:
             await route.abort("blockedbyclient")
-        elif request.resource_type == "image" and self._has(request.url):
-            await route.fulfill(body=placeholder(request.url), content_type="image/svg+xml")
+        elif request.resource_type == "image" and self._has(url):
+            await route.fulfill(body=placeholder(url), content_type="image/svg+xml")
         elif request.resource_type == "stylesheet":
-            await self._style(route)
+            await self._style(route, url)
         else:
-            if request.resource_type == "script" and _STYLING_SCRIPT.search(request.url):
-                self._refused.append(request.url)
+            if request.resource_type == "script" and _STYLING_SCRIPT.search(url):
+                self._refused.append(url)
             await route.abort("blockedbyclient")
 
-    async def _style(self, route: Route) -> None:
-        url = route.request.url
+    async def _style(self, route: Route, url: str) -> None:
         css = stylesheet(url, self._code or "", self._whole) if is_served(url) else None
         if css is None:
             self._refused.append(url.removeprefix(ADDRESS))

@@ -128,7 +128,7 @@ def difference(a: Run, b: Run, metric: str) -> Interval | None:
     """
     paired = a.summary.set == b.summary.set and a.records.keys() == b.records.keys()
     if metric == "exec_rate" and not paired:
-        tried = [[x for x in r.records.values() if x.outcome != "harness_error"] for r in (a, b)]
+        tried = [[x for x in r.records.values() if x.outcome not in ("harness_error", "excluded")] for r in (a, b)]
         return newcombe(*(wilson(sum(map(ran, records)), len(records)) for records in tried))
     left, right = contributions(a, metric), contributions(b, metric)
     if left is None or right is None:
@@ -145,8 +145,8 @@ def ran(record: SampleResult) -> bool:
 def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
     """(values, weights) per sample in sample-id order, so that sum(values) / sum(weights) is the run's metric.
 
-    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge or harness failed
-    weighs 0.
+    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge or harness failed,
+    or whose reference cannot be used, weighs 0.
     None where the records do not lead to the summary's value (another aggregation, or a metric that was not measured).
     """
     records = [run.records[i] for i in sorted(run.records)]
@@ -163,7 +163,7 @@ def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def _contribution(record: SampleResult, name: str, given_exec: bool) -> tuple[float, float] | None:
-    if record.outcome == "harness_error":
+    if record.outcome in ("harness_error", "excluded"):
         return 0.0, 0.0
     if name == "exec_rate":
         return float(ran(record)), 1.0

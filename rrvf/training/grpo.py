@@ -14,11 +14,12 @@ from transformers.utils.logging import disable_progress_bar
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import fitting, training_processor
+from rrvf.policies.local import training_processor
 from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.protocol import TOOL_METHOD, load_prompt
 from rrvf.records import Sample
+from rrvf.references import usable
 from rrvf.reward import PRESETS, RewardRule
 from rrvf.rollout import Tools
 from rrvf.training.checkpoints import StepLog, finished, how_made, save_final, training_run
@@ -113,9 +114,10 @@ def _trainer(
     seed: int, checkpoint: Path | None,
 ) -> tuple[RRVFTrainer, Guards]:  # fmt: skip
     """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
+    samples = usable(samples, root)
     torch.manual_seed(seed)
     processor = training_processor(profile.policy.model)
-    targets = {s.id: fitting(root / s.image).read_bytes() for s in samples}
+    targets = {s.id: (root / s.image).read_bytes() for s in samples}
     if len(targets) < len(samples):
         raise UserError(
             f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap"

@@ -16,10 +16,11 @@ from trl import SFTConfig, SFTTrainer
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.policies.local import fitting, training_processor
+from rrvf.policies.local import training_processor
 from rrvf.profile import Profile, SFTConfigSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
+from rrvf.references import usable
 from rrvf.report.episodes import read_trajectories
 from rrvf.training.checkpoints import SafeCheckpoints, StepLog, finished, how_made, save_final, training_run
 from rrvf.training.model import load_policy_model, lora
@@ -76,7 +77,7 @@ def _said(role: str, content: str) -> dict[str, str]:
 
 def _dataset(dialogues: list[list[dict[str, str]]], pictures: list[Path]) -> Dataset:
     message = {"role": Value("string"), "content": Value("string")}
-    rows = {"messages": dialogues, "images": [[str(fitting(path))] for path in pictures]}
+    rows = {"messages": dialogues, "images": [[str(path)] for path in pictures]}
     return Dataset.from_dict(rows, features=Features(messages=List(message), images=List(Image())))
 
 
@@ -124,12 +125,15 @@ def _trainer(
 
 
 def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:
+    kept = usable(samples, root)
     if config.transcripts is None:
-        return pair_dataset(samples, root, style)
+        return pair_dataset(kept, root, style)
     path = Path(config.transcripts)
     if not path.is_file():
         raise UserError(f"no transcripts at {path}: name a file of trajectories, such as a run's episodes.jsonl")
-    return transcript_dataset(read_trajectories(path), samples, root, style)
+    excluded = {s.id for s in samples} - {s.id for s in kept}
+    trajectories = [t for t in read_trajectories(path) if t.sample_id not in excluded]
+    return transcript_dataset(trajectories, kept, root, style)
 
 
 def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) -> SFTConfig:

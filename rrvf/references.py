@@ -1,0 +1,42 @@
+"""References that cannot be used: pictures that are damaged or outside the bounds of `rrvf.pictures`, pages that cannot
+be drawn. Nobody can be measured against one, and that is not the policy's fault: they are excluded and counted, in
+evaluation, in `rrvf score web` and in training.
+
+True scripts of charts that do not run are another matter: their benchmarks' own rule is that the pair scores 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rrvf.errors import UserError
+from rrvf.policies.local import fitting
+from rrvf.records import Sample
+
+
+def usable(samples: list[Sample], root: Path) -> list[Sample]:
+    """The samples with a picture to train on; says how many are excluded. UserError where none is left."""
+    why = {}
+    for sample in samples:
+        try:
+            fitting(root / sample.image)
+        except UserError as error:
+            why[sample.id] = str(error)
+    tell_excluded(why, len(samples))
+    return [s for s in samples if s.id not in why]
+
+
+def tell_excluded(why: Mapping[str, str], total: int) -> None:
+    """Say how many of `total` samples are excluded; `why` by sample id. UserError where that is all of them."""
+    if not why:
+        return
+    words = (
+        f"{len(why)} of {total} samples excluded, as their reference cannot be used (first: {next(iter(why.values()))})"
+    )
+    if len(why) == total:
+        raise UserError(f"{words}: none is left")
+    tqdm.write(words, file=sys.stderr)
