@@ -9,7 +9,7 @@ import pytest
 from rrvf.judge.calibration import FAMILIES, SEED, calibrate
 from rrvf.judge.card import measured_card
 from rrvf.judge.embedded import judge_pair
-from rrvf.judge.probes import PLEAS, _page_saying, order_gap, plea_gain
+from rrvf.judge.probes import PLEAS, page_saying, order_gap, plea_gain
 from rrvf.records import Judgement
 
 
@@ -55,7 +55,7 @@ def test_a_judge_that_heeds_a_plea_is_found_out():
         return Judgement(status="ok", score=1.0 if any(np.array_equal(b, p) for p in pleading) else 0.5)
 
     rng = random.Random(SEED * 1000)
-    pleading = [_page_saying(rng, PLEAS[1])]
+    pleading = [page_saying(rng, PLEAS[1])]
     assert plea_gain(obeys, "web", pictures=1) == 0.5
 
 
