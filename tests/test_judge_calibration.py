@@ -6,16 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from rrvf.domains import DOMAINS
 from rrvf.judge.calibration import FAMILIES, SEED, calibrate
 from rrvf.judge.card import measured_card
 from rrvf.judge.embedded import judge_pair
-from rrvf.judge.probes import PLEAS, page_saying, order_gap, plea_gain
+from rrvf.judge.probes import PLEAS, order_gap, page_saying, plea_gain
 from rrvf.records import Judgement
 
 
 @pytest.fixture(scope="module")
 def results():
-    return calibrate(pictures=3, seed=11)
+    return calibrate(pictures=3, seed=11, domains=tuple(DOMAINS))
 
 
 @pytest.mark.parametrize("family", ["/".join(key) for key in FAMILIES])
