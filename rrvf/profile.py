@@ -149,10 +149,12 @@ class GuardConfig(Section):
 class GRPOConfigSection(Section):
     """Alg. 1 and the optimiser. The batch is `prompts_per_step` x `group_size` completions (D3).
 
-    domain `both` takes the pictures of several train sets in one run.
+    domain `both` (the paper's two) or a list of domains takes the pictures of several train sets in one run.
     """
 
-    domain: DomainName | Literal["both"] = Field(description="what the pictures show; `both`: charts and pages")
+    domain: DomainName | Literal["both"] | tuple[DomainName, ...] = Field(
+        description="what the pictures show; `both`: charts and pages; or a list of domains"
+    )
     train_set: str | tuple[str, ...] = Field(description="the split of `data`, or several, that is trained on")
     steps: int = Field(ge=1, description="of the optimiser")
     prompts_per_step: int = Field(ge=1, description="pictures of a step")
@@ -188,7 +190,9 @@ class GRPOConfigSection(Section):
     @property
     def domains(self) -> tuple[str, ...]:
         """The domains that need a renderer."""
-        return PAPER if self.domain == "both" else (self.domain,)
+        if self.domain == "both":
+            return PAPER
+        return (self.domain,) if isinstance(self.domain, str) else self.domain
 
     @property
     def train_sets(self) -> tuple[str, ...]:
@@ -290,7 +294,7 @@ def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]
     """
     found = {}
     for title, kind, sections in (("sft", "sft", profile.sft), ("rrvf", "grpo", profile.grpo)):
-        names = [name for name, section in sections.items() if section.domain in (domain, "both")]
+        names = [n for n, section in sections.items() if domain in getattr(section, "domains", (section.domain,))]
         for name in sorted(names, key=lambda name: name != domain):
             found[title if title not in found else f"{title}_{name}"] = (kind, name)
     return found

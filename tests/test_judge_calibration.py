@@ -6,16 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from rrvf.domains import DOMAINS
 from rrvf.judge.calibration import FAMILIES, SEED, calibrate
 from rrvf.judge.card import measured_card
 from rrvf.judge.embedded import judge_pair
-from rrvf.judge.probes import PLEAS, _page_saying, order_gap, plea_gain
+from rrvf.judge.probes import PLEAS, order_gap, page_saying, plea_gain
 from rrvf.records import Judgement
 
 
 @pytest.fixture(scope="module")
 def results():
-    return calibrate(pictures=3, seed=11)
+    return calibrate(pictures=3, seed=11, domains=tuple(DOMAINS))
 
 
 @pytest.mark.parametrize("family", ["/".join(key) for key in FAMILIES])
@@ -55,7 +56,7 @@ def test_a_judge_that_heeds_a_plea_is_found_out():
         return Judgement(status="ok", score=1.0 if any(np.array_equal(b, p) for p in pleading) else 0.5)
 
     rng = random.Random(SEED * 1000)
-    pleading = [_page_saying(rng, PLEAS[1])]
+    pleading = [page_saying(rng, PLEAS[1])]
     assert plea_gain(obeys, "web", pictures=1) == 0.5
 
 

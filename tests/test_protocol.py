@@ -263,7 +263,7 @@ def test_every_prompt_is_there_and_the_full_one_names_its_tool(domain, style):
     assert domain.tool_name not in direct.text and (style == "nano" or domain.tool_name in tools.text)
 
 
-@pytest.mark.parametrize("domain", [CHART, WEB], ids=lambda domain: domain.name)
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=str)
 def test_the_prompt_names_the_turns_that_there_are(domain):
     assert "at most 2." in load_prompt(domain, "tools", "full", 2).text
     assert load_prompt(domain, "tools").text == load_prompt(domain, "tools", max_turns=4).text

@@ -1,4 +1,5 @@
-"""The domains: charts (Python, matplotlib) and web pages (HTML, Chromium) of the paper. Each is one file, which registers it."""
+"""The domains: charts (Python, matplotlib) and web pages (HTML, Chromium) of the paper, and SVG. Each is one file, which
+registers it; `docs/add_a_domain.md` adds one."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rrvf.domains.chart import CHART
 from rrvf.domains.record import DOMAINS, Canvas, Domain, domain
+from rrvf.domains.svg import SVG
 from rrvf.domains.web import WEB
 
 if TYPE_CHECKING:
@@ -19,4 +21,4 @@ PAPER = tuple(name for name, known in DOMAINS.items() if known.of_paper)
 #: One small picture size for all domains of the nano profile: 20 x 16 patches of 14 pixels.
 NANO_CANVAS = Canvas(width=280, height=224, dpi=100, font_size=8.0)
 
-__all__ = ["CHART", "DOMAINS", "NANO_CANVAS", "PAPER", "WEB", "Canvas", "Domain", "DomainName", "domain"]
+__all__ = ["CHART", "DOMAINS", "NANO_CANVAS", "PAPER", "SVG", "WEB", "Canvas", "Domain", "DomainName", "domain"]

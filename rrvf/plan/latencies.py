@@ -61,6 +61,10 @@ class Latencies(Section):
     prompt_tokens: Figure = Field(description="picture and prompt")
     feedback_tokens: Figure
 
+    def render_s(self, domain: str) -> float:
+        """Seconds of a render; of a domain that nobody measured, those of the slowest that somebody did."""
+        return (self.render.get(domain) or max(self.render.values(), key=lambda figure: figure.value)).value
+
     def estimates(self) -> list[str]:
         """The names of the figures that nobody measured."""
         figures = {name: getattr(self, name) for name in type(self).model_fields}

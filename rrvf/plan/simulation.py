@@ -174,7 +174,7 @@ class Step:
                 then()
 
         for _ in range(calls):
-            seconds = self._vary(self._times.render[self._work.domain].value)
+            seconds = self._vary(self._times.render_s(self._work.domain))
             self._renders[process].serve(seconds, partial(self._ask, process, question, done))
 
     def _ask(self, process: int, question: str, done: Callable[[], None]) -> None:

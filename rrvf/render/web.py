@@ -43,9 +43,12 @@ WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
+<<<<<<< HEAD
 _ADDRESS = re.compile(re.escape(ADDRESS) + r"(\?\w+)?")
 #: Any browser that works draws it.
 _CONTROL = "<p>text"
+=======
+>>>>>>> domain
 _BROWSER_FAILED = ("crash", "navigation")
 #: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire so
 #: often whatever the machine's speed.
@@ -54,6 +57,9 @@ _CLOCK_S, _CLOCK_MS = 60, 3000
 
 class WebRenderer:
     """A pool of `workers` browsers. Thread-safe; works inside a running event loop, since it has one of its own."""
+
+    #: Any browser that works draws it.
+    _control = "<p>text"
 
     def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:
         self.limits = limits
@@ -116,7 +122,7 @@ class WebRenderer:
         started = time.monotonic()
         browser: Chromium | None = None
         try:
-            await asyncio.to_thread(check_code, code, self.limits)
+            await asyncio.to_thread(self._check, code)
             checked = time.monotonic() - started
             browser = await self._idle.get()
             blank = await _ready(browser)
@@ -124,7 +130,7 @@ class WebRenderer:
             shots, texts = await self._drawn(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
-            pasted = await asyncio.to_thread(page_share, code, shots[0])
+            pasted = await asyncio.to_thread(self._share, code, shots[0])
             fields = {"status": "ok", "width": width, "height": height, "png": shots[0], "items": items}
             fields |= {"pasted_share": pasted, "message": sanitize(blank.requests.unstyled())[:300]}
         except Failure as failure:
@@ -135,6 +141,12 @@ class WebRenderer:
             if browser:
                 self._idle.put_nowait(browser)
         return Render(seconds=time.monotonic() - started, **fields)
+
+    def _check(self, code: str) -> None:
+        check_code(code, self.limits)
+
+    def _share(self, code: str, png: bytes) -> float:
+        return page_share(code, png)
 
     async def _drawn(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
         """The screenshot; a page that the browser did not survive is tried once more, as others may have ended it.
@@ -155,7 +167,7 @@ class WebRenderer:
 
     async def _check_browser(self, browser: Chromium) -> None:
         try:
-            await self._watched(browser, await _ready(browser), _CONTROL, None)
+            await self._watched(browser, await _ready(browser), self._control, None)
         except Failure as failure:
             raise HarnessError(f"Chromium draws no page ({failure.message}): run `rrvf doctor`") from None
 

@@ -1,7 +1,8 @@
-"""Charts and pages in one run."""
+"""Several domains in one run."""
 
 from __future__ import annotations
 
+from rrvf.domains import PAPER
 from rrvf.errors import UserError
 from rrvf.profile import GRPOConfigSection
 
@@ -16,9 +17,9 @@ def mixed(sections: list[GRPOConfigSection]) -> GRPOConfigSection:
         raise UserError(f"train sets given twice among {', '.join(sets)}: name each section once")
     if len(sections) == 1:
         return sections[0]
-    domains = {name for section in sections for name in section.domains}
+    domains = tuple(dict.fromkeys(name for section in sections for name in section.domains))
     update = {
-        "domain": "both" if len(domains) > 1 else domains.pop(),
+        "domain": "both" if set(domains) == set(PAPER) else domains if len(domains) > 1 else domains[0],
         "train_set": tuple(sets),
         "steps": sum(section.steps for section in sections),
     }

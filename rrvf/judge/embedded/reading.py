@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rrvf.judge.embedded.chart import read_chart
@@ -33,3 +33,5 @@ class Reading:
 CHARTS = Reading(read_chart, compare_charts, 3.1, GENERAL, MATCH)
 #: Half a page agrees in more than half of a chart does, since much of a page is background: there difference weighs more.
 PAGES = Reading(read_page, compare_pages, 4.5, GENERAL_PAGE, MATCH_PAGE, cut=True)
+#: A drawing has a size of its own, as a chart has, and neither axes nor panels.
+DRAWINGS = replace(PAGES, cut=False)

@@ -1,0 +1,67 @@
+"""SVG in, pictures out: a drawing is the `<img>` of an empty page in Chromium, where it runs no script and loads nothing."""
+
+import base64
+import re
+
+from lxml import etree
+
+from rrvf.domains import SVG, Canvas
+from rrvf.pictures import misfit
+from rrvf.render.browser import Blank
+from rrvf.render.limits import Failure, check_length
+from rrvf.render.pasted import page_share
+from rrvf.render.web import Drawn, WebRenderer
+from rrvf.render.web_markup import unescaped
+
+_OUTSIDE = r"""(?i)(?:^|[;,("'])\s*+data:|@import|image-set\(|(?:url|src)\(\s*+["']?+\s*+(?!#)"""
+_N = r"(\d+\.?\d*|\.\d+)"
+_PAGE = '<!DOCTYPE html><body style="margin:0"><img style="display:block" src="data:image/svg+xml;base64,{}">'
+
+
+class SvgRenderer(WebRenderer):
+    """A pool of `workers` browsers that draw SVG, on the canvas or else at its own size."""
+
+    _control = SVG.sample
+
+    def _check(self, code: str) -> None:
+        check_length(code, self.limits, "drawing")
+        fitted(parsed(code), self.limits.canvas)
+
+    async def _shoot(self, blank: Blank, code: str, trace: None) -> Drawn:
+        await blank.page.set_viewport_size(fitted(root := parsed(code), self.limits.canvas))
+        return await super()._shoot(blank, _PAGE.format(base64.b64encode(etree.tostring(root)).decode()), trace)
+
+    def _share(self, code: str, png: bytes) -> float:
+        return page_share(re.sub(r"\b(?:d|points)\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", code), png)  # shapes are no data
+
+
+def parsed(code: str) -> etree._Element:
+    """The root of a document. Failure where it is no SVG, declares entities, or asks for anything outside itself."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    if "<!ENTITY" in code:
+        raise Failure("forbidden", "the drawing declares entities: write out what they stand for")
+    try:
+        root = etree.fromstring(re.sub(r"^\s*<\?xml\b[^>]*>", "", code).encode(errors="replace"), parser)
+    except etree.XMLSyntaxError as error:
+        raise Failure("syntax_error", f"this is no SVG document: {error.msg}") from None
+    if root.tag != "{http://www.w3.org/2000/svg}svg" or any(True for _ in root.iter(etree.Entity)):
+        raise Failure("syntax_error", 'write one <svg xmlns="http://www.w3.org/2000/svg"> without named entities')
+    for element in root.iter():
+        links = [v for name, v in element.items() if name.endswith("href") and v.strip()[:1] != "#"]
+        said = [*element.values(), element.text or "" if element.tag.endswith("}style") else ""]
+        if links or any(re.search(_OUTSIDE, re.sub(r"[\\\t\r\n]", "", unescaped(value))) for value in said):
+            raise Failure("forbidden", "the drawing asks for a file, an address or embedded data: use shapes and text")
+    return root
+
+
+def fitted(root: etree._Element, canvas: Canvas | None) -> dict[str, int]:
+    """The width and height of the picture, which `root` is made to fill. Failure where nobody can look at it."""
+    asked = re.fullmatch(rf"{_N}(?:px)? {_N}(?:px)?", f"{root.get('width')} {root.get('height')}")
+    box = re.fullmatch(rf"[^\s,]+[\s,]+[^\s,]+[\s,]+{_N}[\s,]+{_N}", root.get("viewBox", "").strip())
+    own = [float(side) for side in (asked or box).groups()] if asked or box else [300, 150]
+    width, height = (canvas.width, canvas.height) if canvas else own
+    if problem := misfit(width, height):
+        raise Failure("limit", problem)
+    size, whole = {"width": round(width), "height": round(height)}, {"viewBox": f"0 0 {own[0]} {own[1]}"}
+    root.attrib.update(whole | dict(root.attrib) | {name: str(side) for name, side in size.items()})
+    return size
