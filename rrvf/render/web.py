@@ -43,12 +43,7 @@ WebTrace = Literal["blocks"]
 #: The screenshot, and under a trace two recoloured ones and the texts.
 Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
-<<<<<<< HEAD
 _ADDRESS = re.compile(re.escape(ADDRESS) + r"(\?\w+)?")
-#: Any browser that works draws it.
-_CONTROL = "<p>text"
-=======
->>>>>>> domain
 _BROWSER_FAILED = ("crash", "navigation")
 #: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire so
 #: often whatever the machine's speed.
