@@ -71,6 +71,6 @@ def _stop(child: subprocess.Popen) -> None:
         if child.poll() is None:
             os.killpg(child.pid, sign)
             try:
-                child.wait(30)
+                child.wait(8)
             except subprocess.TimeoutExpired:
                 continue

@@ -113,7 +113,7 @@ def renderer(monkeypatch):
     monkeypatch.setattr(rrvf.render, "PAUSES_S", (0, 0))
 
     def renderer(*renders: Render, domain: str = "chart") -> Renderer:
-        monkeypatch.setattr(rrvf.render, "_engine", lambda *_: Engine(*renders))
+        monkeypatch.setattr(rrvf.render, "_engine", lambda domain: lambda *_: Engine(*renders))
         return Renderer(domain)
 
     return renderer

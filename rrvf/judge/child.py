@@ -45,7 +45,7 @@ def _start(port: int, threads: int) -> subprocess.Popen:
 def _stop(child: subprocess.Popen) -> None:
     child.stdin.close()
     try:
-        child.wait(15)
+        child.wait(5)  # it holds nothing that would be lost
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

@@ -1,0 +1,136 @@
+"""Commands in a process of their own that are told to stop at a stated moment, and how many moments they have.
+
+Moments are calls of functions that stand for the stages of a run: reading, generating, rendering, judging, learning,
+saving; of `reproduce`, what it says and writes. The policy is tiny and random and writes what it is told to; renderer,
+judge, TRL, the loss and the notebooks' kernels are real.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from unittest import mock
+
+CHART = "import matplotlib.pyplot as plt\nplt.plot([1, 2], color='red')\nplt.title('A')\n"
+#: The slow imports are made once, in a server that forks, before any thread is there.
+SERVER = multiprocessing.get_context("forkserver")
+#: At which moment which signal comes.
+Stop = tuple[int, int] | None
+
+
+def preload() -> None:
+    """Call before the server is first used."""
+    SERVER.set_forkserver_preload(["stopped", "rrvf.training.grpo", "rrvf.judge.client", "rrvf.render.chart"])
+
+
+def start(command: Callable, words: list[str], stop: Stop, count: Path) -> multiprocessing.Process:
+    """Begin `command(words)`, `train` or `reproduce`. count: the file that is told how many moments there were, and when
+    (`time.monotonic()`) the signal came.
+    """
+    process = SERVER.Process(target=_main, args=(command, words, stop, count))
+    process.start()
+    return process
+
+
+def _main(command: Callable, words: list[str], stop: Stop, count: Path) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    moments, sent = itertools.count(), [0.0]
+
+    def tick() -> None:
+        if stop and next(moments) == stop[0]:
+            sent[0] = time.monotonic()
+            os.kill(os.getpid(), stop[1])
+        elif not stop:
+            next(moments)
+
+    try:
+        command(words, tick)
+    finally:
+        with count.open("w") as file:
+            json.dump([next(moments), sent[0]], file)
+        atexit._run_exitfuncs()  # a child of multiprocessing ends without
+
+
+def _ticking(stack: ExitStack, tick: Callable[[], None], places: list[tuple[object, str]]) -> None:
+    """Have a moment before each call of what stands at `places`."""
+    for owner, name in places:
+        original = getattr(owner, name)
+
+        def ticking(*args, _original=original, **kwargs):
+            tick()
+            return _original(*args, **kwargs)
+
+        stack.enter_context(mock.patch.object(owner, name, ticking))
+
+
+def train(words: list[str], tick: Callable[[], None]) -> None:
+    """`rrvf train WORDS[1:]`, with the data of the folder WORDS[0]."""
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration as Model
+
+    from rrvf import cli
+    from rrvf.judge.client import JudgeClient
+    from rrvf.render.chart import ChartRenderer
+    from rrvf.study import Study
+    from rrvf.training import grpo
+    from rrvf.training.trainer import RRVFTrainer
+
+    with ExitStack() as stack, mock.patch("sys.argv", ["rrvf", "train", *words[1:]]):
+        os.environ["RRVF_DATA"] = words[0]
+        stack.enter_context(mock.patch.object(Model, "generate", _written))
+        _ticking(stack, tick, [
+            (Study, "pictures"), (Study, "judge"), (grpo, "load_processor"), (grpo, "load_policy_model"),
+            (Model, "generate"), (ChartRenderer, "render"), (JudgeClient, "compare"), (JudgeClient, "score"),
+            (RRVFTrainer, "training_step"), (torch.optim.AdamW, "step"), (torch, "save"), (Model, "save_pretrained"),
+            (Path, "rename"), (os, "replace"), (grpo, "save_final"),
+        ])  # fmt: skip
+        cli.main()
+
+
+def _written(self, input_ids, **_):
+    """In place of sampling: a tool call, then an answer. Consumes random numbers as sampling does."""
+    import torch
+
+    from rrvf.domains import CHART as DOMAIN
+    from rrvf.policies.local import load_processor
+    from rrvf.protocol import answer_text, tool_call_text
+
+    noise = torch.rand(1).item()
+    tokenizer = load_processor(self.config._name_or_path).tokenizer
+    write = answer_text if "tool_response" in tokenizer.decode(input_ids[0]) else tool_call_text
+    codes = [CHART.replace("2]", f"{noise:.3f}]") if row % 2 else CHART for row in range(len(input_ids))]
+    ids = [tokenizer(write(code, DOMAIN), add_special_tokens=False)["input_ids"] for code in codes]
+    new = torch.full((len(ids), max(map(len, ids)) + 1), tokenizer.pad_token_id)
+    for row, tokens in enumerate(ids):
+        new[row, : len(tokens)] = torch.tensor(tokens)
+        new[row, len(tokens)] = tokenizer.eos_token_id
+    return torch.cat([input_ids, new], dim=1)
+
+
+def reproduce(words: list[str], tick: Callable[[], None]) -> None:
+    """`python -m reproduce --profile WORDS[0]` on the notebooks of the folder WORDS[1], with `runs` and `results` beside."""
+    from reproduce import __main__ as main_module
+    from reproduce import driver
+    from reproduce.progress import Progress
+
+    profile, notebooks = words
+    run = driver.run_notebooks
+    with (
+        mock.patch.object(main_module, "REPOSITORY", Path(notebooks).parent),
+        mock.patch.object(main_module, "run_notebooks", lambda *args: run(*args, Path(notebooks))),
+        mock.patch.object(main_module, "show_tables"),
+        ExitStack() as stack,
+    ):
+        _ticking(stack, tick, [
+            (Progress, "say"), (driver, "execute"), (driver, "read_notebook"), (Path, "write_text"),
+            (main_module, "publish_results"), (shutil, "copyfile"), (Path, "rename"),
+        ])  # fmt: skip
+        raise SystemExit(main_module.main(["--profile", profile]))
