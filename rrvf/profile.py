@@ -312,11 +312,25 @@ def profile_file(name_or_path: str) -> Path:
     return path
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a section, of which YAML takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                )
+            seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+        return super().construct_mapping(node, deep)
+
+
 def load_profile(name_or_path: str) -> Profile:
     """A profile by name or path. UserError names the file with the line or the keys that are wrong."""
     path = profile_file(name_or_path)
     try:
-        return checked(yaml.safe_load(path.read_text(encoding="utf-8-sig")), str(path))
+        return checked(yaml.load(path.read_text(encoding="utf-8-sig"), _Loader), str(path))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}, line {line}: the file is not UTF-8: save it as UTF-8") from None

@@ -136,7 +136,8 @@ def test_saving_outside_the_private_folder_still_counts(engine: ChartRenderer) -
     assert engine.render(START + "plt.savefig('/mnt/data/a.png')\nplt.clf()").png == engine.render(START).png
 
 
-@pytest.mark.parametrize("code", ["import sys\nassert sys.argv == ['script.py'], sys.argv",
+@pytest.mark.parametrize("code", ["import sys\nassert sys.argv == sys.orig_argv[1:] == ['script.py'], sys.argv",
+                                  "assert __builtins__.len('a') == 1",
                                   "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', default=2)\np.parse_args()",
                                   "import os\nos.chdir(os.path.dirname(__file__))\nassert os.path.isabs(__file__)",
                                   "import os\nos.makedirs(os.path.dirname(__file__) + '/out')\nopen('out/x', 'w').close()",
@@ -156,7 +157,7 @@ def test_an_exit_with_success_after_drawing_is_one(engine: ChartRenderer, leave:
     assert engine.render(START + leave).png == engine.render(START).png
 
 
-@pytest.mark.parametrize("code", [START + "exit(1)", START + "exit('no data')", START + "exit('')", "exit(0)",
+@pytest.mark.parametrize("code", [START + "exit(1)", START + "exit('no data')", START + "exit('')", START + "exit(0.0)", "exit(0)",
                                   START + "plt.savefig('a.png')\nimport os\nos._exit(0)"])  # fmt: skip
 def test_any_other_exit_is_a_failure(engine: ChartRenderer, code: str) -> None:
     assert engine.render(code).reason == "exit"
@@ -192,7 +193,8 @@ def test_a_byte_order_mark_in_a_reply_does_no_harm(engine: ChartRenderer) -> Non
 
 @pytest.mark.parametrize("data", [TITLE.format("Café").encode("latin-1"), TITLE.format("x").encode("utf-16"),
                                   b"# coding: ascii\n" + TITLE.format("Café").encode(), b"# coding: klingon\nx = 1",
-                                  b"x = '\0'"])  # fmt: skip
+                                  b"# coding: utf-16\nx = 1", b"# coding: rot13\nk = 1",
+                                  b"\xef\xbb\xbf# coding: latin-1\nx = 1", b"x = '\0'"])  # fmt: skip
 def test_a_file_that_python_cannot_decode_is_a_syntax_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.py").write_bytes(data)
     record = render_file("chart", tmp_path / "a.py", tmp_path / "a.png")

@@ -11,6 +11,8 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: Left in a text where a cookie contradicts it, which Python refuses.
+_BOM = "\ufeff"
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV)
 #: Agg's word for a figure that it cannot draw.
 _TOO_LARGE = re.compile(r"Image size of \S+ pixels is too large")
@@ -29,7 +31,7 @@ def parse(source: str, name: str) -> ast.Module:
     """The parsed script; raises Fault(syntax_error) for whatever Python would not begin to run."""
     with _syntax(source):
         _check_encoding(source)
-        return ast.parse(source, name)
+        return ast.parse(source.removeprefix(_BOM), name)
 
 
 def compiled(tree: ast.Module, source: str, name: str) -> types.CodeType:
@@ -53,14 +55,27 @@ def _check_encoding(source: str) -> None:
 
     Such bytes reach us as lone surrogates (PEP 383), put there by whoever read the file.
     """
+    if "\0" in source:
+        line = source.count("\n", 0, source.index("\0")) + 1
+        raise SyntaxError("source code cannot contain null bytes", ("", line, 0, ""))
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source.encode(errors="replace")).readline)
+    if not encoding.startswith("utf-8") and not _extends_ascii(encoding):
+        raise SyntaxError(f"encoding problem: {encoding}")
     try:
         source.encode()
     except UnicodeEncodeError as error:
         line, byte = source.count("\n", 0, error.start) + 1, ord(source[error.start]) & 0xFF
         known = f"Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared"
-        why = known if encoding == "utf-8" else f"encoding problem: {encoding}"
+        why = known if encoding.startswith("utf-8") else f"encoding problem: {encoding}"
         raise SyntaxError(why, ("", line, 0, "")) from None
+
+
+def _extends_ascii(encoding: str) -> bool:
+    """Whether a program may be written in it: not UTF-16, nor what is no encoding of texts."""
+    try:
+        return "a".encode(encoding) == b"a"
+    except (LookupError, UnicodeError):
+        return False
 
 
 def oversized_literals(tree: ast.Module, allowed: int) -> None:

@@ -54,7 +54,7 @@ def send(fd: int, header: dict, picture: bytes = b"") -> None:
 
 def run(fd: int, job: dict) -> None:
     """Run one job and send its reply."""
-    source = job["code"].removeprefix("\ufeff")
+    source = job["code"]
     try:
         tracer = _tracer(job["trace"])
         source = tracer.prepare(source) if tracer else source
@@ -94,9 +94,9 @@ def _main_module(source: str) -> types.ModuleType:
     with open(_NAME, "w", encoding="utf-8") as file:
         file.write(source)
     module = types.ModuleType("__main__")
-    module.__file__ = os.path.abspath(_NAME)
+    module.__file__, module.__builtins__ = os.path.abspath(_NAME), builtins
     sys.modules["__main__"] = module
-    sys.argv = [_NAME]
+    sys.argv, sys.orig_argv = [_NAME], [sys.executable, _NAME]
     sys.path.insert(0, os.getcwd())
     return module
 
@@ -116,7 +116,8 @@ def _saved(program: types.CodeType, module: types.ModuleType, job: dict) -> Pict
         _execute(program, module)
     except SystemExit as error:
         # As for the shell: an exit with 0 is success, of a script that has drawn.
-        if error.code not in (None, 0) or not (saves.picture or saves.last_figure()):
+        passed = error.code is None or (isinstance(error.code, int) and error.code == 0)
+        if not passed or not (saves.picture or saves.last_figure()):
             raise
     return saves.picture or _drawn(saves.last_figure(), job)
 

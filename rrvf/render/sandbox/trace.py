@@ -65,7 +65,7 @@ class Tracer:
         if self.protocol != "plot2code":
             whole, code = code, _SHOW.sub("", _SAVE.sub("", code)).strip() + "\n"
             self._tight = _TIGHT.search(whole[len(code) - 1 :]) is not None
-        self._source = code
+        self._source = code.removeprefix("\ufeff")
         return code
 
     def start(self) -> None:
