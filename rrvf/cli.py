@@ -557,6 +557,12 @@ def score_replies(
     policy: Annotated[str | None, typer.Option(help="what tables call it [default: the file's name]")] = None,
     profile: ProfileOption = "nano",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
+    judge_only: Annotated[
+        bool,
+        typer.Option(
+            "--judge-only", help="the replies are an earlier run's: keep its renders and metrics, ask the judge"
+        ),
+    ] = False,
 ) -> None:
     """Score generated programs against true ones, or replies that were made elsewhere on an evaluation set.
 
@@ -568,7 +574,9 @@ def score_replies(
         raise UserError(
             "`rrvf score` needs --replies, --benchmark and --out, or one of its commands (rrvf score --help)"
         )
-    summary = _study(profile).score_replies(benchmark, policy or replies.stem, replies, out_folder(out), limit)
+    summary = _study(profile).score_replies(
+        benchmark, policy or replies.stem, replies, out_folder(out), limit, judge_only
+    )
     print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
 
 

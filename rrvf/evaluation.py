@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from rrvf.benchmarks import registry
+from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.questions import Question, question
@@ -102,11 +103,15 @@ class Evaluation:
         how = {"block": None if endpoint else BLOCK, "longest_first": endpoint and not _hosted(model)}
         return self._evaluated(policy, self._who(policy, model), out, samples, replies, shard=shard, **how)
 
-    def score(self, policy: str, path: Path, out: Path, samples: list[Sample]) -> dict:
-        """Score replies that were made elsewhere: a file with a line `{"id", "reply"}` for each sample."""
+    def score(self, policy: str, path: Path, out: Path, samples: list[Sample], judge_only: bool = False) -> dict:
+        """Score replies that were made elsewhere: a file with a line `{"id", "reply"}` for each sample.
+
+        judge_only: the file is an earlier run's, whose renders and metrics are kept; the judge alone is asked.
+        """
         made, digest = file_replies(path, samples)
         who = {"policy": policy, "weights": f"replies {digest}", "set": self._settings}
-        return self._evaluated(policy, who, out, samples, lambda renderer, stack: made)
+        kept = path.parent if judge_only else None
+        return self._evaluated(policy, who, out, samples, lambda renderer, stack: made, kept)
 
     def turns(self, policy: str, model: str | Row, out: Path, samples: list[Sample], max_turns: int) -> dict:
         """Evaluate over several turns: the episodes, and one evaluation a turn in `out/turn_N`; gives `out/turns.json`.
@@ -170,7 +175,9 @@ class Evaluation:
         local = "" if _hosted(model) else f"policy: {policy} runs here, no calls\n"
         return local + ("" if judge.url else "judge: embedded, no calls\n") + estimate(parts)
 
-    def _evaluated(self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, **how) -> dict:
+    def _evaluated(
+        self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, kept: Path | None = None, **how
+    ) -> dict:  # fmt: skip
         config, study = self.config, self.study
         judging = study.profile.table_judge.max_in_flight
         with (
@@ -179,6 +186,8 @@ class Evaluation:
             study.judge(study.profile.table_judge, self.rubric) as judge,
         ):
             benchmark = registry.load(config, study.profile, renderer, self.root)
+            if kept:
+                benchmark = KeptMetrics(benchmark, kept)
             made_by = self._provenance(benchmark.protocol, judge.card(config.domain).id)
             run = Run(
                 benchmark, samples, self.root, judge, made_by, out, study.profile.workers, who, self.set_name, policy,

@@ -232,11 +232,13 @@ class Study:
             raise UserError(f"{policy} takes no turns: name a policy that looks at pictures")
         return Evaluation(self, set_name).turns(policy, model, out, self.samples(set_name, limit), turns)
 
-    def score_replies(self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None) -> dict:
-        """Score replies that were made elsewhere, a line `{"id", "reply"}` for each sample of a set."""
+    def score_replies(
+        self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None, judge_only: bool = False
+    ) -> dict:
+        """Score replies that were made elsewhere, a line `{"id", "reply"}` for each sample of a set (`Evaluation.score`)."""
         from rrvf.evaluation import Evaluation
 
-        return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit))
+        return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit), judge_only)
 
     def estimate(
         self, set_name: str, policy: str, model: str | Row | None, limit: int | None, shard: tuple[int, int] | None

@@ -113,6 +113,37 @@ def test_training_evaluation_and_report_prepare_what_they_need(rrvf, place):
     assert "no target picture" not in (place / "mine" / "report" / "browser" / "charts.html").read_text()
 
 
+def test_parts_are_merged_and_their_replies_scored_again_to_the_same_numbers(rrvf, place):
+    evaluated = "eval --profile small.yml --benchmark charts --policy reference"
+    assert "embedded, no calls" in rrvf(f"{evaluated} --estimate")[1]
+    part = json.loads(rrvf(f"{evaluated} --shard 1/1 --out part")[1])
+    assert part["outcomes"]["scored"] == 2 and json.loads(rrvf("merge merged part")[1]) == part
+    scored = rrvf("score --replies part/replies.jsonl --benchmark charts --profile small.yml --out scored")[1]
+    assert json.loads(scored) == part
+
+
+def test_an_evaluation_over_turns_has_scores_turn_by_turn(rrvf):
+    code, printed = rrvf("eval --profile small.yml --benchmark charts --policy nano --turns 2 --limit 1 --out turns")
+    turns = json.loads(printed)["turns"]
+    assert code == 0 and [t["turn"] for t in turns] == [1, 2] and all("exec_rate" in t["metrics"] for t in turns)
+
+
+def test_clean_removes_what_moved_aside_and_nothing_else(rrvf, place, monkeypatch):
+    monkeypatch.setattr("rrvf.study.REPOSITORY", place)
+    runs = place / "runs" / "small" / "train"
+    for name in ("rrvf_mine", "rrvf_mine.stale-abc"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "weights").write_text("w")
+    code, told = rrvf("clean --stale --profile small.yml --yes")
+    assert code == 0 and "rrvf_mine.stale-abc" in told and [p.name for p in runs.iterdir()] == ["rrvf_mine"]
+    assert "nothing stale" in rrvf("clean --stale --profile small.yml")[1]
+
+
+def test_data_prompts(rrvf, monkeypatch):
+    monkeypatch.setattr("rrvf.data.prompts.download", lambda folder: [folder / "a.json"])
+    assert rrvf("data prompts")[1].strip().endswith("prompts/a.json")
+
+
 def test_data_prepare_and_verify(rrvf, place):
     (place / "two.yml").write_text(PROFILE.replace("  gallery: {kind: gallery, count: 1}\n", ""))
     assert rrvf("data prepare --profile two.yml")[0] == 0
@@ -127,5 +158,6 @@ def test_doctor(rrvf):
 
 def test_no_command_is_left_out():
     """A new command fails here until it is run above."""
-    known = {"render", "extract", "score", "judge", "data", "train", "plan", "eval", "report", "doctor"}
+    known = {"render", "extract", "score", "judge", "data", "train", "plan", "eval", "report", "doctor", "redraw"}
+    known |= {"merge", "clean"}
     assert set(typer.main.get_command(cli.app).commands) == known

@@ -11,6 +11,7 @@ import test_runner
 from test_runner import replies
 
 from rrvf.benchmarks import runner
+from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.merge import merge
 from rrvf.benchmarks.replies import endpoint_replies, file_replies
@@ -193,6 +194,26 @@ def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
     assert (scored["outcomes"], scored["metrics"]) == (whole["outcomes"], whole["metrics"])
     made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples)  # a run's own file is one
     assert evaluate(replace(run, out=run.out / "again"), made)["outcomes"] == whole["outcomes"]
+
+
+def test_another_judge_is_asked_without_a_render(run, monkeypatch):
+    whole = evaluate(replace(run, out=run.out / "before"), replies)
+    kept = KeptMetrics(run.benchmark, run.out / "before")
+    monkeypatch.setattr(run.benchmark, "score", lambda *_: pytest.fail("rendered again"), raising=False)
+    run.judge.calls = 0
+    again = evaluate(replace(run, benchmark=kept, out=run.out / "after"), replies)
+    assert (again["outcomes"], again["metrics"]) == (whole["outcomes"], whole["metrics"]) and run.judge.calls == 37
+    records = [read_results(run.out / name)["a/5"].metrics for name in ("before", "after")]
+    assert records[0] == records[1] and (run.out / "after" / "renders" / "a__5.png").is_file()
+
+
+def test_what_other_rules_measured_is_not_kept(run):
+    evaluate(replace(run, out=run.out / "before"), replies)
+    with pytest.raises(UserError, match="no records"):
+        KeptMetrics(run.benchmark, run.root)
+    run.benchmark.protocol = "other"
+    with pytest.raises(UserError, match="was measured by p, not other"):
+        KeptMetrics(run.benchmark, run.out / "before")
 
 
 @pytest.mark.parametrize(("text", "said"), [

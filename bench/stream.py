@@ -1,0 +1,106 @@
+"""Does the evaluation runner take the time of its slowest stage? A slow policy, renderer and judge in turn.
+
+    python bench/stream.py [--samples 96]
+
+The stages are stand-ins that sleep: what is measured is how the runner overlaps them. The bound is 1.1 times the slowest stage
+alone; memory is what 10 times the samples add.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.records import Judgement, Provenance, Render, Sample
+
+WORKERS, JUDGING = 2, 4
+FAST, SLOW = 0.004, 0.05
+
+
+class Judge:
+    """A judge that takes its time, `JUDGING` comparisons at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._places = seconds, threading.Semaphore(JUDGING)
+
+    def score(self, reference: bytes, generated: bytes, domain: str) -> Judgement:
+        with self._places:
+            time.sleep(self._seconds)
+        return Judgement(status="ok", score=0.5)
+
+
+class Benchmark:
+    """A benchmark that takes its time, `WORKERS` renders at once."""
+
+    name = protocol = "stages"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._places = seconds, threading.Semaphore(WORKERS)
+
+    def extract(self, reply: str) -> str:
+        return reply
+
+    def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict]:
+        with self._places:
+            time.sleep(self._seconds)
+        return Render(status="ok", png=b"picture"), {"exec": 1.0}
+
+    def judge_score(self, judgement: Judgement) -> float:
+        return judgement.score
+
+    def summary(self, results: list, seed: int) -> dict:
+        return {}
+
+
+def samples(root: Path, count: int) -> list[Sample]:
+    Image.new("RGB", (16, 16)).save(root / "a.png")
+    fields = {"domain": "chart", "split": "t", "image": "a.png", "sha256": "", "phash": "", "source": "", "licence": ""}
+    return [Sample(id=str(i), **fields) for i in range(count)]
+
+
+def run(count: int, write_s: float, render_s: float, judge_s: float) -> float:
+    """Seconds of a whole run."""
+    with tempfile.TemporaryDirectory() as place:
+        root, benchmark, judge = Path(place), Benchmark(render_s), Judge(judge_s)
+        made_by = Provenance(
+            protocol="", prompt_hash="", judge="", metric_version="", versions={}, seed=0, profile_hash=""
+        )
+
+        def reply(asked: list[Sample]):
+            for _ in asked:
+                time.sleep(write_s)
+                yield "code " * 200
+
+        run = Run(
+            benchmark, samples(root, count), root, judge, made_by, root / "out", WORKERS, judging=JUDGING, block=None
+        )
+        begun = time.perf_counter()
+        evaluate(run, reply)
+        return time.perf_counter() - begun
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=96)
+    count = parser.parse_args().samples
+    for name, (write_s, render_s, judge_s) in {
+        "policy": (SLOW, FAST, FAST), "renderer": (FAST, SLOW * WORKERS, FAST), "judge": (FAST, FAST, SLOW * JUDGING),
+    }.items():  # fmt: skip
+        took, alone = run(count, write_s, render_s, judge_s), count * SLOW
+        print(f"slow {name}: {took:.1f} s, that stage alone {alone:.1f} s, {took / alone:.2f} times (at most 1.1)")
+    peaks = []
+    for many in (10 * count, 100 * count):
+        run(many, 0, 0, 0)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(f"memory: {peaks[0]:.0f} MB after {10 * count} samples, {peaks[1]:.0f} MB after {100 * count}")
+
+
+if __name__ == "__main__":
+    main()
