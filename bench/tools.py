@@ -24,7 +24,7 @@ from trl import GRPOTrainer
 from rrvf.domains import CHART
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.policies.local import load_processor
+from rrvf.policies.local import training_processor
 from rrvf.profile import load_profile
 from rrvf.protocol import answer_text, tool_call_text
 from rrvf.records import Judgement, Sample
@@ -65,7 +65,7 @@ def timed_trainer(stock: bool, study: Study, samples: list[Sample], tools: Tools
     config = section.model_copy(update={"group_size": GROUP, "prompts_per_step": len(samples), "micro_batch": batch})
     root = study.data / section.train_set
     targets = {s.id: (root / s.image).read_bytes() for s in samples}
-    processor = load_processor(study.profile.policy.model)
+    processor = training_processor(study.profile.policy.model)
     rows = picture_dataset(samples, root, prompts_of(samples, study.profile.policy.prompts, 4), None)
     trainer = kind(
         model=load_policy_model(study.profile),

@@ -36,6 +36,10 @@ def _folder_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_folder_name)]
 
 
+#: Who can follow a run.
+Tracker = Literal["tensorboard", "trackio", "wandb"]
+
+
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys refused."""
 
@@ -270,6 +274,12 @@ class Profile(Section):
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
     evaluations: dict[Name, EvalSet] = {}
+    # Not dumped: who follows a run changes nothing of it.
+    report_to: tuple[Tracker, ...] = Field(
+        default=("tensorboard",),
+        exclude=True,
+        description="who follows a training: tensorboard, trackio, wandb, or nobody",
+    )
     chartmimic_protocol: Literal["official", "fixed", "july2025"] = Field(
         default="fixed",
         description="how charts are scored: as the official code does, without its faults, or as of July 2025",

@@ -20,6 +20,7 @@ from rrvf.folders import claim, owned
 from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, Section
 from rrvf.records import Sample
+from rrvf.training.card import card
 from rrvf.training.logs import read_log
 from rrvf.training.model import trained_dtype
 from rrvf.training.ranks import is_main
@@ -104,6 +105,9 @@ class SafeCheckpoints:
         finally:
             self._beside = None
 
+    def create_model_card(self, *args, **kwargs):
+        """None of TRL's, which knows nothing of how a run was made: `save_final` writes one."""
+
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
         model = model or self.model
         if hasattr(model, "peft_config"):
@@ -156,7 +160,7 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
 def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
     """`out/final`, written beside and renamed, so that a killed run leaves no half model behind.
 
-    LoRA is merged in; `made` goes into `training.json`. Every process calls this; the main one writes.
+    LoRA is merged in; `made` goes into `training.json`, and with the learning curve into a model card. Every process calls this; the main one writes.
     """
     final, building = out / "final", out / "final.partial"
     if trainer.accelerator.is_main_process:
@@ -167,6 +171,7 @@ def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
         model.save_pretrained(building)
         processor.save_pretrained(building)
         (building / HOW_MADE).write_text(json.dumps(made, indent=1))
+        (building / "README.md").write_text(card(made, read_log(out / "log.jsonl")), encoding="utf-8")
         if final.exists():
             _set_aside(final)
         building.rename(final)

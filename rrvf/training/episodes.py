@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -10,21 +10,23 @@ from rrvf.records import Trajectory
 from rrvf.report.episodes import kept_pictures, trajectory_html
 from rrvf.training.checkpoints import checkpoint_step, rewrite
 from rrvf.training.ranks import is_main
+from rrvf.training.tracking import Show, strips
 
 
 class EpisodeLog:
     """Appends to `episodes.jsonl`, and every `page_every` steps (the first included) writes `episodes/step-N.html`.
 
     targets: PNG bytes by sample id. per_step: how many are kept of each step. checkpoint: where the run is taken up;
-    lines of later steps are dropped. Of several processes only the main one writes, and only of its own episodes.
+    lines of later steps are dropped. shows: what trackers are shown with each page. Of several processes only the main one writes, and only of its own episodes.
     """
 
     def __init__(
-        self, out: Path, targets: Mapping[str, bytes], per_step: int, page_every: int, checkpoint: Path | None
-    ) -> None:
+        self, out: Path, targets: Mapping[str, bytes], per_step: int, page_every: int, checkpoint: Path | None,
+        shows: Sequence[Show] = (),
+    ) -> None:  # fmt: skip
         self._path, self._pages = out / "episodes.jsonl", out / "episodes"
         self._per_step, self._page_every = per_step, page_every
-        self._pictures = kept_pictures(targets)
+        self._pictures, self._shows = kept_pictures(targets), shows
         self._writes = is_main()
         if self._writes and self._path.is_file():
             done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
@@ -42,6 +44,9 @@ class EpisodeLog:
             self._pages.mkdir(exist_ok=True)
             page = trajectory_html(kept, self._pictures, f"Episodes of step {step}")
             (self._pages / f"step-{step:05}.html").write_text(page, encoding="utf-8")
+            shown = strips(kept, self._pictures) if self._shows else []
+            for show in self._shows:
+                show(shown, step)
 
 
 def spread(trajectories: list[Trajectory], count: int) -> list[Trajectory]:

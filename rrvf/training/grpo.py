@@ -31,6 +31,7 @@ from rrvf.training.pictures import Bound, bound_of
 from rrvf.training.progress import Progress
 from rrvf.training.ranks import processes
 from rrvf.training.settings import accumulation, check_sharding, grpo_settings
+from rrvf.training.tracking import check_trackers, shows
 from rrvf.training.trainer import RRVFTrainer
 
 assert hasattr(Environment, TOOL_METHOD), "the response template names a method that the environment lacks"
@@ -123,7 +124,9 @@ def _trainer(
             f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap"
         )
     local_batch = accumulation(config, processes()) * config.micro_batch
-    episodes = EpisodeLog(out, targets, min(KEPT_EPISODES, local_batch), config.save_every, checkpoint)
+    check_trackers(profile.report_to)
+    followed = shows(profile.report_to, out)
+    episodes = EpisodeLog(out, targets, min(KEPT_EPISODES, local_batch), config.save_every, checkpoint, followed)
     rewards = Rewards(reward_rule(profile), tools, episodes)
     order = visiting_order(samples, config.steps * config.prompts_per_step, seed)
     prompts = prompts_of(samples, profile.policy.prompts, config.max_turns)

@@ -14,6 +14,7 @@ from rrvf.errors import UserError
 from rrvf.policies.precision import autocasts, weights_dtype
 from rrvf.profile import GRPOConfigSection, Profile, SFTConfigSection
 from rrvf.training.ranks import processes
+from rrvf.training.tracking import check_trackers
 
 #: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
 DDP_TIMEOUT_S = 4 * 3600
@@ -21,6 +22,7 @@ DDP_TIMEOUT_S = 4 * 3600
 
 def shared_settings(profile: Profile) -> dict[str, Any]:
     """The arguments that both trainers share: where they run, in which numbers, and what they report."""
+    check_trackers(profile.report_to)
     if processes() == 1 and (gpus := torch.cuda.device_count()) > 1:
         raise UserError(
             f"one process sees {gpus} GPUs: train on all with reproduce/launch/train.sh (grpo or sft), or set "
@@ -40,7 +42,7 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
         "dataloader_pin_memory": not cpu,
         "logging_steps": 1,
         "save_total_limit": 2,
-        "report_to": ["tensorboard"],
+        "report_to": list(profile.report_to),
         "disable_tqdm": True,
     }
 

@@ -1,0 +1,87 @@
+"""The model card of a trained policy, from the run's own records: ready for the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: What the learning curve says of a step: a label, the log's key, how the number is written.
+SHOWN = (
+    ("reward", "reward", ".3f"),
+    ("programs that ran", "rrvf/exec_rate", ".0%"),
+    ("similarity where they ran", "rrvf/similarity_given_exec", ".3f"),
+    ("turns", "rrvf/turns", ".2f"),
+    ("loss", "loss", ".4f"),
+)
+METHODS = {
+    "grpo": "RRVF: GRPO from pictures alone, with rendering and visual feedback (arXiv 2507.20766)",
+    "sft": "supervised training on pictures with their true code",
+    "cold_start": "supervised training on episodes of several turns",
+}
+
+
+def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown with the hub's metadata. made: `how_made` of the run. log: its lines, one a step."""
+    steps = [line for line in log if "loss" in line]
+    config, start = made["config"], _start(made["start"])
+    judge = made["judge"].get("model") or "the embedded judge"
+    facts = {
+        "method": METHODS[made["method"]],
+        "begun from": start,
+        "pictures": f"{config['train_set']} ({config['domain']}), digest {made['pictures']}",
+        "steps": f"{steps[-1]['step'] if steps else config['steps']}",
+        "judge": judge if made["method"] == "grpo" else "none",
+        "seed": made["seed"],
+        "profile": f"{made['profile']}, settings {made['settings']}",
+        "numbers": made["numbers"],
+    }
+    parts = [
+        f"---\n{yaml.safe_dump(_metadata(made, start), sort_keys=False)}---",
+        f"# {config['domain']} to code, trained with RRVF"
+        if made["method"] == "grpo"
+        else f"# {config['domain']} to code",
+        "A vision-language model that writes the code which draws a picture. Made by "
+        "[rrvf](https://arxiv.org/abs/2507.20766); this page is written from the run's own records (`training.json`, "
+        "`log.jsonl`).",
+        "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]),
+        "## Training",
+        _curve(steps),
+        "The numbers are of the training pictures, in the policy's own sampled episodes: they are no evaluation.",
+        "## Use",
+        f"```bash\nrrvf redraw picture.png --domain {config['domain']} --policy FOLDER --out redrawn\n```",
+        "The code that it writes is foreign code: run it in a sandbox, as `rrvf` does.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _start(start: str | Mapping[str, Any]) -> str:
+    """The model that all training behind this policy began with."""
+    while isinstance(start, Mapping):
+        start = start["start"]
+    return start
+
+
+def _metadata(made: Mapping[str, Any], start: str) -> dict[str, Any]:
+    hub_id = start.count("/") == 1 and not Path(start).exists() and not start.startswith((".", "/"))
+    found = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}
+    found |= {"base_model": start.partition("@")[0]} if hub_id else {}
+    return found | {"tags": ["rrvf", made["method"], "image-to-code"]}
+
+
+def _curve(steps: Sequence[Mapping[str, Any]]) -> str:
+    if not steps:
+        return "No step was logged."
+    first, last = steps[0], steps[-1]
+    rows = [
+        f"| {label} | {format(first[key], form)} | {format(last[key], form)} |"
+        for label, key, form in SHOWN
+        if first.get(key) is not None and last.get(key) is not None
+    ]
+    return "\n".join([f"| | step {first['step']} | step {last['step']} |", "|---|---:|---:|", *rows])
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
