@@ -132,9 +132,9 @@ def test_entities_are_refused(table):
 
 @pytest.mark.parametrize(
     "code",
-    ["<svg><rect/></svg>", "<html xmlns='http://www.w3.org/1999/xhtml'/>", svg("<text>a&nbsp;b</text>"), svg("<rect>"),
+    ["I am sorry.", "", "\ud800", "<svg><rect/></svg>", "<html xmlns='http://www.w3.org/1999/xhtml'/>", svg("<text>a&nbsp;b</text>"), svg("<rect>"),
      svg("<text>&nbsp;</text>", before="<!DOCTYPE svg SYSTEM 'x.dtd'>"), svg("<g>" * 5000 + "</g>" * 5000)],
-    ids=["no namespace", "other root", "unknown entity", "open", "unread table", "deep"],
+    ids=["prose", "empty", "half a pair", "no namespace", "other root", "unknown entity", "open", "unread table", "deep"],
 )  # fmt: skip
 def test_what_is_no_drawing_is_a_syntax_error(code):
     with pytest.raises(Failure) as caught:
