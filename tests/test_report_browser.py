@@ -279,6 +279,8 @@ def test_a_target_that_is_not_in_the_data_is_the_reference_s_render(results, tmp
         ("plt.bar(", ()),
         ("\0", ()),
         ("(" * 5000, ()),
+        ("-" * 20_000 + "1", ()),
+        ("a" + ".b" * 20_000, ()),
     ],
 )
 def test_chart_types_are_read_from_the_code(code, types):
