@@ -7,8 +7,8 @@
 # Keep what hours have made outside the container: -v rrvf-data:/rrvf/data -v rrvf-runs:/rrvf/runs
 # -v rrvf-results:/rrvf/results -v rrvf-hub:/home/rrvf/.cache/huggingface. Keys go in at the start (-e HF_TOKEN), never here.
 #
-# The sandbox makes its own namespaces, which the engines' defaults forbid. Add
-#     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined
+# The sandbox makes its own namespaces. podman's defaults allow that, docker's do not: add there
+#     --security-opt seccomp=unconfined --security-opt apparmor=unconfined
 # Without them charts are refused until RRVF_ACCEPT_WEAK_SANDBOX accepts the weaker isolation by name, and pages are not
 # drawn at all. `rrvf doctor` says what is in force and what is weaker for it.
 #

@@ -282,6 +282,19 @@ def test_no_network_is_one_line(assets, monkeypatch):
         assets.main()
 
 
+def test_a_source_archive_is_found_through_pip_s_registry_and_certificates(assets, monkeypatch):
+    def run(command: list, given: str = "") -> str:
+        if command[-1] == "list":
+            return "global.index-url='https://mirror/simple'\nglobal.cert='/etc/own.pem'\n"
+        assert "--default-index=https://mirror/simple" in command and os.environ["SSL_CERT_FILE"] == "/etc/own.pem"
+        return '[[packages]]\nsdist = { url = "https://mirror/a.tar.gz" }'
+
+    monkeypatch.setenv("SSL_CERT_FILE", "")  # so that what is set here ends with the test
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setattr(assets, "run", run)
+    assert assets.source_archive("a==1") == "https://mirror/a.tar.gz"
+
+
 def test_a_named_chromium_wins(tmp_path, monkeypatch):
     named = tmp_path / "mine"
     named.touch(mode=0o755)

@@ -13,6 +13,7 @@ import base64
 import fcntl
 import hashlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -86,6 +87,8 @@ def gallery(target: Path) -> None:
 def source_archive(requirement: str) -> str:
     """The address of a package's source archive in the user's registry. uv names it; pip would begin to build it."""
     settings = run([CACHE / "tools/bin/pip", "config", "list"])
+    for certificates in re.findall(r"\.cert='(.*)'$", settings, re.MULTILINE):
+        os.environ.setdefault("SSL_CERT_FILE", certificates)  # uv and Python look there
     mirror = [f"--default-index={url}" for url in re.findall(r"\.index-url='(.*)'$", settings, re.MULTILINE)]
     uv = [CACHE / "tools/bin/uv", "pip", "compile", "--quiet", "--no-deps", "--python-version=3.11", *mirror]
     return tomllib.loads(run([*uv, "--format=pylock.toml", "-"], requirement))["packages"][0]["sdist"]["url"]
