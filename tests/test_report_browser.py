@@ -330,3 +330,11 @@ def test_the_index_links_to_the_episodes_of_training(results):
     index = write_browser(find_runs(results), results / "report" / "browser", episodes=[episodes])[0]
     link = next(a["href"] for a in Tags(index.read_text()).named("a") if "step" in a["href"])
     assert (index.parent / link).resolve() == episodes.resolve()
+
+
+def test_the_label_beside_a_target_is_shown_and_says_the_chart_s_type(tmp_path):
+    write_run(tmp_path / "eval" / "charts" / "base", n=1)
+    (tmp_path / "t.png").write_bytes(a_png())
+    (tmp_path / "t.py").write_text("plt.barh(x, y)")
+    text = write_browser(find_runs(tmp_path), tmp_path / "out", lambda *_: tmp_path / "t.png")[1].read_text()
+    assert "Reference code" in text and "<option>horizontal bar</option>" in text

@@ -91,9 +91,9 @@ def set_page(
     sources = {i: targets(evaluated.name, i) for i in ids}
     drawn = [run.render_path(i) for run in runs.values() for i, record in run.records.items() if drew(record)]
     pictures = Thumbnails(out_dir, [*sources.values(), *drawn])
-    language = domain(evaluated.settings.domain).fence
+    of = domain(evaluated.settings.domain)
     progress = tqdm(ids, desc=f"samples of {evaluated.name}", unit="sample", leave=False, disable=None)
-    cards = [card(i, sources[i], runs, pictures, language) for i in progress]
+    cards = [card(i, sources[i], runs, pictures, of) for i in progress]
     metrics = _metrics(evaluated, cards)
     text = page(
         "browser.html.j2",
@@ -107,7 +107,7 @@ def set_page(
         outcomes=OUTCOMES,
         metrics=metrics,
         types=sorted({t for sample in cards for t in sample.types}),
-        types_are="chart type" if language == "python" else "source",
+        types_are="chart type" if of.name == "chart" else "source",
         cards=cards,
         provenance=provenance_line(evaluated.runs),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from rrvf.domains import Domain
 from rrvf.records import SampleResult
 from rrvf.report.chart_types import chart_types, type_in_name
 from rrvf.report.highlight import highlighted
@@ -49,28 +50,28 @@ class Card:
     shown: tuple[Shown, ...]
 
 
-def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, language: str) -> Card:
+def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, domain: Domain) -> Card:
     """The card of one sample; its pictures are written."""
-    code = _true_code(sample_id, target, runs, language)
-    known = code and language == "python"
+    code = _true_code(sample_id, target, runs, domain.suffix)
+    known = code and domain.name == "chart"
     return Card(
         sample_id=sample_id,
         types=(chart_types(code) or ("other",)) if known else type_in_name(sample_id),
         target=pictures.address(target),
-        code=highlighted(code, language) if code else None,
+        code=highlighted(code, domain.fence) if code else None,
         shown=tuple(
-            _show(policy, run, run.records[sample_id], pictures, language)
+            _show(policy, run, run.records[sample_id], pictures, domain.fence)
             for policy, run in runs.items()
             if sample_id in run.records
         ),
     )
 
 
-def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], language: str) -> str | None:
+def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], suffix: str) -> str | None:
     """The label: what the reference policy answered, or the file beside the target's picture, as splits have it."""
     if "reference" in runs and sample_id in runs["reference"].records:
         return runs["reference"].records[sample_id].code
-    path = target.with_suffix(".py" if language == "python" else ".html") if target else None
+    path = target.with_suffix(suffix) if target else None
     return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else None
 
 
