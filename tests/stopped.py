@@ -87,7 +87,7 @@ def train(words: list[str], tick: Callable[[], None]) -> None:
         os.environ["RRVF_DATA"] = words[0]
         stack.enter_context(mock.patch.object(Model, "generate", _written))
         _ticking(stack, tick, [
-            (Study, "pictures"), (Study, "judge"), (grpo, "load_processor"), (grpo, "load_policy_model"),
+            (Study, "pictures"), (Study, "judge"), (grpo, "training_processor"), (grpo, "load_policy_model"),
             (Model, "generate"), (ChartRenderer, "render"), (JudgeClient, "compare"), (JudgeClient, "score"),
             (RRVFTrainer, "training_step"), (torch.optim.AdamW, "step"), (torch, "save"), (Model, "save_pretrained"),
             (Path, "rename"), (os, "replace"), (grpo, "save_final"),
@@ -96,7 +96,7 @@ def train(words: list[str], tick: Callable[[], None]) -> None:
 
 
 def _written(self, input_ids, **_):
-    """In place of sampling: a tool call, then an answer. Consumes random numbers as sampling does."""
+    """In place of sampling: a tool call, then an answer, every second one broken. Consumes random numbers as sampling does."""
     import torch
 
     from rrvf.domains import CHART as DOMAIN
@@ -106,7 +106,8 @@ def _written(self, input_ids, **_):
     noise = torch.rand(1).item()
     tokenizer = load_processor(self.config._name_or_path).tokenizer
     write = answer_text if "tool_response" in tokenizer.decode(input_ids[0]) else tool_call_text
-    codes = [CHART.replace("2]", f"{noise:.3f}]") if row % 2 else CHART for row in range(len(input_ids))]
+    drawn = CHART.replace("2]", f"{noise:.3f}]")
+    codes = [drawn.replace(")", "") if row % 2 else drawn for row in range(len(input_ids))]
     ids = [tokenizer(write(code, DOMAIN), add_special_tokens=False)["input_ids"] for code in codes]
     new = torch.full((len(ids), max(map(len, ids)) + 1), tokenizer.pad_token_id)
     for row, tokens in enumerate(ids):

@@ -28,7 +28,7 @@ data:
   train: {{kind: generated_charts, count: 2, seed: 1000000, pretraining: 1}}
 grpo:
   chart: {{domain: chart, train_set: train, steps: 2, prompts_per_step: 1, group_size: 2, micro_batch: 2, save_every: 1,
-    learning_rate: 0.01, max_turns: 2, max_completion_tokens: 400, max_turn_tokens: 200}}
+    learning_rate: 0.01, max_turns: 2, max_completion_tokens: 2000, max_turn_tokens: 400}}
 """
 NOTEBOOK = """# %% tags=["parameters"]
 profile = "nano"
@@ -102,6 +102,7 @@ def test_a_training_stopped_at_eight_moments_ends_with_the_same_weights(policy, 
         check(stopped.train, {name: [*run, str(tmp_path / name)] for name in ("whole", "parts")}, tmp_path)
     whole, parts = ((tmp_path / name / "final/model.safetensors").read_bytes() for name in ("whole", "parts"))
     assert whole == parts
+    assert whole != (policy / "model.safetensors").read_bytes()
 
 
 def test_a_reproduction_stopped_at_eight_moments_publishes_the_same_results(tmp_path):
