@@ -33,7 +33,7 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
 
 def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summary:
     """Each metric of a benchmark's results with its interval."""
-    summaries = {"chartmimic": ChartMimic.summary, "plot2code": Plot2Code.summary, "websight": WebSight.summary}
+    summaries = {kind.name: kind.summary for kind in (ChartMimic, Plot2Code, WebSight, Pictures)}
     return summaries[benchmark](results, seed)
 
 
@@ -175,7 +175,8 @@ class Pictures:
         """0 to 100."""
         return 100 * judgement.score
 
-    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+    @staticmethod
+    def summary(results: list[SampleResult], seed: int) -> Summary:
         """Means over all samples, failures 0; None for CLIP without weights."""
         found = {"exec_rate": rate(results)}
         for metric in ("judge", *pictures.METRICS):
