@@ -170,7 +170,13 @@ def _notebooks(profile: Profile) -> Stage:
             raise UserError(f"the tables lack {', '.join(missing)}")
         return f"{len(list(rehearsal.folder.glob('notebooks/*.ipynb')))} notebooks, {len(promised(profile))} rows"
 
-    parts = (POLICY, JUDGE, TABLE_JUDGE, ("profile", "name"), *(("profile", "evaluations", name) for name in profile.evaluations))
+    parts = (
+        POLICY,
+        JUDGE,
+        TABLE_JUDGE,
+        ("profile", "name"),
+        *(("profile", "evaluations", name) for name in profile.evaluations),
+    )
     real = "make reproduce's driver, papermill, every evaluation, tables, claims, sample browser, publishing"
     return Stage("notebooks and tables", real, (*parts, ("environment",)), run)
 

@@ -167,6 +167,9 @@ class Pictures:
         """By our grammar."""
         return pictures.extract_code(reply, self._domain)
 
+    def check(self, reference: str | None) -> None:
+        """Nothing: the picture is all that is compared with."""
+
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """From the two pictures alone, also where the true code is known."""
         return pictures.score(sample, self._root, code, self._renderer)
