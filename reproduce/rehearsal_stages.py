@@ -20,7 +20,7 @@ from rrvf.profile import GuardConfig, Profile
 from rrvf.training.logs import read_log
 
 TRAIN = Path(__file__).parent / "launch" / "train.sh"
-POLICY, JUDGE = ("profile", "policy"), ("profile", "judge")
+POLICY, JUDGE, TABLE_JUDGE = ("profile", "policy"), ("profile", "judge"), ("profile", "evaluation_judge")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _teacher(profile: Profile) -> Stage:
                 asked = judge.score(picture, picture, CHART.name)
         return f"asked as the judge it says: {asked.status}{f' ({asked.reason})' if asked.reason else ''}"
 
-    parts = (("server",), JUDGE, *(("profile", "evaluations", name) for name in sets), ("environment",))
+    parts = (("server",), JUDGE, TABLE_JUDGE, *(("profile", "evaluations", name) for name in sets), ("environment",))
     return Stage("teacher", "vLLM's server with the judge's file, pictures over HTTP, evaluation", parts, run)
 
 
@@ -170,7 +170,13 @@ def _notebooks(profile: Profile) -> Stage:
             raise UserError(f"the tables lack {', '.join(missing)}")
         return f"{len(list(rehearsal.folder.glob('notebooks/*.ipynb')))} notebooks, {len(promised(profile))} rows"
 
-    parts = (POLICY, JUDGE, ("profile", "name"), *(("profile", "evaluations", name) for name in profile.evaluations))
+    parts = (
+        POLICY,
+        JUDGE,
+        TABLE_JUDGE,
+        ("profile", "name"),
+        *(("profile", "evaluations", name) for name in profile.evaluations),
+    )
     real = "make reproduce's driver, papermill, every evaluation, tables, claims, sample browser, publishing"
     return Stage("notebooks and tables", real, (*parts, ("environment",)), run)
 

@@ -197,6 +197,7 @@ def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
 
 
 def test_another_judge_is_asked_without_a_render(run, monkeypatch):
+    run.benchmark.protocol = "p"  # as the provenance says
     whole = evaluate(replace(run, out=run.out / "before"), replies)
     kept = KeptMetrics(run.benchmark, run.out / "before")
     monkeypatch.setattr(run.benchmark, "score", lambda *_: pytest.fail("rendered again"), raising=False)
@@ -238,5 +239,5 @@ def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):
                 yield Answer(None) if messages is None else Answer("code:c")
 
     summary = evaluate(replace(run, block=None), endpoint_replies(Policy(), run.root, lambda s: f"draw {s.id}"))
-    assert summary["outcomes"]["policy_error"] == 1 and asked.count(None) == 1
+    assert summary["outcomes"]["excluded"] == 1 and asked.count(None) == 1
     assert asked[0][0]["content"][1]["text"] == "draw a/0"

@@ -29,6 +29,10 @@ class KeptMetrics:
                 f"{folder} was measured by {', '.join(other)}, not {benchmark.protocol}: leave --judge-only out"
             )
 
+    def check(self, reference: str) -> None:
+        """The benchmark's."""
+        self._benchmark.check(reference)
+
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """As it was measured then, if it was this code."""
         old, picture = self._old.get(sample.id), self._folder / "renders" / picture_name(sample.id)
