@@ -252,8 +252,8 @@ class EvalSet(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if self.benchmark == "websight" and (self.prompt, self.judge_prompt) != ("own", "own"):
-            raise ValueError("websight has no prompts of its own: leave prompt and judge_prompt out")
+        if self.benchmark in ("websight", "pictures") and (self.prompt, self.judge_prompt) != ("own", "own"):
+            raise ValueError(f"{self.benchmark} has no prompts of its own: leave prompt and judge_prompt out")
         return self
 
 

@@ -33,8 +33,8 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
 
 def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summary:
     """Each metric of a benchmark's results with its interval."""
-    summaries = {"chartmimic": ChartMimic.summary, "plot2code": Plot2Code.summary, "websight": WebSight.summary}
-    return summaries[benchmark](results, seed)
+    known = {kind.name: kind.summary for kind in (ChartMimic, Plot2Code, WebSight, Pictures)}
+    return known[benchmark](results, seed)
 
 
 class ChartMimic:
@@ -167,6 +167,9 @@ class Pictures:
         """By our grammar."""
         return pictures.extract_code(reply, self._domain)
 
+    def check(self, reference: str | None) -> None:
+        """Nothing: the true code is not looked at."""
+
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """From the two pictures alone, also where the true code is known."""
         return pictures.score(sample, self._root, code, self._renderer)
@@ -175,7 +178,8 @@ class Pictures:
         """0 to 100."""
         return 100 * judgement.score
 
-    def summary(self, results: list[SampleResult], seed: int) -> Summary:
+    @staticmethod
+    def summary(results: list[SampleResult], seed: int) -> Summary:
         """Means over all samples, failures 0; None for CLIP without weights."""
         found = {"exec_rate": rate(results)}
         for metric in ("judge", *pictures.METRICS):
