@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
+from rrvf.data.manifest import MANIFEST
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.folders import make, owned
@@ -95,14 +96,16 @@ class Study:
         return load_split(name, self.data)
 
     def target(self, set_name: str, sample_id: str) -> Path | None:
-        """The picture of a sample of an evaluation set; None where it is not on this machine."""
-        if set_name not in self.profile.evaluations:
-            return None
-        dataset = self.profile.evaluations[set_name].dataset
+        """The picture of a sample of an evaluation set; None where it is not on this machine.
+
+        A set that no profile names is a folder of pictures, in whichever profile's data: its name holds their hash.
+        """
+        known = self.profile.evaluations.get(set_name)
+        dataset, roots = (known.dataset, [self.data]) if known else (set_name, [self.data, *sorted(DATA.glob("*"))])
         if dataset not in self._targets:
-            there = (self.data / dataset).is_dir()
-            samples = load_split(dataset, self.data) if there else []
-            self._targets[dataset] = {s.id: self.data / s.split / s.image for s in samples}
+            root = next((root for root in roots if (root / dataset / MANIFEST).is_file()), None)
+            samples = load_split(dataset, root) if root else []
+            self._targets[dataset] = {s.id: root / s.split / s.image for s in samples}
         return self._targets[dataset].get(sample_id)
 
     @contextmanager

@@ -152,3 +152,14 @@ def test_train_takes_the_folder_with_the_nano_profile_s_settings(folder, tmp_pat
     assert cli.run([*words, "--max-steps", "3"]) == 0
     assert seen["config"].steps == 3 and seen["config"].domain == "web"
     assert len(seen["files"]) == 4 and all(path.is_file() for path in seen["files"])
+
+
+def test_the_report_finds_the_pictures_of_a_folder_whatever_profile_asked(folder, tmp_path, monkeypatch):
+    from rrvf import study
+
+    monkeypatch.setattr(study, "DATA", tmp_path / "data")
+    monkeypatch.delenv("RRVF_DATA", raising=False)
+    profile, name = with_folder(load_profile("nano"), folder, "chart")
+    prepare(profile.data, tmp_path / "data" / "another", progress=False)
+    assert study.Study(load_profile("nano")).target(name, "a.png").is_file()
+    assert study.Study(load_profile("nano")).target("charts_of_nobody", "a.png") is None

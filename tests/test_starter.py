@@ -15,7 +15,12 @@ from rrvf.starter import comment, starter, write_starter
 
 
 def classes(base: type[BaseModel]):
-    return [c for sub in base.__subclasses__() for c in (sub, *classes(sub)) if c.__module__.startswith("rrvf.")]
+    return [
+        c
+        for sub in base.__subclasses__()
+        for c in (sub, *classes(sub))
+        if c.__module__ in ("rrvf.profile", "rrvf.data.config")
+    ]
 
 
 @pytest.mark.parametrize("section", {*classes(Section), *classes(SplitConfig)}, ids=lambda c: c.__name__)

@@ -45,7 +45,7 @@ def test_a_strip_shows_target_and_turns_and_a_place_for_what_is_missing():
 
 def test_tensorboard_is_shown_the_episodes(tmp_path):
     follow("tensorboard", tmp_path)
-    events = EventAccumulator(str(tmp_path / "episodes")).Reload()
+    events = EventAccumulator(str(tmp_path / "pictures")).Reload()
     (image,) = events.Images("episodes/0")
     assert image.step == 1 and image.width == 3 * HEIGHT + 16
 

@@ -111,12 +111,12 @@ def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judg
     sets = evaluated_sets(runs, profile)
     by_table = {n: [s for s in sets if s.settings.table == n] for n in TABLE_OF.values()}
     tables = [_table(number, by_table[number], profile) for number in PAPER_COLUMNS]
-    return [*tables, pictures_table(by_table[4], profile)] if by_table[4] else tables
+    return [*tables, pictures_table(by_table[4])] if by_table[4] else tables
 
 
-def pictures_table(sets: Sequence[Evaluated], profile: Profile | None = None) -> Table:
-    """Table 4: what was measured on pictures without code; the paper has no such rows."""
-    blocks = tuple(our_block(s, profile) for s in sets)
+def pictures_table(sets: Sequence[Evaluated]) -> Table:
+    """Table 4: what was measured on pictures without code; the paper has no such rows, and no profile names them."""
+    blocks = tuple(our_block(s, None) for s in sets)
     return Table(4, "Table 4: Pictures without true code", blocks, (NO_CODE, BRACKETS))
 
 

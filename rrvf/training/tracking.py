@@ -67,7 +67,7 @@ def _tensorboard(out: Path) -> Show:
     from tensorboardX import SummaryWriter
 
     def show(shown: Sequence[tuple[str, Image.Image]], step: int) -> None:
-        with SummaryWriter(str(out / "episodes")) as writer:
+        with SummaryWriter(str(out / "pictures")) as writer:
             for number, (caption, picture) in enumerate(shown):
                 writer.add_image(f"episodes/{number}", np.asarray(picture), step, dataformats="HWC")
                 writer.add_text(f"episodes/{number}", caption, step)
