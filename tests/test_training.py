@@ -263,6 +263,11 @@ def test_a_mix_has_the_first_settings_and_all_steps():
         mixed([chart, chart])
 
 
+def test_a_mix_beyond_the_paper_names_its_domains():
+    sections = [profile_of("x", train_set=name, domain=name).grpo["chart"] for name in ("svg", "chart")]
+    assert mixed(sections).domains == ("svg", "chart")
+
+
 def test_pictures_that_share_an_id_are_refused(policy, samples, tmp_path):
     with pytest.raises(UserError, match="share an id"):
         run(policy, [*samples, samples[0]], tmp_path)
