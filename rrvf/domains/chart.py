@@ -23,6 +23,7 @@ CHART = register(
         reading_at="rrvf.judge.embedded.reading:CHARTS",
         damage_at="rrvf.judge.damage:CHARTS",
         saying_at="rrvf.judge.probes:chart_saying",
+        types_at="rrvf.report.chart_types:chart_types",
         generators=("charts", "wide_charts"),
         thought_at="rrvf.nano.corpus:chart_thought",
         benchmarks=("chartmimic", "plot2code"),

@@ -61,6 +61,8 @@ class Domain:
     dedented: bool = False
     #: What a render may extract besides its picture.
     traces: tuple[str, ...] = ()
+    #: What kinds of picture a program draws, for the filter of the sample browser: `(code) -> tuple[str, ...]`.
+    types_at: str = ""
     #: Modules of `rrvf.data.generated`, a common and a rare one, that the shipped policy was pre-trained on, and what it
     #: learned to think of a picture: `(spec, positions) -> str`.
     generators: tuple[str, ...] = ()

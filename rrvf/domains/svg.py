@@ -7,7 +7,7 @@ SVG = register(
         name="svg",
         tool_name="svg_render_and_compare_tool",
         tool_argument="svg_code",
-        fence="svg",
+        fence="xml",
         suffix=".svg",
         blank='<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150"></svg>',
         sample='<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150"><circle cx="99" cy="75" r="50"/></svg>',

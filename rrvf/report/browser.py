@@ -107,7 +107,7 @@ def set_page(
         outcomes=OUTCOMES,
         metrics=metrics,
         types=sorted({t for sample in cards for t in sample.types}),
-        types_are="chart type" if of.name == "chart" else "source",
+        types_are=f"{of.name} type" if of.types_at else "source",
         cards=cards,
         provenance=provenance_line(evaluated.runs),
     )

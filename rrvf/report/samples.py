@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from rrvf.domains import Domain
 from rrvf.records import SampleResult
-from rrvf.report.chart_types import chart_types, type_in_name
+from rrvf.report.chart_types import type_in_name
 from rrvf.report.highlight import highlighted
 from rrvf.report.runs import Run, sample_overall
 from rrvf.report.tables import model_title
@@ -53,10 +54,10 @@ class Card:
 def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, domain: Domain) -> Card:
     """The card of one sample; its pictures are written."""
     code = _true_code(sample_id, target, runs, domain.suffix)
-    known = code and domain.name == "chart"
+    types_of = pkgutil.resolve_name(domain.types_at) if code and domain.types_at else None
     return Card(
         sample_id=sample_id,
-        types=(chart_types(code) or ("other",)) if known else type_in_name(sample_id),
+        types=(types_of(code) or ("other",)) if types_of else type_in_name(sample_id),
         target=pictures.address(target),
         code=highlighted(code, domain.fence) if code else None,
         shown=tuple(
