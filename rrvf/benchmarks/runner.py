@@ -190,14 +190,16 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
     """Every sample with its answer, from disk where it was paid for already; new ones are written down as they come."""
     known = Lines(run.out / REPLIES)
     for block in _blocks(run, known):
-        new = iter(()) if all(s.id in known for s in block) else iter(reply(block))
+        new = () if all(s.id in known for s in block) else reply(block)
+        if isinstance(new, list):  # a block that is paid for is written down whole, whatever stops the run
+            for sample, given in zip(block, new, strict=True):
+                known.add({"id": sample.id, **_line(_answer(given))})
+            new = ()
+        made = iter(new)
         for sample in block:
-            given = next(new, _NONE)
-            if given is _NONE:
-                yield sample, _read(known[sample.id])
-                continue
-            known.add({"id": sample.id, **_line(answer := _answer(given))})
-            yield sample, answer
+            if (given := next(made, _NONE)) is not _NONE:
+                known.add({"id": sample.id, **_line(_answer(given))})
+            yield sample, _read(known[sample.id])
 
 
 def _blocks(run: Run, known: Lines) -> Iterator[list[Sample]]:
