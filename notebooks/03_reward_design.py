@@ -189,9 +189,8 @@ for calls in range(5):
 # %% [markdown]
 # A small policy takes what pays most. With all of its weights trained at temperature 1, the nano policy learned under
 # `paper_abs` to run by drawing fewer marks than it sees; with adapters, cooler and in two turns it still lost some of its
-# likeness, and on pages, which all run, the call outweighs the likeness. So the nano profile trains under `deepeyes`. That
-# alone is not enough: one seed in two still learned to write fewer marks than it had read. The profile's KL term, which the
-# paper has not, keeps it from that; what else was tried stands in docs/decisions.md (Training).
+# similarity, and on pages, which all run, the call outweighs the similarity. So the nano profile trains under `deepeyes`.
+# What else was tried stands in docs/log.md.
 
 # %% [markdown]
 # ## From reward to advantage

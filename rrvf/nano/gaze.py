@@ -4,7 +4,7 @@ read.
 A few heads are told which tokens to attend to: what stands before a word of a strip looks at where the word begins, the word at
 where it ends; a mark's letter and digits look at the visual token with that mark, what stands before a letter at the next mark;
 a number in the program looks at its digits in `<think>`, a colour at its series' first mark, and a y label at the left edge. Left to
-itself the small model did not find this in 300 steps (docs/nano_card.md).
+itself the small model did not find this in 300 steps (docs/log.md).
 """
 
 from __future__ import annotations

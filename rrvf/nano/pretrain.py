@@ -7,7 +7,7 @@
 5. feedback: the same mixed with repairs of own drafts
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
-stands in docs/nano_card.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
+stands in docs/nano_card.md and docs/log.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sketches of charts, drawn by Pillow as matplotlib would about draw them, a hundred times as fast.
 
 To read values an eye must see far more charts than a corpus holds: of 8,000 it knew 0.58 of the values by heart and 0.40 on
-others (docs/nano_card.md). Sketches never come twice. Only kinds whose marks stand on axes; no legend, no error bar's cap.
+others (docs/log.md). Sketches never come twice. Only kinds whose marks stand on axes; no legend, no error bar's cap.
 """
 
 from __future__ import annotations
