@@ -253,7 +253,13 @@ for (set_name, policy_name), summary in summaries.items():
 
 # %%
 parts = {
-    "chart": {"title": "title", "axis label": r"label\(|label=", "legend": r"legend\(", "colour": "color=", "grid": r"grid\("},
+    "chart": {
+        "title": "title",
+        "axis label": r"label\(|label=",
+        "legend": r"legend\(",
+        "colour": "color=",
+        "grid": r"grid\(",
+    },
     "web": {"header": "padding:8px", "heading": "<h2", "footer": "padding:4px", "colour": "color:white"},
 }
 
