@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from reproduce.judge import answers, serving
 from reproduce.publish import show_tables
 from reproduce.rehearsal import FILES, REPOSITORY, Rehearsal
 from reproduce.rehearsal_stages import Stage, stages
 from rrvf.errors import UserError
 from rrvf.folders import owned
+from rrvf.served import answers, serving
 
 
 def rehearse(name: str) -> None:
