@@ -165,7 +165,7 @@ class Evaluation:
         sizes = [picture_size(self.root / s.image) for s in samples]
         parts = []
         if _hosted(model):
-            name = model.model if isinstance(model, Row) else model.partition("#")[2]
+            name = model.model if isinstance(model, Row) else model.partition("#")[2] or model
             parts.append(Asked("policy", name, len(self.question.template), tuple((size,) for size in sizes), 8))
         judge, own = self.study.profile.table_judge, load_judge_prompt(self.config.domain, "score")
         if judge.url:

@@ -1,4 +1,4 @@
-"""What calls cost: the price table with its date (`reproduce/prices.yaml`), and an estimate before a run is paid for."""
+"""What calls cost: a table of prices, each with its date (`reproduce/prices.yaml`), and an estimate before a run is paid for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import cache
 
 import yaml
 
-from rrvf.profile import PROFILES
+from rrvf.places import SHIPPED
 from rrvf.records import Usage
 
-PRICES = PROFILES.parent / "prices.yaml"
+PRICES = SHIPPED / "prices.yaml"
 #: Characters of a token of English or code, about.
 _CHARACTERS = 4
 #: Tokens of a reply of a model that the table does not know.
@@ -22,19 +22,21 @@ _SPEED, _WAIT_S = 60.0, 2.0
 
 
 @cache
-def price_table() -> dict:
-    """`{"date", "models": {name: {"input", "output", "written"}}}`, dollars per million tokens."""
+def price_table() -> dict[str, dict]:
+    """`{model: {"input", "output", "date", "source", "written"}}`, dollars per million tokens."""
     return yaml.safe_load(PRICES.read_text(encoding="utf-8"))
 
 
 def price(usage: Usage) -> dict:
-    """`{"price_usd", "prices_of"}` of calls that models of the table answered; empty for others."""
-    models = price_table()["models"]
-    known = next((models[name] for name in usage.models if name in models), None)
+    """`{"price_usd", "prices_of"}` of calls that one model of the table answered; empty for others.
+
+    Calls that several models answered have no price: their tokens are summed, and each has its own.
+    """
+    known = price_table().get(usage.models[0]) if len(usage.models) == 1 else None
     if known is None:
         return {}
     dollars = (usage.input_tokens * known["input"] + usage.output_tokens * known["output"]) / 1e6
-    return {"price_usd": round(dollars, 4), "prices_of": str(price_table()["date"])}
+    return {"price_usd": round(dollars, 4), "prices_of": str(known["date"])}
 
 
 def picture_tokens(width: int, height: int) -> int:
@@ -61,7 +63,7 @@ class Asked:
     def usage(self) -> Usage:
         """The tokens of all calls."""
         pictures = sum(picture_tokens(*size) for sizes in self.sizes for size in sizes)
-        calls, known = len(self.sizes), price_table()["models"].get(self.model, {})
+        calls, known = len(self.sizes), price_table().get(self.model, {})
         each = self.written or known.get("written", _WRITTEN)
         asked = pictures + calls * self.words // _CHARACTERS
         return Usage(calls=calls, input_tokens=asked, output_tokens=calls * each, models=(self.model,))
@@ -74,20 +76,27 @@ class Asked:
 
 def estimate(parts: Iterable[Asked]) -> str:
     """Calls, tokens, price and time, a line a model, and the sum; stages run side by side, so the time is the longest's."""
-    lines, total, times = [], 0.0, [0.0]
+    lines, costs, times = [], [], []
     for part in parts:
-        usage, dollars = part.usage(), price(part.usage()).get("price_usd")
-        total += dollars or 0.0
+        usage, cost = part.usage(), price(part.usage())
+        costs.append(cost.get("price_usd"))
         times.append(part.seconds())
-        cost = f"${dollars:.2f}" if dollars is not None else "no price known"
+        told = f"${cost['price_usd']:.2f} (price of {cost['prices_of']})" if cost else "no price is known"
         lines.append(
-            f"{part.who}: {part.model}, {usage.calls} calls, {usage.input_tokens:,} tokens in, about {usage.output_tokens:,} out, "
-            f"{cost}, {_time(part.seconds())}"
+            f"{part.who}: {part.model}, {usage.calls} calls, {usage.input_tokens:,} tokens in, about {usage.output_tokens:,} out "
+            f"(a guess), {told}, {_time(part.seconds())}"
         )
-    date = price_table()["date"]
-    return "\n".join(
-        [*lines, f"in all about ${total:.2f} (prices of {date}) and {_time(max(times))}; nothing was asked"]
-    )
+    if not lines:
+        return "no endpoint is asked, so nothing is paid"
+    return "\n".join([*lines, f"in all {_sum(costs)} and about {_time(max(times))}; nothing was asked"])
+
+
+def _sum(costs: list[float | None]) -> str:
+    """A sum that leaves something out says so: an unknown price is not $0."""
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return "no price is known"
+    return f"about ${sum(known):.2f}" + (", and what has no known price" if len(known) < len(costs) else "")
 
 
 def _time(seconds: float) -> str:

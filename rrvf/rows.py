@@ -14,10 +14,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from rrvf.errors import UserError
-from rrvf.profile import PROFILES, Section
+from rrvf.places import SHIPPED
+from rrvf.profile import Section
 from rrvf.wrong_keys import explained
 
-MODELS = PROFILES.parent / "models.yaml"
+MODELS = SHIPPED / "models.yaml"
 
 
 class Decoding(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from dialects import FakeJudge, body, refused, reply
 from PIL import Image
@@ -110,15 +112,22 @@ def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dial
     assert "too much" in first.problem and second.text == "code"
 
 
-def test_answers_come_in_order_whichever_is_first(fake, ask):
-    import time
+def test_answers_come_in_order_whichever_is_first(fake):
+    """The server holds the first question's answer back until it has answered the second."""
+    second = threading.Event()
 
-    def slowly(handler):
-        time.sleep(0.2)
-        body(reply("slow"))(handler)
+    def answered(handler):
+        words = handler.asked["messages"][0]["content"][1]["text"]
+        if words == "first":
+            assert second.wait(60)
+        body(reply(words))(handler)
+        if words == "second":
+            second.set()
 
-    fake.replies = [slowly, body(reply("fast"))]
-    assert sorted(a.text for a in ask(calls=2, in_flight=2)) == ["fast", "slow"]
+    fake.replies = [answered]
+    policy = EndpointPolicy(fake.url, "m", in_flight=2)
+    told = [a.text for a in policy.answers(question(PICTURE, words) for words in ("first", "second"))]
+    assert told == ["first", "second"]
 
 
 def test_only_a_little_is_read_ahead_of_what_is_taken(fake):

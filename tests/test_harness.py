@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -63,18 +64,27 @@ def test_rendering_and_judging_go_on_side_by_side(run):
 
 
 def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
+    """The judge holds everything back until the runner waits for the first sample; what it has read by then is the bound."""
     monkeypatch.setattr(runner, "AHEAD", 3)
-    read, held = [], threading.Event()
-    run.judge.score = lambda *pair: held.wait(0.5) and None or test_runner.Judge.score(run.judge, *pair)
+    read, when_waiting, waits = [], [], threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *words):
+            future = super().submit(*words)
+            result = future.result
+            future.result = lambda: when_waiting.append(len(read)) or waits.set() or result()
+            return future
+
+    monkeypatch.setattr(runner, "ThreadPoolExecutor", Pool)
+    run.judge.score = lambda *pair: waits.wait(60) and test_runner.Judge.score(run.judge, *pair)
 
     def reply(samples):
         for sample in samples:
             read.append(sample.id)
-            if len(read) == 12:  # 3 waiting, 2 + 1 under way, and those that need no judge
-                held.set()
             yield "code:c"
 
-    assert evaluate(replace(run, block=None, judging=1), reply)["n"] == 40
+    assert evaluate(replace(run, block=None, judging=1), reply)["outcomes"]["scored"] == 40
+    assert when_waiting[0] == 3 + 2 + 1 + 1  # ahead, two renders, a comparison, and the one that is waited for
 
 
 def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):

@@ -42,7 +42,8 @@ class FakeJudge:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                fake.requests.append(json.loads(body))
+                self.asked = json.loads(body)
+                fake.requests.append(self.asked)
                 fake.keys.append(self.headers["Authorization"])
                 fake.replies[min(len(fake.requests), len(fake.replies)) - 1](self)
 

@@ -14,14 +14,16 @@ from reproduce.rows import beside_paper, sets_of
 from rrvf import cli
 from rrvf.environment import SETTINGS
 from rrvf.errors import UserError
+from rrvf.places import SHIPPED
 from rrvf.policies import address
 from rrvf.policies.address import Settings, identity, open_policy
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.prices import price, price_table
+from rrvf.prices import PRICES, Asked, estimate, price, price_table
 from rrvf.profile import load_profile
 from rrvf.records import Usage
+from rrvf.report.claims import CLAIMS
 from rrvf.report.paper import paper_table
-from rrvf.rows import Row, find_row, load_rows
+from rrvf.rows import MODELS, Row, find_row, load_rows
 from rrvf.study import Study
 
 ROWS = load_rows()
@@ -181,9 +183,30 @@ def test_the_command_refuses_a_row_in_one_line(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_prices_are_of_a_date_and_of_models_that_rows_name():
-    assert price_table()["date"] <= datetime.date.today()
-    assert set(price_table()["models"]) <= {row.model for row in ROWS.values()}
-    used = Usage(calls=2, input_tokens=1_000_000, output_tokens=100_000, models=("gpt-4o-2024-11-20",))
-    assert price(used) == {"price_usd": 3.5, "prices_of": str(price_table()["date"])}
-    assert price(used.model_copy(update={"models": ("mine",)})) == {}
+def test_a_price_has_a_page_and_a_date_and_is_of_a_model_that_a_row_names():
+    assert set(price_table()) <= {row.model for row in ROWS.values()}
+    for known in price_table().values():
+        assert known["date"] <= datetime.date.today() and known["source"].startswith("https://")
+
+
+ONE = Usage(calls=2, input_tokens=1_000_000, output_tokens=100_000, models=("gpt-4o-2024-11-20",))
+
+
+def test_calls_of_one_known_model_have_a_price_and_no_others():
+    assert price(ONE) == {"price_usd": 3.5, "prices_of": str(price_table()["gpt-4o-2024-11-20"]["date"])}
+    for models in [("mine",), (), (*ONE.models, "mine"), (*ONE.models, "o3-2025-04-16")]:
+        assert price(ONE.model_copy(update={"models": models})) == {}
+
+
+@pytest.mark.parametrize(("models", "said"), [
+    ((), "nothing is paid"), (("mine",), "in all no price is known"), (("gpt-4o-2024-11-20",), "in all about $1."),
+    (("gpt-4o-2024-11-20", "mine"), ", and what has no known price"),
+])  # fmt: skip
+def test_an_estimate_never_takes_an_unknown_price_for_nothing(models, said):
+    told = estimate(Asked("policy", model, 4_000, ((),) * 100, 8) for model in models)
+    assert said in told and "$0.00" not in told
+
+
+def test_what_an_installed_package_reads_lies_where_a_wheel_takes_it_from():
+    for path in (PRICES, MODELS, CLAIMS):
+        assert path.parent == SHIPPED and path.is_file()
