@@ -280,6 +280,12 @@ class Profile(Section):
         exclude=True,
         description="who follows a training: tensorboard, trackio, wandb, or nobody",
     )
+    # Not dumped: a plan changes nothing of a run.
+    latencies: Name | None = Field(
+        default=None,
+        exclude=True,
+        description="on whose machine `rrvf plan` counts: nano, gpu or paper; None: the one called as this profile is",
+    )
     chartmimic_protocol: Literal["official", "fixed", "july2025"] = Field(
         default="fixed",
         description="how charts are scored: as the official code does, without its faults, or as of July 2025",

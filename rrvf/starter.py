@@ -27,7 +27,8 @@ def write_starter(profile: Profile, path: Path) -> Path:
         raise UserError(f"{path} is there already: choose another name, or remove it")
     checked(profile.model_dump() | {"name": path.stem}, str(path))
     # Not what was checked: a dump leaves out settings that have no effect on a result.
-    text = starter(profile.model_copy(update={"name": path.stem}))
+    named = {"name": path.stem, "latencies": profile.latencies or profile.name}
+    text = starter(profile.model_copy(update=named))
     path.write_text(f"# A copy of the profile `{profile.name}`, to be changed.\n{text}", encoding="utf-8")
     return path
 

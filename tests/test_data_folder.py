@@ -108,12 +108,13 @@ def test_what_is_no_still_picture_is_skipped_with_a_line_and_counted(folder, tmp
         "thin.png": saved(Image.new("RGB", (20, 5000))),
         "huge.png": saved(Image.new("1", (5000, 5000))),
         "bomb.png": saved(Image.new("1", (20_000, 20_000))),
+        "exif.png": saved(Image.new("RGB", (64, 64)), exif=b"Exif\0\0II*\0"),
     }
     for name, data in bad.items():
         put(folder, name, data)
     assert [s.id for s in built(folder, tmp_path)] == ["good.png"]
     told = capsys.readouterr().err
-    assert all(f"skipped {name}: " in told for name in bad) and "1 pictures, 9 files skipped" in told
+    assert all(f"skipped {name}: " in told for name in bad) and "1 pictures, 10 files skipped" in told
 
 
 def test_transparency_is_laid_on_white_and_said(folder, tmp_path, capsys):
@@ -148,6 +149,14 @@ def test_a_canvas_keeps_the_proportions(folder, tmp_path):
     (sample,) = built(folder, tmp_path, canvas={"width": 100, "height": 100})
     shown = np.asarray(picture(sample, tmp_path))
     assert shown.shape == (100, 100, 3) and (shown[26:74] == 0).all() and (shown[:24] == 255).all()
+
+
+def test_a_strip_that_a_full_page_would_make_too_long_is_skipped(folder, tmp_path, capsys):
+    put(folder, "a.png", saved(Image.new("RGB", (17, 3_000))))
+    put(folder, "b.png")
+    found = built(folder, tmp_path, canvas={"width": 1_280, "height": 720, "full_page": True})
+    assert [s.id for s in found] == ["b.png"]
+    assert "skipped a.png: brought onto the canvas, the picture is 1280 x 225882 pixels" in capsys.readouterr().err
 
 
 def test_two_parts_never_meet_and_miss_nothing(folder, tmp_path):
@@ -198,12 +207,17 @@ def test_a_folder_that_changed_is_another_data_set(folder, tmp_path):
     assert split_digest("mine", tmp_path / "data") == digest
     put(folder, "b.png")
     assert len(built(folder, tmp_path)) == 2
+    (folder / "sub").mkdir()
+    (folder / "b.png").rename(folder / "sub" / "b.png")
+    assert "sub/b.png" in {s.id for s in built(folder, tmp_path)}
 
 
-@pytest.mark.parametrize("what", ["missing", "empty", "only broken"])
+@pytest.mark.parametrize("what", ["missing", "empty", "only broken", "a link"])
 def test_a_folder_without_pictures_is_one_line(folder, tmp_path, what):
     if what == "only broken":
         put(folder, "a.png", b"x")
+    if what == "a link":
+        (folder / "a.png").symlink_to(folder / "gone")
     with pytest.raises(UserError, match=r"no folder at|no PNG, JPEG or WebP files|nothing was found"):
         built(folder / "gone" if what == "missing" else folder, tmp_path)
 

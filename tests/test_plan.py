@@ -12,6 +12,7 @@ from rrvf.plan.latencies import FILE, Figure
 from rrvf.plan.show import show
 from rrvf.plan.simulation import Clock, Station, Step, Workload
 from rrvf.profile import load_profile
+from rrvf.starter import write_starter
 
 PAPER = load_profile("paper")
 
@@ -22,7 +23,7 @@ def figure(value: float) -> Figure:
 
 def fixed(**changes):
     """Latencies of the nano profile with every figure 0 but those named."""
-    times = load_latencies("nano")
+    times = load_latencies(load_profile("nano"))
     zero = {name: figure(0) for name, value in times if isinstance(value, Figure)}
     zero |= {"render": {"chart": figure(0), "web": figure(0)}, "judge_reference_gpus": 1, "decode_width": 0}
     return times.model_copy(update=zero | changes)
@@ -99,7 +100,7 @@ def test_more_judge_gpus_never_slow_the_step():
 
 def test_every_figure_has_a_source_and_estimates_are_called_so():
     for name in ("nano", "gpu", "paper"):
-        times = load_latencies(name)
+        times = load_latencies(load_profile(name))
         figures = [value for _, value in times if isinstance(value, Figure)] + list(times.render.values())
         assert all(len(f.source) > 5 for f in figures)
     assert "turns" in plan(PAPER, "chart", 8, 8).estimates
@@ -130,3 +131,15 @@ def test_the_trainers_own_pass_beside_vllms_is_planned():
 def test_more_gpus_than_episodes_are_refused():
     with pytest.raises(UserError, match="episodes a step"):
         plan(PAPER, "chart", policy_gpus=1_000, judge_gpus=8)
+
+
+@pytest.mark.parametrize("name", ["nano", "gpu", "paper"])
+def test_a_profile_that_began_as_another_is_planned_on_its_machine(tmp_path, name):
+    known = load_profile(name)
+    mine = load_profile(str(write_starter(known, tmp_path / "mine.yaml")))
+    assert show(mine, "chart") == show(known, "chart")
+
+
+def test_a_profile_of_an_unknown_machine_says_what_to_set():
+    with pytest.raises(UserError, match="set `latencies` in profile mine to one of nano, gpu, paper"):
+        plan(PAPER.model_copy(update={"name": "mine"}), "chart", 8, 8)

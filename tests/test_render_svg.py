@@ -105,6 +105,8 @@ def test_what_does_not_show_is_not_seen(renderer, more):
         "<style>rect {{ mask: image-set('{}' 1x) }}</style>",
         "<style>@import '{}';</style>",
         "<style>@\\69mport '{}';</style>",
+        "<style>rect {{ mask: <g>x</g>url({}) }}</style>",
+        "<style>@imp<title/>ort '{}';</style>",
     ],
 )  # fmt: skip
 def test_nothing_outside_the_document_is_asked_for(form, target):

@@ -16,7 +16,7 @@ from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.report.episodes import EpisodePictures, kept_pictures
 from rrvf.training.card import card
 from rrvf.training.episodes import EpisodeLog
-from rrvf.training.tracking import HEIGHT, check_trackers, shows, strip
+from rrvf.training.tracking import HEIGHT, check_trackers, shows, strip, strips
 
 EPISODE = Trajectory(
     sample_id="a", domain="chart",
@@ -60,6 +60,12 @@ def test_the_others_are_shown_them_too(tmp_path, monkeypatch, tracker):
     assert line["train/global_step"] == 1 and "a: similarity 0.50" in str(line)
 
 
+def test_a_failed_judge_is_named_and_is_no_zero():
+    failed = EPISODE.model_copy(update={"judgement": Judgement(status="judge_error", reason="timeout")})
+    ((caption, _),) = strips([failed], kept_pictures({}))
+    assert caption.startswith("a: judge_error") and "0.00" not in caption
+
+
 def test_a_tracker_that_is_not_here_is_one_line(monkeypatch):
     monkeypatch.setattr("rrvf.training.tracking.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install wandb"):
@@ -83,3 +89,13 @@ def test_a_card_says_how_it_was_made_and_what_the_hub_asks():
 @pytest.mark.parametrize("start", ["nano", "/a/folder", "./a/folder"])
 def test_a_local_start_is_no_base_model_of_the_hub(start):
     assert "base_model" not in yaml.safe_load(card(MADE | {"start": start}, []).split("---")[1])
+
+
+@pytest.mark.parametrize(
+    ("domain", "names"), [("svg", ("svg",)), ("both", ("chart", "web")), (["chart", "svg"], ("chart", "svg"))]
+)
+def test_a_card_of_several_domains_names_each(domain, names):
+    text = card(MADE | {"config": {"domain": domain, "train_set": ["a", "b"], "steps": 9}}, LOG)
+    title = " and ".join(names)
+    assert f"# {title} to code, trained with RRVF" in text and f"| a, b ({title}), digest" in text
+    assert [line.split()[4] for line in text.splitlines() if line.startswith("rrvf redraw")] == list(names)

@@ -30,7 +30,7 @@ from rrvf.data.config import Folder
 from rrvf.data.manifest import Item
 from rrvf.domains import Canvas, domain
 from rrvf.errors import UserError
-from rrvf.pictures import misfit
+from rrvf.pictures import MAX_PIXELS, misfit
 from rrvf.records import storable
 from rrvf.render.files import read_program
 
@@ -82,11 +82,11 @@ def folder_of(split: Folder) -> Path:
 
 def fingerprint(split: Folder) -> str:
     """A hash over the names and contents of the folder's pictures and their code: another one, another data set."""
-    found = hashlib.sha256()
+    root, found = folder_of(split), hashlib.sha256()
     for path in pictures(split):
         for file in (path, path.with_suffix(domain(split.domain).suffix)):
             if file.is_file():
-                found.update(f"{os.fsencode(file.name).hex()} {_digest(file)}\n".encode())
+                found.update(f"{os.fsencode(file.relative_to(root)).hex()} {_digest(file)}\n".encode())
     return found.hexdigest()
 
 
@@ -96,9 +96,9 @@ def pictures(split: Folder) -> list[Path]:
     for above, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(above, n) for n in names if not n.startswith(".") and os.path.splitext(n)[1].lower() in SUFFIXES]
-    if not found:
+    if not (files := sorted(path for path in found if path.is_file())):  # a link may lead nowhere
         raise UserError(f"no PNG, JPEG or WebP files in {split.path}, nor in its sub-folders")
-    return sorted(path for path in found if path.is_file())
+    return files
 
 
 def _part(split: Folder) -> list[Path]:
@@ -149,9 +149,11 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
             raise Skipped(problem)
         image.load()
         rgb, changes = _plain(image)
+    except Skipped:
+        raise
     except Image.DecompressionBombError:
-        raise Skipped(f"far too large: make it smaller than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        raise Skipped(f"far too large: at most {MAX_PIXELS:,} pixels in all are allowed") from None
+    except Exception as error:  # of a damaged file the decoders raise whatever they meet, as struct.error
         raise Skipped(f"no picture that can be read ({type(error).__name__})") from None
     if canvas:
         rgb = on_canvas(rgb, canvas)
@@ -179,9 +181,14 @@ def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def on_canvas(picture: Image.Image, canvas: Canvas) -> Image.Image:
-    """`picture` as large as fits on the canvas, in the middle, with white around it; a full page at its width, from the top."""
+    """`picture` as large as fits on the canvas, in the middle, with white around it; a full page at its width, from the top.
+
+    Raises Skipped for a page that is too long at that width.
+    """
     size = canvas.width, canvas.height
     if canvas.full_page:
         height = round(picture.height * canvas.width / picture.width)
+        if problem := misfit(canvas.width, height):
+            raise Skipped(f"brought onto the canvas, {problem}")
         return ImageOps.pad(picture, (canvas.width, max(canvas.height, height)), color="white", centering=(0, 0))
     return picture if picture.size == size else ImageOps.pad(picture, size, color="white")

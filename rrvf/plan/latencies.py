@@ -9,7 +9,8 @@ import yaml
 from pydantic import Field
 
 from rrvf.domains import DomainName
-from rrvf.profile import Section
+from rrvf.errors import UserError
+from rrvf.profile import Profile, Section
 
 FILE = Path(__file__).parent / "latencies.yaml"
 
@@ -72,7 +73,12 @@ class Latencies(Section):
         return [n.replace("_", " ") for n, f in figures.items() if isinstance(f, Figure) and f.kind == "estimate"]
 
 
-def load_latencies(profile: str) -> Latencies | None:
-    """The figures for a profile's machine; None where the file has none."""
-    section = yaml.safe_load(FILE.read_text()).get(profile)
-    return Latencies.model_validate(section) if section else None
+def load_latencies(profile: Profile) -> Latencies:
+    """The figures of the machine that a profile names in `latencies`, else of the one called as it is. UserError for none."""
+    known, name = yaml.safe_load(FILE.read_text()), profile.latencies or profile.name
+    if name not in known:
+        raise UserError(
+            f"no latencies called {name!r}: set `latencies` in profile {profile.name} to one of {', '.join(known)}, "
+            f"or add {name} to rrvf/plan/latencies.yaml"
+        )
+    return Latencies.model_validate(known[name])

@@ -41,9 +41,7 @@ def plan(
 
     latencies: of the machine; None takes the profile's own. UserError where there are none or no such section.
     """
-    times = latencies or load_latencies(profile.name)
-    if times is None:
-        raise UserError(f"no latencies for profile {profile.name}: add them to rrvf/plan/latencies.yaml")
+    times = latencies or load_latencies(profile)
     if section not in profile.grpo:
         raise UserError(f"profile {profile.name} has no grpo called {section!r}: it has {', '.join(profile.grpo)}")
     if times.judge_reference_gpus and (policy_gpus < 1 or judge_gpus < 1 and not profile.judge.serve):

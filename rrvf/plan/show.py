@@ -32,11 +32,10 @@ def show(
     if log is not None and not log.is_file():
         raise UserError(f"no log at {log}: name the log.jsonl of a GRPO run")
     lines = [line for line in read_log(log) if line.get("rrvf/turns")] if log else []
-    times = load_latencies(profile.name)
-    if times:
-        policy_gpus = times.gpus.policy if policy_gpus is None else policy_gpus
-        judge_gpus = times.gpus.judge if judge_gpus is None else judge_gpus
-    planned = plan(profile, section, policy_gpus or 0, judge_gpus or 0, lines)
+    times = load_latencies(profile)
+    policy_gpus = times.gpus.policy if policy_gpus is None else policy_gpus
+    judge_gpus = times.gpus.judge if judge_gpus is None else judge_gpus
+    planned = plan(profile, section, policy_gpus, judge_gpus, lines, times)
     config = profile.grpo[section]
     memory = grpo_memory(profile, config, policy_gpus, gpu_gb, not judge_gpus) if policy_gpus else None
     if memory:

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 from rrvf.data import DataConfig
-from rrvf.errors import UserError
 from rrvf.plan.judges import JudgeNeed, judge_need
 from rrvf.plan.latencies import Latencies, load_latencies
 from rrvf.plan.machine import Machine, driver_problem
@@ -111,10 +110,7 @@ def stages(profile: Profile, machine: Machine, judge_answers: bool = False) -> l
 
     UserError for a profile whose machine or model is not known.
     """
-    times = load_latencies(profile.name)
-    if times is None:
-        raise UserError(f"no latencies for profile {profile.name}: add them to rrvf/plan/latencies.yaml")
-    book = _Ledger(profile, times, machine)
+    book = _Ledger(profile, load_latencies(profile), machine)
     found = [_data(book), _judge(book, judge_answers)]
     found += [_grpo(book, name) for name in profile.grpo]
     found += [_sft(book, name) for name in profile.sft]

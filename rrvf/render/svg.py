@@ -48,10 +48,15 @@ def parsed(code: str) -> etree._Element:
         raise Failure("syntax_error", 'write one <svg xmlns="http://www.w3.org/2000/svg"> without named entities')
     for element in root.iter():
         links = [v for name, v in element.items() if name.endswith("href") and v.strip()[:1] != "#"]
-        said = [*element.values(), element.text or "" if element.tag.endswith("}style") else ""]
+        said = [*element.values(), _own_text(element) if element.tag.endswith("}style") else ""]
         if links or any(re.search(_OUTSIDE, re.sub(r"[\\\t\r\n]", "", unescaped(value))) for value in said):
             raise Failure("forbidden", "the drawing asks for a file, an address or embedded data: use shapes and text")
     return root
+
+
+def _own_text(element: etree._Element) -> str:
+    """What a browser reads of a stylesheet: the text between its child elements too, and nothing inside them."""
+    return "".join([element.text or "", *(child.tail or "" for child in element)])
 
 
 def fitted(root: etree._Element, canvas: Canvas | None) -> dict[str, int]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from rrvf.domains import PAPER
+
 #: What the learning curve says of a step: a label, the log's key, how the number is written.
 SHOWN = (
     ("reward", "reward", ".3f"),
@@ -27,11 +29,13 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     """Markdown with the hub's metadata. made: `how_made` of the run. log: its lines, one a step."""
     steps = [line for line in log if "loss" in line]
     config, start = made["config"], _start(made["start"])
+    domains = PAPER if config["domain"] == "both" else _listed(config["domain"])
+    named, sets = " and ".join(domains), ", ".join(_listed(config["train_set"]))
     judge = made["judge"].get("model") or "the embedded judge"
     facts = {
         "method": METHODS[made["method"]],
         "begun from": start,
-        "pictures": f"{config['train_set']} ({config['domain']}), digest {made['pictures']}",
+        "pictures": f"{sets} ({named}), digest {made['pictures']}",
         "steps": f"{steps[-1]['step'] if steps else config['steps']}",
         "judge": judge if made["method"] == "grpo" else "none",
         "seed": made["seed"],
@@ -40,9 +44,7 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     }
     parts = [
         f"---\n{yaml.safe_dump(_metadata(made, start), sort_keys=False)}---",
-        f"# {config['domain']} to code, trained with RRVF"
-        if made["method"] == "grpo"
-        else f"# {config['domain']} to code",
+        f"# {named} to code" + (", trained with RRVF" if made["method"] == "grpo" else ""),
         "A vision-language model that writes the code which draws a picture. Made by "
         "[rrvf](https://arxiv.org/abs/2507.20766); this page is written from the run's own records (`training.json`, "
         "`log.jsonl`).",
@@ -51,10 +53,17 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
         _curve(steps),
         "The numbers are of the training pictures, in the policy's own sampled episodes: they are no evaluation.",
         "## Use",
-        f"```bash\nrrvf redraw picture.png --domain {config['domain']} --policy FOLDER --out redrawn\n```",
+        "```bash\n"
+        + "".join(f"rrvf redraw picture.png --domain {name} --policy FOLDER --out redrawn\n" for name in domains)
+        + "```",
         "The code that it writes is foreign code: run it in a sandbox, as `rrvf` does.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    """One name or several, as a section says them."""
+    return (value,) if isinstance(value, str) else value
 
 
 def _start(start: str | Mapping[str, Any]) -> str:

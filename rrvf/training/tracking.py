@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from rrvf.errors import UserError
 from rrvf.profile import Tracker
 from rrvf.records import Trajectory
-from rrvf.report.episodes import EpisodePictures, similarity
+from rrvf.report.episodes import EpisodePictures, worth
 
 #: Pixels of one strip's height, and of the gap between its pictures.
 HEIGHT, GAP = 224, 8
@@ -42,7 +42,7 @@ def strips(
     trajectories: Sequence[Trajectory], pictures: Callable[[Trajectory], EpisodePictures]
 ) -> list[tuple[str, Image.Image]]:
     """A caption and a strip for each episode."""
-    return [(f"{t.sample_id}: similarity {similarity(t):.2f}", strip(pictures(t))) for t in trajectories]
+    return [(f"{t.sample_id}: {worth(t)}", strip(pictures(t))) for t in trajectories]
 
 
 def strip(pictures: EpisodePictures) -> Image.Image:
