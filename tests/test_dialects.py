@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from dialects import FakeJudge, body, refused, reply
 from PIL import Image
@@ -110,15 +112,20 @@ def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dial
     assert "too much" in first.problem and second.text == "code"
 
 
-def test_answers_come_in_order_whichever_is_first(fake, ask):
-    import time
+def test_answers_come_in_order_whichever_is_first(fake):
+    """The first question is answered after the second."""
+    answered = threading.Event()
 
-    def slowly(handler):
-        time.sleep(0.2)
-        body(reply("slow"))(handler)
+    def echo(handler):
+        second = "draw the second" in str(handler.asked)
+        second or answered.wait(60)
+        body(reply("second" if second else "first"))(handler)
+        second and answered.set()
 
-    fake.replies = [slowly, body(reply("fast"))]
-    assert sorted(a.text for a in ask(calls=2, in_flight=2)) == ["fast", "slow"]
+    fake.replies = [echo]
+    policy = EndpointPolicy(fake.url, "m", in_flight=2)
+    answers = policy.answers(question(PICTURE, f"draw the {which}") for which in ("first", "second"))
+    assert [answer.text for answer in answers] == ["first", "second"]
 
 
 def test_only_a_little_is_read_ahead_of_what_is_taken(fake):

@@ -64,17 +64,23 @@ def test_rendering_and_judging_go_on_side_by_side(run):
 
 def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
     monkeypatch.setattr(runner, "AHEAD", 3)
-    read, held = [], threading.Event()
-    run.judge.score = lambda *pair: held.wait(0.5) and None or test_runner.Judge.score(run.judge, *pair)
+    read, too_far = [], threading.Event()
+
+    def score(*pair):
+        if not run.judge.calls:
+            too_far.wait(0.3)
+        return test_runner.Judge.score(run.judge, *pair)
 
     def reply(samples):
         for sample in samples:
             read.append(sample.id)
-            if len(read) == 12:  # 3 waiting, 2 + 1 under way, and those that need no judge
-                held.set()
+            if len(read) == 20 and not run.judge.calls:  # 3 may wait, and 2 + 1 be under way
+                too_far.set()
             yield "code:c"
 
-    assert evaluate(replace(run, block=None, judging=1), reply)["n"] == 40
+    run.judge.score = score
+    evaluate(replace(run, block=None, judging=1), reply)
+    assert len(read) == 40 and not too_far.is_set()
 
 
 def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):
