@@ -19,13 +19,14 @@ from rrvf.profile import load_profile
 
 LAUNCH = Path(__file__).parent.parent / "reproduce/launch"
 #: Which node, then the step itself, in its place as srun's own child.
-SRUN = """for word; do case $word in --nodelist=*) node=${word#*=};; esac; done
+SRUN = """for word; do case $word in --nodelist=*) node=${word#*=};; --cpus-per-task=*) echo ${word#*=} >>processors;; esac; done
 while [[ $1 = --* ]]; do shift; done
 echo "$node: $*" >>steps
 exec "$@"
 """
-#: Fails the first time, as a judge that still loads.
+#: Fails the first time, and until the judge runs, as with one that still loads.
 CURL = """if [ ! -e asked ]; then touch asked; exit 7; fi
+[ -s judge.pid ] || exit 7
 """
 PYTHON = f"""case "$*" in *vllm*) echo $$ >judge.pid; exec sleep 600;; *) exec {sys.executable} "$@";; esac
 """
@@ -124,6 +125,14 @@ def test_a_job_serves_its_judge_on_one_node_and_trains_on_the_other(place, name)
     assert load_profile(str(place / "rrvf-7.yaml")) == served
     assert launched(place)["profile"] == "rrvf-7.yaml"
     assert ends(int((place / "judge.pid").read_text()))  # with the job
+
+
+def test_both_steps_of_a_job_get_all_its_processors(place, monkeypatch):
+    """A step does not take over what the job asked for, since Slurm 22.05."""
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "48")
+    done = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
+    assert done.returncode == 0, done.stderr
+    assert (place / "processors").read_text().split() == ["48", "48"]
 
 
 def test_sft_needs_one_node_and_no_judge(place):
