@@ -87,7 +87,7 @@ def replies(samples):
     return [special.get(s.id, f"code:c{s.id[2:]}") for s in samples]
 
 
-def test_every_sample_ends_in_one_of_five_outcomes(run):
+def test_every_sample_ends_in_one_of_the_outcomes(run):
     summary = evaluate(run, replies)
     kinds = {"scored": 37, "policy_error": 2, "render_error": 1, "judge_error": 0, "harness_error": 0, "excluded": 0}
     assert summary["outcomes"] == kinds
