@@ -113,19 +113,21 @@ def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dial
 
 
 def test_answers_come_in_order_whichever_is_first(fake):
-    """The first question is answered after the second."""
-    answered = threading.Event()
+    """The server holds the first question's answer back until it has answered the second."""
+    second = threading.Event()
 
-    def echo(handler):
-        second = "draw the second" in str(handler.asked)
-        second or answered.wait(60)
-        body(reply("second" if second else "first"))(handler)
-        second and answered.set()
+    def answered(handler):
+        words = handler.asked["messages"][0]["content"][1]["text"]
+        if words == "first":
+            assert second.wait(60)
+        body(reply(words))(handler)
+        if words == "second":
+            second.set()
 
-    fake.replies = [echo]
+    fake.replies = [answered]
     policy = EndpointPolicy(fake.url, "m", in_flight=2)
-    answers = policy.answers(question(PICTURE, f"draw the {which}") for which in ("first", "second"))
-    assert [answer.text for answer in answers] == ["first", "second"]
+    told = [a.text for a in policy.answers(question(PICTURE, words) for words in ("first", "second"))]
+    assert told == ["first", "second"]
 
 
 def test_only_a_little_is_read_ahead_of_what_is_taken(fake):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -63,24 +64,27 @@ def test_rendering_and_judging_go_on_side_by_side(run):
 
 
 def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
+    """The judge holds everything back until the runner waits for the first sample; what it has read by then is the bound."""
     monkeypatch.setattr(runner, "AHEAD", 3)
-    read, too_far = [], threading.Event()
+    read, when_waiting, waits = [], [], threading.Event()
 
-    def score(*pair):
-        if not run.judge.calls:
-            too_far.wait(0.3)
-        return test_runner.Judge.score(run.judge, *pair)
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *words):
+            future = super().submit(*words)
+            result = future.result
+            future.result = lambda: when_waiting.append(len(read)) or waits.set() or result()
+            return future
+
+    monkeypatch.setattr(runner, "ThreadPoolExecutor", Pool)
+    run.judge.score = lambda *pair: waits.wait(60) and test_runner.Judge.score(run.judge, *pair)
 
     def reply(samples):
         for sample in samples:
             read.append(sample.id)
-            if len(read) == 20 and not run.judge.calls:  # 3 may wait, and 2 + 1 be under way
-                too_far.set()
             yield "code:c"
 
-    run.judge.score = score
-    evaluate(replace(run, block=None, judging=1), reply)
-    assert len(read) == 40 and not too_far.is_set()
+    assert evaluate(replace(run, block=None, judging=1), reply)["outcomes"]["scored"] == 40
+    assert when_waiting[0] == 3 + 2 + 1 + 1  # ahead, two renders, a comparison, and the one that is waited for
 
 
 def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):
