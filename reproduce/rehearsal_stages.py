@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from reproduce.fixtures import write_fixtures
-from reproduce.judge import VLLM, serving
+from reproduce.judge import VLLM
 from reproduce.rehearsal import Rehearsal, kill_tree
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.profile import GuardConfig, Profile
+from rrvf.served import free_port, serving
 from rrvf.training.logs import read_log
 
 TRAIN = Path(__file__).parent / "launch" / "train.sh"
@@ -141,8 +141,7 @@ def _teacher(profile: Profile) -> Stage:
         from rrvf.judge.client import JudgeClient
         from rrvf.study import Study
 
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         url, log = f"http://127.0.0.1:{port}/v1", rehearsal.log("teacher")
         study = Study(rehearsal.profile, rehearsal.folder, rehearsal.folder / "data")
         name = rehearsal.change["server"]["served-model-name"]

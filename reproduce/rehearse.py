@@ -60,9 +60,8 @@ def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
 
 def _cpu_seconds(rehearsal: Rehearsal) -> float:
     """Of this process and of its children that have ended."""
-    return rehearsal.killed_cpu + sum(
-        resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return rehearsal.killed_cpu + sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main(arguments: list[str] | None = None) -> int:

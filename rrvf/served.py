@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -66,11 +66,9 @@ def _wait(child: subprocess.Popen, url: str, log: Path) -> None:
 
 
 def _stop(child: subprocess.Popen) -> None:
-    """End the server with its engine, which is a process of its own in the same group."""
+    """End the server with its engine, which is a process of its own in the same group and may outlive it."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
+        with suppress(ProcessLookupError):  # nobody of the group is left
             os.killpg(child.pid, sign)
-            try:
-                child.wait(8)
-            except subprocess.TimeoutExpired:
-                continue
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(8)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,6 +22,7 @@ from rrvf.plan.access import hub_access, judge_access
 from rrvf.plan.machine import Machine, cuda_wheels, driver_problem, read_description, this_machine
 from rrvf.plan.stages import stages
 from rrvf.profile import load_profile
+from rrvf.served import serving
 
 GPU, PAPER = load_profile("gpu"), load_profile("paper")
 ONE = {"gpus": 1, "gpu_memory_gb": 80, "driver": "580.65.06", "disk_gb": 500, "ram_gb": 128}
@@ -251,6 +254,25 @@ def test_the_same_command_starts_the_judge_and_stops_it(tmp_path):
         assert judge_access(there).fits
         assert "reproduce/judges/7b.yaml" in (tmp_path / "judge.log").read_text()
     assert not judge_access(there).fits
+
+
+#: In front of SERVER: an engine of its own, which does not end when it is asked to.
+ENGINE = """
+import subprocess, sys
+stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+engine = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
+engine.stdout.readline()
+print(engine.pid)
+"""
+
+
+def test_an_engine_that_outlives_its_server_is_ended_too(tmp_path):
+    port, log = free_port(), tmp_path / "log"
+    command = [sys.executable, "-c", ENGINE + SERVER, "--port", str(port)]
+    with serving(command, f"http://127.0.0.1:{port}/v1", log):
+        engine = os.pidfd_open(int(log.read_text().split()[0]))
+    assert select.select([engine], [], [], 60)[0]
+    os.close(engine)
 
 
 def test_a_judge_that_dies_while_it_starts_ends_the_run_in_one_line(tmp_path):

@@ -241,7 +241,7 @@ def test_a_hanging_judge_ends_at_the_timeout(fake, ask):
 def test_the_deadline_bounds_all_retries(fake, ask):
     fake.replies = [lambda handler: fake.released.wait(30)]
     judged = ask(timeout_s=30, deadline_s=0.3, max_retries=9).score(b"a", b"b", "chart")
-    assert judged.reason.startswith("timeout") and judged.seconds < 10
+    assert judged.reason.startswith("timeout") and judged.seconds < 25
 
 
 @pytest.mark.parametrize("fault", ["429 with Retry-After", "500", "reset", "cut off in the body"])
@@ -326,7 +326,7 @@ def test_whoever_waits_when_the_client_is_closed_is_told(fake, ask):
         while len(fake.requests) < 2:
             time.sleep(0.01)
         client.close()
-        assert [w.result(10).reason.partition(":")[0] for w in waiting] == ["closed", "closed"]
+        assert [w.result(25).reason.partition(":")[0] for w in waiting] == ["closed", "closed"]
 
 
 def test_a_key_is_taken_from_the_environment(fake, ask, monkeypatch):

@@ -19,15 +19,16 @@ from rrvf.profile import load_profile
 
 LAUNCH = Path(__file__).parent.parent / "reproduce/launch"
 #: Which node, then the step itself, in its place as srun's own child.
-SRUN = """for word; do case $word in --nodelist=*) node=${word#*=};; esac; done
+SRUN = """for word; do case $word in --nodelist=*) node=${word#*=};; --cpus-per-task=*) echo ${word#*=} >>processors;; esac; done
 while [[ $1 = --* ]]; do shift; done
 echo "$node: $*" >>steps
 exec "$@"
 """
-#: Fails the first time, as a judge that still loads.
+#: Fails the first time, and until the judge runs, as with one that still loads.
 CURL = """if [ ! -e asked ]; then touch asked; exit 7; fi
+[ -s judge.pid ] || exit 7
 """
-PYTHON = f"""case "$*" in *vllm*) echo $$ >judge.pid; exec sleep 60;; *) exec {sys.executable} "$@";; esac
+PYTHON = f"""case "$*" in *vllm*) echo $$ >judge.pid; exec sleep 600;; *) exec {sys.executable} "$@";; esac
 """
 
 
@@ -56,7 +57,7 @@ def place(tmp_path, monkeypatch):
 
 def run(place: Path, script: str, *words: str) -> subprocess.CompletedProcess:
     command = ["bash", place / "reproduce/launch" / script, *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=240)
 
 
 def launched(place: Path) -> dict[str, object]:
@@ -94,9 +95,9 @@ def test_a_call_that_is_none_shows_how_it_is_done(place, words):
 
 
 def ends(pid: int) -> bool:
-    """Whether a process ends within ten seconds, or has ended."""
+    """Whether a process ends soon, or has ended."""
     try:
-        return bool(select.select([os.pidfd_open(pid)], [], [], 10)[0])
+        return bool(select.select([os.pidfd_open(pid)], [], [], 60)[0])
     except ProcessLookupError:
         return True
 
@@ -126,6 +127,14 @@ def test_a_job_serves_its_judge_on_one_node_and_trains_on_the_other(place, name)
     assert ends(int((place / "judge.pid").read_text()))  # with the job
 
 
+def test_both_steps_of_a_job_get_all_its_processors(place, monkeypatch):
+    """A step does not take over what the job asked for, since Slurm 22.05."""
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "48")
+    done = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
+    assert done.returncode == 0, done.stderr
+    assert (place / "processors").read_text().split() == ["48", "48"]
+
+
 def test_sft_needs_one_node_and_no_judge(place):
     (place / "bin/scontrol").write_text("#!/usr/bin/env bash\necho one\n")
     done = run(place, "train.slurm", "sft", "paper", "chart", "runs/x")
@@ -135,7 +144,7 @@ def test_sft_needs_one_node_and_no_judge(place):
 
 
 def test_grpo_on_one_node_and_a_judge_that_dies_are_told(place):
-    (place / ".venv/bin/python").write_text(f"#!/usr/bin/env bash\n{PYTHON.replace('exec sleep 60', 'exit 3')}")
+    (place / ".venv/bin/python").write_text(f"#!/usr/bin/env bash\n{PYTHON.replace('exec sleep 600', 'exit 3')}")
     (place / "bin/curl").write_text("#!/usr/bin/env bash\nexit 7\n")
     dead = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
     assert dead.returncode == 1 and "the judge died while starting" in dead.stderr

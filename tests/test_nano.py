@@ -92,7 +92,6 @@ def test_a_transcript_has_the_ids_that_the_chat_template_gives(policy, picture):
     assert wanted == [*got, *tokenizer("\n")["input_ids"]]
 
 
-@pytest.mark.timeout(30)
 def test_too_few_transcripts_are_refused(policy):
     (make,) = program_batches(policy.processor.tokenizer, [[]], {}, random.Random(0), 24)
     with pytest.raises(UserError, match="0 transcripts"):

@@ -95,7 +95,7 @@ def smallest(tmp_path_factory):
     return folder
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_training_leaves_a_policy_and_its_curve(smallest):
     for run in ("rrvf_chart", "sft_chart"):
         assert (smallest / "runs/train" / run / "final/model.safetensors").is_file()

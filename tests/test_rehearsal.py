@@ -62,6 +62,13 @@ def test_a_setting_that_is_not_listed_is_the_profiles_own(name):
 
 
 @pytest.mark.parametrize("name", PROFILES)
+def test_the_served_policy_sees_pictures_in_its_own_size(name):
+    """At the large judges' sizes the shipped policy writes nonsense."""
+    served = rehearsed(name, HERE)["server"]
+    assert (served["model"], served["mm-processor-kwargs"]) == ("rrvf/nano/checkpoint", None)
+
+
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_part_of_the_overlay_is_told_by_a_stage(name):
     change, profile = overlay(name, HERE), checked(rehearsed(name, HERE)["profile"], "rehearsal")
     told = [".".join(("", *path)) for stage in stages(profile) for path in stage.parts]

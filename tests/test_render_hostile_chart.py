@@ -17,6 +17,8 @@ from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 
 PATIENT = Limits(wall_s=120, cpu_s=10, memory_mb=200)
+#: What a busy machine takes to end one whose time is up.
+SLACK_S = 10
 PROGRAMS = attacks("chart")
 HARMLESS = """import os, random
 import matplotlib.pyplot as plt
@@ -120,7 +122,7 @@ def test_a_hostile_program_ends_as_expected(outcome: Outcome, attack: Attack) ->
 
 @pytest.mark.parametrize("attack", PROGRAMS, ids=lambda a: a.name)
 def test_it_ends_within_its_time(outcome: Outcome, attack: Attack) -> None:
-    assert outcome.hostile[attack.name].seconds < _limits(attack).wall_s + 1
+    assert outcome.hostile[attack.name].seconds < _limits(attack).wall_s + SLACK_S
 
 
 @pytest.mark.parametrize("name", [a.name for a in PROGRAMS])

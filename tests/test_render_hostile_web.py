@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from rrvf.render.web import WebRenderer
 
 pytestmark = pytest.mark.alone
 
+#: What a busy machine takes to end one whose time is up.
+SLACK_S = 10
 PAGES = attacks("web")
 #: A picture that every user may read: a page that shows it is not blank.
 CANARY = "<svg xmlns='http://www.w3.org/2000/svg' width='200' height='150'><circle r='99' fill='red'/></svg>"
@@ -75,8 +77,10 @@ def _render(
     hostile, harmless = {}, []
     with WebRenderer(1, limits) as renderer:
         for page in pages:
+            renderer.limits = limits
             hostile[page.name] = renderer.render(page.aimed(port, canary))
             if wall_s > 10 or hostile[page.name].reason:
+                renderer.limits = replace(limits, wall_s=60)  # a busy machine is no failure
                 harmless.append(renderer.render(HARMLESS if scripts else "<p>seen before: 0</p>"))
     return hostile, harmless
 
@@ -125,10 +129,7 @@ def test_a_hostile_page_ends_as_expected(outcome: Outcome, page: Attack) -> None
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_it_ends_within_its_time(outcome: Outcome, page: Attack) -> None:
-    limit = _group(page)[1] + 1
-    if outcome.hostile[page.name].seconds >= limit:  # two browsers shared the cores: once more, alone
-        alone, _ = _render(_group(page), [page], 9, Path("/nonexistent/canary"))
-        assert alone[page.name].seconds < limit
+    assert outcome.hostile[page.name].seconds < _group(page)[1] + SLACK_S
 
 
 def test_messages_are_fit_for_a_policy(outcome: Outcome) -> None:

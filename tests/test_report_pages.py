@@ -89,7 +89,7 @@ def visit(browser, folder):
     def visit(address: str, **settings) -> Page:
         contexts.append(browser.new_context(offline=True, **settings))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.goto(f"file://{folder}/{address}")

@@ -56,4 +56,4 @@ def test_a_judge_that_is_not_there_is_told_before_weights_are_loaded(study, work
         UserError, match=r"no judge answers at http://127.0.0.1:9/v1: start it .*make judge.*rrvf judge serve --port 9"
     ):
         WORK[work](study)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 200  # and not the half hour that a judge which went away is waited for

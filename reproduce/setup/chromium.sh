@@ -1,7 +1,7 @@
 # Sourced by install.sh: sees to a Chromium that starts, and to the fonts that decide a page's pixels.
 # Looks on this machine first, then asks apt (as root), then Playwright. Its path stays in .cache/chromium.
 
-starts() { timeout 30 "$1" --headless --no-sandbox --disable-gpu --dump-dom about:blank >/dev/null 2>&1; }
+starts() { timeout 120 "$1" --headless --no-sandbox --disable-gpu --dump-dom about:blank >/dev/null 2>&1; }
 present() {
     browser=$(.venv/bin/python -m rrvf.chromium 2>/dev/null) && starts "$browser" && echo "$browser" >.cache/chromium
 }
