@@ -186,9 +186,9 @@ class Evaluation:
             study.judge(study.profile.table_judge, self.rubric) as judge,
         ):
             benchmark = registry.load(config, study.profile, renderer, self.root)
-            if kept:
-                benchmark = KeptMetrics(benchmark, kept)
             made_by = self._provenance(benchmark.protocol, judge.card(config.domain).id)
+            if kept:
+                benchmark = KeptMetrics(benchmark, kept, made_by.metric_version)
             run = Run(
                 benchmark, samples, self.root, judge, made_by, out, study.profile.workers, who, self.set_name, policy,
                 judging, **how,
@@ -245,7 +245,7 @@ class Evaluation:
         references = References(renderer, "plot2code")
 
         def asked(sample: Sample) -> str:
-            items = references.items((self.root / sample.code).read_text())
+            items = references.items((self.root / sample.code).read_text(encoding="utf-8"))
             return self.question.text(items["size"] if items else (6.4, 4.8))  # matplotlib's own
 
         return asked

@@ -70,9 +70,13 @@ class Row(Section):
         """Why the row is printed as the paper has it and not measured; None where it can be."""
         if self.route == "reported":
             return self.reason
-        if self.until and (today or datetime.date.today()) >= self.until:
+        if self.until and (today or _today()) >= self.until:
             return f"{self.model} was shut down by its maker on {self.until}"
         return None
+
+
+def _today() -> datetime.date:
+    return datetime.date.today()
 
 
 @cache

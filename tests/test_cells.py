@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from test_report_runs import write_run
 from test_two_judges import GPT
@@ -11,6 +13,12 @@ from rrvf.report.claims import load_claims
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import find_runs
 from rrvf.rows import load_rows
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """A day on which makers still serve the rows that are used here: tests go on when they do not."""
+    monkeypatch.setattr("rrvf.rows._today", lambda: datetime.date(2026, 11, 28))
 
 
 def test_every_printed_cell_is_covered():
@@ -36,6 +44,14 @@ def test_another_judges_score_decides_no_cell(tmp_path):
     write_run(tmp_path / "chartmimic" / "gpt-4o")
     cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
     assert "another judge" in cells[1, "gpt-4o", "overall"].ours and cells[1, "gpt-4o", "text"].verdict != "not_run"
+
+
+@pytest.mark.parametrize("folders", ["ab", "ba"])
+def test_of_a_row_that_was_judged_twice_the_papers_judge_decides(tmp_path, folders):
+    write_run(tmp_path / folders[0] / "chartmimic" / "gpt-4o", provenance=GPT)
+    write_run(tmp_path / folders[1] / "chartmimic" / "gpt-4o")
+    cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
+    assert "another judge" not in cells[1, "gpt-4o", "overall"].ours
 
 
 def test_the_markdown_has_a_line_a_cell_with_its_command(tmp_path):

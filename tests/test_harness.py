@@ -6,6 +6,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import test_runner
@@ -15,7 +16,7 @@ from rrvf.benchmarks import runner
 from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.merge import merge
-from rrvf.benchmarks.replies import endpoint_replies, file_replies
+from rrvf.benchmarks.replies import endpoint_replies, file_replies, oracle_replies
 from rrvf.benchmarks.runner import evaluate, read_results
 from rrvf.errors import UserError
 from rrvf.policies import Answer
@@ -179,6 +180,28 @@ def test_parts_of_two_runs_are_refused(run, parts):
         merge(run.out / "merged", parts[1])
 
 
+def test_parts_stay_as_they_are_when_the_whole_is_forgotten(run, parts):
+    before = (parts[1][0] / "replies.jsonl").read_bytes()
+    with pytest.raises(UserError, match="is one of the parts"):
+        merge(parts[1][0], parts[1])
+    assert (parts[1][0] / "replies.jsonl").read_bytes() == before
+
+
+def test_parts_with_the_same_pictures_are_refused(run, parts):
+    path = parts[1][2] / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["shard"]["ids"][0] = run.samples[0].id
+    path.write_text(json.dumps(summary))
+    with pytest.raises(UserError, match="in two parts"):
+        merge(run.out / "merged", parts[1])
+
+
+def test_a_part_that_does_not_say_what_it_is_is_refused(run, parts):
+    (parts[1][1] / "identity.json").unlink()
+    with pytest.raises(UserError, match="identity.json"):
+        merge(run.out / "merged", parts[1])
+
+
 def test_a_whole_run_is_no_part_and_an_unfinished_one_is_none(run, parts):
     with pytest.raises(UserError, match="no part of one"):
         merge(run.out / "merged", [run.out / "whole"])
@@ -209,7 +232,7 @@ def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
 def test_another_judge_is_asked_without_a_render(run, monkeypatch):
     run.benchmark.protocol = "p"  # as the provenance says
     whole = evaluate(replace(run, out=run.out / "before"), replies)
-    kept = KeptMetrics(run.benchmark, run.out / "before")
+    kept = KeptMetrics(run.benchmark, run.out / "before", "0")
     monkeypatch.setattr(run.benchmark, "score", lambda *_: pytest.fail("rendered again"), raising=False)
     run.judge.calls = 0
     again = evaluate(replace(run, benchmark=kept, out=run.out / "after"), replies)
@@ -221,10 +244,11 @@ def test_another_judge_is_asked_without_a_render(run, monkeypatch):
 def test_what_other_rules_measured_is_not_kept(run):
     evaluate(replace(run, out=run.out / "before"), replies)
     with pytest.raises(UserError, match="no records"):
-        KeptMetrics(run.benchmark, run.root)
-    run.benchmark.protocol = "other"
-    with pytest.raises(UserError, match="was measured by p, not other"):
-        KeptMetrics(run.benchmark, run.out / "before")
+        KeptMetrics(run.benchmark, run.root, "0")
+    for protocol, version in (("other", "0"), ("p", "1")):
+        run.benchmark.protocol = protocol
+        with pytest.raises(UserError, match=f"was measured by p of version 0, not {protocol} of version {version}"):
+            KeptMetrics(run.benchmark, run.out / "before", version)
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -236,6 +260,19 @@ def test_a_file_that_lacks_replies_is_one_line(run, tmp_path, text, said):
         (tmp_path / "r.jsonl").write_text(text)
     with pytest.raises(UserError, match=said):
         file_replies(tmp_path / "r.jsonl", run.samples)
+
+
+def test_a_file_of_another_encoding_is_one_line(run, tmp_path):
+    (tmp_path / "r.jsonl").write_bytes('{"id": "a/0", "reply": "café"}\n'.encode("latin-1"))
+    with pytest.raises(UserError, match="save it as UTF-8"):
+        file_replies(tmp_path / "r.jsonl", run.samples)
+
+
+def test_a_calibration_row_goes_on_where_true_code_cannot_be_read(run):
+    (run.root / "3.py").write_bytes(b"\xff\xfe"), (run.root / "4.py").unlink()
+    reply = oracle_replies(SimpleNamespace(answer=lambda code: f"code:{code}"), run.root)
+    outcomes = evaluate(run, reply)["outcomes"]
+    assert (outcomes["scored"], outcomes["excluded"]) == (38, 2)
 
 
 def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):

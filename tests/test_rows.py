@@ -38,6 +38,12 @@ def fake():
     server.server.shutdown(), server.server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """A day on which makers still serve the rows that are used here: tests go on when they do not."""
+    monkeypatch.setattr("rrvf.rows._today", lambda: datetime.date(2026, 11, 28))
+
+
 @pytest.fixture
 def study(tmp_path):
     return Study(PAPER, tmp_path / "runs", tmp_path / "data")

@@ -10,6 +10,7 @@ from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
 from rrvf.judge.rubrics import OFFICIAL, OWN
 from rrvf.profile import EvalSet, JudgeConfig, load_profile
+from rrvf.report.claims import evaluate_claims, load_claims
 from rrvf.report.runs import find_runs
 from rrvf.report.tables import build_tables
 from rrvf.report.writers import comma_separated, latex, markdown
@@ -105,3 +106,11 @@ def test_ours_less_the_paper_holds_only_what_was_measured_alike(tmp_path, proven
 def test_a_set_may_ask_in_its_own_way():
     config = EvalSet(benchmark="chartmimic", dataset="d", table=1, title="t", domain="chart")
     assert (config.prompt, config.judge_prompt, config.timeout_s) == ("own", "own", None)
+
+
+def test_a_claim_on_a_score_is_not_decided_by_two_judges(tmp_path):
+    write_run(tmp_path / "charts" / "base", n=60, exec_rate=0.5)
+    write_run(tmp_path / "charts" / "rrvf", n=60, exec_rate=0.9, provenance=GPT)
+    found = {f.claim.id: f for f in evaluate_claims(load_claims(), find_runs(tmp_path))}
+    assert found["overall_vs_base"].claim.ours == "not_run" and "two judges" in found["overall_vs_base"].ours
+    assert found["exec_vs_base"].claim.ours == "supported"  # no judge had a say in it

@@ -12,10 +12,12 @@ from rrvf.records import Judgement, Render, Sample, SampleResult, picture_name
 class KeptMetrics:
     """A benchmark whose pictures and metrics are those of the run in `folder`; what is not there is measured by `benchmark`.
 
+    version: of the metrics (`Provenance.metric_version`).
+
     UserError where that run was measured by other rules: its numbers are others'.
     """
 
-    def __init__(self, benchmark: Benchmark, folder: Path) -> None:
+    def __init__(self, benchmark: Benchmark, folder: Path, version: str) -> None:
         self._benchmark, self._folder = benchmark, folder
         self._old = read_results(folder)
         self.name, self.protocol, self.extract = benchmark.name, benchmark.protocol, benchmark.extract
@@ -23,11 +25,11 @@ class KeptMetrics:
             raise UserError(
                 f"{folder} has no records to keep: name the replies.jsonl of a run, or leave --judge-only out"
             )
-        other = {r.provenance.protocol for r in self._old.values() if r.provenance} - {benchmark.protocol}
+        rules = f"{benchmark.protocol} of version {version}"
+        made_by = [r.provenance for r in self._old.values() if r.provenance]
+        other = {f"{made.protocol} of version {made.metric_version}" for made in made_by} - {rules}
         if other:
-            raise UserError(
-                f"{folder} was measured by {', '.join(other)}, not {benchmark.protocol}: leave --judge-only out"
-            )
+            raise UserError(f"{folder} was measured by {', '.join(sorted(other))}, not {rules}: leave --judge-only out")
 
     def check(self, reference: str) -> None:
         """The benchmark's."""

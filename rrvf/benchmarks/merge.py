@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.registry import summarised
 from rrvf.benchmarks.runner import RECORDS, REPLIES, read_results, write_summary_of
 from rrvf.errors import UserError
@@ -20,6 +19,10 @@ def merge(out: Path, parts: list[Path]) -> dict:
 
     The parts stay as they are. UserError where one is missing, unfinished, there twice, or of another run.
     """
+    if out.resolve() in {part.resolve() for part in parts}:
+        raise UserError(
+            f"{out} is one of the parts, and parts stay as they are: name another folder for the whole, first"
+        )
     summaries = [_summary(part) for part in parts]
     ids = _in_order(parts, summaries)
     identity = _identity(parts)
@@ -61,20 +64,27 @@ def _in_order(parts: list[Path], summaries: list[dict]) -> list[str]:
         if len(ids[number - 1 :: of]) != len(shard["ids"]):
             raise UserError(f"part {number}/{of} is of another number of pictures: run all parts with the same --limit")
         ids[number - 1 :: of] = shard["ids"]
+    if len(set(ids)) < len(ids):
+        raise UserError("some pictures are in two parts: run all parts on the same pictures")
     return ids
 
 
 def _identity(parts: list[Path]) -> dict:
     """The parts' one identity."""
-    found = [json.loads((part / IDENTITY).read_text()) for part in parts]
+    try:
+        found = [json.loads((part / IDENTITY).read_text(encoding="utf-8")) for part in parts]
+    except (OSError, ValueError):
+        raise UserError(f"a part has no readable {IDENTITY}, which says what it is: run it again") from None
     for part, other in zip(parts[1:], found[1:], strict=True):
-        if different := [name for name in found[0] if found[0][name] != other.get(name)]:
+        if different := [name for name in {**found[0], **other} if found[0].get(name) != other.get(name)]:
             raise UserError(f"{parts[0]} and {part} are parts of two runs: they differ in {', '.join(different)}")
     return found[0]
 
 
 def _joined(path: Path, files: list[Path]) -> None:
-    path.unlink(missing_ok=True)
-    with append_lines(path) as file:
+    """The lines of `files` as `path`, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
         for line in (line for source in files for line in json_lines(source)):
             file.write(json.dumps(line) + "\n")
+    partial.rename(path)

@@ -94,7 +94,7 @@ class Plot2Code:
         return render, found if reference else found | {"text": None}
 
     def judge_score(self, judgement: Judgement) -> float:
-        """1 to 10 in the original; 0 to 10 here, as the judge's own scale starts at 0."""
+        """1 to 10 by the benchmark's own rubric; 0 to 10 by ours, whose scale starts at 0."""
         return 10 * judgement.score
 
     @staticmethod

@@ -13,7 +13,7 @@ from rrvf.benchmarks.runner import Replies
 from rrvf.errors import UserError
 from rrvf.policies import Answer
 from rrvf.policies.local import read_picture
-from rrvf.records import Sample, json_lines
+from rrvf.records import Sample, json_lines, storable
 
 #: The words beside a picture: one for all samples, or each sample's own.
 Asked = str | Callable[[Sample], str]
@@ -43,8 +43,14 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def oracle_replies(policy, root: Path) -> Replies:
-    """`reply` for the calibration rows, which look at the true code; none for a sample without."""
-    return lambda samples: [policy.answer((root / s.code).read_text()) if s.code else None for s in samples]
+    """`reply` for the calibration rows, which look at the true code; none for a sample without one that can be read."""
+
+    def answer(sample: Sample) -> str | None:
+        with suppress(OSError, UnicodeDecodeError):  # the runner leaves such a sample out, and says why
+            return policy.answer((root / sample.code).read_text(encoding="utf-8")) if sample.code else None
+        return None
+
+    return lambda samples: [answer(sample) for sample in samples]
 
 
 def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
@@ -55,10 +61,16 @@ def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
     if not path.is_file():
         raise UserError(f'no file {path}: give one with a line {{"id": "...", "reply": "..."}} for each sample')
     lines = {}
-    for number, line in enumerate(json_lines(path), 1):
-        if not isinstance(line, dict) or not isinstance(line.get("id"), str) or not _is_reply(line):
-            raise UserError(f'{path}, line {number}: a line is {{"id": "...", "reply": "..." or null}}')
-        lines[line["id"]] = Answer(line["reply"], line.get("problem") or "")
+    try:
+        for number, line in enumerate(json_lines(path), 1):
+            if not isinstance(line, dict) or not isinstance(line.get("id"), str) or not _is_reply(line):
+                raise UserError(f'{path}, line {number}: a line is {{"id": "...", "reply": "..." or null}}')
+            text = line["reply"]
+            lines[line["id"]] = Answer(
+                text if text is None else storable(text), storable(str(line.get("problem") or ""))
+            )
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no UTF-8 text ({error.reason}): save it as UTF-8") from None
     if missing := [s.id for s in samples if s.id not in lines]:
         raise UserError(
             f"{path} has no reply to {len(missing)} of {len(samples)} samples (first: {missing[0]}): add them"

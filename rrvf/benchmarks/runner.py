@@ -243,7 +243,7 @@ def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
     fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
     try:
         read_picture(run.root / sample.image)
-        reference = (run.root / sample.code).read_text() if sample.code else None
+        reference = (run.root / sample.code).read_text(encoding="utf-8") if sample.code else None
         run.benchmark.check(reference)
     except HarnessError as error:
         return SampleResult(outcome="harness_error", message=str(error), **fields)

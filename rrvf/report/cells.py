@@ -45,7 +45,9 @@ def cell_claims(path: Path = CLAIMS) -> Iterator[CellClaim]:
 
 def judge_cells(runs: Sequence[Run], path: Path = CLAIMS) -> list[CellClaim]:
     """All cells with what `runs` say of them: the runs of the paper's own models, by their rows' keys."""
-    found = {(TABLE_OF[run.summary.benchmark], run.summary.policy): run for run in runs}
+    # Of a row that was judged twice the run counts whose judge was asked as the paper's was.
+    by_judge = sorted(runs, key=lambda run: measured_alike("judge", run))
+    found = {(TABLE_OF[run.summary.benchmark], run.summary.policy): run for run in by_judge}
     rows = load_rows()
     return [
         _judged(cell, found.get((cell.table, cell.row)), rows[cell.row].why_reported()) for cell in cell_claims(path)

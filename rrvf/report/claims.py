@@ -26,7 +26,7 @@ from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.tables import Evaluated, evaluated_sets, is_stand_in
+from rrvf.report.tables import JUDGED, Evaluated, evaluated_sets, is_stand_in
 from rrvf.rows import load_rows
 
 CLAIMS = SHIPPED / "claims.yaml"
@@ -162,6 +162,8 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
     verdicts, parts = [], []
     for column, left_row, right_row in spec.pairs():
         a, b = sets[spec.left.table].runs[left_row], sets[spec.right.table].runs[right_row]
+        if why := _apart(column, a, b):
+            return "not_run", why
         found = difference(a, b, column)
         if found is None:
             return "not_run", _why_none(column, a, b)
@@ -172,6 +174,17 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
         parts.append(f"{name}{found.value:+.2f} {_bounds(found)}{few}")
     titles = dict.fromkeys(sets[side.table].settings.title for side in (spec.left, spec.right))
     return _together(verdicts), f"{'; '.join(parts)} ({' against '.join(titles)})"
+
+
+def _apart(column: str, a: Run, b: Run) -> str:
+    """Why two runs do not compare in a column; empty where they do."""
+    one, other = a.summary.provenance, b.summary.provenance
+    if a.summary.set == b.summary.set and one.protocol != other.protocol:
+        return f"{one.protocol} and {other.protocol} do not compare: measure both by one protocol"
+    judges = [f"{made.judge.split(' ')[0]} by {made.judge_protocol}" for made in (one, other)]
+    if column in JUDGED and judges[0] != judges[1]:
+        return f"scores of two judges do not compare ({' and '.join(judges)}): let one judge score both"
+    return ""
 
 
 def _why_none(column: str, *runs: Run) -> str:
