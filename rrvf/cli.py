@@ -115,7 +115,7 @@ def redraw(
     )
     shown = {"similarity": done.similarity, "turn": done.turn, "turns": len(done.trajectory.turns)}
     print(json.dumps(shown) if as_json else f"{done.verdict}: {out / 'index.html'}")
-    raise typer.Exit(1 if done.turn is None else 0)
+    raise typer.Exit(0 if done.turn else 2 if done.trajectory.harness_error else 1)
 
 
 @app.command()
@@ -410,7 +410,7 @@ def evaluate(
     policy: Annotated[
         str,
         typer.Option(
-            help="reference, blank, nano, a folder, a hub id, http://…/v1#model, or a row of reproduce/models.yaml"
+            help="reference, blank, nano, a folder, a hub id, http://…/v1#model, or a row of the paper's tables (gpt-4o, base, …)"
         ),
     ],
     out: Annotated[
@@ -433,7 +433,7 @@ def evaluate(
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="print calls, tokens, price and time, and stop")] = False,
 ) -> None:
-    """Evaluate one policy, single turn, no tools; run it again to continue.
+    """Evaluate one policy: a single turn without tools, or with --turns all of them; run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
 
@@ -482,7 +482,7 @@ def report(
         str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: as the folder is called, else nano]")
     ] = None,
 ) -> None:
-    """Tables 1 to 3, the claims and the sample browser of finished evaluations, in FOLDER/report.
+    """Tables 1 to 3 (4: pictures without code), the claims and the sample browser of finished evaluations, in FOLDER/report.
 
     The browser shows every sample with its target, what each policy made of it, the code and the scores: open
     FOLDER/report/browser/index.html, no server needed.
@@ -618,6 +618,10 @@ def _study(profile: str, seed: int | None = None, start: str | None = None) -> S
 
     settings = load_profile(profile)
     if start is not None:
+        from rrvf.own_pictures import prompts_of
+
+        if settings.policy.prompts == "nano" != prompts_of(start):
+            _say(f"{start} is asked in the nano policy's few words: --profile gpu asks a real model in full ones")
         settings = settings.model_copy(update={"policy": settings.policy.model_copy(update={"model": start})})
     return _at_work(settings, seed)
 

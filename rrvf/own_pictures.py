@@ -68,8 +68,8 @@ def profile_for(model: str) -> Profile:
 
 
 def prompts_of(model: str) -> str:
-    """`nano` for the shipped policy, the calibration rows, and what was trained from it here; `full` for any other."""
-    if model in ("nano", "reference", "blank"):
+    """`nano` for the shipped policy (`base` too), the calibration rows, and what was trained from it; `full` for any other."""
+    if model in ("nano", "base", "reference", "blank"):
         return "nano"
     made = Path(model) / _HOW_MADE
     try:

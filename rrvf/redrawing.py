@@ -74,7 +74,8 @@ class Redrawn:
     def verdict(self) -> str:
         """What came of it, in a line."""
         if self.turn is None:
-            return "no turn gave a picture"
+            why = self.trajectory.harness_error
+            return f"the renderer failed ({why}): run `rrvf doctor`" if why else "no turn gave a picture"
         likeness = "unknown" if self.similarity is None else f"{self.similarity:.3f}"
         return f"similarity {likeness}" + ("" if self.answered else f", of the draft of turn {self.turn}")
 

@@ -80,7 +80,8 @@ def test_other_pictures_are_another_set(folder):
 
 def test_who_was_trained_from_nano_is_asked_as_nano(tmp_path):
     (tmp_path / "training.json").write_text(json.dumps({"policy": {"prompts": "nano"}}))
-    assert [prompts_of(m) for m in ("nano", str(tmp_path), "http://x/v1#m")] == ["nano", "nano", "full"]
+    asked = [prompts_of(m) for m in ("nano", "base", str(tmp_path), "http://x/v1#m")]
+    assert asked == ["nano", "nano", "nano", "full"]
     full = profile_for("Qwen/Qwen2.5-VL-3B-Instruct")
     assert full.policy.prompts == "full" and all(getattr(full.canvas, name) is None for name in DOMAINS)
     (tmp_path / "training.json").write_text("{")
@@ -152,6 +153,15 @@ def test_train_takes_the_folder_with_the_nano_profile_s_settings(folder, tmp_pat
     assert cli.run([*words, "--max-steps", "3"]) == 0
     assert seen["config"].steps == 3 and seen["config"].domain == "web"
     assert len(seen["files"]) == 4 and all(path.is_file() for path in seen["files"])
+
+
+@pytest.mark.parametrize(
+    ("profile", "start", "warned"),
+    [("nano", "Qwen/Qwen2.5-VL-3B-Instruct", True), ("nano", "nano", False), ("gpu", "some/model", False)],
+)
+def test_a_real_model_that_would_be_asked_as_nano_is_named(profile, start, warned, capsys):
+    assert cli._study(profile, start=start).profile.policy.model == start
+    assert ("--profile gpu" in capsys.readouterr().err) == warned
 
 
 def test_the_report_finds_the_pictures_of_a_folder_whatever_profile_asked(folder, tmp_path, monkeypatch):

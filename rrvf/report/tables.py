@@ -100,7 +100,7 @@ class Evaluated:
 
 
 def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judge_errors: bool = False) -> list[Table]:
-    """Tables 1 to 3 with the paper's block first, then one block per evaluation set.
+    """Tables 1 to 3 with the paper's block first, then one block per evaluation set; 4 where pictures without code were run.
 
     profile: names the sets and the policies that should be there; None prints what was found. UserError where the judge
     failed on more than 1 % of a run's samples, unless allowed.

@@ -23,7 +23,7 @@ def thumbnail(png: bytes | Path, at_most: int | None = None) -> bytes | None:
     try:
         with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
             small = image.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     small.thumbnail((WIDTH, 8 * WIDTH))
     encoded = b""

@@ -26,7 +26,7 @@ from rrvf.report.tables import build_tables
 def write_tables(
     results_dir: Path, out_dir: Path, profile: Profile | None = None, allow_judge_errors: bool = False
 ) -> list[Path]:
-    """Tables 1 to 3 from the runs under `results_dir`: `table{1,2,3}.{md,csv,tex,png}` in `out_dir`; gives the paths."""
+    """The tables of the runs under `results_dir`: `table{1,2,3,4}.{md,csv,tex,png}` in `out_dir`; gives the paths."""
     tables = build_tables(find_runs(results_dir), profile, allow_judge_errors)
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = []
