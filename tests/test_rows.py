@@ -112,6 +112,17 @@ def test_a_row_is_known_by_its_revision(monkeypatch):
     assert identity(ROWS["gpt-4o"]) == "gpt-4o-2024-11-20 at api.openai.com"
 
 
+def test_weights_are_known_by_what_they_hold(tmp_path):
+    """Also those of the shipped policy, which a new version changes, and those in several files."""
+    shipped = identity("nano")
+    assert shipped != "nano" and len(shipped) == 16
+    for name in ("a", "b"):
+        (tmp_path / f"model-{name}.safetensors").write_bytes(name.encode())
+    first = identity(str(tmp_path))
+    (tmp_path / "model-b.safetensors").write_bytes(b"c")
+    assert identity(str(tmp_path)) not in (first, str(tmp_path))
+
+
 SERVER = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer

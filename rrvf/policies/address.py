@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rrvf.errors import UserError
+from rrvf.nano import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
 
@@ -38,8 +39,14 @@ def identity(model: str | Row | None) -> str | None:
     """Whose answers they are: the sha256 of a folder's weights; of hub ids the id, of rows with the revision."""
     if isinstance(model, Row):
         return f"{model.model} at {urlsplit(model.url).hostname}" if model.url else f"{model.model}@{revision(model)}"
-    weights = Path(model or "") / "model.safetensors"
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:16] if model and weights.is_file() else model
+    folder = CHECKPOINT if model == "nano" else Path(model or "")
+    weights = sorted(folder.glob("*.safetensors")) if model else []
+    found = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                found.update(part)
+    return found.hexdigest()[:16] if weights else model
 
 
 def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
