@@ -15,7 +15,7 @@ import pytest
 
 from rrvf.benchmarks import chartmimic, chartmimic_scores, thinning
 from rrvf.benchmarks.beside import table
-from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_folder, overall, prompt
+from rrvf.benchmarks.chartmimic import LIMITS, aggregate, extract_code, extract_folder, overall
 from rrvf.benchmarks.chartmimic_scores import PairScore, carried, colors, score_items
 from rrvf.benchmarks.colors import similarity
 from rrvf.benchmarks.items import items_of
@@ -485,10 +485,6 @@ def test_extract_gives_a_graphs_axes_the_place_that_the_metric_sees(tmp_path):
     (tmp_path / "graph_1.py").write_text(IMPORTS + "plt.subplot()\nplt.axes([0, 0, 1, 1])")
     found = extract_folder(tmp_path, tmp_path / "out.json", "official", workers=1)
     assert found["graph_1"]["layout"] == [[1, 1, 0, 1, 0, 1]] * 2
-
-
-def test_the_prompt_tells_the_size_of_the_figure():
-    assert "figsize=(10.0, 8.5)" in prompt(10, 8.5)
 
 
 def test_nothing_scored_has_no_rate():

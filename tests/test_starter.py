@@ -23,7 +23,9 @@ def classes(base: type[BaseModel]):
     ]
 
 
-@pytest.mark.parametrize("section", {*classes(Section), *classes(SplitConfig)}, ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "section", sorted({*classes(Section), *classes(SplitConfig)}, key=str), ids=lambda c: c.__name__
+)
 def test_every_setting_says_what_it_does(section):
     nested = {"policy", "judge", "canvas", "reward", "grpo", "sft", "evaluations", "guards"}
     silent = [name for name, field in section.model_fields.items() if not comment(field) and name not in nested]
