@@ -6,9 +6,9 @@
 # not say what the tool itself is worth: whether several turns teach more than one, and whether the judge's words teach more
 # than its number would. Each question is a run of the same training with one thing changed.
 #
-# This notebook trains nothing. It reads what `make ablations` left in `results/ablations`: the nano profile's chart section
-# (a draft and an answer, adapters, a KL term), shortened to 12 steps of 32 episodes, and with the paper's sums where the
-# profile has DeepEyes'. Each variant has several seeds, and each trained policy is evaluated as the paper does, in a single
+# This notebook trains nothing. It reads what `make ablations` left in `results/ablations`. **The study on record is of version 4 of
+# the nano policy, on wide charts, with version 2 of the embedded judge**: a draft and an answer, adapters, a KL penalty, shortened
+# to 12 steps of 32 episodes, and with the paper's weights where the profile has DeepEyes'. Each variant has several seeds, and each trained policy is evaluated as the paper does, in a single
 # turn and without tools, on 192 generated test charts. 39 minutes on two cores (`python -m reproduce.ablations --jobs 2`); it
 # can be killed and goes on.
 
