@@ -248,8 +248,12 @@ for (set_name, policy_name), summary in summaries.items():
         print(f"{set_name:8} {policy_name:5} {metric:10} {m['value']:6.2f}  [{m['low']:.1f}, {m['high']:.1f}]")
 
 # %% [markdown]
-# What changed in the programs? The share of the test answers that write each part, beside the true programs. A part that no
-# longer appears, or programs that get short, would show a collapse.
+# What changed in the programs? The share of the test answers that write each part, beside the true programs. The base could
+# write every one of these parts before training: it was taught them, and taught to leave them out. So a share that rises
+# towards that of the true programs is what RL brought out, from pictures alone: no program was shown to it. A share that
+# falls, or programs that get shorter than the true ones, would be a **collapse**: short programs fail less often, and a reward
+# that pays for running alone teaches them. That is why the table also has the mean length in characters. Colours count as
+# written whichever they are; whether they are right is for the judge and the Color score to say.
 
 # %%
 parts = {

@@ -96,7 +96,7 @@ def refused(tmp_path, monkeypatch, capsys):
         ("render chart a.py --out x.png --timeout -1", "'--timeout'"),
         ("render chart a.py --out x.png --timeout nan", "'--timeout'"),
         ("render chart . --out x --workers 0", "'--workers'"),
-        ("render picture a.py --out x.png", "'chart', 'web'"),
+        ("render picture a.py --out x.png", "'chart', 'svg', 'web'"),
         ("render", "domain"),
         ("rendr", "No such command"),
         ("extract . --out .", "is a folder"),
