@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -47,7 +48,10 @@ def finish(place, out: str, monkeypatch) -> dict:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_evaluation_that_is_stopped_ends_soon_and_goes_on_to_the_same_result(place, monkeypatch, sent, code):
     whole, parts = finish(place, "whole", monkeypatch), place / f"parts-{code}"
-    process = subprocess.Popen([sys.executable, "-m", "rrvf", *words(place, parts.name)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "rrvf", *words(place, parts.name)]
+    # What a shell runs in the background ignores SIGINT, and so would its children.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heard)
     while not (parts / "records.jsonl").is_file() or not (parts / "records.jsonl").stat().st_size:
         assert process.poll() is None
         time.sleep(0.01)
