@@ -155,6 +155,11 @@ def test_two_policies_stand_beside_each_other_and_any_two_can_be_chosen(visit):
     assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
 
 
+def opened(page, name: str) -> None:
+    """Wait until the viewer shows a sample: a browser tells a page of its new address some time after the click."""
+    page.wait_for_function("name => document.getElementById('viewer-title').textContent === name", arg=name)
+
+
 def test_a_link_opens_its_sample_and_the_back_button_closes_it(visit):
     page = visit("charts.html#sample=s004&a=blank")
     assert page.inner_text("#viewer-title") == "s004"
@@ -162,6 +167,7 @@ def test_a_link_opens_its_sample_and_the_back_button_closes_it(visit):
     assert page.inner_text("#panels [data-policy=blank] pre") == CODES[1]
     page = visit("charts.html")
     page.click("text=s002")
+    opened(page, "s002")
     assert page.inner_text("#viewer-title") == "s002" and page.url.endswith("#sample=s002")
     page.go_back()
     page.wait_for_selector("#viewer", state="hidden")
@@ -175,12 +181,16 @@ def test_keys_move_between_the_samples_that_fit(visit):
     page = visit("charts.html#outcome-a=render_error&outcome-b=scored")
     for key in ("j", "j", "k", "Enter"):
         page.keyboard.press(key)
+    expected = names(6, 7, 8, 8, 7)
+    opened(page, expected[0])
     titles = [page.inner_text("#viewer-title")]
-    for key in ("ArrowRight", "j", "j", "k"):
+    for key, name in zip(("ArrowRight", "j", "j", "k"), expected[1:], strict=True):
         page.keyboard.press(key)
+        opened(page, name)
         titles.append(page.inner_text("#viewer-title"))
-    assert titles == names(6, 7, 8, 8, 7)
+    assert titles == expected
     page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.textContent === 's007'")
     assert not page.is_visible("#viewer")
     assert page.evaluate("document.activeElement.textContent") == "s007"
 
@@ -234,6 +244,7 @@ def test_a_tall_picture_is_not_cut(visit):
     frame, small = (figure.locator(f".shot{inner}").bounding_box() for inner in ("", " img"))
     assert small["y"] >= frame["y"] and small["y"] + small["height"] <= frame["y"] + frame["height"]
     page.click("text=s001")
+    opened(page, "s001")
     page.wait_for_function(LOADED)
     stage = "#panels [data-policy=base] .stage"
     frame, full = (page.locator(f"{stage}{inner}").bounding_box() for inner in ("", " img:not(.under)"))
