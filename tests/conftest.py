@@ -1,4 +1,4 @@
-"""What the tests of training share. Heavy imports stay inside: most tests need no torch."""
+"""What tests share. Heavy imports stay inside: most tests need no torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ def policy(tmp_path_factory):
     import tiny_policy
 
     return tiny_policy.build(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.fixture
+def fake():
+    """A server that answers what a test says, on an address of this machine."""
+    from test_judge_client import FakeJudge
+
+    server = FakeJudge()
+    yield server
+    server.released.set()
+    server.server.shutdown(), server.server.server_close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from test_judge_client import FakeJudge, body
+from test_judge_client import body
 
 
 def reply(text: str | None, dialect: str = "openai", finish: str = "stop", thoughts: str = "", refusal: str | None = None,
@@ -46,4 +46,4 @@ def refused(dialect: str, status: int, words: str, **headers):
     return body(json.dumps(error), status, **headers)
 
 
-__all__ = ["FakeJudge", "body", "refused", "reply"]
+__all__ = ["body", "refused", "reply"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from dialects import FakeJudge, body, refused, reply
+from dialects import body, refused, reply
 from PIL import Image
 
 from rrvf.errors import UserError
@@ -15,14 +15,6 @@ from rrvf.policies.endpoint import EndpointPolicy, question
 
 DIALECTS = ("openai", "vllm", "anthropic", "gemini")
 PICTURE = Image.new("RGB", (16, 16))
-
-
-@pytest.fixture
-def fake():
-    server = FakeJudge()
-    yield server
-    server.released.set()
-    server.server.shutdown(), server.server.server_close()
 
 
 @pytest.fixture

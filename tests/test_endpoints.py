@@ -22,14 +22,6 @@ SECRETS = {
 PICTURE = Image.new("RGB", (16, 16))
 
 
-@pytest.fixture
-def fake():
-    server = FakeJudge()
-    yield server
-    server.released.set()
-    server.server.shutdown(), server.server.server_close()
-
-
 def score(url: str) -> tuple[str | None, str]:
     with JudgeClient(url, "m", max_retries=0) as judge:
         judged = judge.score(b"a", b"b", "chart")

@@ -88,15 +88,6 @@ def cut_off(handler) -> None:
 
 
 @pytest.fixture
-def fake():
-    judge = FakeJudge()
-    yield judge
-    judge.released.set()
-    judge.server.shutdown()
-    judge.server.server_close()
-
-
-@pytest.fixture
 def ask(fake):
     clients = []
 

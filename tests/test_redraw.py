@@ -7,7 +7,6 @@ import json
 import pytest
 from data_stub import png
 from PIL import Image
-from test_judge_client import FakeJudge
 
 import rrvf
 from rrvf import cli, redrawing
@@ -161,20 +160,12 @@ def test_each_turn_is_told_as_it_ends(redraw):
     assert told[2].startswith("turn 3: answer, 64 x 64 pixels, similarity 0.600")
 
 
-@pytest.fixture
-def server():
-    fake = FakeJudge()
-    yield fake
-    fake.released.set()
-    fake.server.shutdown(), fake.server.server_close()
-
-
-def test_an_endpoint_is_asked_turn_by_turn(server, picture, monkeypatch):
+def test_an_endpoint_is_asked_turn_by_turn(fake, picture, monkeypatch):
     monkeypatch.setattr(redrawing, "Renderer", Renderer)
     monkeypatch.setattr("rrvf.judge.local.EmbeddedJudge", Judge)
-    server.says(draft("plot(1)"), answer("plot(2)"))
-    assert rrvf.redraw(str(picture), policy=f"{server.url}/v1#my-model").code == "plot(2)"
-    first, second = (request["messages"] for request in server.requests)
+    fake.says(draft("plot(1)"), answer("plot(2)"))
+    assert rrvf.redraw(str(picture), policy=f"{fake.url}/v1#my-model").code == "plot(2)"
+    first, second = (request["messages"] for request in fake.requests)
     assert first[0]["content"][0]["image_url"]["url"].startswith("data:image/png")
     assert [m["role"] for m in second] == ["user", "assistant", "user"]
     assert second[2]["content"].startswith("<tool_response>---Comments:")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 
 import pytest
-from dialects import FakeJudge, body, reply
+from dialects import body, reply
 
 from reproduce.rows import beside_paper, sets_of
 from rrvf import cli
@@ -28,14 +28,6 @@ from rrvf.study import Study
 
 ROWS = load_rows()
 PAPER = load_profile("paper")
-
-
-@pytest.fixture
-def fake():
-    server = FakeJudge()
-    yield server
-    server.released.set()
-    server.server.shutdown(), server.server.server_close()
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_judge_client import FakeJudge, body, completion
+from test_judge_client import body, completion
 
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.replies import BadReply
@@ -50,14 +50,6 @@ def test_plot2codes_rating_is_read(reply, rating):
 def test_what_is_no_rating_of_plot2code_is_no_number(reply):
     with pytest.raises(BadReply):
         plot2code_rating(reply)
-
-
-@pytest.fixture
-def fake():
-    server = FakeJudge()
-    yield server
-    server.released.set()
-    server.server.shutdown(), server.server.server_close()
 
 
 @pytest.mark.parametrize(
