@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rrvf.benchmarks.runner import Benchmark, read_results
 from rrvf.errors import UserError
-from rrvf.records import Judgement, Render, Sample, SampleResult, picture_name
+from rrvf.records import Render, Sample, picture_name
 
 
 class KeptMetrics:
@@ -21,6 +21,7 @@ class KeptMetrics:
         self._benchmark, self._folder = benchmark, folder
         self._old = read_results(folder)
         self.name, self.protocol, self.extract = benchmark.name, benchmark.protocol, benchmark.extract
+        self.check, self.judge_score, self.summary = benchmark.check, benchmark.judge_score, benchmark.summary
         if not self._old:
             raise UserError(
                 f"{folder} has no records to keep: name the replies.jsonl of a run, or leave --judge-only out"
@@ -30,10 +31,6 @@ class KeptMetrics:
         other = {f"{made.protocol} of version {made.metric_version}" for made in made_by} - {rules}
         if other:
             raise UserError(f"{folder} was measured by {', '.join(sorted(other))}, not {rules}: leave --judge-only out")
-
-    def check(self, reference: str) -> None:
-        """The benchmark's."""
-        self._benchmark.check(reference)
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
         """As it was measured then, if it was this code."""
@@ -47,11 +44,3 @@ class KeptMetrics:
         png = picture.read_bytes() if old.render.ok else None
         metrics = {name: value for name, value in old.metrics.items() if name != "judge"}
         return old.render.model_copy(update={"png": png}), metrics
-
-    def judge_score(self, judgement: Judgement) -> float:
-        """The benchmark's."""
-        return self._benchmark.judge_score(judgement)
-
-    def summary(self, results: list[SampleResult], seed: int) -> dict[str, dict[str, float | None]]:
-        """The benchmark's."""
-        return self._benchmark.summary(results, seed)

@@ -146,12 +146,8 @@ class WebSight:
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """Means over all samples, failures 0; None for what a page that was drawn lacks, as CLIP without weights."""
-        found = {"exec_rate": rate(results)}
-        for metric in ("judge", *websight.METRICS):
-            values = column(results, metric, 1)
-            found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
-        return found
+        """As `means`."""
+        return means(results, ("judge", *websight.METRICS), seed)
 
 
 class Pictures:
@@ -180,15 +176,22 @@ class Pictures:
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """Means over all samples, failures 0; None for CLIP without weights."""
-        found = {"exec_rate": rate(results)}
-        for metric in ("judge", *pictures.METRICS):
-            values = column(results, metric, 1)
-            found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
-        return found
+        """As `means`."""
+        return means(results, ("judge", *pictures.METRICS), seed)
 
 
 NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}
+
+
+def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> Summary:
+    """The execution rate, and means over all samples, failures 0; None for what a sample that was drawn lacks, as CLIP
+    without weights.
+    """
+    found = {"exec_rate": rate(results)}
+    for metric in metrics:
+        values = column(results, metric, 1)
+        found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
+    return found
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:
