@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rrvf.errors import UserError
+from rrvf.outputs import whole
 
 LOCK = ".lock"
 IDENTITY = "identity.json"
@@ -74,9 +75,8 @@ def claim(folder: Path, identity: Mapping[str, Any], begun: str) -> None:
     """
     path = folder / IDENTITY
     if not (folder / begun).is_file():  # what costs nothing yet may be begun as another run
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(identity, indent=1) + "\n")
-        partial.rename(path)
+        with whole(path) as partial:
+            partial.write_text(json.dumps(identity, indent=1) + "\n")
         return
     if not path.is_file():
         raise UserError(f"{folder} holds a run that does not say what it is: choose another folder")

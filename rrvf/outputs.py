@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rrvf.errors import UserError
@@ -42,6 +43,14 @@ def _told(path: Path):
         yield
     except OSError as error:
         raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write what is to be `path`, which is there whole or, after a kill, as it was before."""
+    partial = path.with_name(f".{path.name}.partial")
+    yield partial
+    partial.replace(path)
 
 
 def trouble(error: OSError) -> str | None:

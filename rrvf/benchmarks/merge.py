@@ -10,7 +10,7 @@ from rrvf.benchmarks.registry import summarised
 from rrvf.benchmarks.runner import RECORDS, REPLIES, read_results, write_summary_of
 from rrvf.errors import UserError
 from rrvf.folders import IDENTITY, claim, owned
-from rrvf.outputs import out_folder
+from rrvf.outputs import out_folder, whole
 from rrvf.records import json_lines
 
 
@@ -83,8 +83,6 @@ def _identity(parts: list[Path]) -> dict:
 
 def _joined(path: Path, files: list[Path]) -> None:
     """The lines of `files` as `path`, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for line in (line for source in files for line in json_lines(source)):
             file.write(json.dumps(line) + "\n")
-    partial.rename(path)

@@ -21,6 +21,7 @@ from rrvf.benchmarks.lines import Lines, append_lines
 from rrvf.domains import domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.folders import claim, owned
+from rrvf.outputs import whole
 from rrvf.policies import Answer, NoReply
 from rrvf.policies.local import picture_size, read_picture
 from rrvf.prices import price
@@ -300,9 +301,8 @@ def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics
     provenance = head.pop("provenance")
     summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes, "pasted": sum(result.pasted for result in results),
                "metrics": metrics, "usage": usage_of(out, results), "provenance": provenance}  # fmt: skip
-    partial = out / "summary.json.partial"
-    partial.write_text(json.dumps(summary, indent=1) + "\n")
-    partial.rename(out / "summary.json")
+    with whole(out / "summary.json") as partial:
+        partial.write_text(json.dumps(summary, indent=1) + "\n")
     return summary
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from rrvf.errors import UserError
+from rrvf.outputs import whole
 
 _ASK_S = 20.0
 #: Where the files of public repositories are served, by commit.
@@ -101,9 +102,8 @@ def download(folder: Path) -> list[Path]:
             data = _fetched(source, path)
             _check(data, source, path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial_file = path.with_name(f".{path.name}.partial")
-            partial_file.write_bytes(data)
-            partial_file.replace(path)
+            with whole(path) as partial_file:
+                partial_file.write_bytes(data)
         text(name, folder)
     return [_path(name, folder) for name in SOURCES]
 

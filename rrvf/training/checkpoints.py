@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 
 from rrvf.errors import UserError
 from rrvf.folders import claim, owned
+from rrvf.outputs import whole
 from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, Section
 from rrvf.records import Sample
@@ -212,6 +213,5 @@ class StepLog(TrainerCallback):
 
 def rewrite(path: Path, lines: list[str]) -> None:
     """Replace a file of lines at once: a kill leaves the old one or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("".join(line + "\n" for line in lines))
-    partial.replace(path)
+    with whole(path) as partial:
+        partial.write_text("".join(line + "\n" for line in lines))
