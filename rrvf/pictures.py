@@ -7,6 +7,10 @@ before it is used.
 
 from __future__ import annotations
 
+from PIL import Image
+
+#: What Pillow raises for bytes that are no picture, or a damaged or too large one.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 #: The shorter side, in pixels.
 MIN_SIDE = 16
 #: The longer side over the shorter one.

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from rrvf.errors import UserError
+from rrvf.pictures import UNREADABLE
 
 _ASK_S = 15.0
 
@@ -146,7 +147,7 @@ def png(value: Any, where: str = "the data set") -> bytes:
     except (TypeError, KeyError, FileNotFoundError, UnidentifiedImageError):
         kind = "nothing" if value is None else f"a {type(value).__name__}"
         raise UserError(f"{where}: {kind} stands where a picture was expected: check the column's name") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{where}: the picture is damaged ({error}): mend or remove it") from None
     plain = picture.format == "PNG" and picture.mode == "RGB" and "transparency" not in picture.info
     return value if plain and isinstance(value, bytes) else _as_png(picture)

@@ -12,7 +12,7 @@ from PIL import Image
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.embedded import Reference
-from rrvf.pictures import misfit
+from rrvf.pictures import UNREADABLE, misfit
 from rrvf.records import Judgement
 
 #: Of 16 bits a channel, which take twice the memory.
@@ -30,7 +30,7 @@ def decode(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
             width, height = header.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise UserError("not a PNG or JPEG picture") from error
     if problem := misfit(width, height):
         raise UserError(problem)

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from rrvf.errors import UserError
-from rrvf.pictures import misfit
+from rrvf.pictures import UNREADABLE, misfit
 from rrvf.policies.families import family_of, own_template, with_tool_turns
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
@@ -152,7 +152,7 @@ def fitting(path: Path) -> Path:
         with Image.open(path) as image:
             problem = misfit(*image.size)
             image.verify()  # a PNG's checksums
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         problem = f"no picture that can be read ({type(error).__name__})"
     if problem:
         raise UserError(f"{path}: {problem}")
@@ -164,7 +164,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except UNREADABLE:
         return 1, 1
 
 

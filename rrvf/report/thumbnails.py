@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from rrvf.pictures import UNREADABLE
+
 #: Pixels of a thumbnail's width; its height is at most eight times that, so that a long page can still be read.
 WIDTH = 640
 #: Bytes that all pictures of one page may take: 600 samples with their code stay under 30 MB.
@@ -23,7 +25,7 @@ def thumbnail(png: bytes | Path, at_most: int | None = None) -> bytes | None:
     try:
         with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
             small = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except UNREADABLE:
         return None
     small.thumbnail((WIDTH, 8 * WIDTH))
     encoded = b""
