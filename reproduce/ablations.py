@@ -21,7 +21,7 @@ import yaml
 from tqdm import tqdm
 
 from rrvf.errors import UserError
-from rrvf.profile import Profile, checked, load_profile
+from rrvf.profile import Profile, checked, load_profile, training_folder
 from rrvf.report.ablations import BASE, AblationRun, curves, curves_figure, write_ablations
 from rrvf.report.runs import Summary
 from rrvf.study import REPOSITORY, Study
@@ -54,7 +54,7 @@ class Job:
         study = self.study
         policy = "base" if self.variant == BASE else "rrvf"
         summary = study.evaluate(self.evaluation, policy)
-        log = study.results / "train" / f"rrvf_{self.section}" / "log.jsonl"
+        log = study.results / training_folder("grpo", self.section) / "log.jsonl"
         metrics = Summary.model_validate(summary).metrics
         return AblationRun(self.variant, self.profile.seed, metrics, read_log(log) if log.is_file() else [])
 

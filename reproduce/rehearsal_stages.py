@@ -15,7 +15,7 @@ from reproduce.judge import VLLM
 from reproduce.rehearsal import Rehearsal, kill_tree
 from rrvf.domains import CHART
 from rrvf.errors import UserError
-from rrvf.profile import GuardConfig, Profile
+from rrvf.profile import GuardConfig, Profile, training_folder
 from rrvf.served import free_port, serving
 from rrvf.training.logs import read_log
 
@@ -64,7 +64,7 @@ def _data(profile: Profile) -> Stage:
 
 def _train(rehearsal: Rehearsal, method: str, name: str) -> tuple[list[str | Path], Path]:
     """The command of a training, as a user types it, and its folder, where `make reproduce` looks for it."""
-    out = rehearsal.folder / "train" / f"{'rrvf' if method == 'grpo' else 'sft'}_{name}"
+    out = rehearsal.folder / training_folder(method, name)
     return ["bash", TRAIN, method, rehearsal.file("launch"), rehearsal.file("profile"), name, out], out
 
 

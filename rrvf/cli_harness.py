@@ -10,7 +10,7 @@ import typer
 
 from rrvf.errors import UserError
 from rrvf.folders import owned
-from rrvf.profile import trained_policies
+from rrvf.profile import trained_policies, training_folder
 from rrvf.rows import Row, load_rows
 from rrvf.study import Study
 
@@ -31,7 +31,7 @@ def model_of(study: Study, policy: str, domain: str) -> str | Row | None:
         return policy
     if policy in (trained := trained_policies(study.profile, domain)):
         kind, name = trained[policy]
-        final = study.results / "train" / f"{'sft' if kind == 'sft' else 'rrvf'}_{name}" / "final"
+        final = study.results / training_folder(kind, name) / "final"
         if not final.is_dir():
             raise UserError(
                 f"{policy} is not trained yet ({final}): `make reproduce PROFILE={study.profile.name}` trains it"

@@ -219,6 +219,10 @@ class SFTConfigSection(Section):
         default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
     )
 
+    def together(self, processes: int) -> int:
+        """Pairs that go through each process together: micro_batch, where it is named, else its share of the step's."""
+        return self.micro_batch or max(1, self.batch // processes)
+
 
 class EvalSet(Section):
     """One evaluation: which benchmark's rules on which pictures, and which table it fills (4: pictures without code)."""
@@ -314,6 +318,11 @@ def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]
         for name in sorted(names, key=lambda name: name != domain):
             found[title if title not in found else f"{title}_{name}"] = (kind, name)
     return found
+
+
+def training_folder(kind: str, section: str) -> str:
+    """Where a training lies in a study's results. kind: grpo or sft."""
+    return f"train/{'rrvf' if kind == 'grpo' else 'sft'}_{section}"
 
 
 def profile_file(name_or_path: str) -> Path:

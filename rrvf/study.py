@@ -33,7 +33,15 @@ from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
 from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, RUNS
 from rrvf.policies.address import identity
-from rrvf.profile import WITHOUT_EFFECT, EvalSet, GRPOConfigSection, JudgeConfig, Profile, trained_policies
+from rrvf.profile import (
+    WITHOUT_EFFECT,
+    EvalSet,
+    GRPOConfigSection,
+    JudgeConfig,
+    Profile,
+    trained_policies,
+    training_folder,
+)
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
@@ -162,7 +170,7 @@ class Study:
         inputs = self._inputs("reward", sets=config.train_sets, domains=config.domains)
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         inputs |= {"judge": self.profile.judge.identity}
-        with self.stage(f"train/rrvf_{name}", "train", inputs) as (out, finished):
+        with self.stage(training_folder("grpo", name), "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 with self.tools_of(config) as tools:
                     train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
@@ -183,7 +191,7 @@ class Study:
         config = self.section("sft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
-        with self.stage(f"train/sft_{name}", "train", inputs) as (out, finished):
+        with self.stage(training_folder("sft", name), "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 samples, root = self.split(config.train_set), self.data / config.train_set
                 train_sft(self.profile, config, samples, root, out, resume=True)
@@ -221,9 +229,8 @@ class Study:
         from rrvf.evaluation import Evaluation
 
         own = isinstance(model, Row) and model.prompt == "own"
-        samples = self.samples(set_name, limit)
-        part = samples[shard[0] - 1 :: shard[1]] if shard else samples
-        return Evaluation(self, set_name, own).run(policy, model, out, part, shard)
+        samples = self.samples(set_name, limit, shard)
+        return Evaluation(self, set_name, own).run(policy, model, out, samples, shard)
 
     def evaluate_turns(
         self, set_name: str, policy: str, model: str | Row | None, out: Path, turns: int, limit: int | None = None
@@ -249,16 +256,14 @@ class Study:
         """Calls, tokens, price and time of an evaluation, without a call."""
         from rrvf.evaluation import Evaluation
 
-        samples = self.samples(set_name, limit)
-        part = samples[shard[0] - 1 :: shard[1]] if shard else samples
-        return Evaluation(self, set_name).estimate(policy, model, part)
+        return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard))
 
-    def samples(self, set_name: str, limit: int | None = None) -> list[Sample]:
-        """The pictures of an evaluation set. UserError where they lack what its benchmark compares with."""
+    def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
+        """The pictures of an evaluation set, or of a part of it. UserError where the set's lack what its benchmark compares with."""
         config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
         check_labels(config, samples)
-        return samples
+        return samples[shard[0] - 1 :: shard[1]] if shard else samples
 
     def model_of(self, policy: str, domain_name: str) -> str | Row | None:
         """What a policy's name stands for in this profile; one that is to be trained is trained first.

@@ -124,15 +124,10 @@ def sft_memory(profile: Profile, config: SFTConfigSection, gpus: int, gpu_gb: fl
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
     prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
-    pairs = pairs_together(config, gpus)
+    pairs = config.together(gpus)
     tokens, pictures = pairs * (prompt + CODE_TOKENS), pairs * prompt
     phases = [*_training(profile, size, gpus, always, tokens, pictures), Phase("checkpoint", always)]
     return Memory(gpu_gb, tuple(phases), _judge_reason(judge, gpu_gb))
-
-
-def pairs_together(config: SFTConfigSection, gpus: int) -> int:
-    """Pairs that go through a process together: micro_batch, where a section names it, else its share of the step's."""
-    return config.micro_batch or max(1, config.batch // gpus)
 
 
 def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memory:

@@ -83,7 +83,7 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
 
 def sft_batch(config: SFTConfigSection, world: int) -> tuple[int, int]:
     """Pairs that go through a process together, and how often in a step. UserError where the step's do not divide."""
-    together = config.micro_batch or max(1, config.batch // world)
+    together = config.together(world)
     return together, _rounds(config.batch, together * world, world, "pairs", "batch")
 
 
