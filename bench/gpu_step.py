@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from transformers import AutoProcessor, Qwen2_5_VLConfig, Qwen2_5_VLForCondition
 
 from rrvf import nano
 from rrvf.nano import model
+from rrvf.plan.models import VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.profile import Profile, load_profile
 from rrvf.records import Sample
@@ -31,23 +32,16 @@ TURN_TOKENS = 512
 
 
 @dataclass(frozen=True)
-class Dimensions:
-    """Of a released configuration: what differs between the sizes."""
+class Dimensions(Shape):
+    """With what one that is tried without a GPU has smaller."""
 
-    hidden: int
-    intermediate: int
-    layers: int
-    heads: int
-    key_heads: int
-    vocabulary: int
-    tied: bool
     rope: tuple[int, int, int] = (16, 24, 24)
-    vision_layers: int = 32
+    vision_layers: int = VISION_LAYERS
 
 
 DIMENSIONS = {
-    "3b": Dimensions(2048, 11_008, 36, 16, 2, 151_936, tied=True),
-    "7b": Dimensions(3584, 18_944, 28, 28, 4, 152_064, tied=False),
+    "3b": Dimensions(**asdict(shape("Qwen/Qwen2.5-VL-3B-Instruct"))),
+    "7b": Dimensions(**asdict(shape("Qwen/Qwen2.5-VL-7B-Instruct"))),
     # Tries this file without a GPU.
     "tiny": Dimensions(64, 128, 2, 4, 2, 2_048, tied=True, rope=(2, 3, 3), vision_layers=2),
 }
@@ -69,8 +63,8 @@ def config(d: Dimensions) -> Qwen2_5_VLConfig:
     }
     vision = {
         "depth": d.vision_layers,
-        "hidden_size": 1280,
-        "intermediate_size": 3420,
+        "hidden_size": VISION_HIDDEN,
+        "intermediate_size": VISION_INTERMEDIATE,
         "num_heads": 16,
         "out_hidden_size": d.hidden,
         "fullatt_block_indexes": [7, 15, 23, 31],
