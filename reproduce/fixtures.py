@@ -100,7 +100,10 @@ def _plot2code(path: Path, figures: list) -> None:
 def _websight(path: Path, renderer: Renderer) -> None:
     head = f'<html>\n<link href="{TAILWIND}" rel="stylesheet">\n'
     codes = [pages.generate(seed).replace("<!DOCTYPE html>\n", head) for seed in range(SEED, SEED + PAGES)]
-    rows = [{"image": _doubled(png), "text": code} for code, png in zip(codes, _pictures(codes, renderer), strict=True)]
+    rows = [
+        {"image": _as(png, "PNG", times=2), "text": code}
+        for code, png in zip(codes, _pictures(codes, renderer), strict=True)
+    ]
     _table(path, [row | {"llm_generated_idea": "A page."} for row in rows])
 
 
@@ -111,16 +114,11 @@ def _pictures(codes: list[str], renderer: Renderer) -> Iterator[bytes]:
         yield render.png
 
 
-def _doubled(png: bytes) -> bytes:
+def _as(png: bytes, kind: str, times: int = 1) -> bytes:
+    """A picture in another format, its sides `times` as long."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     out = io.BytesIO()
-    picture.resize((picture.width * 2, picture.height * 2)).save(out, "PNG")
-    return out.getvalue()
-
-
-def _as(png: bytes, kind: str) -> bytes:
-    out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(out, kind)
+    (picture if times == 1 else picture.resize((times * picture.width, times * picture.height))).save(out, kind)
     return out.getvalue()
 
 

@@ -23,7 +23,7 @@ from rrvf.folders import make
 from rrvf.own_pictures import longest_reply, profile_for
 from rrvf.policies import NoReply
 from rrvf.protocol import code_in, load_prompt, read_reply
-from rrvf.records import Trajectory, Turn
+from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.render import Limits, Renderer
 from rrvf.report.episodes import kept_pictures, trajectory_html
 from rrvf.report.html import visible
@@ -50,24 +50,30 @@ class Redrawn:
         return self.turn == len(self.trajectory.turns)
 
     @property
+    def _drawn(self) -> tuple[str | None, Render | None, Judgement | None]:
+        """Code, render and judgement of the turn that was taken; the answer's code alone where no turn gave a picture."""
+        whole = self.trajectory
+        if self.turn is None:
+            return whole.final_code, None, None
+        if self.answered:
+            return whole.final_code, whole.final_render, whole.judgement
+        draft = whole.turns[self.turn - 1]
+        return draft.code, draft.render, draft.judgement
+
+    @property
     def code(self) -> str | None:
-        if self.answered or self.turn is None:
-            return self.trajectory.final_code
-        return self.trajectory.turns[self.turn - 1].code
+        return self._drawn[0]
 
     @property
     def png(self) -> bytes | None:
         """The final picture."""
-        if self.turn is None:
-            return None
-        return (self.trajectory.final_render if self.answered else self.trajectory.turns[self.turn - 1].render).png
+        render = self._drawn[1]
+        return render.png if render is not None else None
 
     @property
     def similarity(self) -> float | None:
         """The judge's, 0 to 1; None where there is no picture, or the judge failed."""
-        if self.turn is None:
-            return None
-        judgement = self.trajectory.judgement if self.answered else self.trajectory.turns[self.turn - 1].judgement
+        judgement = self._drawn[2]
         return judgement.score if judgement is not None and judgement.ok else None
 
     @property

@@ -60,9 +60,6 @@ class Parts:
         return cls(*(rng.random() >= OMITTED for _ in range(10)))
 
 
-WHOLE = Parts()
-
-
 def careless(domain: Domain, spec: charts.Spec | pages.Spec, rng: random.Random) -> str:
     """The program of `spec` as a careless hand writes it."""
     code = written(domain, spec, Parts.drawn(rng))

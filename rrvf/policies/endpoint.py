@@ -57,11 +57,14 @@ class EndpointPolicy:
         """One turn per picture, in order; one prompt for all or one for each."""
         prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
         asked = (question(*pair) for pair in zip(pictures, prompts, strict=True))
-        return [NoReply(a.problem) if a.text is None else a.text for a in self.answers(asked)]
+        return self._texts(asked)
 
     def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
         """The next turn of each conversation, messages as `rrvf.rollout.run_episode` makes them."""
         asked = ([_sent(message) for message in messages] for messages in conversations)
+        return self._texts(asked)
+
+    def _texts(self, asked: Iterable[list[dict]]) -> list[str | NoReply]:
         return [NoReply(a.problem) if a.text is None else a.text for a in self.answers(asked)]
 
     def answers(self, conversations: Iterable[list[dict] | None]) -> Iterator[Answer]:
