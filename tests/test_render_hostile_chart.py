@@ -160,4 +160,5 @@ def test_no_process_is_left(outcome: Outcome) -> None:
 
 
 def test_no_descriptor_is_left(outcome: Outcome) -> None:
-    assert outcome.descriptors == 0
+    # Fewer is no leak: the collector may close what an earlier test left while this one runs.
+    assert outcome.descriptors <= 0
