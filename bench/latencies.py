@@ -79,12 +79,13 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile) -> dict[str, float]:
     """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture: with the profile's
-    adapters and autocast, log probabilities and entropies, as the trainer does.
+    adapters (if any) and autocast, log probabilities and entropies, as the trainer does.
     """
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
     batch = policy.processor(text=[text] * len(pictures), images=pictures, return_tensors="pt")
 
-    model = get_peft_model(policy.model, lora(profile)).train()
+    adapters = lora(profile)
+    model = (get_peft_model(policy.model, adapters) if adapters else policy.model).train()
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=autocasts(profile.policy)):
