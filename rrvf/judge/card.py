@@ -20,8 +20,9 @@ class Sampling(Record):
 class JudgeCard(Record):
     """`id` stands in every judgement. What is None or empty was not measured.
 
-    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|.
-    plea_gain: the most that words drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
+    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score
+    and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|. plea_gain: the most that words
+    drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
     """
 
     model: str
@@ -61,11 +62,12 @@ class JudgeCard(Record):
 #: What the embedded judge can and cannot see.
 EMBEDDED_NOTE = (
     "A stand-in for a vision-language model: OpenCV statistics of layout, mark type, colour and alignment. Text is "
-    "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels hardly "
-    "count; on pages one word of many costs next to nothing. It knows no chart semantics. Where no spine, grid or ground "
-    "shows the axes, all marks count as one panel, and labels around a pie may change their role when a wedge moves. It "
-    "may miss a legend drawn over filled marks. Bars of one colour that happen to be of like heights stay somewhat alike; "
-    "noise costs it more than it costs a person. What one change costs, by kind and style: python -m rrvf.judge.scale."
+    "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels "
+    "hardly count; on pages one word of many costs next to nothing. It knows no chart semantics. Where no spine, "
+    "grid or ground shows the axes, all marks count as one panel, and labels around a pie may change their role when "
+    "a wedge moves. It may miss a legend drawn over filled marks. Bars of one colour that happen to be of like "
+    "heights stay somewhat alike; noise costs it more than it costs a person. What one change costs, by kind and "
+    "style: python -m rrvf.judge.scale."
 )
 
 
