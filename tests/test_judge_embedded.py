@@ -105,7 +105,7 @@ def test_judging_twice_gives_the_same_record(domain):
 def test_the_score_is_about_symmetric():
     gaps = [
         abs(judge_pair(a, b, "chart").score - judge_pair(b, a, "chart").score)
-        for (_, a), (_, b) in itertools.pairwise(PICTURES)
+        for (_, a), (_, b) in itertools.pairwise(PICTURES[:16])
     ]
     assert max(gaps) < 0.05
 
