@@ -259,7 +259,7 @@ def judge_card(
 
     Example: rrvf judge card --domain web --pictures 3
     """
-    from rrvf.judge.card import measured_card
+    from rrvf.judge.measured import measured_card
 
     print(measured_card(domain, url, model, pictures, revision).model_dump_json(indent=1))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rrvf.errors import UserError
-from rrvf.nano import CHECKPOINT
+from rrvf.policies.shipped import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
 

@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from rrvf.errors import UserError
 from rrvf.pictures import UNREADABLE, misfit
+from rrvf.policies import shipped
 from rrvf.policies.families import family_of, own_template, with_tool_turns
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
@@ -35,10 +36,8 @@ def resolve_model(name: str) -> str:
             raise UserError(f"no model {name} on the hub ({why[:160]}): check the network and HF_TOKEN") from None
     if name != "nano":
         return name
-    from rrvf import nano
-
-    nano.verify()
-    return str(nano.CHECKPOINT)
+    shipped.verify()
+    return str(shipped.CHECKPOINT)
 
 
 def load_processor(name: str) -> ProcessorMixin:
