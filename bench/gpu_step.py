@@ -2,8 +2,8 @@
 
     python bench/gpu_step.py [--dims 3b|7b] [--full]
 
-The step is the `gpu` profile's (LoRA, 64 episodes), written by transformers instead of vLLM. Random weights never end a turn
-and call no tool, so an episode is one turn of 512 tokens on a picture of 391 tokens, without a render or a judge.
+The step is the `gpu` profile's (LoRA, 64 episodes), written by transformers instead of vLLM. Random weights never end a
+turn and call no tool, so an episode is one turn of 512 tokens on a picture of 391 tokens, without a render or a judge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""How long the embedded judge takes, against SSIM of the same pair, by picture size, and over HTTP. Prints one JSON object.
+"""How long the embedded judge takes, against SSIM of the same pair, by picture size, and over HTTP.
+
+Prints one JSON object.
 
 The two take turns on each pair; `ratio` is the median over the pairs. `max_ms` is the slowest pair. `real` are pictures
 that nobody made for this: charts of matplotlib's gallery, pages of npm packages, drawn 640 x 480.
@@ -8,6 +10,7 @@ that nobody made for this: charts of matplotlib's gallery, pages of npm packages
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -43,7 +46,10 @@ def pictures(domain: str, size: tuple[int, int], count: int = 24) -> list[np.nda
 
 
 def real_pictures(domain: str, count: int = 16) -> list[np.ndarray]:
-    """Pictures of programs that this project did not write, on a canvas of 640 x 480; those that do not run left out."""
+    """Pictures of programs that this project did not write, on a canvas of 640 x 480.
+
+    Those that do not run are left out.
+    """
     if domain == "chart":
         found = [text for text in (p.read_text(encoding="utf-8") for p in scripts()[::7]) if not refused_by_code(text)]
     else:
@@ -63,7 +69,7 @@ def in_process(domain: str, made: list[np.ndarray], repeats: int = 3) -> dict[st
     """Each picture beside the next, in this thread, judged and compared by SSIM in turn; medians over the repeats."""
     judged, alternative = [], []
     judge_pair(made[0], made[1], domain), ssim(made[0], made[1])
-    for a, b in zip(made, made[1:], strict=False):
+    for a, b in itertools.pairwise(made):
         turns = [(timed(lambda: judge_pair(a, b, domain)), timed(lambda: ssim(a, b))) for _ in range(repeats)]  # noqa: B023
         judged.append(statistics.median(one for one, _ in turns))
         alternative.append(statistics.median(two for _, two in turns))
@@ -79,7 +85,7 @@ def quantiles(times: list[float]) -> dict[str, float]:
 def over_http(callers: int = 8) -> dict[str, float]:
     """Score requests of `callers` threads to a server of two threads, charts of 280 x 224, no cache."""
     pngs = [cv2.imencode(".png", picture[..., ::-1])[1].tobytes() for picture in pictures("chart", SIZES[0])]
-    pairs = list(zip(pngs, pngs[1:], strict=False)) * 4
+    pairs = list(itertools.pairwise(pngs)) * 4
     with running_server() as url, JudgeClient(url) as client, ThreadPoolExecutor(callers) as pool:
         client.score(*pairs[0], "chart")
         alone = quantiles([timed(lambda p=p: client.score(*p, "chart")) for p in pairs[:23]])

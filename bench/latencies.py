@@ -9,6 +9,7 @@ two batch sizes, which separates a token's fixed cost from what each episode add
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -47,8 +48,9 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOConfigSection) -> dict[str, float]:
-    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again, written as in training: so
-    many episodes stand beside each other for each picture.
+    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again.
+
+    Written as in training: so many episodes stand beside each other for each picture.
     """
     pictures = [p for p in pictures[: LARGE // section.group_size] for _ in range(section.group_size)]
 
@@ -78,8 +80,9 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
 
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile) -> dict[str, float]:
-    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture: with the profile's
-    adapters (if any) and autocast, log probabilities and entropies, as the trainer does.
+    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture.
+
+    With the profile's adapters, if any, and autocast, log probabilities and entropies, as the trainer does.
     """
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
     batch = policy.processor(text=[text] * len(pictures), images=pictures, return_tensors="pt")
@@ -107,7 +110,7 @@ def rendering(study: Study, repeats: int) -> dict[str, float]:
             with Renderer(section.domain, 1, study.limits(section.domain)) as renderer:
                 codes = [(root / s.code).read_text() for s in samples]
                 found[name] = seconds(lambda r=renderer, c=codes: [r.render(x) for x in c], repeats) / len(codes)
-        pairs = [((root / a.image).read_bytes(), (root / b.image).read_bytes()) for a, b in zip(samples, samples[1:])]  # noqa: B905
+        pairs = [((root / a.image).read_bytes(), (root / b.image).read_bytes()) for a, b in itertools.pairwise(samples)]
         for question in ("compare", "score"):
             ask = getattr(judge, question)
             found[question] = seconds(lambda a=ask: [a(*pair, section.domain) for pair in pairs], repeats) / len(pairs)

@@ -2,9 +2,9 @@
 
     python bench/render_chart.py [--count 100] [--repeats 3] [--json FILE]
 
-Scripts of matplotlib's gallery. The ways take turns on each script, so that a busy machine slows all of them alike; only
-scripts that all three render count. A ratio is the median over the scripts, each by its medians over the repeats. Then
-two workers of each kind do all scripts again.
+Scripts of matplotlib's gallery. The ways take turns on each script, so that a busy machine slows all of them alike;
+only scripts that all three render count. A ratio is the median over the scripts, each by its medians over the repeats.
+Then two workers of each kind do all scripts again.
 """
 
 from __future__ import annotations

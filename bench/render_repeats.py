@@ -2,8 +2,8 @@
 
     python bench/render_repeats.py [--charts 100] [--pages 30]
 
-Scripts of matplotlib's gallery and real pages of npm packages, scripts off. The first pass has one worker, the second two
-and the order reversed. Prints what differs by name; a chart that tells the time of day cannot be the same twice.
+Scripts of matplotlib's gallery and real pages of npm packages, scripts off. The first pass has one worker, the second
+two and the order reversed. Prints what differs by name; a chart that tells the time of day cannot be the same twice.
 """
 
 from __future__ import annotations

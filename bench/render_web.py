@@ -2,8 +2,8 @@
 
     python bench/render_web.py [--count 50] [--pause 0.5] [--small] [--json FILE]
 
-Real pages of npm packages, 1280 wide, full height, scripts off; with `--small` generated pages on the nano canvas, which
-are what a nano policy trains on. The ways:
+Real pages of npm packages, 1280 wide, full height, scripts off; with `--small` generated pages on the nano canvas,
+which are what a nano policy trains on. The ways:
 - ours: each page in a fresh document at an address of its own, made ahead; what moves is stopped
 - reused: one document written over and over, so that what a page leaves behind shows on the next
 - fresh_context: a context for each page, which is a process of its own, made when it is wanted
@@ -11,9 +11,9 @@ are what a nano policy trains on. The ways:
 
 They take turns block by block, back to back within a block, so that a busy machine slows all of them alike. Before each
 page is a pause, as between the renders of a judge; all ways have it, since a browser that has slept is slower, whoever
-woke it (`--pause 0`: what is made ahead is waited for). The others have no network namespace, no watchdog and no check of
-code or picture, and Chromium's own sandbox is off; all answer requests from memory and wait for the same load event. A
-ratio is the median over the pages.
+woke it (`--pause 0`: what is made ahead is waited for). The others have no network namespace, no watchdog and no check
+of code or picture, and Chromium's own sandbox is off; all answer requests from memory and wait for the same load event.
+A ratio is the median over the pages.
 """
 
 from __future__ import annotations

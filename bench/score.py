@@ -7,9 +7,9 @@ A pair is a script against the next one of the list: by default `count` gallery 
 second policy costs. Both include starting the sandbox.
 
 The official evaluator is not part of this project, so a stand-in takes its place, called so: for each pair ten fresh
-interpreters, five a side, as the original starts them (metrics_spec T10): one plain run, then one each for text, layout,
-type and colour, with the wrappers of our tracer. It leaves out the original's scoring, so the ratios are on the low side.
-Processor seconds are compared, for both in one run over the same scripts: a busy machine slows both alike.
+interpreters, five a side, as the original starts them (metrics_spec T10): one plain run, then one each for text,
+layout, type and colour, with the wrappers of our tracer. It leaves out the original's scoring, so the ratios are on the
+low side. Processor seconds are compared, for both in one run over the same scripts: a busy machine slows both alike.
 
 `growth` scores many small pairs of 50 true scripts: processor time per pair and the peak memory of the scoring process.
 """

@@ -2,11 +2,11 @@
 
     python bench/soak.py [--count 10000] [--workers 2] [--minutes M] [--json FILE]
 
-The hostile ones are those of the tests (`tests/hostile`). Twenty times on the way it writes down the resident memory of the
-parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. Each picture must be that
-of the first render of its program, whatever was drawn in between. At the end nothing may be left: no process, descriptor
-or temporary file. Exits with 1 where one is, where a render ended other than it should or a picture changed, or where a
-parent grew by more than 1 MB per 1,000 renders after the first 1,000.
+The hostile ones are those of the tests (`tests/hostile`). Twenty times on the way it writes down the resident memory of
+the parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. Each picture must
+be that of the first render of its program, whatever was drawn in between. At the end nothing may be left: no process,
+descriptor or temporary file. Exits with 1 where one is, where a render ended other than it should or a picture changed,
+or where a parent grew by more than 1 MB per 1,000 renders after the first 1,000.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rrvf.domains import NANO_CANVAS
 from rrvf.render import Limits, Renderer
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from hostile_suite import attacks  # noqa: E402
+from hostile_suite import attacks
 
 #: Generous, so that a busy machine ends no render that means well.
 PATIENT = Limits(canvas=NANO_CANVAS, wall_s=60, memory_mb=800)
@@ -171,8 +171,9 @@ def left_behind(mixed: list[Job], workers: int, minutes: float) -> tuple[list[di
 
 
 def growth(rows: list[dict]) -> dict[str, float]:
-    """MB per 1,000 renders of each parent, the median slope over what follows the first 1,000: a large picture that is held
-    at the moment of a look is no growth.
+    """MB per 1,000 renders of each parent, the median slope over what follows the first 1,000.
+
+    A large picture that is held at the moment of a look is no growth.
     """
     later = [row for row in rows if row["renders"] >= 1000] or rows
     thousands = [row["renders"] / 1000 for row in later]

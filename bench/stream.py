@@ -2,8 +2,8 @@
 
     python bench/stream.py [--samples 96]
 
-The stages are stand-ins that sleep: what is measured is how the runner overlaps them. The bound is 1.1 times the slowest stage
-alone; memory is what 10 times the samples add.
+The stages are stand-ins that sleep: what is measured is how the runner overlaps them. The bound is 1.1 times the
+slowest stage alone; memory is what 10 times the samples add.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python bench/writing.py [--repeats 3]
 
-Both sample with a static cache from the same policy on the same pictures; what they write differs, so seconds a token are
-compared.
+Both sample with a static cache from the same policy on the same pictures; what they write differs, so seconds a token
+are compared.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""`python -m reproduce --profile nano`: run the notebooks, print Tables 1 to 3, put what is worth keeping into `results/`.
+"""Reproduce a profile: `python -m reproduce --profile nano`.
 
-Exit codes: 0 success; 1 a notebook failed, in one line; 2 bad input, in one line; 130 interrupted. Run it again to continue.
+Run the notebooks, print Tables 1 to 3, put what is worth keeping into `results/`.
+
+Exit codes: 0 success; 1 a notebook failed, in one line; 2 bad input, in one line; 130 interrupted. Run it again to
+continue.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""`python -m reproduce.ablations`: the study of `ablations.yaml`, trained, evaluated and written to `results/ablations`.
+"""Train and evaluate the variants of `ablations.yaml`: `python -m reproduce.ablations`.
 
-Each variant and seed is a study of its own under `runs/<profile>/ablations`, in stages like any other: a killed run goes on
-where it was, a finished one is skipped. Hours on two cores; `--jobs 2` trains two at a time on one core each.
+The study of `ablations.yaml`, trained, evaluated and written to `results/ablations`.
+
+Each variant and seed is a study of its own under `runs/<profile>/ablations`, in stages like any other: a killed run
+goes on where it was, a finished one is skipped. Hours on two cores; `--jobs 2` trains two at a time on one core each.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class Job:
 
     @property
     def study(self) -> Study:
+        """Its own folder under `runs/PROFILE/ablations`, by variant and seed."""
         folder = re.sub(r"\W+", "_", self.variant).strip("_")
         return Study(
             self.profile, REPOSITORY / "runs" / self.profile.name / "ablations" / folder / str(self.profile.seed)
@@ -80,6 +83,7 @@ def changed(settings: dict, change: dict) -> dict:
 
 
 def main() -> int:
+    """The exit code: 0, or 2 for bad input, in one line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="nano")
     parser.add_argument("--jobs", type=int, default=1, help="trained at the same time")

@@ -2,7 +2,8 @@
 
 A notebook's key is the hash of its text, of the package, of the profile file and of the notebooks before it. One whose
 key is on disk is skipped; any other is run from its first cell, and the stages inside it (rrvf.study) skip or continue
-themselves. So a run may be killed at any point. What is imported here stays light: a run that skips all starts no torch.
+themselves. So a run may be killed at any point. What is imported here stays light: a run that skips all starts no
+torch.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
 
 
 def read_notebook(source: Path):
-    """The notebook that a `py:percent` text stands for, with cell ids that do not change from one reading to the next."""
+    """The notebook of a `py:percent` text, with cell ids that do not change from one reading to the next."""
     import jupytext
 
     notebook = jupytext.read(source)

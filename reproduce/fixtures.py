@@ -1,12 +1,15 @@
-"""The paper's data sets in miniature: the hub's own layout and columns, our own pictures. For rehearsals and loaders' tests.
+"""The paper's data sets in miniature: the hub's own layout and columns, our own pictures.
+
+For rehearsals and loaders' tests.
 
     python -m reproduce.fixtures DIR
 
-    DIR/chartmimic.tar.gz      ChartMimic's archive: direct_1800/ and direct_600/, each with PREFIX_NUMBER.py, .png and .pdf
-    DIR/plot2code/             one parquet, split `test`: image, url, code, instruction; one row in four is no matplotlib
+    DIR/chartmimic.tar.gz      ChartMimic's archive: direct_1800/ and direct_600/ with PREFIX_NUMBER.py, .png, .pdf
+    DIR/plot2code/             one parquet, split `test`: image, url, code, instruction; one row in four: no matplotlib
     DIR/websight/v0.2/         one parquet, split `train`: image (twice the page's size), text, llm_generated_idea
 
-ChartMimic's figures and WebSight's pages come from our generators, Plot2Code's from matplotlib's gallery, as its own do.
+ChartMimic's figures and WebSight's pages come from our generators, Plot2Code's from matplotlib's gallery, as its own
+do.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ SEED = 2_500_000
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0, or 2 for bad input, in one line."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.fixtures", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     try:

@@ -1,7 +1,7 @@
 """The judge of a profile with `judge: {serve: true}`: started beside the run, stopped after it.
 
-It is vLLM with the profile's file of reproduce/judges, the same that `make judge` serves. It must have its memory before
-training begins, for vLLM measures what is free while it starts.
+It is vLLM with the profile's file of reproduce/judges, the same that `make judge` serves. It must have its memory
+before training begins, for vLLM measures what is free while it starts.
 """
 
 from __future__ import annotations

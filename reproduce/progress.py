@@ -1,7 +1,7 @@
 """One line per notebook and stage on standard output; on standard error how long work goes on.
 
-On a terminal that is its last bar or training step, each over the one before; elsewhere a training step a minute. That a
-run waits for its judge is told always.
+On a terminal that is its last bar or training step, each over the one before; elsewhere a training step a minute. That
+a run waits for its judge is told always.
 """
 
 from __future__ import annotations

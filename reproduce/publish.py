@@ -1,4 +1,4 @@
-"""What outlives a run: tables on the terminal, `results/<profile>`, and, on request, the notebooks with their outputs."""
+"""What outlives a run: tables on the terminal, `results/<profile>`, on request the notebooks with their outputs."""
 
 from __future__ import annotations
 

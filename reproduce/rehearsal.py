@@ -1,4 +1,4 @@
-"""What a rehearsal substitutes: `rehearsal.yaml`, laid over a profile and over the files that it is trained and judged with."""
+"""What a rehearsal substitutes: `rehearsal.yaml`, laid over a profile and the files that it trains and judges with."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ class Rehearsal:
 
     @property
     def profile(self) -> Profile:
+        """The profile as it is rehearsed: the paper's or the gpu one with `rehearsal.yaml` laid over it."""
         return load_profile(str(self.file("profile")))
 
     def log(self, name: str) -> Path:

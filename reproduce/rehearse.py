@@ -1,8 +1,8 @@
 """`make rehearse PROFILE=paper|gpu`: the profile's whole path on two cores, from the archives to Tables 1 to 3.
 
-The same profile file, the same scripts of reproduce/launch, the same notebooks; what `rehearsal.yaml` names is substituted.
-One training is killed and taken up again. Everything lands in `runs/rehearsal-<profile>`, which is begun anew each time, and
-nothing in `results/`. One line per stage; exit codes as of `python -m reproduce`.
+The same profile file, the same scripts of reproduce/launch, the same notebooks; what `rehearsal.yaml` names is
+substituted. One training is killed and taken up again. Everything lands in `runs/rehearsal-<profile>`, which is begun
+anew each time, and nothing in `results/`. One line per stage; exit codes as of `python -m reproduce`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def rehearse(name: str) -> None:
 
 @contextmanager
 def _judge(rehearsal: Rehearsal) -> Iterator[None]:
-    """The embedded judge at the address of the profile's. UserError where another answers there: it may be a real one."""
+    """The embedded judge at the address of the profile's.
+
+    UserError where another answers there: it may be a real one.
+    """
     url = rehearsal.profile.judge.url
     if answers(url):
         raise UserError(f"a judge answers at {url} already: stop it, since a rehearsal brings its own")

@@ -1,4 +1,6 @@
-"""`python -m reproduce.rows --row internvl3`: measure rows of the paper's tables and print them beside the printed ones.
+"""Measure rows of the paper's tables and print them beside the printed ones.
+
+`python -m reproduce.rows --row internvl3`.
 
 Each row is evaluated on every set of the profile in whose table it stands; what is finished is only read. Exit codes as
 `python -m reproduce`.
@@ -73,8 +75,8 @@ def beside_paper(run: Run) -> str:
     less = against_paper(run, row, number)
     made = run.summary.provenance
     lines = [
-        f"\nTable {number}, {run.summary.policy} beside {row.model}: n {run.summary.n}, judge {made.judge.split(' ')[0]} by "
-        f"{run.judge_protocol}, protocol {made.protocol}",
+        f"\nTable {number}, {run.summary.policy} beside {row.model}: n {run.summary.n}, judge "
+        f"{made.judge.split(' ')[0]} by {run.judge_protocol}, protocol {made.protocol}",
         "",
         "| column | measured, 95 % interval | printed | difference, 95 % interval |",
         "|---|---|---:|---|",

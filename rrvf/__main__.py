@@ -1,3 +1,5 @@
+"""`python -m rrvf`: the command `rrvf`."""
+
 from rrvf.cli import main
 
 main()

@@ -18,11 +18,17 @@ from rrvf.errors import UserError
 NAMES = ("chromium-headless-shell", "google-chrome-stable", "google-chrome", "chromium", "chromium-browser")
 #: Where Playwright puts its download: by its own setting, in the home folder, or, for root, where `make setup` puts it.
 DOWNLOADS = (os.environ.get("PLAYWRIGHT_BROWSERS_PATH", ""), "~/.cache/ms-playwright", "/opt/ms-playwright")
-MEND = "run `make setup` (an installed package: `rrvf setup`), or install Debian's chromium-headless-shell, or set RRVF_CHROMIUM to its path"
+MEND = (
+    "run `make setup` (an installed package: `rrvf setup`), or install Debian's chromium-headless-shell, or set "
+    "RRVF_CHROMIUM to its path"
+)
 
 
 def find_chromium() -> str:
-    """The path of an executable Chromium: RRVF_CHROMIUM, else PATH, else Playwright's own download. UserError if none."""
+    """The path of an executable Chromium: RRVF_CHROMIUM, else PATH, else Playwright's own download.
+
+    UserError if none.
+    """
     if named := os.environ.get("RRVF_CHROMIUM"):
         if not os.access(named, os.X_OK):
             raise UserError(f"RRVF_CHROMIUM names {named}, which is not an executable file: correct it or unset it")

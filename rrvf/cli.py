@@ -30,8 +30,10 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="RRVF: from the picture of a chart or a web page to the code that draws it. Render, judge, train, evaluate.\n\n"
-    "Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input, in one line.",
+    help="RRVF: from the picture of a chart or a web page to the code that draws it. "
+    "Render, judge, train, evaluate.\n\n"
+    "Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); "
+    "2 bad input, in one line.",
     # Click folds paragraphs but those that begin so.
     epilog=f"\b\nSettings that are environment variables:\n{listed()}",
 )
@@ -257,7 +259,7 @@ def judge_card(
 
     Example: rrvf judge card --domain web --pictures 3
     """
-    from rrvf.judge.card import measured_card
+    from rrvf.judge.measured import measured_card
 
     print(measured_card(domain, url, model, pictures, revision).model_dump_json(indent=1))
 
@@ -319,7 +321,13 @@ def init_profile(
 def train_grpo(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
-    section: Annotated[list[str] | None, typer.Option(help="a grpo section of the profile; several train on all their pictures, with the settings of the first [default: chart]")] = None,
+    section: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="a grpo section of the profile; several train on all their pictures, with the settings of the first "
+            "[default: chart]"
+        ),
+    ] = None,
     pictures: PicturesOption = None,
     domain: PictureDomainOption = CHART.name,
     max_steps: StepsOption = None,
@@ -392,7 +400,9 @@ def plan_run(
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
     as_json: Json = False,
 ) -> None:
-    """Step time, bottleneck, GPU-hours, price and memory of a training run, before it is paid for. Refuses what cannot fit.
+    """Step time, bottleneck, GPU-hours, price and memory of a training run, before it is paid for.
+
+    Refuses what cannot fit.
 
     Example: rrvf plan --profile gpu
 
@@ -410,7 +420,8 @@ def evaluate(
     policy: Annotated[
         str,
         typer.Option(
-            help="reference, blank, nano, a folder, a hub id, http://…/v1#model, or a row of the paper's tables (gpt-4o, base, …)"
+            help="reference, blank, nano, a folder, a hub id, http://…/v1#model, or a row of the paper's tables "
+            "(gpt-4o, base, …)"
         ),
     ],
     out: Annotated[
@@ -422,7 +433,8 @@ def evaluate(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="nano, gpu, paper, or a YAML file [default: paper for a row, else nano; with --pictures what suits the policy]"
+            help="nano, gpu, paper, or a YAML file "
+            "[default: paper for a row, else nano; with --pictures what suits the policy]"
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
@@ -482,10 +494,10 @@ def report(
         str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: as the folder is called, else nano]")
     ] = None,
 ) -> None:
-    """Tables 1 to 3 (4: pictures without code), the claims and the sample browser of finished evaluations, in FOLDER/report.
+    """Tables, claims and the sample browser of finished evaluations, in FOLDER/report.
 
-    The browser shows every sample with its target, what each policy made of it, the code and the scores: open
-    FOLDER/report/browser/index.html, no server needed.
+    Tables 1 to 3 are the paper's, table 4 holds pictures without code. The browser shows every sample with its target,
+    what each policy made of it, the code and the scores: open FOLDER/report/browser/index.html, no server needed.
 
     Example: rrvf report runs/nano
     """

@@ -33,7 +33,7 @@ SANDBOX = Path(__file__).parent / "render" / "sandbox"
 SETUP = f"run `{places.SETUP}`"
 #: What is lost without each means of isolation.
 WEAKER = {
-    "namespaces": "a chart script can see that other files exist; it still cannot read, write, connect or start programs",
+    "namespaces": "a chart script can see that other files exist; it cannot read, write, connect or start programs",
     "landlock": "only the file system view and user ids keep a chart script from files",
     "seccomp": "a chart script may use any system call",
 }
@@ -54,8 +54,10 @@ class Check:
 
 def checks() -> list[Check]:
     """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
-    every: list[Callable[[], Check]] = [python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium,
-             *(partial(draws, name) for name in DOMAINS), fonts, disk, memory, assets, nano_policy, clip_weights]  # fmt: skip
+    every: list[Callable[[], Check]] = [
+        python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium,
+        *(partial(draws, name) for name in DOMAINS), fonts, disk, memory, assets, nano_policy, clip_weights,
+    ]  # fmt: skip
     return [_guarded(look) for look in every]
 
 
@@ -72,9 +74,10 @@ def report() -> tuple[str, bool]:
 
 
 def profile_report(name: str, description: Path | None = None) -> tuple[str, bool]:
-    """Each stage of a profile on this machine, or on the one that the YAML file `description` describes; and whether all fits.
+    """Each stage of a profile on this machine, or on the one that `description` describes, and whether all fits.
 
-    Of a described machine nothing is asked: neither its judge nor what it may read. UserError for a bad profile or file.
+    Of a described machine nothing is asked: neither its judge nor what it may read. UserError for a bad profile or
+    file.
     """
     from rrvf.plan.access import hub_access, judge_access, table_judge_access
     from rrvf.plan.machine import read_description, this_machine
@@ -124,6 +127,7 @@ def _guarded(look: Callable[[], Check]) -> Check:
 
 
 def python() -> Check:
+    """Python 3.11, which all locks are made for."""
     version = sys.version.split()[0]
     fits = sys.version_info[:2] == (3, 11)
     return (
@@ -132,6 +136,7 @@ def python() -> Check:
 
 
 def torch() -> Check:
+    """Torch and how many threads it takes; ImportError where it is not there."""
     module = importlib.import_module("torch")
     return Check("torch", "ok", f"{module.__version__}, {module.get_num_threads()} threads")
 
@@ -153,6 +158,7 @@ def cpu_pair() -> Check:
 
 
 def gpu() -> Check:
+    """A CUDA device and vLLM, which the profiles gpu and paper need."""
     module = importlib.import_module("torch")
     cost = "PROFILE=gpu and PROFILE=paper cannot run; PROFILE=nano needs no GPU"
     if not module.cuda.is_available():
@@ -178,6 +184,7 @@ def plotting() -> Check:
 
 
 def sandbox() -> Check:
+    """What isolates chart scripts, and what of it the machine refuses."""
     from rrvf.render import isolation
     from rrvf.render.zygote import ACCEPT
 
@@ -193,6 +200,7 @@ def sandbox() -> Check:
 
 
 def landlock() -> Check:
+    """Whether the kernel's Landlock bounds signals and TCP too."""
     abi = int(_output([sys.executable, "-c", "import landlock; print(landlock.abi())"], cwd=SANDBOX))
     if abi >= 6:
         return Check("landlock", "ok", f"ABI {abi}")
@@ -229,6 +237,7 @@ def closed_folder(path: Path) -> Path | None:
 
 
 def chromium() -> Check:
+    """The browser that draws pages, and its version; UserError where there is none."""
     from rrvf.chromium import find_chromium
 
     path = find_chromium()
@@ -236,6 +245,7 @@ def chromium() -> Check:
 
 
 def fonts() -> Check:
+    """The fonts that pages were drawn with: others give other pixels."""
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
     names = {file.stem for folder in folders for file in folder.rglob("*.ttf")}
     if missing := [font for font in FONTS if font not in names]:
@@ -245,6 +255,7 @@ def fonts() -> Check:
 
 
 def disk() -> Check:
+    """Room for what the nano profile writes."""
     free = shutil.disk_usage(places.CHECKOUT or Path.cwd()).free / GB
     if free >= 5:
         return Check("disk", "ok", f"{free:.0f} GB free")
@@ -252,6 +263,7 @@ def disk() -> Check:
 
 
 def memory() -> Check:
+    """Main memory and cores beside those that the nano profile was measured on."""
     total = psutil.virtual_memory().total / GB
     if total >= 7:
         return Check("memory", "ok", f"{total:.0f} GB, {os.cpu_count()} cores")
@@ -272,6 +284,7 @@ def assets() -> Check:
 
 
 def nano_policy() -> Check:
+    """The shipped weights against their hashes; UserError where one differs."""
     from rrvf import nano
 
     nano.verify()

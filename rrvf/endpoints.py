@@ -1,9 +1,9 @@
 """Requests to judges and policies behind a URL: whose keys go out, and how much may come in.
 
-A key and OpenAI's organisation headers go to the host that they belong to. RRVF_JUDGE_API_KEY is sent to the judges that a
-user names, RRVF_POLICY_API_KEY to the policies; OPENAI_API_KEY, OPENAI_ORG_ID and OPENAI_PROJECT_ID only to the host of
-OPENAI_BASE_URL, which is api.openai.com where it is not set. Redirects are not followed: pictures go where the user said
-and nowhere else. A reply of more than `MAX_REPLY` bytes is not read on.
+A key and OpenAI's organisation headers go to the host that they belong to. RRVF_JUDGE_API_KEY is sent to the judges
+that a user names, RRVF_POLICY_API_KEY to the policies; OPENAI_API_KEY, OPENAI_ORG_ID and OPENAI_PROJECT_ID only to the
+host of OPENAI_BASE_URL, which is api.openai.com where it is not set. Redirects are not followed: pictures go where the
+user said and nowhere else. A reply of more than `MAX_REPLY` bytes is not read on.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ class Bounded(openai.DefaultAsyncHttpxClient):
         self._openai = _is_openai(url)
 
     async def send(self, request, **options):
-        """One request, its reply read whole. RefusedReply for one that is too large, or packed, whose size nobody knows."""
+        """One request, its reply read whole.
+
+        RefusedReply for one that is too large, or packed, whose size nobody knows.
+        """
         request.headers["Accept-Encoding"] = "identity"
         if not self._openai:
             for name in ("OpenAI-Organization", "OpenAI-Project"):

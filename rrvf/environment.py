@@ -1,4 +1,6 @@
-"""The settings that are environment variables: secrets, and where a machine keeps its parts. All others are in profiles.
+"""The settings that are environment variables: secrets, and where a machine keeps its parts.
+
+All others are in profiles.
 
 `rrvf --help` shows this list, and a test holds it to what the code reads.
 """

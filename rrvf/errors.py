@@ -6,4 +6,7 @@ class UserError(Exception):
 
 
 class HarnessError(UserError):
-    """Our own part failed: no memory, no descriptors, no browser. It says nothing of the code that was to be rendered."""
+    """Our own part failed: no memory, no descriptors, no browser.
+
+    It says nothing of the code that was to be rendered.
+    """

@@ -49,7 +49,10 @@ EPISODES = "episodes.jsonl"
 
 
 class Evaluation:
-    """A set of the profile with everything that decides how it is asked and judged. own_prompt: whatever the set says."""
+    """A set of the profile with everything that decides how it is asked and judged.
+
+    own_prompt: whatever the set says.
+    """
 
     def __init__(self, study: Study, set_name: str, own_prompt: bool = False) -> None:
         self.study, self.set_name = study, set_name
@@ -61,7 +64,10 @@ class Evaluation:
         self.rubric = self._rubric()
 
     def _rubric(self) -> Rubric | None:
-        """The benchmark's own rubric, where the profile asks for it and its text is here; else None, and a line says so."""
+        """The benchmark's own rubric, where the profile asks for it and its text is here.
+
+        None where it does not or the text is missing, and a line says so.
+        """
         if self.config.judge_prompt == "own":
             return None
         text = prompts.text(f"{self.config.benchmark}-judge", self.study.prompts)
@@ -75,7 +81,7 @@ class Evaluation:
 
     @property
     def limits(self) -> Limits:
-        """Of one render: on the profile's canvas where the set says so, else on the one that its pictures were drawn on."""
+        """Of one render: on the profile's canvas where the set says so, else on the one of its own pictures."""
         if self.config.owned_canvas:
             limits = self.study.limits(self.config.domain)
         else:
@@ -85,7 +91,10 @@ class Evaluation:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """What a stage depends on beside the profile: which texts are here. Empty where the profile asks for our own."""
+        """What a stage depends on beside the profile: which texts are here.
+
+        Empty where the profile asks for our own.
+        """
         found = {} if self.config.prompt == "own" else {"question": f"{self.question.id} {self.question.sha256}"}
         asked = (
             {} if self.config.judge_prompt == "own" else {"rubric": self.rubric.prompt.sha256 if self.rubric else OWN}
@@ -93,7 +102,10 @@ class Evaluation:
         return found | asked
 
     def run(self, policy: str, model: Model, out: Path, samples: list[Sample], shard: Shard = None) -> dict:
-        """Evaluate `model` (None: the calibration policy called `policy`) on `samples` into `out`; gives the summary."""
+        """Evaluate `model` (None: the calibration policy called `policy`) on `samples` into `out`.
+
+        Gives the summary.
+        """
 
         def replies(renderer: Renderer, stack: ExitStack) -> Replies:
             return self._oracle(policy) if model is None else self._policy(model, renderer, stack)
@@ -140,7 +152,10 @@ class Evaluation:
     def _episodes(
         self, model: str | Row, prompt: str, out: Path, samples: list[Sample], max_turns: int, who: dict
     ) -> None:
-        """Play the episodes that `out/episodes.jsonl` lacks; those that met a fault of ours are played again next time."""
+        """Play the episodes that `out/episodes.jsonl` lacks.
+
+        Those that met a fault of ours are played again next time.
+        """
         broken: list[str] = []
         with owned(out), ExitStack() as stack:
             claim(out, who, begun=EPISODES)
@@ -157,7 +172,8 @@ class Evaluation:
                 broken += [t.harness_error for t in played if t.harness_error]
         if broken:
             raise UserError(
-                f"{len(broken)} episodes met a fault of ours ({broken[0]}): see `rrvf doctor`, then run again; the others are kept"
+                f"{len(broken)} episodes met a fault of ours ({broken[0]}): see `rrvf doctor`, then run again; the "
+                "others are kept"
             )
 
     def estimate(self, policy: str, model: Model, samples: list[Sample]) -> str:
@@ -176,7 +192,8 @@ class Evaluation:
         return local + ("" if judge.url else "judge: embedded, no calls\n") + estimate(parts)
 
     def _evaluated(
-        self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, kept: Path | None = None, **how
+        self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, kept: Path | None = None,
+        **how,
     ) -> dict:  # fmt: skip
         config, study = self.config, self.study
         judging = study.profile.table_judge.max_in_flight

@@ -70,8 +70,8 @@ def make(folder: Path) -> None:
 def claim(folder: Path, identity: Mapping[str, Any], begun: str) -> None:
     """Write down what the run in `folder` is, before it costs anything; UserError where it holds another one.
 
-    identity: what must not change while the run goes on, as JSON, by the names that the error shows. begun: the file that
-    a run leaves once it has cost something.
+    identity: what must not change while the run goes on, as JSON, by the names that the error shows. begun: the file
+    that a run leaves once it has cost something.
     """
     path = folder / IDENTITY
     if not (folder / begun).is_file():  # what costs nothing yet may be begun as another run

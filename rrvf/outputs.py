@@ -54,7 +54,10 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def trouble(error: OSError) -> str | None:
-    """The line for an error that the disk or the rights of a folder bring; None for any other, which is a fault of ours."""
+    """The line for an error that the disk or the rights of a folder bring.
+
+    None for any other, which is a fault of ours.
+    """
     # A write to an open file does not say which one it was; only a disk refuses one so.
     if error.errno not in (_MENDABLE if error.filename else _NO_ROOM):
         return None

@@ -1,4 +1,4 @@
-"""A profile for a folder of pictures, so that nobody has to write one: `rrvf train grpo --pictures`, `rrvf eval --pictures`."""
+"""A profile for a folder of pictures, so that nobody has to write one: `--pictures` of `rrvf train grpo` and `eval`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _HOW_MADE = "training.json"
 
 
 def with_folder(profile: Profile, folder: Path, domain_name: str) -> tuple[Profile, str]:
-    """`profile` with the pictures of `folder` as its only data; gives it with what its split, its grpo section and its
-    evaluation are called.
+    """`profile` with the pictures of `folder` as its only data.
 
-    The name holds a hash of the pictures: another content is another set, also in tables. What else the profile says of the
-    domain is kept: the optimiser's settings, and the canvas that pictures and answers are drawn on.
+    Gives it with what its split, its grpo section and its evaluation are called.
+
+    The name holds a hash of the pictures: another content is another set, also in tables. What else the profile says of
+    the domain is kept: the optimiser's settings, and the canvas that pictures and answers are drawn on.
     """
     canvas = getattr(profile.canvas, domain_name)
     split = Folder(kind="folder", path=str(folder), domain=domain_name, canvas=canvas)
@@ -68,7 +69,7 @@ def profile_for(model: str) -> Profile:
 
 
 def prompts_of(model: str) -> str:
-    """`nano` for the shipped policy (`base` too), the calibration rows, and what was trained from it; `full` for any other."""
+    """`nano` for the shipped policy (`base` too), what was trained from it and the calibration rows; else `full`."""
     if model in ("nano", "base", "reference", "blank"):
         return "nano"
     made = Path(model) / _HOW_MADE

@@ -1,8 +1,8 @@
 """What a picture may measure: one set of bounds for the renderers, the judges and the policy's input.
 
-A picture outside them is nobody's to look at: Qwen2.5-VL's processor raises above an aspect of 200, and a strip of a few
-pixels shows nothing. A program that draws one has drawn no picture (`render_error`); a reference outside them is refused
-before it is used.
+A picture outside them is nobody's to look at: Qwen2.5-VL's processor raises above an aspect of 200, and a strip of a
+few pixels shows nothing. A program that draws one has drawn no picture (`render_error`); a reference outside them is
+refused before it is used.
 """
 
 from __future__ import annotations

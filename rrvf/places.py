@@ -1,7 +1,7 @@
 """Where things lie: beside the code in a checkout, in the user's own folders where the package is installed.
 
-An installed package is never written to. What it ships besides its code lies in `shipped`: in a checkout these are links to
-where `make` has them, and a wheel holds the files.
+An installed package is never written to. What it ships besides its code lies in `shipped`: in a checkout these are
+links to where `make` has them, and a wheel holds the files.
 """
 
 from __future__ import annotations

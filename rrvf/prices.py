@@ -1,4 +1,4 @@
-"""What calls cost: a table of prices, each with its date (`reproduce/prices.yaml`), and an estimate before a run is paid for."""
+"""What calls cost: a table of dated prices (`reproduce/prices.yaml`), and an estimate before a run is paid for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def price(usage: Usage) -> dict:
 
 
 def picture_tokens(width: int, height: int) -> int:
-    """What a picture costs to look at: tiles of 512 pixels after it is brought to 768 on its short side, as OpenAI counts.
+    """What a picture costs to look at.
+
+    Tiles of 512 pixels after it is brought to 768 on its short side, as OpenAI counts.
 
     Other makers count within a factor of two of it.
     """
@@ -51,7 +53,10 @@ def picture_tokens(width: int, height: int) -> int:
 
 @dataclass(frozen=True)
 class Asked:
-    """Calls of one model. words: characters of each question; sizes: of the pictures of each; in_flight: calls at once."""
+    """Calls of one model. words: characters of each question; sizes: of the pictures of each.
+
+    in_flight: calls at once.
+    """
 
     who: str
     model: str
@@ -75,7 +80,10 @@ class Asked:
 
 
 def estimate(parts: Iterable[Asked]) -> str:
-    """Calls, tokens, price and time, a line a model, and the sum; stages run side by side, so the time is the longest's."""
+    """Calls, tokens, price and time, a line a model, and the sum.
+
+    Stages run side by side, so the time is the longest's.
+    """
     lines, costs, times = [], [], []
     for part in parts:
         usage, cost = part.usage(), price(part.usage())
@@ -83,8 +91,8 @@ def estimate(parts: Iterable[Asked]) -> str:
         times.append(part.seconds())
         told = f"${cost['price_usd']:.2f} (price of {cost['prices_of']})" if cost else "no price is known"
         lines.append(
-            f"{part.who}: {part.model}, {usage.calls} calls, {usage.input_tokens:,} tokens in, about {usage.output_tokens:,} out "
-            f"(a guess), {told}, {_time(part.seconds())}"
+            f"{part.who}: {part.model}, {usage.calls} calls, {usage.input_tokens:,} tokens in, about "
+            f"{usage.output_tokens:,} out (a guess), {told}, {_time(part.seconds())}"
         )
     if not lines:
         return "no endpoint is asked, so nothing is paid"

@@ -16,8 +16,8 @@ from rrvf.places import SHIPPED
 from rrvf.records import PASTED_ABOVE
 from rrvf.wrong_keys import explained
 
-#: Settings of a training that change no weight: what is watched and kept, and what fits into memory (of the losses, bnpo
-#: alone takes its mean over a micro-batch).
+#: Settings of a training that change no weight: what is watched and kept, and what fits into memory (of the losses,
+#: bnpo alone takes its mean over a micro-batch).
 WITHOUT_EFFECT = {"save_every", "guards", "micro_batch", "vllm_memory"}
 PROFILES = (SHIPPED / "profiles").resolve()
 SUFFIXES = (".yaml", ".yml")
@@ -58,8 +58,8 @@ class PolicyConfig(Section):
     )
     autocast: bool | Literal["auto"] = Field(
         default=False,
-        description="train in bfloat16 over the weights as they are; `auto`: where that is faster, so that a run resumed on "
-        "another kind of machine may go on in other numbers; true or false holds it",
+        description="train in bfloat16 over the weights as they are; `auto`: where that is faster, so that a run "
+        "resumed on another kind of machine may go on in other numbers; true or false holds it",
     )
     lora_rank: int | None = Field(
         default=None, ge=1, description="of the adapters that are trained; None: all weights are"
@@ -139,8 +139,8 @@ class GuardConfig(Section):
     harness_errors: float = Field(default=0.2, description="share of episodes whose renders failed by our fault, borne")
     sampler_gap: float = Field(
         default=0.1,
-        description="mean |log p| between vLLM and the trainer that is borne: 0.002 to 0.013 where both see the same, 0.26 "
-        "and more where not (docs/decisions.md, Scale)",
+        description="mean |log p| between vLLM and the trainer that is borne: 0.002 to 0.013 where both see the same, "
+        "0.26 and more where not (docs/decisions.md, Scale)",
     )
     stop: tuple[
         Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...
@@ -200,6 +200,7 @@ class GRPOConfigSection(Section):
 
     @property
     def train_sets(self) -> tuple[str, ...]:
+        """The names of the sets, also where the profile names only one."""
         return (self.train_set,) if isinstance(self.train_set, str) else self.train_set
 
 
@@ -225,7 +226,7 @@ class SFTConfigSection(Section):
 
 
 class EvalSet(Section):
-    """One evaluation: which benchmark's rules on which pictures, and which table it fills (4: pictures without code)."""
+    """One evaluation: whose rules on which pictures, and which table it fills (4: pictures without code)."""
 
     benchmark: Literal["chartmimic", "plot2code", "websight", "pictures"] = Field(
         description="whose rules: prompt, metrics, averages; `pictures` needs no true code"
@@ -309,8 +310,8 @@ class Profile(Section):
 def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]]:
     """The policies that a profile trains for a domain: what tables call them, and their kind and section.
 
-    They are `sft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain name and
-    the others have their own behind it: `rrvf_NAME`.
+    They are `sft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain name
+    and the others have their own behind it: `rrvf_NAME`.
     """
     found = {}
     for title, kind, sections in (("sft", "sft", profile.sft), ("rrvf", "grpo", profile.grpo)):

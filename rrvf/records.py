@@ -1,7 +1,7 @@
 """What crosses a boundary: frozen, typed records, JSON both ways.
 
-`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON. Files of
-records have one a line; `json_lines` reads them.
+`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON. Files
+of records have one a line; `json_lines` reads them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from rrvf.domains import DomainName
 
-#: How a sample ends. The last three are not the policy's: no score, and tried again. `excluded`: its reference cannot be
-#: used, see `rrvf.references`.
+#: How a sample ends. The last three are not the policy's: no score, and tried again. `excluded`: its reference cannot
+#: be used, see `rrvf.references`.
 Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error", "excluded"]
 
 #: Why a render failed. A closed list: a renderer gives no other reason.
@@ -102,6 +102,7 @@ class Render(Record):
 
     @property
     def ok(self) -> bool:
+        """Whether there is a picture."""
         return self.status == "ok"
 
     @model_validator(mode="after")
@@ -112,7 +113,10 @@ class Render(Record):
 
 
 class Usage(Record):
-    """What calls of a model cost, as its endpoint counts. `models`: the names that answered, which need not be the one asked."""
+    """What calls of a model cost, as its endpoint counts.
+
+    `models`: the names that answered, which need not be the one asked.
+    """
 
     calls: int = 0
     input_tokens: int = 0
@@ -129,7 +133,10 @@ class Usage(Record):
 
 
 class Judgement(Record):
-    """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason. Never a default number."""
+    """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason.
+
+    Never a default number.
+    """
 
     status: Literal["ok", "judge_error"]
     score: float | None = Field(default=None, ge=0.0, le=1.0)
@@ -143,11 +150,15 @@ class Judgement(Record):
 
     @property
     def ok(self) -> bool:
+        """Whether there is a score."""
         return self.status == "ok"
 
 
 class RewardTerms(Record):
-    """The terms of Eq. (2) before weighting, and their weighted sum. None: judge or harness failed, the sample leaves its group."""
+    """The terms of Eq. (2) before weighting, and their weighted sum.
+
+    None: judge or harness failed, the sample leaves its group.
+    """
 
     vision: float | None
     format: float
@@ -185,7 +196,10 @@ class Trajectory(Record):
 
     @property
     def harness_error(self) -> str | None:
-        """What failed of ours while a draft or the answer was rendered, so that the episode was no fair trial; else None."""
+        """What failed of ours while a draft or the answer was rendered, so that the episode was no fair trial.
+
+        None where nothing failed.
+        """
         renders = [*(t.render for t in self.turns), self.final_render]
         return next((r.message for r in renders if r is not None and r.status == "harness_error"), None)
 

@@ -2,8 +2,8 @@
 
     rrvf.redraw("picture.png", policy="http://localhost:8000/v1#my-model").code
 
-A policy that was never taught our tags is understood too: a last turn without `<answer>` is read as any reply is. Where the
-answer gives no picture, the closest draft is taken.
+A policy that was never taught our tags is understood too: a last turn without `<answer>` is read as any reply is. Where
+the answer gives no picture, the closest draft is taken.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ OnTurn = Callable[[int, Turn, Trajectory | None], None]
 class Redrawn:
     """A redrawn picture. `trajectory` holds the whole episode.
 
-    turn: whose code was taken, counted from 1; None where no turn gave a picture. target_png: what the policy looked at.
+    turn: whose code was taken, counted from 1; None where no turn gave a picture. target_png: what the policy looked
+    at.
     """
 
     trajectory: Trajectory
@@ -51,7 +52,10 @@ class Redrawn:
 
     @property
     def _drawn(self) -> tuple[str | None, Render | None, Judgement | None]:
-        """Code, render and judgement of the turn that was taken; the answer's code alone where no turn gave a picture."""
+        """Code, render and judgement of the turn that was taken.
+
+        The answer's code alone where no turn gave a picture.
+        """
         whole = self.trajectory
         if self.turn is None:
             return whole.final_code, None, None
@@ -62,6 +66,7 @@ class Redrawn:
 
     @property
     def code(self) -> str | None:
+        """The program of the turn that was taken; None where no answer holds one."""
         return self._drawn[0]
 
     @property
@@ -92,7 +97,10 @@ class Redrawn:
         return trajectory_html([self.trajectory], kept_pictures({name: self.target_png}), title)
 
     def save(self, out: Path) -> list[Path]:
-        """Write `answer` with the domain's suffix, `answer.png`, `episode.json` and `index.html`; gives what was written."""
+        """Write `answer` with the domain's suffix, `answer.png`, `episode.json` and `index.html`.
+
+        Gives what was written.
+        """
         make(out)
         suffix = domain(self.trajectory.domain).suffix
         files = {
@@ -120,9 +128,9 @@ def redraw(
 ) -> Redrawn:
     """Redraw a PNG, JPEG or WebP file as code.
 
-    policy: `nano`, a folder, a hub id, or `http://host/v1#model` of any OpenAI-compatible server. turns: T_max. judge: the
-    URL of one that gives the feedback; None is the embedded one. out: a folder for `Redrawn.save`. UserError for what is
-    no picture, and where policy or judge cannot be had.
+    policy: `nano`, a folder, a hub id, or `http://host/v1#model` of any OpenAI-compatible server. turns: T_max. judge:
+    the URL of one that gives the feedback; None is the embedded one. out: a folder for `Redrawn.save`. UserError for
+    what is no picture, and where policy or judge cannot be had.
     """
     settings, task = profile_for(policy), _domain(domain)
     owned = getattr(settings.canvas, task.name)
@@ -153,7 +161,10 @@ _domain = domain  # `redraw` has an argument of that name
 
 
 def _canvas(task: Domain, target: bytes) -> Canvas | None:
-    """None for code that says how large its picture is; else the target's own size, and as much below as the page has."""
+    """None for code that says how large its picture is.
+
+    For other code the target's own size, and as much below as the page has.
+    """
     if task.own_size:
         return None
     width, height = Image.open(io.BytesIO(target)).size

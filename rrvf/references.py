@@ -1,6 +1,8 @@
-"""References that cannot be used: pictures that are damaged or outside the bounds of `rrvf.pictures`, pages that cannot
-be drawn. Nobody can be measured against one, and that is not the policy's fault: they are excluded and counted, in
-evaluation, in `rrvf score web` and in training.
+"""References that cannot be used.
+
+Pictures that are damaged or outside the bounds of `rrvf.pictures`, pages that cannot be drawn. Nobody can be measured
+against one, and that is not the policy's fault: they are excluded and counted, in evaluation, in `rrvf score web` and
+in training.
 
 True scripts of charts that do not run are another matter: their benchmarks' own rule is that the pair scores 0.
 """

@@ -43,8 +43,9 @@ class RewardRule:
     def terms(self, trajectory: Trajectory) -> RewardTerms:
         """The three terms and their sum for one finished episode.
 
-        A final picture that could not be made, or was pasted, has R_vision 0. Where the judge failed, or the harness did
-        in any render, R_vision and total are None: the sample must leave its group, it must not count as dissimilar.
+        A final picture that could not be made, or was pasted, has R_vision 0. Where the judge failed, or the harness
+        did in any render, R_vision and total are None: the sample must leave its group, it must not count as
+        dissimilar.
         """
         runs = trajectory.final_render is not None and trajectory.final_render.ok
         format_term = 1.0 if runs else self.format_penalty

@@ -23,15 +23,18 @@ LAST_TURN_HINT = "\nThis was the last draft: answer now."
 class RendererLike(Protocol):
     """What an episode needs of `rrvf.render.Renderer`."""
 
-    def render(self, code: str) -> Render: ...
+    def render(self, code: str) -> Render:
+        """`code` as a picture, or why there is none; never raises for what the code does."""
 
 
 class JudgeLike(Protocol):
     """What an episode needs of `rrvf.judge.client.JudgeClient`."""
 
-    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """Feedback on a draft, in words, and its similarity if the judge gives one."""
 
-    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """The similarity of an answer in [0, 1], or `judge_error`."""
 
 
 class Tools:
@@ -144,7 +147,9 @@ class Episode:
 
 @dataclass(frozen=True)
 class Revision:
-    """What a later turn made of the draft before it: of each, whether its code gave a picture, and the similarity if known.
+    """What a later turn made of the draft before it.
+
+    Of each, whether its code gave a picture, and the similarity if known.
 
     A judge that only gave words for a draft leaves its similarity unknown.
     """
@@ -161,7 +166,10 @@ class Revision:
 
     @property
     def refined(self) -> bool | None:
-        """Of a draft that gave a picture, whether this turn's is closer; None where it gave none or a score is unknown."""
+        """Of a draft that gave a picture, whether this turn's is closer.
+
+        None where it gave none or a score is unknown.
+        """
         (before, after), (old, new) = self.ran, self.scores
         if not before or old is None or (after and new is None):
             return None

@@ -92,7 +92,10 @@ def load_rows(path: Path = MODELS) -> dict[str, Row]:
 
 
 def find_row(key: str) -> Row:
-    """A row that can be measured. UserError for an unknown one, with the keys that exist, or one that is reported only."""
+    """A row that can be measured.
+
+    UserError for an unknown one, with the keys that exist, or one that is reported only.
+    """
     rows = load_rows()
     if key not in rows:
         raise UserError(f"{MODELS.name} has no row {key!r}: it has {', '.join(rows)}")

@@ -1,4 +1,4 @@
-"""Builds the plotting runtime of an installed package: `rrvf setup`. (A checkout has `make setup`.)"""
+"""Builds the plotting runtime of an installed package: `rrvf setup`; a checkout has `make setup`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A model server as a child process: started, waited for until it answers, ended with its engine.
 
-with serving([sys.executable, "-m", "vllm.entrypoints.openai.api_server", ...], "http://127.0.0.1:8001/v1", Path("judge.log")):
+command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", ...]
+with serving(command, "http://127.0.0.1:8001/v1", Path("judge.log")):
     ...
 """
 

@@ -1,4 +1,4 @@
-"""Programs on disk that are to be run, read as Python reads them. (Labels: `rrvf.data.hub.script`.)"""
+"""Programs on disk that are to be run, read as Python reads them; labels: `rrvf.data.hub.script`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def read_script(path: Path) -> str:
-    """The text of a Python file in the encoding that it declares: by a byte order mark or a cookie (PEP 263), else UTF-8.
+    """The text of a Python file in the encoding that it declares: by a byte order mark or a cookie, else UTF-8.
 
-    Never fails for what the file holds: bytes that are not in the encoding become lone surrogates (PEP 383), which the
-    chart sandbox reports as the syntax error that they are. Line ends become `\\n`.
+    After PEP 263. Never fails for what the file holds: bytes that are not in the encoding become lone surrogates
+    (PEP 383), which the chart sandbox reports as the syntax error that they are. Line ends become newlines.
     """
     try:
         with open(path, "rb") as file:

@@ -18,8 +18,9 @@ from rrvf.profile import SUFFIXES, Profile, checked
 
 
 def write_starter(profile: Profile, path: Path) -> Path:
-    """Write `profile` with comments to `path`, under that file's name. UserError where there is one, or for a name that a
-    profile cannot have.
+    """Write `profile` with comments to `path`, under that file's name.
+
+    UserError where there is one, or for a name that a profile cannot have.
     """
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: call it NAME.yaml")

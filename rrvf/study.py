@@ -5,9 +5,9 @@
     study.train_grpo("chart")
     study.evaluate("chartmimic", "rrvf")
 
-Everything long is a stage: skipped when finished with the same inputs, continued when broken, begun anew when its inputs
-changed; what was there then moves aside. A stage's key hashes the profile's settings, the code and the earlier stages
-that it depends on.
+Everything long is a stage: skipped when finished with the same inputs, continued when broken, begun anew when its
+inputs changed; what was there then moves aside. A stage's key hashes the profile's settings, the code and the earlier
+stages that it depends on.
 """
 
 from __future__ import annotations
@@ -118,8 +118,10 @@ class Study:
 
     @contextmanager
     def judge(self, config: JudgeConfig | None = None, rubric: Rubric | None = None) -> Iterator[JudgeClient]:
-        """A client of a judge (None: the one of training); one without an address is the embedded judge, started in a
-        process of its own. rubric: how scores are asked for; None: by ours.
+        """A client of a judge (None: the one of training).
+
+        One without an address is the embedded judge, started in a process of its own. rubric: how scores are asked for;
+        None: by ours.
 
         UserError where none answers: asked once, before weights are loaded.
         """
@@ -245,7 +247,7 @@ class Study:
     def score_replies(
         self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None, judge_only: bool = False
     ) -> dict:
-        """Score replies that were made elsewhere, a line `{"id", "reply"}` for each sample of a set (`Evaluation.score`)."""
+        """Score replies that were made elsewhere, a line `{"id", "reply"}` a sample of a set (`Evaluation.score`)."""
         from rrvf.evaluation import Evaluation
 
         return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit), judge_only)
@@ -259,7 +261,10 @@ class Study:
         return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard))
 
     def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
-        """The pictures of an evaluation set, or of a part of it. UserError where the set's lack what its benchmark compares with."""
+        """The pictures of an evaluation set, or of a part of it.
+
+        UserError where the set's lack what its benchmark compares with.
+        """
         config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
         check_labels(config, samples)
@@ -268,7 +273,8 @@ class Study:
     def model_of(self, policy: str, domain_name: str) -> str | Row | None:
         """What a policy's name stands for in this profile; one that is to be trained is trained first.
 
-        `base`, `sft` and `rrvf` are the profile's own; any other row of the paper's tables is as `reproduce/models.yaml` says.
+        `base`, `sft` and `rrvf` are the profile's own; any other row of the paper's tables is as
+        `reproduce/models.yaml` says.
         """
         if policy in ("reference", "blank"):
             return None
@@ -384,6 +390,7 @@ def check_labels(config: EvalSet, samples: list[Sample]) -> None:
     bare = [s.id for s in samples if s.code is None]
     if bare and config.benchmark not in ("plot2code", "pictures"):
         raise UserError(
-            f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and {config.benchmark} "
-            "compares with the true code: name another dataset, or the benchmark pictures, which needs no code"
+            f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and "
+            f"{config.benchmark} compares with the true code: name another dataset, or the benchmark pictures, which "
+            "needs no code"
         )

@@ -1,4 +1,7 @@
-"""What is wrong with a person's settings, in one line: every key that is unknown or missing, and the nearest known one."""
+"""What is wrong with a person's settings, in one line.
+
+Every key that is unknown or missing, and the nearest known one.
+"""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def test_a_parquet_file_cut_short_is_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def figure(tmp_path, script: bytes, picture: bytes = png("p")):  # noqa: B008
+def figure(tmp_path, script: bytes, picture: bytes = png("p")):
     folder = tmp_path / "direct_600"
     folder.mkdir()
     (folder / "a.py").write_bytes(script)

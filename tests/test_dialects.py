@@ -77,7 +77,7 @@ def test_who_is_told_to_wait_waits_and_asks_again(fake, ask, dialect):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_one_that_says_wait_for_ever_is_no_answer_of_the_policy(fake, ask, dialect):
     fake.replies = [refused(dialect, 429, "slow down", Retry_After="0.01")]
-    with pytest.raises(UserError, match="does not answer.*run the same command again"):
+    with pytest.raises(UserError, match=r"does not answer.*run the same command again"):
         ask(retries=1)
 
 

@@ -279,7 +279,7 @@ def test_a_judge_that_dies_while_it_starts_ends_the_run_in_one_line(tmp_path):
     profile = with_judge(GPU, url=f"http://127.0.0.1:{free_port()}/v1")
     command = (sys.executable, "-c", "raise SystemExit('no memory left')")
     with (
-        pytest.raises(UserError, match="no memory left.*judge.log"),
+        pytest.raises(UserError, match=r"no memory left.*judge.log"),
         served_judge(profile, tmp_path, Progress(), command),
     ):
         pass

@@ -176,7 +176,7 @@ def test_parts_that_are_not_all_there_are_refused(run, parts, chosen, said):
 def test_parts_of_two_runs_are_refused(run, parts):
     path = parts[1][2] / "identity.json"
     path.write_text(path.read_text().replace('"judge": "j"', '"judge": "another"'))
-    with pytest.raises(UserError, match="parts of two runs.*judge"):
+    with pytest.raises(UserError, match=r"parts of two runs.*judge"):
         merge(run.out / "merged", parts[1])
 
 
@@ -198,7 +198,7 @@ def test_parts_with_the_same_pictures_are_refused(run, parts):
 
 def test_a_part_that_does_not_say_what_it_is_is_refused(run, parts):
     (parts[1][1] / "identity.json").unlink()
-    with pytest.raises(UserError, match="identity.json"):
+    with pytest.raises(UserError, match=r"identity.json"):
         merge(run.out / "merged", parts[1])
 
 

@@ -30,7 +30,7 @@ def test_wilson_holds_its_point_and_stays_a_rate(kn):
 
 @pytest.mark.parametrize(("k", "n"), [(1, 0), (3, 2), (-1, 4)])
 def test_wilson_refuses_what_is_no_rate(k, n):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="is no rate"):
         wilson(k, n)
 
 
@@ -63,7 +63,7 @@ def test_a_conditional_mean_weighs_only_what_ran():
 
 @pytest.mark.parametrize("values", [[], [1.0, float("nan")]])
 def test_no_interval_of_nothing(values):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="finite"):
         bootstrap(values)
 
 

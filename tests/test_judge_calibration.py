@@ -8,8 +8,8 @@ import pytest
 
 from rrvf.domains import DOMAINS
 from rrvf.judge.calibration import FAMILIES, SEED, calibrate
-from rrvf.judge.card import measured_card
 from rrvf.judge.embedded import judge_pair
+from rrvf.judge.measured import measured_card
 from rrvf.judge.probes import PLEAS, order_gap, page_saying, plea_gain
 from rrvf.records import Judgement
 

@@ -1,5 +1,6 @@
 """The embedded judge: what its score and its words promise."""
 
+import itertools
 import random
 import re
 from dataclasses import replace
@@ -25,20 +26,20 @@ def feedback(reference, generated, domain="chart"):
     return judge_pair(reference, generated, domain).feedback
 
 
-@pytest.mark.parametrize("domain, picture", PICTURES)
+@pytest.mark.parametrize(("domain", "picture"), PICTURES)
 def test_a_picture_equals_itself(domain, picture):
     judged = judge_pair(picture, picture.copy(), domain)
     assert (judged.score, judged.feedback) == (1.0, NOTHING)
 
 
-@pytest.mark.parametrize("domain, picture", PICTURES)
+@pytest.mark.parametrize(("domain", "picture"), PICTURES)
 def test_nearly_identical_pictures_score_nearly_one(domain, picture):
     touched = picture.copy()
     touched[0, 0] ^= 1
     assert judge_pair(picture, touched, domain).score > 0.999
 
 
-@pytest.mark.parametrize("domain, picture", PICTURES)
+@pytest.mark.parametrize(("domain", "picture"), PICTURES)
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_a_blank_picture_gets_nothing(domain, picture, shade):
     judged = judge_pair(picture, np.full_like(picture, shade), domain)
@@ -55,7 +56,7 @@ def test_a_reference_that_is_kept_judges_like_one_that_is_read_anew(domain):
 
 
 def test_unrelated_charts_stay_below_a_seventh():
-    pairs = [(a, b) for a, b in zip(CHARTS, CHARTS[1:], strict=False) if a.kind != b.kind]
+    pairs = [(a, b) for a, b in itertools.pairwise(CHARTS) if a.kind != b.kind]
     scores = [judge_pair(draw_chart(a), draw_chart(b), "chart").score for a, b in pairs]
     assert np.mean(scores) < 0.08 and max(scores) < 0.15
 
@@ -63,7 +64,7 @@ def test_unrelated_charts_stay_below_a_seventh():
 @pytest.mark.parametrize("kind", KINDS)
 def test_unrelated_charts_of_one_kind_stay_below_a_seventh(kind):
     drawn = [draw_chart(random_chart(random.Random(f"{kind} {i}"), kind=kind)) for i in range(6)]
-    mean = np.mean([judge_pair(a, b, "chart").score for a, b in zip(drawn, drawn[1:], strict=False)])
+    mean = np.mean([judge_pair(a, b, "chart").score for a, b in itertools.pairwise(drawn)])
     assert mean < (0.25 if kind == "pie" else 0.15)  # pies share a disc and its colours: the card says so
 
 
@@ -75,11 +76,11 @@ def test_words_whose_crop_differs_by_a_row_are_the_same_words(row):
 
 
 def test_unrelated_pages_stay_below_a_seventh():
-    scores = [judge_pair(draw_page(a), draw_page(b), "web").score for a, b in zip(PAGES, PAGES[1:], strict=False)]
+    scores = [judge_pair(draw_page(a), draw_page(b), "web").score for a, b in itertools.pairwise(PAGES)]
     assert max(scores) < 0.15
 
 
-@pytest.mark.parametrize("domain, picture", PICTURES[::3])
+@pytest.mark.parametrize(("domain", "picture"), PICTURES[::3])
 def test_noise_is_unrelated(domain, picture):
     noise = np.random.default_rng(0).integers(0, 256, picture.shape).astype(np.uint8)
     assert judge_pair(picture, noise, domain).score < 0.15
@@ -104,7 +105,7 @@ def test_judging_twice_gives_the_same_record(domain):
 def test_the_score_is_about_symmetric():
     gaps = [
         abs(judge_pair(a, b, "chart").score - judge_pair(b, a, "chart").score)
-        for (_, a), (_, b) in zip(PICTURES[:15], PICTURES[1:16], strict=True)
+        for (_, a), (_, b) in itertools.pairwise(PICTURES[:16])
     ]
     assert max(gaps) < 0.05
 
@@ -140,7 +141,7 @@ def test_an_unknown_domain_is_a_user_error():
 
 
 @pytest.mark.parametrize(
-    "change, sentence",
+    ("change", "sentence"),
     [
         ({"title": ""}, "-**Text**- the title is missing."),
         ({"x_label": ""}, "-**Text**- the x label is missing."),
@@ -178,7 +179,7 @@ def test_a_recoloured_header_is_named():
 
 
 def test_feedback_keeps_to_its_vocabulary_and_to_three_lines():
-    for (domain, a), (other, b) in zip(PICTURES, PICTURES[1:], strict=False):
+    for (domain, a), (other, b) in itertools.pairwise(PICTURES):
         if domain == other:
             text = feedback(a, b, domain)
             assert set(re.findall(r"tab:\w+|\w+", text)) <= words() | set(NAMES)

@@ -55,7 +55,7 @@ def test_the_colour_of_bars_counts_the_same_with_and_without_spines(form):
 
 
 @pytest.mark.parametrize(
-    "change, low, high",
+    ("change", "low", "high"),
     [
         ("one word", 0.85, 0.99),
         ("one colour of several", 0.75, 0.95),
@@ -73,7 +73,7 @@ def test_the_scale_of_charts_reads_like_the_rubric(charts, change, low, high):
 
 
 @pytest.mark.parametrize(
-    "change, low, high",
+    ("change", "low", "high"),
     [
         ("one word", 0.9, 1.0),
         ("one colour of several", 0.65, 0.95),

@@ -100,7 +100,7 @@ def test_labels_stand_where_the_figure_s_own_resolution_puts_them(limits):
     wide = "import matplotlib.pyplot as plt\nplt.figure(dpi={})\nplt.plot([1, 2])\nplt.xlabel('x')"
     with Renderer("chart", 1, limits) as renderer:
         found = [renderer.render(wide.format(dpi), "plot2code").items["texts"] for dpi in (100, 200)]
-    low, high = ([y for text, _, y in texts if text == "x"][0] for texts in found)
+    low, high = (next(y for text, _, y in texts if text == "x") for texts in found)
     assert high == pytest.approx(2 * low, rel=0.1)
 
 

@@ -362,7 +362,7 @@ def test_text_under_a_backdrop_has_a_block_as_all_backgrounds_are_transparent(pa
 
 def test_half_a_pair_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.gen.html").write_text("x")
-    with pytest.raises(UserError, match="a in .* has no .gt"):
+    with pytest.raises(UserError, match=r"a in .* has no .gt"):
         websight.score_folder(tmp_path, tmp_path / "out.json")
 
 

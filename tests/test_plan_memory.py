@@ -89,7 +89,7 @@ def test_a_plan_that_cannot_fit_is_refused_in_one_line_with_what_to_change(optio
 
 
 def test_a_judge_that_gets_too_little_is_refused():
-    with pytest.raises(UserError, match="judge 7b needs .* gpu-memory-utilization"):
+    with pytest.raises(UserError, match=r"judge 7b needs .* gpu-memory-utilization"):
         show(GPU, "chart", gpu_gb=48)
 
 

@@ -47,7 +47,7 @@ def test_every_source_is_pinned():
 def test_files_are_fetched_once_and_their_texts_found(served, tmp_path):
     assert prompts.text("plot2code-judge", tmp_path) is None
     prompts.download(tmp_path), prompts.download(tmp_path)
-    assert sorted(served[1]) == sorted(set(s.url for s in prompts.SOURCES.values()))
+    assert sorted(served[1]) == sorted({s.url for s in prompts.SOURCES.values()})
     assert prompts.text("chartmimic-direct", tmp_path).startswith("Set figsize")
     assert prompts.text("plot2code-judge", tmp_path) == "Rate it from 1 to 10: [[rating]]."
 

@@ -54,7 +54,7 @@ def test_a_failing_cell_names_itself_and_the_next_run_begins_with_its_notebook(f
     second = folder / "02_second.py"
     whole = second.read_text()
     second.write_text(whole + "\n\n# %%\n1 / 0")
-    with pytest.raises(NotebookFailed, match="^02_second, cell 4: ZeroDivisionError: division by zero$"):
+    with pytest.raises(NotebookFailed, match=r"^02_second, cell 4: ZeroDivisionError: division by zero$"):
         run(folder)
     second.write_text(whole)
     assert run(folder) == "01_first 02_second 02_second "
@@ -63,7 +63,7 @@ def test_a_failing_cell_names_itself_and_the_next_run_begins_with_its_notebook(f
 def test_a_user_error_in_a_cell_comes_out_as_it_is(folder):
     first = folder / "01_first.py"
     first.write_text(first.read_text() + '\nfrom rrvf.errors import UserError\nraise UserError("mend it so")')
-    with pytest.raises(UserError, match="^mend it so$"):
+    with pytest.raises(UserError, match=r"^mend it so$"):
         run(folder)
 
 

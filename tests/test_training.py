@@ -88,7 +88,7 @@ def test_a_failed_judge_leaves_the_group_instead_of_scoring_zero(policy, samples
 def test_a_harness_that_fails_everywhere_stops_the_run_without_a_reward(policy, samples, tmp_path, script, monkeypatch):
     failed = Render(status="harness_error", message="no memory")
     monkeypatch.setattr(Renderer, "render", lambda self, code: failed)
-    with pytest.raises(UserError, match="no fault of theirs.*--resume"):
+    with pytest.raises(UserError, match=r"no fault of theirs.*--resume"):
         run(policy, samples, tmp_path, steps=9, save_every=9)
     (line,) = read_log(tmp_path / "run/log.jsonl")
     assert line["rrvf/harness_errors"] == 1.0 and line["reward"] is None and line["grad_norm"] == 0.0
@@ -237,7 +237,7 @@ def test_attached_renders_reach_the_loss(policy, samples, tmp_path, script, batc
     """The picture of the draft, as large as the target; a draft that did not run shows a white one."""
     script["write"] = lambda turn, row: [CALL if row % 2 else CALL.replace("([1])", "([1]"), ANSWER][turn]
     run(policy, samples, tmp_path, attach_render=True)
-    trainer, output = batches[0]
+    _trainer, output = batches[0]
     assert output["num_images"] == [2, 2, 2, 2]
     assert output["image_grid_thw"].tolist() == [[1, 4, 4]] * 8
     drafts = output["pixel_values"].view(4, 2, 16, -1)[:, 1]

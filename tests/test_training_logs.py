@@ -127,7 +127,7 @@ def test_a_step_of_which_nothing_could_be_rendered_stops_at_once():
 
 def test_a_reward_that_rises_while_likeness_falls_is_called_out(caplog):
     lines = [WELL | {"reward": 0.5 + i / 10, "rewards/vision/mean": 0.4 - i / 50} for i in range(4)]
-    guards, control = watch(lines)
+    _guards, control = watch(lines)
     assert "hacking" in caplog.text and not control.should_training_stop
     caplog.clear()
     watch([WELL | {"reward": 0.5 + i / 10, "rewards/vision/mean": 0.4 + i / 50} for i in range(4)])
@@ -147,7 +147,7 @@ def test_single_turn_runs_are_not_asked_for_tool_calls(caplog):
 def test_a_dead_judge_stops_the_run_and_keeps_its_checkpoint(policy, samples, tmp_path, script):
     judge = Judge()
     judge.score_value = None
-    with pytest.raises(UserError, match="judge failed.*--resume"):
+    with pytest.raises(UserError, match=r"judge failed.*--resume"):
         run(policy, samples, tmp_path, judge=judge, steps=9, save_every=9, guards={"patience": 2})
     assert (tmp_path / "run/checkpoint-2/trainer_state.json").is_file() and not (tmp_path / "run/final").exists()
 

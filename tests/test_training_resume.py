@@ -62,7 +62,7 @@ def full_disk(monkeypatch):
 
 def test_the_last_good_checkpoint_survives_a_full_disk(policy, samples, tmp_path, script, full_disk):
     script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
-    with pytest.raises(UserError, match="No space left.*goes on from checkpoint-1"):
+    with pytest.raises(UserError, match=r"No space left.*goes on from checkpoint-1"):
         run(policy, samples, tmp_path, steps=3)
     assert [p.name for p in (tmp_path / "run").glob("checkpoint*")] == ["checkpoint-1"]
     script["turn"] = 1
@@ -120,5 +120,5 @@ def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, sc
 def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, script):
     script["write"] = lambda turn, row: ANSWER
     run(policy, samples, tmp_path)
-    with pytest.raises(UserError, match="learning_rate 0.01 there, 0.5 here"):
+    with pytest.raises(UserError, match=r"learning_rate 0.01 there, 0.5 here"):
         run(policy, samples, tmp_path, steps=2, learning_rate=0.5, resume=True)

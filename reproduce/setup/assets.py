@@ -3,8 +3,8 @@
     python reproduce/setup/assets.py                (`make assets`)
     python reproduce/setup/assets.py --missing      names what is not there, and downloads nothing
 
-Everything comes from package registries, is unpacked beside its place and renamed last, and is skipped where it is there.
-Nothing of it is copied into the repository: each package keeps its own licence.
+Everything comes from package registries, is unpacked beside its place and renamed last, and is skipped where it is
+there. Nothing of it is copied into the repository: each package keeps its own licence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ CACHE = Path(__file__).parents[2] / ".cache"
 ASSETS = CACHE / "assets"
 MATPLOTLIB = ("3.8.4", "sha256-iqw5fV6ewViWDjHDgcX/xS3dUr2aR3F+KmlAOBZ9/+o=")
 GALLERY = ASSETS / f"matplotlib-{MATPLOTLIB[0]}"
-#: Name, version and the registry's own `integrity` of each package. All MIT. Tailwind and Bootstrap serve pages that link to them.
+#: Name, version and the registry's own `integrity` of each package. All MIT. Tailwind and Bootstrap serve pages that
+#: link to them.
 PACKAGES = (
     ("tailwindcss", "2.2.19", "sha512-6Ui7JSVtXadtTUo2NtkBBacobzWiQYVjYW0ZnKaP9S1ZCKQ0w7KVNz+YSDI/j7O7KCMHbOkz94ZMQhbT9pOqjw=="),
     ("bootstrap", "3.4.1", "sha512-yN5oZVmRCwe5aKwzRj6736nSmKDX7pLYwsXiCj/EYmo16hODaBiT4En5btW/jhBF/seV+XMx3aYwukYC3A49DA=="),
@@ -72,7 +73,10 @@ def missing() -> list[tuple]:
 
 
 def package_folder(name: str, version: str) -> Path:
-    """`.cache/assets/npm/NAME-VERSION`; a scope is part of the name: `@tailwindcss/browser` is `tailwindcss-browser`."""
+    """`.cache/assets/npm/NAME-VERSION`.
+
+    A scope is part of the name: `@tailwindcss/browser` is `tailwindcss-browser`.
+    """
     return ASSETS / "npm" / f"{name.lstrip('@').replace('/', '-')}-{version}"
 
 
@@ -95,7 +99,10 @@ def source_archive(requirement: str) -> str:
 
 
 def npm_package(target: Path, name: str, version: str, integrity: str) -> None:
-    """One package of the npm registry, as published: straight from there, or where that fails from npm's own registry."""
+    """One package of the npm registry, as published.
+
+    Straight from there, or where that fails from npm's own registry.
+    """
     try:
         data = fetched(f"https://registry.npmjs.org/{name}/-/{name.split('/')[-1]}-{version}.tgz")
     except OSError:
@@ -114,11 +121,13 @@ def packed(package: str) -> bytes:
 
 
 def fetched(url: str) -> bytes:
+    """The bytes at `url`; OSError where nobody answers for 20 seconds."""
     with urllib.request.urlopen(url, timeout=20) as answer:
         return answer.read()
 
 
 def run(command: list, given: str = "") -> str:
+    """What a command writes to standard output; CalledProcessError where it fails."""
     return subprocess.run(command, check=True, input=given, capture_output=True, text=True).stdout
 
 

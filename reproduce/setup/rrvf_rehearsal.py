@@ -1,13 +1,13 @@
-"""Makes vLLM's and DeepSpeed's CPU forms do what the CUDA forms do, so that a training on GPUs can be rehearsed without.
+"""Make vLLM's and DeepSpeed's CPU forms do what the CUDA forms do, to rehearse a training on GPUs without one.
 
-- On a CPU vLLM packs linear weights away once they are loaded, and what TRL writes into the engine after each step would
-  be lost. Here they stay as they are, as they do on a GPU.
-- vLLM's Qwen2.5-VL turns the places of a picture by a base of 10,000, the large models' own, whatever the checkpoint says.
-  Here it is the checkpoint's, which is another in earlier checkpoints of the shipped policy.
+- On a CPU vLLM packs linear weights away once they are loaded, and what TRL writes into the engine after each step
+  would be lost. Here they stay as they are, as they do on a GPU.
+- vLLM's Qwen2.5-VL turns the places of a picture by a base of 10,000, the large models' own, whatever the checkpoint
+  says. Here it is the checkpoint's, which is another in earlier checkpoints of the shipped policy.
 - DeepSpeed compiles a kernel for sums over processes on one machine, minutes on two cores. Here gloo adds up.
 
-This file and a one-line `.pth` lie beside the installed packages of .venv-vllm, so that every interpreter start imports it.
-It imports nothing of this project, and does nothing until one of these modules is imported.
+This file and a one-line `.pth` lie beside the installed packages of .venv-vllm, so that every interpreter start imports
+it. It imports nothing of this project, and does nothing until one of these modules is imported.
 """
 
 import sys
@@ -61,6 +61,7 @@ class Finder:
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
+        """Let a module of CHANGES be changed right after it has been imported."""
         change = CHANGES.get(name)
         spec = PathFinder.find_spec(name, path, target) if change else None
         if spec is not None and spec.loader is not None:

@@ -1,9 +1,9 @@
 """Lets the registry's torchvision, a CUDA build, be imported beside a CPU build of torch.
 
 Its import looks for two compiled operators and fails without them; nothing here calls them. Declaring the two is enough
-for the transforms that transformers and open_clip use. This file and a one-line `.pth` lie beside the installed packages,
-so that every interpreter start imports it. It imports nothing of this project: at start-up it is not yet settled which
-checkout `import rrvf` means. It does nothing where torchvision imports by itself.
+for the transforms that transformers and open_clip use. This file and a one-line `.pth` lie beside the installed
+packages, so that every interpreter start imports it. It imports nothing of this project: at start-up it is not yet
+settled which checkout `import rrvf` means. It does nothing where torchvision imports by itself.
 """
 
 import sys
@@ -19,6 +19,7 @@ class Finder:
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
+        """Let torchvision be imported by `execute`."""
         if name != "torchvision":
             return None
         spec = PathFinder.find_spec(name, path, target)
@@ -29,6 +30,7 @@ class Finder:
 
     @classmethod
     def execute(cls, run, module) -> None:
+        """Import torchvision; where its operators are missing, declare them and import it again."""
         try:
             run(module)
         except RuntimeError as error:
@@ -39,6 +41,7 @@ class Finder:
 
     @classmethod
     def declare(cls) -> None:
+        """Give torch the two operators' signatures, which torchvision only wants to have seen."""
         import torch
 
         # Kept on the class: the declarations vanish with the object.

@@ -1,12 +1,13 @@
 """Design2Code's block scores of two pages (metrics_spec part 3): block match, text, position, colour, each in [0, 1].
 
 A block is `{"text", "box": [x, y, width, height] as shares of the picture, "color": [r, g, b]}`, see
-`rrvf.render.web_blocks`; texts are compared in lower case. Neighbouring blocks of either page are first joined where that makes the texts of the two
-pages fit better, since a sentence may stand in one element or in three.
+`rrvf.render.web_blocks`; texts are compared in lower case. Neighbouring blocks of either page are first joined where
+that makes the texts of the two pages fit better, since a sentence may stand in one element or in three.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from difflib import SequenceMatcher
@@ -20,7 +21,8 @@ from rrvf.benchmarks.colors import similarity
 METRICS = ("block_match", "text", "position", "color")
 #: A pair of blocks counts when its texts are this similar; a join must improve their mean by more than `_GAIN`.
 _ALIKE, _GAIN = 0.5, 0.05
-#: Texts that, by their lengths alone, cannot be more alike than this are not alike: a long one would be read for minutes.
+#: Texts that, by their lengths alone, cannot be more alike than this are not alike: a long one would be read for
+#: minutes.
 _UNLIKE = 0.05
 #: A pair is favoured when the pairs around it fit too, by this share of the two best of them.
 _CONTEXT = 0.1
@@ -77,7 +79,7 @@ def _join(blocks: list[dict], others: list[dict], likeness: Callable[[list[str],
     texts = [b["text"] for b in others]
     table = likeness([b["text"] for b in blocks], texts)
     now = _assigned(table)
-    rows = likeness([_merge(a, b)["text"] for a, b in zip(blocks, blocks[1:], strict=False)], texts)
+    rows = likeness([_merge(a, b)["text"] for a, b in itertools.pairwise(blocks)], texts)
     gains = []
     for i, row in enumerate(rows):
         changed = np.delete(table, i + 1, axis=0)

@@ -47,7 +47,8 @@ _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 def extract_code(reply: str) -> str | None:
     """The code of a reply: by our grammar where it has our tags (`read_reply`), else by the original's rule.
 
-    That is the first fenced block that opens with exactly three backticks and `python` and is closed (metrics_spec 1.2).
+    That is the first fenced block that opens with exactly three backticks and `python` and is closed (metrics_spec
+    1.2).
     """
     return read_reply(reply, CHART, _first_block).code
 
@@ -88,7 +89,10 @@ def score_folder(
     cache: Path | None = CACHE,
     progress: bool = True,
 ) -> dict:
-    """`rrvf score chartmimic`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
+    """`rrvf score chartmimic`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`.
+
+    A killed run continues.
+    """
 
     def score(name: str, gold: dict | None, renders: list[Render]) -> PairScore:
         found = score_items(gold or EMPTY, items_of(renders[0]), name, protocol)
@@ -111,7 +115,9 @@ def score_folder(
 def extract_folder(
     folder: Path, out: Path, protocol: ChartProtocol = "fixed", workers: int = 2, progress: bool = True
 ) -> dict:
-    """`rrvf extract`: the items of every `NAME.py` of a folder, by name; a script that did not run has none of any kind.
+    """`rrvf extract`: the items of every `NAME.py` of a folder, by name.
+
+    A script that did not run has none of any kind.
 
     Such scripts are named on standard error, since a blank figure's items look the same.
     """

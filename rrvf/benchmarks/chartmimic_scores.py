@@ -2,9 +2,9 @@
 
 Protocols, by the id that every result carries. Parity first, repairs on top:
 
-official  ChartMimic's evaluator of 2025-06-17, its faults kept where they are deterministic. Each choice with its size on
-          475 published answers of gpt-4o, of which 448 run, beside the results published with them: text and layout are
-          equal on all 448.
+official  ChartMimic's evaluator of 2025-06-17, its faults kept where they are deterministic. Each choice with its size
+          on 475 published answers of gpt-4o, of which 448 run, beside the results published with them: text and layout
+          are equal on all 448.
           - Where the original's own tracer stops a generated script, calls and colours until then count, since the
             original runs it inside a try block; a true script has none, and gives none (4 pairs, color +0.5).
           - A script without a traced call gets the Type score of the pair before it in its worker, and `type_of` names
@@ -30,11 +30,13 @@ fixed     as july2025, and repaired, each with what it moves:
           - what cannot be seen does not count: texts, axes, objects off the picture, transparent, in the colour behind
             them, covered, clipped, invisible, too small (`rrvf.render.sandbox.trace_seen` says how that is decided);
             `drawn` keeps the F1 with them (of 200 true scripts 11 lose an item, most of them zero-size or covered);
-          - `plt.savefig` in a comment does no harm, nor does a formatter that needs the ticks which are taken away (text);
-          - a script whose figure cannot be drawn did not run, where the others find the file that was begun (exec down).
+          - `plt.savefig` in a comment does no harm, nor does a formatter that needs the ticks which are taken away
+            (text);
+          - a script whose figure cannot be drawn did not run, where the others find the file that was begun (exec
+            down).
 
-In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save or
-show is lost. These are the benchmark's own rules.
+In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save
+or show is lost. These are the benchmark's own rules.
 """
 
 from __future__ import annotations
@@ -123,7 +125,8 @@ def carried(pairs: dict[str, PairScore]) -> dict[str, PairScore]:
     """`official`: a pair whose generated script made no traced call gets the Type score before it, as in the original.
 
     The original's workers keep one Type evaluator each, which returns early for such a script and so prints its last
-    result again. Its 20 workers take every twentieth pair of a list in the order of the file system; here in that of names.
+    result again. Its 20 workers take every twentieth pair of a list in the order of the file system; here in that of
+    names.
     """
     found: dict[str, PairScore] = {}
     for first in range(_WORKERS):

@@ -4,8 +4,8 @@
     bootstrap(scores)                   # of a mean
     paired_difference(ours, base)       # of the same samples under two policies
 
-A mean is written as a ratio of sums, sum(values) / sum(weights), so that scores conditional on execution (weight 1 where
-the code ran, else 0) go through the same code.
+A mean is written as a ratio of sums, sum(values) / sum(weights), so that scores conditional on execution (weight 1
+where the code ran, else 0) go through the same code.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Interval:
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """(low, high)."""
         return self.low, self.high
 
 
@@ -94,7 +95,10 @@ def _pair(values, weights) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=4)
 def _counts(n: int, resamples: int, seed: int) -> np.ndarray:
-    """(resamples, n): how often each sample is drawn in each resample. Kept: a table asks for the same draws many times."""
+    """(resamples, n): how often each sample is drawn in each resample.
+
+    Kept: a table asks for the same draws many times.
+    """
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
 
 

@@ -15,7 +15,8 @@ from rrvf.records import Record, Render
 from rrvf.render import Trace
 
 _TRACER = Path(__file__).parents[1] / "render" / "sandbox"
-#: What a script may report of any kind; scoring is linear in it. A script that reports more counts as one that did not run.
+#: What a script may report of any kind; scoring is linear in it. A script that reports more counts as one that did not
+#: run.
 _MOST = 20_000
 
 Texts = Annotated[list[str], Field(max_length=_MOST)]
@@ -58,8 +59,10 @@ class TextItems(Record):
 
 
 def ran(render: Render) -> bool:
-    """Whether a script counts as executed in ChartMimic: one with items does, since they are read where its PDF exists
-    (metrics_spec 1.2). Its figure may be blank, or of a size that nobody can look at: its picture scores 0.
+    """Whether a script counts as executed in ChartMimic.
+
+    One with items does, since they are read where its PDF exists (metrics_spec 1.2). Its figure may be blank, or of a
+    size that nobody can look at: its picture scores 0.
     """
     return render.ok or render.items is not None
 

@@ -10,7 +10,9 @@ from rrvf.records import Render, Sample, picture_name
 
 
 class KeptMetrics:
-    """A benchmark whose pictures and metrics are those of the run in `folder`; what is not there is measured by `benchmark`.
+    """A benchmark whose pictures and metrics are those of the run in `folder`.
+
+    What is not there is measured by `benchmark`.
 
     version: of the metrics (`Provenance.metric_version`).
 

@@ -49,7 +49,10 @@ class Scoring:
 
 
 class References:
-    """Items of true scripts by content: the latest in memory, all as JSON files in `folder`. Callable from any thread."""
+    """Items of true scripts by content: the latest in memory, all as JSON files in `folder`.
+
+    Callable from any thread.
+    """
 
     def __init__(self, renderer: Renderer, trace: Trace, folder: Path | None = CACHE) -> None:
         self._renderer, self._trace, self._folder = renderer, trace, folder

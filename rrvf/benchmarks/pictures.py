@@ -1,7 +1,7 @@
 """Pictures without code: does the answer run, what does the judge say of it, how alike are the pixels.
 
-Nothing here needs a label, so it measures any folder of pictures (`rrvf eval --pictures`). Metrics that read the true code
-are absent: they are not 0.
+Nothing here needs a label, so it measures any folder of pictures (`rrvf eval --pictures`). Metrics that read the true
+code are absent: they are not 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def extract_code(reply: str, domain: Domain) -> str | None:
 
 
 def score(sample: Sample, root: Path, code: str, renderer: Renderer) -> tuple[Render, dict[str, float | None]]:
-    """The render of `code`, and `{"exec": 0 | 1, "ssim": -1..1, "clip": 0..100 | None}`; what was not drawn scores 0."""
+    """The render of `code`, and `{"exec": 0 | 1, "ssim": -1..1, "clip": 0..100 | None}`.
+
+    What was not drawn scores 0.
+    """
     render = renderer.render(code)
     known = [metric for metric in METRICS if metric != "clip" or clip.available()]
     scores: dict[str, float | None] = dict.fromkeys(METRICS) | dict.fromkeys(known, 0.0)

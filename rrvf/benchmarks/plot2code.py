@@ -3,10 +3,10 @@
     rrvf score plot2code pairs/ --out scores.json
 
 Two ways to execute decide what passes. `module` runs a script as Python runs a file. `function` is the original pass
-test: code is handed to `exec` inside a function, so under Python 3.11 helper functions and comprehensions cannot see the
-script's own names, and scripts fail that run well by themselves (ambiguity A6); and a script that forgot an import finds
-the names that the original's own file imports. Texts are read at module level in both, as the original does; its texts
-come from one process for all items, ours from one process each. A white figure fails in both.
+test: code is handed to `exec` inside a function, so under Python 3.11 helper functions and comprehensions cannot see
+the script's own names, and scripts fail that run well by themselves (ambiguity A6); and a script that forgot an import
+finds the names that the original's own file imports. Texts are read at module level in both, as the original does; its
+texts come from one process for all items, ours from one process each. A white figure fails in both.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def in_function(code: str) -> str:
 def text_score(gold: dict, generated: dict) -> float:
     """Matched texts over all texts of both sides, 1 where neither has any (metrics_spec 2.3).
 
-    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes the
-    first equal one that lies near enough and is not taken. (The original takes the near text of least edit distance and
-    then asks that the distance be 0, which is the same.)
+    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes
+    the first equal one that lies near enough and is not taken. (The original takes the near text of least edit distance
+    and then asks that the distance be 0, which is the same.)
     """
     if not gold["texts"] and not generated["texts"]:
         return 1.0

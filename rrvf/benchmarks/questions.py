@@ -1,6 +1,7 @@
 """What a policy is asked with a picture in an evaluation: this project's prompt, or the benchmark's.
 
-A benchmark's own text is downloaded (`rrvf.data.prompts`); without it our words for it are asked, under a name of their own.
+A benchmark's own text is downloaded (`rrvf.data.prompts`); without it our words for it are asked, under a name of their
+own.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ _OURS = Path(__file__).parent / "prompts"
 
 @dataclass(frozen=True)
 class Question:
-    """A text with, in ChartMimic's, places for the true figure's {width} and {height} in inches. id: what tables call it."""
+    """A text with, in ChartMimic's, places for the true figure's {width} and {height} in inches.
+
+    id: what tables call it.
+    """
 
     id: str
     template: str
 
     @property
     def sha256(self) -> str:
+        """Hex digits of the template's hash, as provenance carries them."""
         return hashlib.sha256(self.template.encode()).hexdigest()
 
     @property

@@ -1,4 +1,7 @@
-"""The three benchmarks, and pictures without code, behind the runner's one protocol: extract, score, judge, summarise."""
+"""The three benchmarks, and pictures without code, behind the runner's one protocol.
+
+Extract, score, judge, summarise.
+"""
 
 from __future__ import annotations
 
@@ -184,8 +187,9 @@ NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}
 
 
 def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> Summary:
-    """The execution rate, and means over all samples, failures 0; None for what a sample that was drawn lacks, as CLIP
-    without weights.
+    """The execution rate, and means over all samples, failures 0.
+
+    None stands for what a sample that was drawn lacks, as CLIP without weights.
     """
     found = {"exec_rate": rate(results)}
     for metric in metrics:
@@ -216,4 +220,5 @@ def _judged(results: list[SampleResult]) -> list[SampleResult]:
 
 
 def interval(found: Interval) -> dict[str, float | None]:
+    """As `summary.json` writes it; low and high None where there is none."""
     return {"value": found.value, "low": found.low, "high": found.high}

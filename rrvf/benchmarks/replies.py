@@ -54,9 +54,10 @@ def oracle_replies(policy, root: Path) -> Replies:
 
 
 def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
-    """`reply` from a file with a line `{"id": ..., "reply": ...}` a sample, and the file's hash, which stands for the policy.
+    """`reply` from a file with a line `{"id": ..., "reply": ...}` a sample, and the file's hash.
 
-    A reply of null is a policy that failed. UserError for a file that is none, or lacks a sample.
+    The hash stands for the policy. A reply of null is a policy that failed. UserError for a file that is none, or lacks
+    a sample.
     """
     if not path.is_file():
         raise UserError(f'no file {path}: give one with a line {{"id": "...", "reply": "..."}} for each sample')

@@ -88,10 +88,10 @@ class Run:
     """What an evaluation needs besides the policy: the pictures, where they lie, the benchmark and the judge.
 
     set, policy: what tables call them; by default the last two folders of `out`. workers: renders at once; judging:
-    comparisons at once beside them. block: samples that the policy is asked for together, whether or not some of them are
-    answered; None: each alone, and none twice. longest_first: the largest pictures first, so that neighbours are alike and
-    no long one is left for the end. shard: (i, n) where the samples are the i-th of n parts. turn: after which the answers
-    are those of episodes.
+    comparisons at once beside them. block: samples that the policy is asked for together, whether or not some of them
+    are answered; None: each alone, and none twice. longest_first: the largest pictures first, so that neighbours are
+    alike and no long one is left for the end. shard: (i, n) where the samples are the i-th of n parts. turn: after
+    which the answers are those of episodes.
     """
 
     benchmark: Benchmark
@@ -121,8 +121,8 @@ class Run:
 def evaluate(run: Run, reply: Replies) -> dict:
     """Ask, score, write; gives the summary that `DIR/summary.json` holds.
 
-    `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an Answer.
-    While the policy writes, what it wrote before is rendered, measured and judged.
+    `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an
+    Answer. While the policy writes, what it wrote before is rendered, measured and judged.
     """
     with owned(run.out):
         claim(run.out, run.identity, begun=REPLIES)
@@ -143,7 +143,8 @@ def evaluate(run: Run, reply: Replies) -> dict:
 def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int) -> list[Sample]:
     """Score samples as they come and append their results, in order; gives those that the harness failed on.
 
-    UserError for `IN_A_ROW` of these. Only so many answers are taken ahead of what is scored, so that memory stays flat.
+    UserError for `IN_A_ROW` of these. Only so many answers are taken ahead of what is scored, so that memory stays
+    flat.
     """
     failed: list[Sample] = []
     row, ahead = 0, AHEAD + run.workers + run.judging
@@ -239,7 +240,10 @@ def _read(line: dict) -> Answer:
 
 
 def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
-    """One sample's outcome. A failed judge is `judge_error`, a failed harness `harness_error`: no number is left behind."""
+    """One sample's outcome.
+
+    A failed judge is `judge_error`, a failed harness `harness_error`: no number is left behind.
+    """
     reply = answer.text
     fields = {"sample_id": sample.id, "reply": reply or "", "provenance": run.provenance}
     try:
@@ -299,8 +303,10 @@ def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics
     excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
     tell_excluded(excluded, len(results))
     provenance = head.pop("provenance")
-    summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes, "pasted": sum(result.pasted for result in results),
-               "metrics": metrics, "usage": usage_of(out, results), "provenance": provenance}  # fmt: skip
+    pasted = sum(result.pasted for result in results)
+    summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes,
+               "pasted": pasted, "metrics": metrics, "usage": usage_of(out, results),
+               "provenance": provenance}  # fmt: skip
     with whole(out / "summary.json") as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n")
     return summary
@@ -316,7 +322,10 @@ def _part_of(run: Run) -> dict:
 
 
 def usage_of(out: Path, results: Iterable[SampleResult]) -> dict[str, dict]:
-    """What the policy's and the judge's calls cost, summed, with their price; without those whose endpoint counts nothing."""
+    """What the policy's and the judge's calls cost, summed, with their price.
+
+    Those whose endpoint counts nothing are left out.
+    """
     policy = (Usage.model_validate(line["usage"]) for line in json_lines(out / REPLIES) if line.get("usage"))
     judge = (r.judgement.usage for r in results if r.judgement and r.judgement.usage)
     sums = {"policy": sum(policy, Usage()), "judge": sum(judge, Usage())}

@@ -1,8 +1,8 @@
 """Of more than ten colours those that stand for all, in whatever order they are visited (metrics_spec 1.6.2).
 
 The original visits a script's colours in an order that Python draws anew in every process. What it prints is therefore
-one draw; `official` takes the mean over `ORDERS` seeded draws, each side's its own, as each side runs in a process of its
-own. `fixed` visits both sides in one order, so that equal sides thin alike.
+one draw; `official` takes the mean over `ORDERS` seeded draws, each side's its own, as each side runs in a process of
+its own. `fixed` visits both sides in one order, so that equal sides thin alike.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ class _Side:
         return np.array(sorted(range(len(self)), key=hashes.__getitem__))
 
     def kept(self, order: np.ndarray) -> Items:
-        """Each item that resembles none kept before it, whatever their groups. Few colours remain, names all but repeats."""
+        """Each item that resembles none kept before it, whatever their groups.
+
+        Few colours remain, names all but repeats.
+        """
         names, colors = order[~self._hex[order]], order[self._hex[order]]
         kept = list(names[np.unique(self._same[names], return_index=True)[1]])
         while len(colors):

@@ -1,7 +1,7 @@
 """Evaluation over several turns: Alg. 1 at inference, so that the worth of the loop can be read turn by turn.
 
-Episodes are played side by side: each turn of all of them is one call of the policy. What the policy would have answered
-had it been stopped after a turn is its code as of that turn, and is scored like any single-turn answer.
+Episodes are played side by side: each turn of all of them is one call of the policy. What the policy would have
+answered had it been stopped after a turn is its code as of that turn, and is scored like any single-turn answer.
 """
 
 from __future__ import annotations

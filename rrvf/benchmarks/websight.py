@@ -1,9 +1,10 @@
-"""WebSight (Table 3): CLIP similarity and the judge's 100-point score; beside them, since CLIP forgives much, CLIP with
-the text painted over, SSIM, and Design2Code's block scores.
+"""WebSight (Table 3): CLIP similarity and the judge's 100-point score.
+
+Beside them, since CLIP forgives much, CLIP with the text painted over, SSIM, and Design2Code's block scores.
 
 WebSight has no official evaluator and the paper names neither viewport nor failure rule. Ours: the page is drawn on the
-canvas of the set's own pictures, or 1280 wide and full page; one that is not drawn scores 0 on every metric (metrics_spec
-part 3, ambiguity A8). `protocol` puts both into the id that every result carries.
+canvas of the set's own pictures, or 1280 wide and full page; one that is not drawn scores 0 on every metric
+(metrics_spec part 3, ambiguity A8). `protocol` puts both into the id that every result carries.
 
 The limits on what a page may carry guard a reward. A reference is the user's own: none of them holds for it, and a
 generated page may carry as much again as its reference.
@@ -44,7 +45,10 @@ def protocol(limits: Limits) -> str:
 
 
 def extract_code(reply: str) -> str | None:
-    """The code of a reply by our grammar (`read_reply`, `code_in`), with our tags or without: there is no original's rule."""
+    """The code of a reply by our grammar (`read_reply`, `code_in`), with our tags or without.
+
+    There is no original's rule.
+    """
     return read_reply(reply, WEB, _page).code
 
 
@@ -83,7 +87,9 @@ def _pixel_scores(reference: Render, generated: Render, measured: list[str]) -> 
 
 
 def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
-    """`{"n", "excluded", "exec_rate", ...}`: percent, and each metric's mean over all pairs; None where a pair has none.
+    """`{"n", "excluded", "exec_rate", ...}`: percent, and each metric's mean over all pairs.
+
+    None where a pair has none.
 
     Pairs whose reference could not be drawn are excluded and counted: there is nothing to compare with.
     """
@@ -147,7 +153,10 @@ def _record(reference: Render, generated: Render | None) -> dict[str, float | st
 
 
 def _refusal(folder: Path, name: str) -> Render | None:
-    """Why a generated page is not drawn, if it is not: it is no page, or carries more than its reference has room for."""
+    """Why a generated page is not drawn, if it is not.
+
+    It is no page, or carries more than its reference has room for.
+    """
     limits, reference = Limits(), folder / f"{name}.gt.html"
     if reference.is_file():
         limits = room_for(read_page(reference), limits)

@@ -45,8 +45,8 @@ def prepare(
 ) -> dict[str, int]:
     """Build the splits `names` (None: all) that no profile built yet, check them; gives their sizes.
 
-    `<root>/<name>` becomes a link into `store` (by default `<root>/.splits`), where equal splits lie once. Killed at any
-    point, it leaves whole splits only, and the next call goes on with the first that is missing.
+    `<root>/<name>` becomes a link into `store` (by default `<root>/.splits`), where equal splits lie once. Killed at
+    any point, it leaves whole splits only, and the next call goes on with the first that is missing.
     """
     config = DataConfig.read(section)
     names = [name for name in config.root if names is None or name in names]

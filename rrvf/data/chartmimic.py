@@ -1,8 +1,8 @@
 """ChartMimic, direct task: 1,800 pictures to train on and 600 to test on (the paper's Table 1).
 
-The archive `dataset-iclr.tar.gz` holds `direct_600/` and `direct_1800/`, each with `PREFIX_NUMBER.py/.png/.pdf`. Names start
-again in each folder, so a sample's id is `task/name`; the metrics read the prefix (graph, box). The hub shows the same
-data as a table too; public code disagrees whether its GroundTruthFigureCode is code or a path, so both are taken.
+The archive `dataset-iclr.tar.gz` holds `direct_600/` and `direct_1800/`, each with `PREFIX_NUMBER.py/.png/.pdf`. Names
+start again in each folder, so a sample's id is `task/name`; the metrics read the prefix (graph, box). The hub shows the
+same data as a table too; public code disagrees whether its GroundTruthFigureCode is code or a path, so both are taken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The released warm-up pairs, which the paper does not mention (decisions D8): for the optional stage before RRVF only."""
+"""The released warm-up pairs, which the paper does not mention (decisions D8).
+
+For the optional stage before RRVF only.
+"""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ class Generated(SplitConfig):
 
     @property
     def domain(self) -> DomainName:
+        """The domain whose generator or pictures the kind names."""
         return next(d.name for d in DOMAINS.values() if self.kind.removeprefix("generated_") in d.generators)
 
 
@@ -125,7 +126,8 @@ class Plot2Code(Shipped):
 class WebSight(Shipped):
     """WebSight screenshots. Rows are drawn by `seed` among the first `pool`; train and test never meet (decisions D6).
 
-    The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and seed.
+    The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and
+    seed.
     """
 
     kind: Literal["websight"] = Kind

@@ -1,12 +1,14 @@
-"""A folder of pictures as a data set: PNG, JPEG and WebP files, those of its sub-folders too, in an order drawn by the seed.
+"""A folder of pictures as a data set.
 
-`NAME.py` or `NAME.html`, by the domain's suffix, beside `NAME.png` is its true code. A picture is named by its path in the
-folder. Names that begin with a dot are not looked at.
+PNG, JPEG and WebP files, those of its sub-folders too, in an order drawn by the seed.
 
-What is no still picture within the bounds of `rrvf.pictures` is skipped: damaged files, animations, pictures too large or
-too thin. Three things are converted: transparency is laid on white, an EXIF turn is carried out, 16 bits of gray become 8.
-With `canvas` each picture is brought onto it, its proportions kept, with white around it. Each file that is skipped gets a
-line, and the end says how many were.
+`NAME.py` or `NAME.html`, by the domain's suffix, beside `NAME.png` is its true code. A picture is named by its path in
+the folder. Names that begin with a dot are not looked at.
+
+What is no still picture within the bounds of `rrvf.pictures` is skipped: damaged files, animations, pictures too large
+or too thin. Three things are converted: transparency is laid on white, an EXIF turn is carried out, 16 bits of gray
+become 8. With `canvas` each picture is brought onto it, its proportions kept, with white around it. Each file that is
+skipped gets a line, and the end says how many were.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ class Skipped(Exception):
 
 
 def items(split: Folder) -> Iterator[Item]:
-    """The pictures of the split's part, the first `count` of them; says on standard error what was skipped and converted."""
+    """The pictures of the split's part, the first `count` of them.
+
+    Says on standard error what was skipped and converted.
+    """
     root, told = folder_of(split), Counter()
     for path in _part(split):
         if split.count and told["pictures"] == split.count:
@@ -102,7 +107,10 @@ def pictures(split: Folder) -> list[Path]:
 
 
 def _part(split: Folder) -> list[Path]:
-    """The files of a part, in a seeded order. Copies of one file stand in the same part: a test must not be trained on."""
+    """The files of a part, in a seeded order.
+
+    Copies of one file stand in the same part: a test must not be trained on.
+    """
     groups: dict[str, list[Path]] = {}
     for path in pictures(split):
         groups.setdefault(_digest(path), []).append(path)
@@ -133,7 +141,9 @@ def _code(path: Path, split: Folder) -> str | None:
 
 
 def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
-    """A picture file as PNG bytes in RGB, with what was changed in it; a PNG that needs no change is kept byte for byte.
+    """A picture file as PNG bytes in RGB, with what was changed in it.
+
+    A PNG that needs no change is kept byte for byte.
 
     Raises Skipped.
     """
@@ -165,7 +175,10 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
 
 
 def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """The picture as it is seen, in RGB, with what had to be changed for it; the picture itself where nothing had to be."""
+    """The picture as it is seen, in RGB, with what had to be changed for it.
+
+    The picture itself where nothing had to be.
+    """
     changes = []
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image, changes = ImageOps.exif_transpose(image), ["turned as EXIF says"]
@@ -181,7 +194,9 @@ def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def on_canvas(picture: Image.Image, canvas: Canvas) -> Image.Image:
-    """`picture` as large as fits on the canvas, in the middle, with white around it; a full page at its width, from the top.
+    """`picture` as large as fits on the canvas, in the middle, with white around it.
+
+    A full page at its width, from the top.
 
     Raises Skipped for a page that is too long at that width.
     """

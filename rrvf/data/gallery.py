@@ -9,8 +9,8 @@ A script is usable when
 4. it leaves exactly one figure open;
 5. it gives the same PNG twice.
 
-1 and 2 are read off the code, 3 to 5 come from two renders, the second with a count of the figures appended. Plot2Code's
-charts come from this gallery: for evaluation and examples, never for training.
+1 and 2 are read off the code, 3 to 5 come from two renders, the second with a count of the figures appended.
+Plot2Code's charts come from this gallery: for evaluation and examples, never for training.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ def write_split(
 
     `recipe` says how the split was made and is kept with it.
 
-    An interrupted write, or an exception from `items`, leaves no folder of that name. UserError where there are no items.
+    An interrupted write, or an exception from `items`, leaves no folder of that name. UserError where there are no
+    items.
     """
     final = root / (folder or name)
     partial = final.with_name(f".{final.name}.partial")
@@ -83,7 +84,10 @@ def _write(item: Item, split: str, domain_name: DomainName, folder: Path) -> Sam
 
 
 def _stem(name: str, folder: Path) -> str:
-    """What the files of a sample are called: its id without what is awkward in a file's name, short, and nobody else's."""
+    """What the files of a sample are called.
+
+    Its id without what is awkward in a file's name, short, and nobody else's.
+    """
     stem = re.sub(r"[^\w.-]+", "__", name)
     if len(stem.encode()) > _LONGEST or (folder / f"{stem}.png").exists():
         return f"{stem[: _LONGEST // 4]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -118,7 +122,10 @@ def read_image(sample: Sample, root: Path) -> np.ndarray:
 
 
 def verify_split(name: str, root: Path) -> int:
-    """Check manifest, pictures and code against `SHA256SUMS`; gives the number of samples. UserError names the first bad file."""
+    """Check manifest, pictures and code against `SHA256SUMS`; gives the number of samples.
+
+    UserError names the first bad file.
+    """
     folder = root / name
     samples = load_split(name, root)
     sums = _sums(folder)

@@ -1,7 +1,7 @@
 """Plot2Code: real matplotlib figures with their code, the paper's zero-shot set (Table 2). Evaluation only.
 
-The hub's table (split `test`, 368 rows) has `image, url, code, instruction`; the 132 rows with "matplotlib" in `url` are
-those that every execution rate of the paper's Table 2 is a multiple of (decisions D7).
+The hub's table (split `test`, 368 rows) has `image, url, code, instruction`; the 132 rows with "matplotlib" in `url`
+are those that every execution rate of the paper's Table 2 is a multiple of (decisions D7).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     rrvf data prompts
 
-A text is taken out of the file that holds it without running anything. Where a machine has no network, put the files where
-the refusal says.
+A text is taken out of the file that holds it without running anything. Where a machine has no network, put the files
+where the refusal says.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Source:
 
     @property
     def url(self) -> str:
+        """The raw file at the pinned commit."""
         return f"{HOST}/{self.repository}/{self.commit}/{self.path}"
 
 
@@ -85,7 +86,10 @@ SOURCES = {
 
 
 def text(name: str, folder: Path) -> str | None:
-    """The prompt `name` of SOURCES; None where its file was not downloaded. UserError for another file than the pinned one."""
+    """The prompt `name` of SOURCES; None where its file was not downloaded.
+
+    UserError for another file than the pinned one.
+    """
     source, path = SOURCES[name], _path(name, folder)
     if not path.is_file():
         return None
@@ -95,7 +99,10 @@ def text(name: str, folder: Path) -> str | None:
 
 
 def download(folder: Path) -> list[Path]:
-    """Bring the files that are missing; gives the paths of all. UserError names the address where one does not arrive."""
+    """Bring the files that are missing; gives the paths of all.
+
+    UserError names the address where one does not arrive.
+    """
     for name, source in SOURCES.items():
         path = _path(name, folder)
         if not path.is_file():
@@ -119,14 +126,14 @@ def _fetched(source: Source, path: Path) -> bytes:
         return answer.content
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise UserError(
-            f"cannot download {source.url} ({str(error).splitlines()[0] or type(error).__name__}): check the network, or put "
-            f"that file at {path}"
+            f"cannot download {source.url} ({str(error).splitlines()[0] or type(error).__name__}): check the network, "
+            f"or put that file at {path}"
         ) from None
 
 
 def _check(data: bytes, source: Source, path: Path) -> None:
     if (found := hashlib.sha256(data).hexdigest()) != source.sha256:
         raise UserError(
-            f"{path} is not the file that was pinned (sha256 {found[:12]}…, not {source.sha256[:12]}…): remove it, then run "
-            "`rrvf data prompts`"
+            f"{path} is not the file that was pinned (sha256 {found[:12]}…, not {source.sha256[:12]}…): remove it, "
+            "then run `rrvf data prompts`"
         )

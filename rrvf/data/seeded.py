@@ -27,7 +27,7 @@ _BLOCK = 32
 
 @dataclass(frozen=True)
 class Mixture:
-    """A generator of `common` pictures, and in `share` of the seeds of `rare` ones, which are written by the same `code`."""
+    """A generator of `common` pictures, and in `share` of the seeds of `rare` ones, written by the same `code`."""
 
     common: ModuleType
     rare: ModuleType

@@ -1,7 +1,7 @@
 """One folder per recipe: splits that are made alike lie on the disk once, whatever profiles call them.
 
-`STORE/<hash of the recipe>/` holds a split; `<root>/<name>` is a link to it. A split of before this store, a folder in the
-place of the link, is moved in and linked, never built again and never deleted.
+`STORE/<hash of the recipe>/` holds a split; `<root>/<name>` is a link to it. A split of before this store, a folder in
+the place of the link, is moved in and linked, never built again and never deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from rrvf.folders import owned
 
 
 def shared(name: str, recipe: str, root: Path, store: Path, build: Callable[[str], None]) -> None:
-    """See that `<root>/<name>` is the split of `recipe`. `build(key)` writes `STORE/<key>` where no such split is found.
+    """See that `<root>/<name>` is the split of `recipe`.
+
+    `build(key)` writes `STORE/<key>` where no such split is found.
 
     Processes that want the same split wait for the one that builds it.
     """

@@ -1,7 +1,7 @@
 """A stylesheet cut down to the rules that can match one page, by the names that its selectors ask for.
 
-A rule stays unless some class, id or element in each of its selectors occurs nowhere on the page: nothing that applies is
-lost, and a framework's 500 kB become a page's 30.
+A rule stays unless some class, id or element in each of its selectors occurs nowhere on the page: nothing that applies
+is lost, and a framework's 500 kB become a page's 30.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Page:
 
     @classmethod
     def of(cls, soup: BeautifulSoup) -> Self:
+        """What the selectors of a parsed page could match."""
         elements = soup.find_all(True)
         classes = (name for e in elements for name in e.get_attribute_list("class") if name)
         ids = (e["id"] for e in elements if e.get("id"))

@@ -1,8 +1,8 @@
 """WebSight: screenshots of synthetic pages, training and test of the paper's Table 3.
 
-The hub has one split, `train`, and no test set of that name (decisions D6). Ours: one permutation of the row numbers below
-`pool`, drawn by `seed`; training takes rows from its front, the test from its back, so they never meet.
-Pictures are the screenshots that ship (full page, twice the size in v0.2). Only the pictures enter training.
+The hub has one split, `train`, and no test set of that name (decisions D6). Ours: one permutation of the row numbers
+below `pool`, drawn by `seed`; training takes rows from its front, the test from its back, so they never meet. Pictures
+are the screenshots that ship (full page, twice the size in v0.2). Only the pictures enter training.
 """
 
 from __future__ import annotations

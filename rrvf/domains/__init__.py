@@ -1,5 +1,7 @@
-"""The domains: charts (Python, matplotlib) and web pages (HTML, Chromium) of the paper, and SVG. Each is one file, which
-registers it; `docs/add_a_domain.md` adds one."""
+"""The domains: charts (Python, matplotlib) and web pages (HTML, Chromium) of the paper, and SVG.
+
+Each is one file, which registers it; `docs/add_a_domain.md` adds one.
+"""
 
 from __future__ import annotations
 

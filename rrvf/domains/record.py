@@ -24,14 +24,17 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Domain:
-    """All that differs between domains. Prompts are files that its name stands in (`rrvf.protocol.prompts`, `rrvf.judge.prompts`).
+    """All that differs between domains.
+
+    Prompts are files that its name stands in (`rrvf.protocol.prompts`, `rrvf.judge.prompts`).
 
     Fields that end in `_at` are the names of objects of upper layers, `module:object`, looked up where they are used
     (`pkgutil.resolve_name`): a domain imports none of those layers.
     """
 
     name: str
-    #: The tool of Fig. 2b and its one argument; the word that opens a fence of the domain's code; the files of that code.
+    #: The tool of Fig. 2b and its one argument; the word that opens a fence of the domain's code; the files of that
+    #: code.
     tool_name: str
     tool_argument: str
     fence: str
@@ -40,8 +43,8 @@ class Domain:
     blank: str
     sample: str
 
-    #: Reading code out of an answer, as regular expressions: the words that open a fence of the language; how code begins
-    #: that needs no fence; text inside code, in which a fence closes nothing.
+    #: Reading code out of an answer, as regular expressions: the words that open a fence of the language; how code
+    #: begins that needs no fence; text inside code, in which a fence closes nothing.
     languages: str
     begins: str
     quoted: str
@@ -63,8 +66,8 @@ class Domain:
     traces: tuple[str, ...] = ()
     #: What kinds of picture a program draws, for the filter of the sample browser: `(code) -> tuple[str, ...]`.
     types_at: str = ""
-    #: Modules of `rrvf.data.generated`, a common and a rare one, that the shipped policy was pre-trained on, and what it
-    #: learned to think of a picture: `(spec, positions) -> str`.
+    #: Modules of `rrvf.data.generated`, a common and a rare one, that the shipped policy was pre-trained on, and what
+    #: it learned to think of a picture: `(spec, positions) -> str`.
     generators: tuple[str, ...] = ()
     thought_at: str = ""
     #: Whether the code says how large its picture is; else the canvas does.

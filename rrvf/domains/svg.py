@@ -10,7 +10,8 @@ SVG = register(
         fence="xml",
         suffix=".svg",
         blank='<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150"></svg>',
-        sample='<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150"><circle cx="99" cy="75" r="50"/></svg>',
+        sample='<svg xmlns="http://www.w3.org/2000/svg" width="300" height="150">'
+        '<circle cx="99" cy="75" r="50"/></svg>',
         languages="svg|xml",
         begins=r"\s*<",
         quoted=r"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)",

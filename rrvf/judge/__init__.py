@@ -8,7 +8,8 @@
     calibration controlled degradations, and a judge's agreement with them
     scale       what one change costs, on charts of every kind and style and on pages
     probes      what the order of the pictures, and pictures that plead, do to a score
-    card        who judged, how it was asked, how far it can be trusted
+    card        who judged and how it was asked
+    measured    a card with how far the judge can be trusted
 All of them give a `Judgement`.
 """
 

@@ -20,8 +20,9 @@ class Sampling(Record):
 class JudgeCard(Record):
     """`id` stands in every judgement. What is None or empty was not measured.
 
-    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|.
-    plea_gain: the most that words drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
+    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score
+    and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|. plea_gain: the most that words
+    drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
     """
 
     model: str
@@ -61,42 +62,10 @@ class JudgeCard(Record):
 #: What the embedded judge can and cannot see.
 EMBEDDED_NOTE = (
     "A stand-in for a vision-language model: OpenCV statistics of layout, mark type, colour and alignment. Text is "
-    "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels hardly "
-    "count; on pages one word of many costs next to nothing. It knows no chart semantics. Where no spine, grid or ground "
-    "shows the axes, all marks count as one panel, and labels around a pie may change their role when a wedge moves. It "
-    "may miss a legend drawn over filled marks. Bars of one colour that happen to be of like heights stay somewhat alike; "
-    "noise costs it more than it costs a person. What one change costs, by kind and style: python -m rrvf.judge.scale."
+    "compared as shapes of ink and never read, so a wrong word of the right length costs little, and tick labels "
+    "hardly count; on pages one word of many costs next to nothing. It knows no chart semantics. Where no spine, "
+    "grid or ground shows the axes, all marks count as one panel, and labels around a pie may change their role when "
+    "a wedge moves. It may miss a legend drawn over filled marks. Bars of one colour that happen to be of like "
+    "heights stay somewhat alike; noise costs it more than it costs a person. What one change costs, by kind and "
+    "style: python -m rrvf.judge.scale."
 )
-
-
-def measured_card(
-    domain: str, url: str | None = None, model: str | None = None, pictures: int = 12, revision: str = ""
-) -> JudgeCard:
-    """A judge's card with what was measured over `pictures` pictures a family; url None: the embedded judge.
-
-    revision: of the endpoint's weights, which it does not tell itself. About 75 comparisons a picture for charts and 80
-    for pages. Raises UserError for an endpoint that does not answer.
-    """
-    from rrvf.judge.client import JudgeClient
-    from rrvf.judge.embedded import MODEL, judge_pair
-    from rrvf.judge.local import encode
-
-    if url is None:
-        made = JudgeCard.of(MODEL, domain, Sampling()).model_copy(update={"note": EMBEDDED_NOTE})
-        return _measured(made, judge_pair, pictures)
-    with JudgeClient(url, model, revision=revision) as client:
-        score = lambda a, b, name: client.score(encode(a), encode(b), name)  # noqa: E731
-        return _measured(client.card(domain), score, pictures)
-
-
-def _measured(card: JudgeCard, judge, pictures: int) -> JudgeCard:
-    from rrvf.judge.calibration import calibrate
-    from rrvf.judge.probes import order_gap, plea_gain
-
-    families = calibrate(judge, pictures, domains=(card.domain,))
-    found = {
-        "agreement": {name.split("/")[1]: round(family.spearman, 3) for name, family in families.items()},
-        "order_gap": round(order_gap(judge, card.domain, pictures), 4),
-        "plea_gain": round(plea_gain(judge, card.domain, pictures), 4),
-    }
-    return card.model_copy(update=found)

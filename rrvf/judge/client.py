@@ -46,21 +46,21 @@ class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
     url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
-    sampling: how replies are drawn. rubric: a benchmark's own way to score, with its own sampling; None: ours.
-    key: the variable that the key is taken from, where `api_key` is None and it is set (`rrvf.endpoints`).
-    cache_dir: answers are kept there, keyed by pictures and card (prompt, model, revision, sampling), not by URL: a server
-    that comes back elsewhere is not paid twice. Give `revision` where two servers have different weights under one name.
-    None keeps nothing.
-    max_in_flight: requests at once. timeout_s: how long one request may be silent. deadline_s: one question, its retries included, from when
-    it is its turn. max_retries: for 429 (Retry-After is heeded), 5xx and lost connections, with growing, jittered
-    pauses; replies that are no answer are asked for once more.
-    outage_s: after the retries, how long to wait for a server that cannot be reached, or whose gateway says so (502, 503,
-    504); all questions wait together.
+    sampling: how replies are drawn. rubric: a benchmark's own way to score, with its own sampling; None: ours. key: the
+    variable that the key is taken from, where `api_key` is None and it is set (`rrvf.endpoints`). cache_dir: answers
+    are kept there, keyed by pictures and card (prompt, model, revision, sampling), not by URL: a server that comes back
+    elsewhere is not paid twice. Give `revision` where two servers have different weights under one name. None keeps
+    nothing. max_in_flight: requests at once. timeout_s: how long one request may be silent. deadline_s: one question,
+    its retries included, from when it is its turn. max_retries: for 429 (Retry-After is heeded), 5xx and lost
+    connections, with growing, jittered pauses; replies that are no answer are asked for once more. outage_s: after the
+    retries, how long to wait for a server that cannot be reached, or whose gateway says so (502, 503, 504); all
+    questions wait together.
     """
 
     def __init__(
         self, url: str, model: str | None = None, *, revision: str = "", sampling: Sampling = Sampling(),
-        rubric: Rubric | None = None, key: str = "RRVF_JUDGE_API_KEY", api_key: str | None = None, cache_dir: str | Path | None = None, max_in_flight: int = 16,
+        rubric: Rubric | None = None, key: str = "RRVF_JUDGE_API_KEY", api_key: str | None = None,
+        cache_dir: str | Path | None = None, max_in_flight: int = 16,
         timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4, outage_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._base = base_url(url, "judge")
@@ -114,8 +114,9 @@ class JudgeClient:
         if not any(asyncio.run_coroutine_threadsafe(self._alive(), self._loop).result() for _ in range(3)):
             port = httpx.URL(self._base).port or 8000
             raise UserError(
-                f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or JUDGE=7b for "
-                f"the smaller one; the embedded one `rrvf judge serve --port {port}`), or name its address as the profile's judge.url"
+                f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or "
+                f"JUDGE=7b for the smaller one; the embedded one `rrvf judge serve --port {port}`), or name its "
+                "address as the profile's judge.url"
             )
 
     def close(self) -> None:
@@ -217,7 +218,10 @@ class JudgeClient:
         return True
 
     async def _text(self, messages: list[dict], model: str, mode: Mode, used: list[Usage]) -> str:
-        """One reply's text. An endpoint that answers only without `response_format` is asked without it from then on."""
+        """One reply's text.
+
+        An endpoint that answers only without `response_format` is asked without it from then on.
+        """
         if mode != "score" or self._rubric or not self._structured:
             return await self._reply(messages, model, used)
         try:

@@ -32,7 +32,10 @@ class Panel:
         return self._judges[0].compare(reference_png, generated_png, domain)
 
     def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
-        """The mean of all looks, with their `spread`. One failed look fails the pair: half a mean is another measure."""
+        """The mean of all looks, with their `spread`.
+
+        One failed look fails the pair: half a mean is another measure.
+        """
         pairs = [(reference_png, generated_png), (generated_png, reference_png)][: 1 + self._swap]
         with ThreadPoolExecutor(len(self._judges) * len(pairs)) as pool:
             rows = [[pool.submit(judge.score, *pair, domain) for pair in pairs] for judge in self._judges]

@@ -5,6 +5,7 @@ order_gap(judge_pair, "chart"), plea_gain(judge_pair, "chart")
 
 from __future__ import annotations
 
+import itertools
 import pkgutil
 import random
 from dataclasses import replace
@@ -63,7 +64,7 @@ def _pairs(domain: str, pictures: int, seed: int) -> list[tuple[np.ndarray, np.n
     """A chart or page beside a faulty one, and beside the next."""
     draw = pkgutil.resolve_name(find_domain(domain).saying_at)
     made = [[draw(random.Random(seed * 1000 + index), words) for words in ("", PLAIN[0])] for index in range(pictures)]
-    return [(a, b) for a, b in made] + [(x[0], y[0]) for x, y in zip(made, made[1:], strict=False)]
+    return [(a, b) for a, b in made] + [(x[0], y[0]) for x, y in itertools.pairwise(made)]
 
 
 def chart_saying(rng: random.Random, words: str) -> np.ndarray:

@@ -44,8 +44,8 @@ def picture_part(png: bytes) -> dict:
 def score_of(text: str) -> tuple[float, dict[str, float]]:
     """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply.
 
-    A reply that contradicts itself is none: the score is the sum of the points, unless it says that it has a rule of its
-    own. So is one in shares of 1 instead of points of 100.
+    A reply that contradicts itself is none: the score is the sum of the points, unless it says that it has a rule of
+    its own. So is one in shares of 1 instead of points of 100.
     """
     text = text.strip()
     fenced = _FENCE.match(text)

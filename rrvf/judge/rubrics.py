@@ -1,7 +1,7 @@
 """How a score is asked for and read: this project's rubric, or a benchmark's own words with the benchmark's own scale.
 
-The benchmarks' texts are not ours: they are downloaded (`rrvf.data.prompts`) and handed in. Each form of reply has its own
-reader, and a score says by which rubric it was given: numbers of two rubrics do not compare.
+The benchmarks' texts are not ours: they are downloaded (`rrvf.data.prompts`) and handed in. Each form of reply has its
+own reader, and a score says by which rubric it was given: numbers of two rubrics do not compare.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ OFFICIAL = {"chartmimic": "chartmimic-gpt4-official", "plot2code": "plot2code-ra
 class Rubric:
     """A benchmark's own way to score. read: a reply's text to a share of the full scale; raises BadReply.
 
-    system: the words of the system message; the user's message is the prompt and then the two pictures, the reference first.
+    system: the words of the system message; the user's message is the prompt and then the two pictures, the reference
+    first.
     """
 
     id: str
@@ -42,7 +43,10 @@ class Rubric:
 
 
 def official(benchmark: str, text: str) -> Rubric:
-    """The rubric of `benchmark` (chartmimic or plot2code), whose prompt is `text`; decoding as in the original's files."""
+    """The rubric of `benchmark` (chartmimic or plot2code), whose prompt is `text`.
+
+    Decoding as in the original's files.
+    """
     rubric = OFFICIAL[benchmark]
     prompt = JudgePrompt(text, hashlib.sha256(f"{rubric}\n{text}".encode()).hexdigest())
     if benchmark == "chartmimic":
@@ -56,7 +60,9 @@ _RATING = re.compile(r"Rating: \[\[(\d+)\]\]")
 
 
 def chartmimic_score(text: str) -> float:
-    """The first line `Score: N/100`, else the last `Score: N`; emphasis is looked over, decimals are cut (metrics_spec 1.7).
+    """The first line `Score: N/100`, else the last `Score: N`.
+
+    Emphasis is looked over, decimals are cut (metrics_spec 1.7).
 
     The original's successor scores 0 where it finds none; here that is no answer.
     """
@@ -67,7 +73,10 @@ def chartmimic_score(text: str) -> float:
 
 
 def plot2code_rating(text: str) -> float:
-    """The first `Rating: [[N]]`, 1 to 10, as a share of 10 (metrics_spec 2.4). The original leaves out a reply without one."""
+    """The first `Rating: [[N]]`, 1 to 10, as a share of 10 (metrics_spec 2.4).
+
+    The original leaves out a reply without one.
+    """
     found = _RATING.search(text)
     if found is None:
         raise BadReply("the reply holds no `Rating: [[N]]`")

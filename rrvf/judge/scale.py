@@ -29,7 +29,10 @@ Row = tuple[str, str, str]  # kind, style, change
 
 
 def chart_pairs(kind: str, style: str, form: str = "full", size: tuple[int, int] = (280, 224)) -> Iterator[Pair]:
-    """One chart beside each of its damaged copies and beside unrelated ones; a change that shows nothing is left out."""
+    """One chart beside each of its damaged copies and beside unrelated ones.
+
+    A change that shows nothing is left out.
+    """
     rng = random.Random(f"{kind} {style} {form}")
     other_kind = list(KINDS)[(list(KINDS).index(kind) + 3) % len(KINDS)]
     scene, same, other = (random_styled(rng, k, style, form) for k in (kind, kind, other_kind))

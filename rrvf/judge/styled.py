@@ -23,7 +23,10 @@ _SERIES = 3
 
 @dataclass(frozen=True)
 class StyledChart:
-    """values: a row a series, `VALUES` each, 0..1; colours: one a series (a pie: one a wedge). marks, words: drawn at all."""
+    """values: a row a series, `VALUES` each, 0..1.
+
+    Colours: one a series (a pie: one a wedge). marks, words: drawn at all.
+    """
 
     kind: str
     style: str
@@ -122,7 +125,7 @@ def _hist(axes, scene: StyledChart, values: np.ndarray) -> None:
 
 
 def _box(axes, scene: StyledChart, values: np.ndarray) -> None:
-    drawn = axes.boxplot([row for row in values], patch_artist=True)
+    drawn = axes.boxplot(list(values), patch_artist=True)
     for box, colour in zip(drawn["boxes"], scene.colours, strict=True):
         box.set_facecolor(colour)
 

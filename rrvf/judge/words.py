@@ -24,8 +24,8 @@ _KNOWN = re.compile(rf"(?:{_ASPECTS})\b", re.IGNORECASE)
 def plain_feedback(text: str) -> str | None:
     """The lines of a reply by aspect, in the form that the prompts ask for; None where it has no word of feedback.
 
-    What stands before the first line or head is a preface and left out. Words under a head `Comments` that name no aspect
-    are of `All`. Lines that follow go with the aspect before them.
+    What stands before the first line or head is a preface and left out. Words under a head `Comments` that name no
+    aspect are of `All`. Lines that follow go with the aspect before them.
     """
     aspects: list[tuple[str, list[str]]] = []
     headed = False

@@ -1,6 +1,4 @@
-"""Batches for pre-training: strips of text with their words, sketches with their data, pictures with the transcripts of
-`corpus`.
-"""
+"""Batches for pre-training: strips of text with their words, sketches with their data, pictures with transcripts."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ KNOWN = 0.4
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids after the picture, which of them carry loss, where the picture lies, (domain, index), and what to look at."""
+    """Token ids after the picture, which carry loss, where the picture lies, (domain, index), and what to look at."""
 
     ids: list[int]
     learn: list[bool]
@@ -53,8 +51,9 @@ def encode(tokenizer, domain: str, index: int, segments: list[Segment], position
 
 
 def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> dict[str, torch.Tensor]:
-    """A batch: `user` ids, the picture's places, then each example's ids, padded on the right; the model's own arguments but
-    for `pictures` [B, H, W, 3], which are not cut into patches yet, and `looks`.
+    """A batch: `user` ids, the picture's places, then each example's ids, padded on the right.
+
+    The model's own arguments but for `pictures` [B, H, W, 3], which are not cut into patches yet, and `looks`.
     """
     places = (pictures.shape[1] // MERGED) * (pictures.shape[2] // MERGED)
     head = [START, *user, VISION_START, *[PAD_IMAGE] * places]

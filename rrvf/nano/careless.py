@@ -1,8 +1,11 @@
-"""Programs as careless as much of the code on the web, which a 7B base model has read: parts left out, calls misremembered.
+"""Programs as careless as much of the code on the web, which a 7B base model has read.
 
-A base that is taught flawless programs fails only at reading, which RL cannot teach in an hour. One that can write titles,
-labels and colours and often does not, and that knows a call and often misremembers it, leaves RL what RL is good at: to do
-what the picture shows. The picture and what is read aloud of it stay whole; only the program is careless.
+Parts left out, calls misremembered.
+
+A base that is taught flawless programs fails only at reading, which RL cannot teach in an hour. One that can write
+titles, labels and colours and often does not, and that knows a call and often misremembers it, leaves RL what RL is
+good at: to do what the picture shows. The picture and what is read aloud of it stay whole; only the program is
+careless.
 
     careless(DOMAINS["chart"], spec, random.Random(0))
 
@@ -21,8 +24,8 @@ from rrvf.domains import Domain
 
 #: How often each part is left out, each by itself.
 OMITTED = 0.55
-#: Kind of chart: what the call should say, what is written in its place, in `MISTAKEN` of them. More often wrong than right,
-#: so that greedy decoding fails too, as a 7B model's does.
+#: Kind of chart: what the call should say, what is written in its place, in `MISTAKEN` of them. More often wrong than
+#: right, so that greedy decoding fails too, as a 7B model's does.
 MISREMEMBERED = {
     "stem": (".stem(", ".stems("),
     "errorbar": ("yerr=", "error="),

@@ -1,7 +1,7 @@
 """What the nano policy is pre-trained on: generated pictures with the turns that an able policy would write.
 
-A transcript is a list of segments. First turns are careless (`careless`), later ones edit them (`edits`). A first turn that
-is edited carries no loss: it is the half-trained policy's own, with the faults of its reading too.
+A transcript is a list of segments. First turns are careless (`careless`), later ones edit them (`edits`). A first turn
+that is edited carries no loss: it is the half-trained policy's own, with the faults of its reading too.
 """
 
 from __future__ import annotations
@@ -51,17 +51,21 @@ class Try:
 
 
 def think(domain: str, spec, positions: np.ndarray | None = None) -> str:
-    """What stands in `<think>`, read aloud before the program is begun: the kind, the title, and of a chart with axes where each
-    mark stands and its value (`marks.reading`). A mark that was pointed at can be looked up; to count marks was not learned.
+    """What stands in `<think>`, read aloud before the program is begun.
+
+    The kind, the title, and of a chart with axes where each mark stands and its value (`marks.reading`). A mark that
+    was pointed at can be looked up; to count marks was not learned.
     """
     return pkgutil.resolve_name(DOMAINS[domain].thought_at)(spec, positions)
 
 
 def chart_thought(spec: charts.Spec, positions: np.ndarray) -> str:
+    """A chart in a line: its kind, its title, its marks and values."""
     return f"{spec.kind}; {spec.title or 'no title'};{reading(spec, positions)}"
 
 
 def page_thought(spec: pages.Spec, positions: None) -> str:
+    """A page in a line: its body, its brand, its title."""
     return f"{spec.body}; {spec.brand if spec.header else 'no header'}; {spec.title}"
 
 
@@ -105,7 +109,10 @@ def vocabulary() -> list[str]:
 
 
 def repaired(domain: str, thought: str, tries: list[Try], code: str) -> list[Segment]:
-    """Calls with what came back, then the answer with `code`. Only what `edits` wrote carries loss, not a first draft."""
+    """Calls with what came back, then the answer with `code`.
+
+    Only what `edits` wrote carries loss, not a first draft.
+    """
     d = DOMAINS[domain]
     segments = [opening(domain, "tools")]
     for a_try in tries:
@@ -116,9 +123,10 @@ def repaired(domain: str, thought: str, tries: list[Try], code: str) -> list[Seg
 def render_pictures(
     domain: str, first: int, count: int, path: Path, render_many: Callable[[list[str]], list[Render]], block: int = 100
 ) -> np.ndarray:
-    """Pictures of the generated programs `first` to `first + count`, uint8 [count, 224, 280, 3], memory-mapped at `path`.
+    """Pictures of the generated programs `first` to `first + count`, memory-mapped at `path`.
 
-    A file that is there is taken as it is; a killed run begins anew (the file gets its name last).
+    uint8 [count, 224, 280, 3]. A file that is there is taken as it is; a killed run begins anew (the file gets its name
+    last).
     """
     if not path.exists():
         shape = (count, NANO_CANVAS.height, NANO_CANVAS.width, 3)
@@ -152,14 +160,14 @@ def repairs(
 ) -> Iterator[tuple[int, list[Segment]]]:
     """Multi-turn transcripts with the policy's own first calls, the real renderer's errors and the real judge's words.
 
-    pictures[i] is that of seed i, thoughts(i) what is read aloud of it; `drafts` writes first turns. Each draft is edited
-    as its feedback says; in two fifths of the transcripts that is a second call, and the answer edits it once more. Gives
-    (index, segments); a picture whose first turn holds no call is left out.
+    pictures[i] is that of seed i, thoughts(i) what is read aloud of it; `drafts` writes first turns. Each draft is
+    edited as its feedback says; in two fifths of the transcripts that is a second call, and the answer edits it once
+    more. Gives (index, segments); a picture whose first turn holds no call is left out.
     """
     d = DOMAINS[domain]
     for start in range(0, len(pictures), block):
         some = range(start, min(start + block, len(pictures)))
-        written = {i: text for i, text in zip(some, drafts(pictures[some]), strict=True)}
+        written = dict(zip(some, drafts(pictures[some]), strict=True))
         codes = {i: action.code for i, text in written.items() if (action := parse_turn(text, d)).kind == "tool_call"}
         tries: dict[int, list[Try]] = {}
         for learn in (False, True):

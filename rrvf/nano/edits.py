@@ -1,7 +1,7 @@
 """The second turn that an able policy would write: its draft, changed where the tool's words say so and nowhere else.
 
-A turn that writes its program anew says little of the draft, and loses what was right in it. Here a draft that ran keeps its
-idiom, its parts and its lists; a draft that failed is repaired and otherwise left as it was.
+A turn that writes its program anew says little of the draft, and loses what was right in it. Here a draft that ran
+keeps its idiom, its parts and its lists; a draft that failed is repaired and otherwise left as it was.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Prints the figures of the nano policy's card on held-out generated charts and pages:
+"""Print the figures of the nano policy's card on held-out generated charts and pages.
 
     python -m rrvf.nano.evaluate [--model DIR] [--count 240] [--domains chart web]
 
-Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts and long pages from 1,500,000 on, which stand
-in no set of the nano profile either.
+Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts and long pages from 1,500,000 on,
+which stand in no set of the nano profile either.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Case:
 
     @property
     def picture(self) -> Image.Image:
+        """The target in RGB."""
         return Image.open(io.BytesIO(self.png)).convert("RGB")
 
 
@@ -66,6 +67,7 @@ class Drawn:
 
     @property
     def ran(self) -> bool:
+        """Whether the code gave a picture."""
         return self.render is not None and self.render.ok
 
 
@@ -236,6 +238,7 @@ def evaluate(
 
 
 def main() -> None:
+    """Print the card's tables of one policy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--count", type=int, default=240)

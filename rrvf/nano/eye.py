@@ -1,12 +1,12 @@
 """First stage of pre-training: teach the eye densely, letters, colours, marks and their values by place.
 
 Strips of text, level as in titles and ticks, upright as in y labels, and a linear head on each merged patch that says
-which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and a
-second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and three heads more that
-say which value stands at each bar's top and each point, by which letter it is pointed at, and in which colour it is drawn
-(`rrvf.nano.marks`); and one that fetches the values that are pointed at. Without this stage a small model takes hours to begin to read. Naming
-the place matters: with the mere set of a patch's characters as the target, 4,000 steps gave an eye that could not read. The
-heads are thrown away.
+which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and
+a second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and three heads
+more that say which value stands at each bar's top and each point, by which letter it is pointed at, and in which colour
+it is drawn (`rrvf.nano.marks`); and one that fetches the values that are pointed at. Without this stage a small model
+takes hours to begin to read. Naming the place matters: with the mere set of a patch's characters as the target, 4,000
+steps gave an eye that could not read. The heads are thrown away.
 """
 
 from __future__ import annotations
@@ -54,8 +54,10 @@ def fonts() -> list[ImageFont.FreeTypeFont]:
 
 
 class Strip(NamedTuple):
-    """A strip of text: picture [height, 280, 3], its text, the characters by place [height / 28, 10, BINS], and in which column
-    of merged patches each character of the text has its middle.
+    """A strip of text: its picture, its words, and where each character stands.
+
+    picture: [height, 280, 3]. characters by place: [height / 28, 10, BINS]. columns: of merged patches, in which each
+    character of the text has its middle.
     """
 
     picture: np.ndarray
@@ -131,8 +133,10 @@ def cells(pictures: np.ndarray) -> np.ndarray:
 
 
 class Fetch(torch.nn.Module):
-    """One attention over a picture's visual tokens for each address, giving the value there: what the language half has to
-    do, asked of the eye. Values that are only there by place do not suffice: programs did not learn to find them.
+    """One attention over a picture's visual tokens for each address, giving the value there.
+
+    What the language half has to do, asked of the eye. Values that are only there by place do not suffice: programs did
+    not learn to find them.
     """
 
     def __init__(self, width: int) -> None:
@@ -170,14 +174,15 @@ def train_eye(
     train: Callable[..., None],
     batch: int = 16,
 ) -> None:
-    """Train the vision tower in place, each step on `batch` sketches, half as many charts, a quarter as many pages (if there
-    are any), and twice as many strips.
+    """Train the vision tower in place, each step on sketches, charts, pages and strips.
 
-    pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named rightly:
-    characters, cells that are not white, marks within a tenth of their value, marks' addresses and colours,
+    Of a `batch` of sketches: half as many charts, a quarter as many pages (if there are any), twice as many strips.
+
+    pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named
+    rightly: characters, cells that are not white, marks within a tenth of their value, marks' addresses and colours,
     fetched values.
-    alone: so many steps at first are of strips only, four times as many: an eye that knows nothing learns letters slowly beside
-    all else (0.09 of them right after 600 steps), and strips are small.
+    alone: so many steps at first are of strips only, four times as many: an eye that knows nothing learns letters
+    slowly beside all else (0.09 of them right after 600 steps), and strips are small.
     warm: so many steps then teach the heads and leave the eye as it is; it forgets what it can under heads that cannot.
     train: `Loop.train`, all but its module, batches and losses; `rng` is the loop's.
     """

@@ -1,10 +1,9 @@
-"""Where the language half looks while it reads a strip of text or a chart aloud, and while it copies into the program what it
-read.
+"""Where the language half looks while it reads a picture aloud, and while it copies what it read into the program.
 
-A few heads are told which tokens to attend to: what stands before a word of a strip looks at where the word begins, the word at
-where it ends; a mark's letter and digits look at the visual token with that mark, what stands before a letter at the next mark;
-a number in the program looks at its digits in `<think>`, a colour at its series' first mark, and a y label at the left edge. Left to
-itself the small model did not find this in 300 steps (docs/log.md).
+A few heads are told which tokens to attend to: what stands before a word of a strip looks at where the word begins, the
+word at where it ends; a mark's letter and digits look at the visual token with that mark, what stands before a letter
+at the next mark; a number in the program looks at its digits in `<think>`, a colour at its series' first mark, and a y
+label at the left edge. Left to itself the small model did not find this in 300 steps (docs/log.md).
 """
 
 from __future__ import annotations
@@ -74,7 +73,8 @@ def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
 def words(offsets: list[tuple[int, int]], text: str, columns: list[int], first: int) -> Iterator[Look]:
     """All looks of a strip of text: what stands before a token looks at where it begins, the token at where it ends.
 
-    offsets: of the tokens, in characters of the text. columns: the visual token of each character. first: the first token's number.
+    offsets: of the tokens, in characters of the text. columns: the visual token of each character. first: the first
+    token's number.
     """
     for at, (start, end) in enumerate(offsets, first):
         begins = next((i for i in range(start, end) if text[i] != " "), None)
@@ -122,8 +122,9 @@ class Gaze:
         self.heads = {kind: [(n, head) for n, head in told if head < heads] for kind, told in HEADS.items()}
 
     def losses(self, wanted: dict[Kind, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """wanted: int64 [n, 3], row, place and place looked at. Gives the mean of -log(attention there), summed over the
-        kinds, as "gaze", and by kind the mean attention.
+        """wanted: int64 [n, 3], row, place and place looked at.
+
+        Gives the mean of -log(attention there), summed over the kinds, as "gaze", and by kind the mean attention.
         """
         total, shares = torch.zeros((), device=self.layers[0].self_attn.q_proj.weight.device), {}
         for kind, (row, at, to) in ((k, w.T) for k, w in wanted.items() if len(w)):

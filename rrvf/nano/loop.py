@@ -25,7 +25,7 @@ def schedule(step: int, steps: int) -> float:
 
 
 def optimisers(module: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for what multiplies (2-D weights but embeddings), AdamW for embeddings, norms, biases and the convolution."""
+    """Muon for what multiplies (2-D weights but embeddings), AdamW for embeddings, norms, biases and convolution."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
     matrices = [p for p in module.parameters() if p.dim() == 2 and id(p) not in embeddings]
     taken = {id(p) for p in matrices}
@@ -40,8 +40,8 @@ def optimisers(module: torch.nn.Module, rate: float) -> list[torch.optim.Optimiz
 class Loop:
     """How all stages are trained.
 
-    rng: that all batches are drawn from. log: takes a line every 100 steps. workers: processes that make batches ahead; 0 makes
-    each when it is needed, which on a CPU costs nothing, for it is busy anyway.
+    rng: that all batches are drawn from. log: takes a line every 100 steps. workers: processes that make batches ahead;
+    0 makes each when it is needed, which on a CPU costs nothing, for it is busy anyway.
     """
 
     rng: random.Random
@@ -58,11 +58,13 @@ class Loop:
         losses: Callable[[int, dict], dict],
         path: Path,
     ) -> None:
-        """Train in place. `make` takes a step and gives its batch of tensors; `losses` takes both and gives `loss` and other
-        figures to log, by name; each log line has their means.
+        """Train the module in place.
 
-        A snapshot is kept at `path` + ".partial" every 100 steps and taken up again if it is there; the batches after that
-        are drawn anew. The caller removes it once the result is safe.
+        `make` takes a step and gives its batch of tensors; `losses` takes both and gives `loss` and other figures to
+        log, by name; each log line has their means.
+
+        A snapshot is kept at `path` + ".partial" every 100 steps and taken up again if it is there; the batches after
+        that are drawn anew. The caller removes it once the result is safe.
         """
         parts, first, seen = optimisers(module, rate), 0, []
         snapshot = snapshot_of(path)

@@ -1,4 +1,6 @@
-"""Where the marks of a generated chart stand in its picture and which values they show: what the policy is taught to read.
+"""Where the marks of a generated chart stand in its picture and which values they show.
+
+What the policy is taught to read.
 
 A bar's mark is its top (lying, its end), a line's each of its points. matplotlib itself says where they lie.
 """
@@ -26,7 +28,8 @@ from rrvf.nano.model import MERGED
 BINS = 7
 #: Values from 1 to 110 in steps of a tenth, one class each.
 VALUES = 1 + 50
-#: A mark is pointed at by the half of a merged patch's width that it stands in, a lying bar by that of a patch's height.
+#: A mark is pointed at by the half of a merged patch's width that it stands in, a lying bar by that of a patch's
+#: height.
 STRIPE = MERGED // 2
 STRIPES = NANO_CANVAS.width // STRIPE
 #: The stripes of the first series' marks, then those of the second's.
@@ -71,7 +74,7 @@ def value_class(value: float) -> int:
 
 
 def stripe(kind: str, across: float, down: float) -> int:
-    """The number of the stripe that a mark of a chart of this kind is pointed at by, from the left or (barh) from the top."""
+    """The number of the stripe that points at a mark of a chart of this kind: from the left, or (barh) from the top."""
     return int((down if kind == "barh" else across) // STRIPE)
 
 
@@ -81,7 +84,9 @@ def patch(across: float, down: float) -> int:
 
 
 def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
-    """Classes by place, of values, addresses and colours: uint8 [3, patches, BINS], patches in the visual tokens' order.
+    """Classes by place, of values, addresses and colours.
+
+    uint8 [3, patches, BINS], patches in the visual tokens' order.
 
     positions: of the marks, in pixels from the left and from the top [marks, 2].
     """
@@ -103,7 +108,9 @@ def reading(s: charts.Spec, positions: np.ndarray) -> str:
 
 
 def positions(seed: int) -> np.ndarray:
-    """Of the marks of the pre-training's chart number `seed`, in pixels from the left and from the top: int16 [MOST, 2].
+    """Of the marks of the pre-training's chart number `seed`, in pixels from the left and from the top.
+
+    int16 [MOST, 2].
 
     0 where there are no more.
     """

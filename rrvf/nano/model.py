@@ -1,7 +1,7 @@
 """Architecture of the nano policy: transformers' own Qwen2.5-VL, full attention everywhere, in three sizes.
 
-Pictures are at most 280x224 pixels: 20 x 16 patches of 14, merged two by two into 80 visual tokens of 28x28 pixels. Heads
-are 32 wide because vLLM's CPU attention refuses less.
+Pictures are at most 280x224 pixels: 20 x 16 patches of 14, merged two by two into 80 visual tokens of 28x28 pixels.
+Heads are 32 wide because vLLM's CPU attention refuses less.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pre-trains the nano policy on a CPU or a GPU, from nothing, in five stages:
+"""Pre-train the nano policy on a CPU or a GPU, from nothing, in five stages.
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
@@ -7,7 +7,8 @@
 5. feedback: the same mixed with repairs of own drafts
 
 A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
-stands in docs/nano_card.md and docs/log.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on from that policy.
+stands in docs/nano_card.md and docs/log.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on
+from that policy.
 """
 
 from __future__ import annotations
@@ -50,12 +51,14 @@ GAZE = 0.1
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, on how much. A step has 32 strips and 28 pictures (eye), 128 strips, twice `batch` charts to read, or `batch`
-    pictures with their turns.
+    """How long, on how much.
 
-    pages: with 0 of them the policy knows charts alone. alone, warm: see `train_eye`. size: of `model.SIZES`, where the policy
-    begins from nothing. threads: of a CPU. workers: that make batches ahead; a GPU wants some. No steps of feedback: no drafts
-    are made for it either.
+    A step has 32 strips and 28 pictures (eye), 128 strips, twice `batch` charts to read, or `batch` pictures with their
+    turns.
+
+    pages: with 0 of them the policy knows charts alone. alone, warm: see `train_eye`. size: of `model.SIZES`, where the
+    policy begins from nothing. threads: of a CPU. workers: that make batches ahead; a GPU wants some. No steps of
+    feedback: no drafts are made for it either.
     """
 
     eye_steps: int = 3_200
@@ -113,7 +116,10 @@ class Corpora:
         return [(CHART.name, i, corpus.read_aloud(self.thought(CHART.name, i))) for i in range(self.recipe.charts)]
 
     def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """Each picture's direct answer and its first turn with tools, a call in four of five: (domain, index, segments)."""
+        """Each picture's direct answer and its first turn with tools, a call in four of five.
+
+        (domain, index, segments).
+        """
         rows = []
         for domain, count in self.counts.items():
             for seed in range(count):
@@ -125,7 +131,10 @@ class Corpora:
         return rows
 
     def multi_turns(self, drafter: Path) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """First turns of the policy at `drafter`, sampled, with their repairs: over the first pictures; kept as JSON."""
+        """First turns of the policy at `drafter`, sampled, with their repairs: over the first pictures.
+
+        Kept as JSON.
+        """
         path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
         if not path.exists():
             rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=corpus.MAX_TURN_TOKENS)
@@ -155,7 +164,10 @@ def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
 
 
 def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None = None) -> None:
-    """All stages into `out`; the finished policy is `out/final`. From nothing, or from the weights and words of `start`."""
+    """All stages into `out`; the finished policy is `out/final`.
+
+    From nothing, or from the weights and words of `start`.
+    """
     torch.set_num_threads(recipe.threads)
     batched_vision()
     corpora = Corpora(out / "corpora", recipe)
@@ -261,6 +273,7 @@ def _tokenizer(folder: Path, texts: list[str]):
 
 
 def main() -> None:
+    """Run the stages with a Recipe from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path)

@@ -1,11 +1,13 @@
 """Sketches of charts, drawn by Pillow as matplotlib would about draw them, a hundred times as fast.
 
-To read values an eye must see far more charts than a corpus holds: of 8,000 it knew 0.58 of the values by heart and 0.40 on
-others (docs/log.md). Sketches never come twice. Only kinds whose marks stand on axes; no legend, no error bar's cap.
+To read values an eye must see far more charts than a corpus holds: of 8,000 it knew 0.58 of the values by heart and
+0.40 on others (docs/log.md). Sketches never come twice. Only kinds whose marks stand on axes; no legend, no error bar's
+cap.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,7 +144,7 @@ def _series(draw: ImageDraw.ImageDraw, s: charts.Spec, points: list[Mark], ink, 
     elif s.kind in ("line", "multiline"):
         draw.line(line, fill=ink, width=2 * FINE)
     elif s.kind == "step":
-        corners = [c for a, b in zip(line, line[1:], strict=False) for c in (a, (a[0], b[1]))]
+        corners = [c for a, b in itertools.pairwise(line) for c in (a, (a[0], b[1]))]
         draw.line([*corners, line[-1]], fill=ink, width=2 * FINE)
 
 

@@ -1,4 +1,7 @@
-"""Who must answer before a profile runs: the judge at its URL and the hub of data sets and models. Each is asked once."""
+"""Who must answer before a profile runs: the judge at its URL and the hub of data sets and models.
+
+Each is asked once.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ def _judge_access(setting: str, config: JudgeConfig, profile: Profile) -> Stage 
     return Stage(name, True, f"answers at {url}")
 
 
-#: Asks for a source of the hub, ("dataset" or "model", id): why it cannot be read, and whether further ones need not be asked.
+#: Asks for a source of the hub, ("dataset" or "model", id): why it cannot be read, and whether further ones need not be
+#: asked.
 Ask = Callable[[str, str], tuple[str, bool]]
 
 

@@ -19,8 +19,9 @@ ENGINE = 3.0
 
 @dataclass(frozen=True)
 class JudgeNeed:
-    """A judge's file. gpus: that share its weights; taken: the share of each that vLLM takes; weights and cache: GiB on
-    each of them, the cache of one question of full length.
+    """A judge's file. gpus: that share its weights; taken: the share of each that vLLM takes.
+
+    Weights and cache: GiB on each of them, the cache of one question of full length.
     """
 
     name: str

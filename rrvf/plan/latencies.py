@@ -33,11 +33,12 @@ class Gpus(Section):
 class Latencies(Section):
     """A profile's machine.
 
-    decode: a token for the whole batch, plus `decode_each` for each episode in it, whose cache was `decode_width` tokens
-    wide on average; it grows with the cache, unless that is 0. prefill: an episode's turn before its first token, plus `reread` for
-    each token of its earlier turns. train: forward, backward and its share of the optimiser, per token on one process. render: by
-    domain. judge_busy: what one question takes from the judge's throughput on `judge_reference_gpus`; compare and score:
-    what its answer takes besides, many at once. step: the rest of a step. gpus: unless a plan names others.
+    decode: a token for the whole batch, plus `decode_each` for each episode in it, whose cache was `decode_width`
+    tokens wide on average; it grows with the cache, unless that is 0. prefill: an episode's turn before its first
+    token, plus `reread` for each token of its earlier turns. train: forward, backward and its share of the optimiser,
+    per token on one process. render: by domain. judge_busy: what one question takes from the judge's throughput on
+    `judge_reference_gpus`; compare and score: what its answer takes besides, many at once. step: the rest of a step.
+    gpus: unless a plan names others.
     """
 
     decode: Figure
@@ -74,7 +75,10 @@ class Latencies(Section):
 
 
 def load_latencies(profile: Profile) -> Latencies:
-    """The figures of the machine that a profile names in `latencies`, else of the one called as it is. UserError for none."""
+    """The figures of the machine that a profile names in `latencies`, else of the one called as it is.
+
+    UserError for none.
+    """
     known, name = yaml.safe_load(FILE.read_text()), profile.latencies or profile.name
     if name not in known:
         raise UserError(

@@ -18,13 +18,16 @@ from rrvf.profile import Section
 from rrvf.wrong_keys import explained
 
 TORCH_LOCK = SHIPPED / "torch-cuda.lock"
-#: The oldest driver that runs a CUDA release family: NVIDIA's CUDA Compatibility guide, table 1 (minor version compatibility),
-#: https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+#: The oldest driver that runs a CUDA release family: NVIDIA's CUDA Compatibility guide, table 1 (minor version
+#: compatibility), https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
 DRIVERS = {11: 450, 12: 525, 13: 580}
 
 
 class Machine(Section):
-    """What counts. gpu_memory_gb: of each GPU, as it is sold; disk_gb: free; judge_gpus: on another machine, for the judge."""
+    """What counts. gpu_memory_gb: of each GPU, as it is sold; disk_gb: free.
+
+    judge_gpus: on another machine, for the judge.
+    """
 
     gpus: int = Field(ge=0)
     gpu_memory_gb: float = Field(default=0.0, ge=0)
@@ -39,6 +42,7 @@ class Machine(Section):
         return str(driver) if isinstance(driver, int | float) else driver  # YAML reads 580.65 as a number
 
     def described(self) -> str:
+        """GPUs, driver, disk and memory in one line."""
         gpus = (
             f"{self.gpus} x {self.gpu_memory_gb:g} GB, driver {self.driver or 'not named'}" if self.gpus else "no GPU"
         )
@@ -98,4 +102,5 @@ def driver_problem(machine: Machine) -> str:
         return f"the driver is not named: CUDA {family} of the locked wheels needs {oldest} or newer"
     if int(version[0]) >= oldest:
         return ""
-    return f"driver {machine.driver} is too old for the wheels' CUDA {family}: take a machine with driver {oldest} or newer"
+    mend = f"take a machine with driver {oldest} or newer"
+    return f"driver {machine.driver} is too old for the wheels' CUDA {family}: {mend}"

@@ -33,12 +33,16 @@ class Phase:
 
     @property
     def total(self) -> float:
+        """GiB of all parts together."""
         return sum(self.parts.values())
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The phases of a stage on one of the policy's GPUs of `gpu_gb`; reason: why it cannot run for something but a sum."""
+    """The phases of a stage on one of the policy's GPUs of `gpu_gb`.
+
+    reason: why it cannot run for something but a sum.
+    """
 
     gpu_gb: float
     phases: tuple[Phase, ...]
@@ -46,14 +50,17 @@ class Memory:
 
     @property
     def limit(self) -> float:
+        """GiB that may be filled: the rest is a margin for fragments."""
         return self.gpu_gb * (1 - MARGIN)
 
     @property
     def peak(self) -> Phase:
+        """The phase that needs most."""
         return max(self.phases, key=lambda phase: phase.total)
 
     @property
     def fits(self) -> bool:
+        """Whether the peak stays within the limit, and nothing else forbids the stage."""
         return not self.reason and self.peak.total <= self.limit
 
     def refusal(self) -> str:
@@ -65,8 +72,8 @@ class Memory:
         peak = self.peak
         parts = ", ".join(f"{part} {size:.1f}" for part, size in _largest_first(peak))
         return (
-            f"{peak.name} needs {peak.total:.1f} GiB of {self.limit:.1f} that a GPU of {self.gpu_gb:g} GB may fill ({parts}): "
-            f"{_change(peak)}"
+            f"{peak.name} needs {peak.total:.1f} GiB of {self.limit:.1f} that a GPU of {self.gpu_gb:g} GB may fill "
+            f"({parts}): {_change(peak)}"
         )
 
 
@@ -148,9 +155,9 @@ def trained_bytes(profile: Profile, gpus: int) -> int:
 def _kept(profile: Profile, size: Shape, gpus: int) -> dict[str, float]:
     """What stays on a GPU from the first step on: weights and optimiser.
 
-    LoRA: of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes. All weights on one GPU:
-    torch's AdamW keeps both moments in the weights' numbers. On several, ZeRO-2 keeps float32 masters and moments of its
-    1/N: 12/N bytes (arXiv 1910.02054, sections 3.1 and 5.2; K = 12).
+    LoRA: of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes. All weights on one
+    GPU: torch's AdamW keeps both moments in the weights' numbers. On several, ZeRO-2 keeps float32 masters and moments
+    of its 1/N: 12/N bytes (arXiv 1910.02054, sections 3.1 and 5.2; K = 12).
     """
     weights, each = size.parameters, trained_bytes(profile, gpus)
     if rank := profile.policy.lora_rank:
@@ -165,10 +172,11 @@ def _training(
 ) -> list[Phase]:
     """Backward pass and optimiser step.
 
-    Gradients: of adapters in float32; of all weights in the weights' numbers, 1/N of them under ZeRO-2 beside its buckets.
-    TRL's head never holds the logits, but a float32 gradient of the output weights (trl/kernels/chunked_logprob.py). In its
-    step ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may make one more copy of the weights (foreach, as
-    torch's documentation of AdamW says; the fused form, transformers' choice, needs none, and a plan must hold for both).
+    Gradients: of adapters in float32; of all weights in the weights' numbers, 1/N of them under ZeRO-2 beside its
+    buckets. TRL's head never holds the logits, but a float32 gradient of the output weights
+    (trl/kernels/chunked_logprob.py). In its step ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may
+    make one more copy of the weights (foreach, as torch's documentation of AdamW says; the fused form, transformers'
+    choice, needs none, and a plan must hold for both).
     """
     weights, each, rank = size.parameters, trained_bytes(profile, gpus), profile.policy.lora_rank
     buckets: dict[str, float] = {}
@@ -185,16 +193,20 @@ def _training(
 
 
 def one_layer(size: Shape, tokens: int) -> float:
-    """Bytes of one layer's activations over `tokens`, in bfloat16: eight of the hidden width (both norms, attention's
-    input, query and output, both residuals), keys and values, four of the MLP's (gate, up, act, product). Attention's
-    scores are never kept (sdpa). After arXiv 2205.05198, section 4.1, for a gated MLP without dropout.
+    """Bytes of one layer's activations over `tokens`, in bfloat16.
+
+    Eight of the hidden width (both norms, attention's input, query and output, both residuals), keys and values, four
+    of the MLP's (gate, up, act, product). Attention's scores are never kept (sdpa). After arXiv 2205.05198, section
+    4.1, for a gated MLP without dropout.
     """
     return tokens * 2 * (8 * size.hidden + 2 * size.cache_bytes / (4 * size.layers) + 4 * size.intermediate)
 
 
 def activations(size: Shape, tokens: int, picture_tokens: int) -> float:
-    """Bytes of a backward pass with gradient checkpointing (TRL's default): the input of each layer, and one layer with its gradients, for the language model and for the vision tower;
-    the head's hidden states and their gradients in float32.
+    """Bytes of a backward pass with gradient checkpointing (TRL's default).
+
+    The input of each layer, and one layer with its gradients, for the language model and for the vision tower; the
+    head's hidden states and their gradients in float32.
     """
     patches = PATCHES_A_TOKEN * picture_tokens
     inputs = 2 * (size.layers * tokens * size.hidden + VISION_LAYERS * patches * VISION_HIDDEN)
@@ -204,8 +216,10 @@ def activations(size: Shape, tokens: int, picture_tokens: int) -> float:
 
 
 def writing_by_transformers(size: Shape, rank: int | None, episodes: int, prompt: int, width: int) -> dict[str, float]:
-    """GiB of writing without vLLM: the cache of all episodes at full width, the MLP over all prompts at once (gate, up and
-    product), and with adapters a copy of each weight into which they are laid (`rrvf.training.trainer`).
+    """GiB of writing without vLLM.
+
+    The cache of all episodes at full width, the MLP over all prompts at once (gate, up and product), and with adapters
+    a copy of each weight into which they are laid (`rrvf.training.trainer`).
     """
     prefill = episodes * prompt * 2 * 3 * size.intermediate
     parts = {"writing": (episodes * width * size.cache_bytes + prefill) / GIB}
@@ -220,8 +234,9 @@ def _judge_reason(judge: JudgeNeed | None, gpu_gb: float) -> str:
     if judge is None or judge.needed <= judge.taken * gpu_gb:
         return ""
     return (
-        f"the judge {judge.name} needs {judge.needed:.1f} GiB and takes {judge.taken:.2f} of a GPU of {gpu_gb:g} GB: choose a "
-        f"larger gpu-memory-utilization in reproduce/judges/{judge.name}.yaml, a smaller judge, or GPUs with more memory"
+        f"the judge {judge.name} needs {judge.needed:.1f} GiB and takes {judge.taken:.2f} of a GPU of {gpu_gb:g} GB: "
+        f"choose a larger gpu-memory-utilization in reproduce/judges/{judge.name}.yaml, a smaller judge, or GPUs with "
+        "more memory"
     )
 
 
@@ -233,8 +248,8 @@ def _engine_reason(size: Shape, config: GRPOConfigSection, gpu_gb: float) -> str
         return ""
     return (
         f"the engine needs {needed:.1f} GiB for its weights and one episode of {width:,} tokens, and vllm_memory "
-        f"{config.vllm_memory:.2f} of a GPU of {gpu_gb:g} GB is {config.vllm_memory * gpu_gb:.1f}: choose a larger vllm_memory, a "
-        "smaller max_completion_tokens, a smaller policy, or GPUs with more memory"
+        f"{config.vllm_memory:.2f} of a GPU of {gpu_gb:g} GB is {config.vllm_memory * gpu_gb:.1f}: choose a larger "
+        "vllm_memory, a smaller max_completion_tokens, a smaller policy, or GPUs with more memory"
     )
 
 

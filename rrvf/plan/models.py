@@ -44,7 +44,10 @@ class Shape:
         return self.adapted + embeddings + PATCH_VALUES * VISION_HIDDEN
 
     def adapters(self, rank: int) -> int:
-        """Weights of LoRA adapters of a rank: r (inputs + outputs) for each linear layer (arXiv 2106.09685, section 4.1)."""
+        """Weights of LoRA adapters of a rank.
+
+        rank x (inputs + outputs) for each linear layer (arXiv 2106.09685, section 4.1).
+        """
         return sum(rank * (inputs + outputs) for inputs, outputs in self._linear())
 
     @property

@@ -60,7 +60,8 @@ def show(
             at_once = episodes_in_cache(profile, config, gpu_gb, tokens)
             each = config.prompts_per_step * config.group_size // policy_gpus
             told.append(
-                f"engine      {at_once} episodes of {tokens:,.0f} tokens at once, of the {each} that a GPU has in a step"
+                f"engine      {at_once} episodes of {tokens:,.0f} tokens at once, of the {each} that a GPU has in a "
+                "step"
             )
     return "\n".join([*told, *_beside(beside)])
 

@@ -27,8 +27,10 @@ REFERENCE = 0.27
 
 @dataclass(frozen=True)
 class Workload:
-    """What one step has to do. turns and turn_tokens are means, answered is the share of episodes that end in an answer;
-    render workers are counted over all processes. passes: over the episodes outside the loss.
+    """What one step has to do.
+
+    turns and turn_tokens are means, answered is the share of episodes that end in an answer; render workers are counted
+    over all processes. passes: over the episodes outside the loss.
     """
 
     domain: str
@@ -56,9 +58,11 @@ class Clock:
         self._order = count()
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call back in so many simulated seconds; of equal moments the first asked comes first."""
         heapq.heappush(self._due, (self.now + seconds, next(self._order), call))
 
     def run(self) -> None:
+        """Play until nothing is due any more."""
         while self._due:
             self.now, _, call = heapq.heappop(self._due)
             call()
@@ -66,7 +70,7 @@ class Clock:
 
 @dataclass
 class Station:
-    """Servers with one queue: render workers, the judge's throughput, its open questions. busy: seconds of all servers."""
+    """Servers with one queue: render workers, the judge's throughput, its open questions. busy: seconds, summed."""
 
     clock: Clock
     servers: int
@@ -75,6 +79,7 @@ class Station:
     _waiting: deque = field(default_factory=deque)
 
     def serve(self, seconds: float, then: Callable[[], None]) -> None:
+        """Stand in the queue for a server of `seconds`, then call `then`."""
         self._waiting.append((seconds, then))
         self._next()
 
@@ -93,13 +98,14 @@ class Station:
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds by phase, as `seconds/PHASE` of a run's log, and the share of the rollout that each station was at work."""
+    """Seconds by phase, as `seconds/PHASE` of a run's log, and each station's share of the rollout at work."""
 
     phases: dict[str, float]
     busy: dict[str, float]
 
     @property
     def seconds(self) -> float:
+        """Of the whole step: the phases follow each other."""
         return sum(self.phases.values())
 
 
@@ -118,6 +124,7 @@ class Step:
         self._lengths = [[0.0] * (work.episodes // work.processes) for _ in range(work.processes)]
 
     def run(self) -> StepTime:
+        """The step from the first turn to the optimiser's, in simulated seconds."""
         for process, lengths in enumerate(self._lengths):
             self._turn(process, list(range(len(lengths))), 1)
         self._clock.run()
@@ -133,7 +140,10 @@ class Step:
         return StepTime(phases, {station: seconds / max(rollout, 1e-9) for station, seconds in busy.items()})
 
     def _trained(self, lengths: list[float]) -> float:
-        """Tokens of a process's training batch: episodes go through in groups of like length, each as wide as its longest."""
+        """Tokens of a process's training batch.
+
+        Episodes go through in groups of like length, each as wide as its longest.
+        """
         longest_first = sorted(lengths, reverse=True)
         groups = [longest_first[i : i + EPISODES] for i in range(0, len(lengths), EPISODES)]
         return sum(len(group) * group[0] for group in groups)

@@ -1,7 +1,7 @@
 """What each stage of a profile needs of a machine: GPUs and their memory, driver, disk, main memory, hours.
 
-Disk and main memory are estimates on the safe side: everything counts as if nothing were there yet, and what a stage leaves
-stays for the next, since finished work is never deleted.
+Disk and main memory are estimates on the safe side: everything counts as if nothing were there yet, and what a stage
+leaves stays for the next, since finished work is never deleted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from rrvf.plan.planner import plan
 from rrvf.profile import Profile, trained_policies
 
 GB = 10**9
-#: GB of .venv with torch for CUDA and vLLM, .venv-plot and the browser; for a profile without GPUs, of all that it leaves.
+#: GB of .venv with torch for CUDA and vLLM, .venv-plot and the browser; for a profile without GPUs, of all that it
+#: leaves.
 ENVIRONMENTS, WITHOUT_GPUS = 25.0, 5.0
 #: GB of the source of a split, by kind: WebSight's pool is streamed (15,000 rows of 200 kB); estimates for the others.
 SOURCES = {"websight": 3.0, "chartmimic": 1.0, "plot2code": 0.5, "cold_start": 1.0}
@@ -27,7 +28,8 @@ SOURCES = {"websight": 3.0, "chartmimic": 1.0, "plot2code": 0.5, "cold_start": 1
 KEPT, WRITING = 2, 1
 #: GB of main memory of a render worker with its browser, and of everything else.
 WORKER, REST = 0.5, 6.0
-#: Seconds that transformers takes for a layer of a token, whatever the batch: measured on an H100 (docs/decisions.md, Scale).
+#: Seconds that transformers takes for a layer of a token, whatever the batch: measured on an H100 (docs/decisions.md,
+#: Scale).
 LAYER_S = 0.0027
 
 
@@ -146,8 +148,9 @@ def _judge(book: _Ledger, answers: bool) -> Stage:
     if free < judge.gpus:
         return Stage(
             "judge", False, ", ".join(took),
-            f"{_gpus(judge.gpus)} beside the policy's are needed: take a second machine (`judge_gpus` in a description), run "
-            f"`make judge JUDGE={judge.name}` there, and name its address as judge.url in the profile",
+            f"{_gpus(judge.gpus)} beside the policy's are needed: take a second machine (`judge_gpus` in a "
+            f"description), run `make judge JUDGE={judge.name}` there, and name its address as judge.url in the "
+            "profile",
         )  # fmt: skip
     problems = [problem for problem in (driver_problem(machine), _share_problem(judge, machine)) if problem]
     return book.stage("judge", [*took, f"started by `make judge JUDGE={judge.name}`"], problems,
@@ -157,7 +160,8 @@ def _judge(book: _Ledger, answers: bool) -> Stage:
 def _share_problem(judge: JudgeNeed, machine: Machine) -> str:
     share = judge.taken * machine.gpu_memory_gb
     return "" if judge.needed <= share else (
-        f"the judge {judge.name} gets {share:.1f} GiB of a GPU of {machine.gpu_memory_gb:g} GB: take GPUs with more memory"
+        f"the judge {judge.name} gets {share:.1f} GiB of a GPU of {machine.gpu_memory_gb:g} GB: take GPUs with more "
+        "memory"
     )  # fmt: skip
 
 
@@ -189,8 +193,8 @@ def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
     if book.machine.gpus < book.gpus:
         found = [_gpus(book.gpus), _time(hours)]
     return book.stage(
-        name, found, book.gpu_problems(memory.refusal()), left=KEPT * checkpoint + book.weights, during=WRITING * checkpoint,
-        ram=book.ram(book.gpus),
+        name, found, book.gpu_problems(memory.refusal()),
+        left=KEPT * checkpoint + book.weights, during=WRITING * checkpoint, ram=book.ram(book.gpus),
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
-"""Policies: a model behind one call. `local` runs transformers, `endpoint` any OpenAI-compatible server, `oracle` the
-calibration rows of the tables."""
+"""Policies: a model behind one call.
+
+`local` runs transformers, `endpoint` any OpenAI-compatible server, `oracle` the calibration rows of the tables.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ class NoReply:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call of a policy came to: its text, or None and why there is none; and what it cost, where that is counted."""
+    """What one call of a policy came to: its text, or None and why there is none.
+
+    Beside it what it cost, where that is counted.
+    """
 
     text: str | None
     problem: str = ""

@@ -1,7 +1,7 @@
-"""Where a policy is: `nano`, a folder, a hub id, `http(s)://…/v1#model` for an endpoint, or a row of the paper's tables.
+"""Where a policy is: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the paper's tables.
 
-On a machine with GPUs and vLLM a local policy is served by vLLM, a copy of the weights on each GPU; else transformers runs
-it here. `nano` always is run here.
+On a machine with GPUs and vLLM a local policy is served by vLLM, a copy of the weights on each GPU; else transformers
+runs it here. `nano` always is run here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rrvf.errors import UserError
-from rrvf.nano import CHECKPOINT
+from rrvf.policies.shipped import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
 
@@ -26,7 +26,10 @@ _HUB_S = 20.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How a policy is run and decodes. gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's."""
+    """How a policy is run and decodes.
+
+    gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's.
+    """
 
     dtype: str = "float32"
     max_new_tokens: int = 4_096
@@ -50,7 +53,10 @@ def identity(model: str | Row | None) -> str | None:
 
 
 def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
-    """The policy at an address; what it holds is let go of when `stack` closes. What loads torch is imported where it is used."""
+    """The policy at an address; what it holds is let go of when `stack` closes.
+
+    What loads torch is imported where it is used.
+    """
     if isinstance(model, Row):
         if model.url:
             return _hosted(model, settings)

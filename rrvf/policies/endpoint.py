@@ -39,8 +39,8 @@ class EndpointPolicy:
     """
 
     def __init__(
-        self, url: str, model: str, max_new_tokens: int = 4_096, in_flight: int = 8, *, key: str = "RRVF_POLICY_API_KEY",
-        temperature: float | None = 0.0, repetition_penalty: float | None = None,
+        self, url: str, model: str, max_new_tokens: int = 4_096, in_flight: int = 8, *,
+        key: str = "RRVF_POLICY_API_KEY", temperature: float | None = 0.0, repetition_penalty: float | None = None,
     ) -> None:  # fmt: skip
         self.name, self._url, self._key = model, base_url(url, "policy"), key
         self._client = AsyncOpenAI(
@@ -83,7 +83,10 @@ class EndpointPolicy:
 
     @contextmanager
     def _running(self) -> Iterator[tuple[asyncio.AbstractEventLoop, AsyncOpenAI, asyncio.Semaphore]]:
-        """A loop in a thread of its own, so that it works inside Jupyter too; what is under way at the end is given up."""
+        """A loop in a thread of its own, so that it works inside Jupyter too.
+
+        What is under way at the end is given up.
+        """
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="rrvf-policy-client", daemon=True)
         thread.start()
@@ -112,12 +115,13 @@ class EndpointPolicy:
         status = getattr(error, "status_code", None)
         if status in (401, 403, 404):
             raise UserError(
-                f"the policy's endpoint refused the call: {_short(words_of(error))}; {self._key} is the key that is sent to it"
+                f"the policy's endpoint refused the call: {_short(words_of(error))}; {self._key} is the key that is "
+                "sent to it"
             ) from None
         if isinstance(error, APIConnectionError | TimeoutError) or status in (429, 502, 503, 504):
             raise UserError(
-                f"the policy's endpoint does not answer ({_short(words_of(error))}): run the same command again when it does; "
-                "what was written is kept"
+                f"the policy's endpoint does not answer ({_short(words_of(error))}): run the same command again when "
+                "it does; what was written is kept"
             ) from None
         if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
             raise UserError(f"the policy's endpoint cannot be asked as it is here: {_short(words_of(error))}") from None

@@ -1,7 +1,8 @@
 """The families of vision-language models that are known here, and how each is spoken to.
 
-A prompt is written by the family's own chat template, which comes with the model. Training needs turns of a tool besides,
-which few templates have: there they are added to the family's own, and the prompt stays what it was, letter by letter.
+A prompt is written by the family's own chat template, which comes with the model. Training needs turns of a tool
+besides, which few templates have: there they are added to the family's own, and the prompt stays what it was, letter by
+letter.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from transformers import PretrainedConfig, ProcessorMixin
 from rrvf.errors import UserError
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
-#: Turns as `<|im_start|>role` and a picture as `<|vision_start|><|image_pad|><|vision_end|>`: what CHAT_TEMPLATE writes.
+#: Turns as `<|im_start|>role` and a picture as `<|vision_start|><|image_pad|><|vision_end|>`: what CHAT_TEMPLATE
+#: writes.
 _QWEN = "qwen"
 
 
@@ -37,7 +39,10 @@ FAMILIES = {
 
 
 def family_of(path: str) -> Family:
-    """The family of a folder or hub id. UserError for one that is not known: no model is spoken to in another's words."""
+    """The family of a folder or hub id.
+
+    UserError for one that is not known: no model is spoken to in another's words.
+    """
     try:
         kind = PretrainedConfig.get_config_dict(path)[0].get("model_type", "")
     except (OSError, ValueError) as error:
@@ -46,7 +51,8 @@ def family_of(path: str) -> Family:
         known = ", ".join(family.name for family in FAMILIES.values())
         hint = "; take the -hf one" if kind == "internvl_chat" else ""
         raise UserError(
-            f"{path} is a model of type {kind or 'unknown'!r}{hint}: known are {known}; any other can be served and named by its URL"
+            f"{path} is a model of type {kind or 'unknown'!r}{hint}: known are {known}; any other can be served and "
+            "named by its URL"
         )
     return FAMILIES[kind]
 
@@ -62,8 +68,10 @@ def own_template(processor: ProcessorMixin, path: str, family: Family) -> None:
 
 
 def with_tool_turns(processor: ProcessorMixin, path: str, family: Family) -> None:
-    """Give `processor` what TRL needs: a template with turns of a tool and marks of the assistant's words, and how calls
-    are found. UserError for a family that TRL cannot train so, and for a template whose prompts ours would change.
+    """Give `processor` what TRL needs.
+
+    A template with turns of a tool and marks of the assistant's words, and how calls are found. UserError for a family
+    that TRL cannot train so, and for a template whose prompts ours would change.
     """
     if not family.turns:
         raise UserError(
@@ -74,8 +82,8 @@ def with_tool_turns(processor: ProcessorMixin, path: str, family: Family) -> Non
     template = _system(_prompt(processor, own)) + CHAT_TEMPLATE
     if _prompt(processor, template) != _prompt(processor, own):
         raise UserError(
-            f"the chat template of {path} is not {family.name}'s: turns of a tool cannot be added to it without changing "
-            "its prompts; restore the family's chat_template.jinja"
+            f"the chat template of {path} is not {family.name}'s: turns of a tool cannot be added to it without "
+            "changing its prompts; restore the family's chat_template.jinja"
         )
     processor.chat_template = processor.tokenizer.chat_template = template
     processor.tokenizer.response_template = RESPONSE_TEMPLATE

@@ -11,6 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from rrvf.errors import UserError
 from rrvf.pictures import UNREADABLE, misfit
+from rrvf.policies import shipped
 from rrvf.policies.families import family_of, own_template, with_tool_turns
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
@@ -35,10 +36,8 @@ def resolve_model(name: str) -> str:
             raise UserError(f"no model {name} on the hub ({why[:160]}): check the network and HF_TOKEN") from None
     if name != "nano":
         return name
-    from rrvf import nano
-
-    nano.verify()
-    return str(nano.CHECKPOINT)
+    shipped.verify()
+    return str(shipped.CHECKPOINT)
 
 
 def load_processor(name: str) -> ProcessorMixin:
@@ -89,7 +88,7 @@ class LocalPolicy:
         self.model = load_model(model, dtype).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str]:
-        """One turn per picture: the text that the policy writes after picture and prompt, one for all or one for each."""
+        """One turn per picture: what the policy writes after picture and prompt, one prompt for all or one for each."""
         prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
         return self.chat([[first_message(*pair)] for pair in zip(pictures, prompts, strict=True)])
 
@@ -124,8 +123,9 @@ def first_message(picture: Image.Image, prompt: str) -> dict:
 
 
 def _harmless(conversation: list[dict]) -> list[dict]:
-    """Its messages as every family's template takes them: content as a list of parts, in whose text tokens that are spelt
-    are broken, and the tool's word as the user's.
+    """Its messages as every family's template takes them.
+
+    Content as a list of parts, in whose text tokens that are spelt are broken, and the tool's word as the user's.
     """
 
     def parts(content: str | list[dict]) -> list[dict]:

@@ -7,7 +7,10 @@ from rrvf.protocol import answer_text
 
 
 class Reference:
-    """Answers with the true code: the ceiling of each metric, below 100 where the protocol says so (metrics_spec T9)."""
+    """Answers with the true code.
+
+    The ceiling of each metric, below 100 where the protocol says so (metrics_spec T9).
+    """
 
     name = "reference"
 

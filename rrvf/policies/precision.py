@@ -29,14 +29,21 @@ def weights_dtype(asked: str) -> str:
 
 
 def autocasts(policy: PolicyConfig) -> bool:
-    """Whether training computes in bfloat16 over the weights as they are: a profile's `autocast` with `auto` decided."""
+    """Whether training computes in bfloat16 over the weights as they are.
+
+    A profile's `autocast` with `auto` decided.
+    """
     return bool(bfloat16_here()) if policy.autocast == "auto" else policy.autocast
 
 
 def described(policy: PolicyConfig, trained: str | None = None) -> str:
-    """The choice and its reason, on one line. trained: the dtype that the weights are trained in, where it is another."""
+    """The choice and its reason, on one line.
+
+    trained: the dtype that the weights are trained in, where it is another.
+    """
     able, asked = bfloat16_here(), weights_dtype(policy.dtype)
     dtype = trained or asked
     why = f"this machine computes in bfloat16: {able}" if able else "this machine has no bfloat16 instructions"
     how = "computed in bfloat16" if autocasts(policy) or asked == "bfloat16" else "computed in float32"
-    return f"weights in {dtype}, {how} ({why}{'' if 'auto' in (policy.dtype, policy.autocast) else '; the profile asks for it'})"
+    asks = "" if "auto" in (policy.dtype, policy.autocast) else "; the profile asks for it"
+    return f"weights in {dtype}, {how} ({why}{asks})"

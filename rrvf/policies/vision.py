@@ -1,9 +1,10 @@
-"""Qwen2.5-VL's vision half for many small pictures: attention over a batch of equally large ones at once, patches by a
-product, and a group's one picture looked at once.
+"""Qwen2.5-VL's vision half for many small pictures.
 
-Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a CPU,
-with many small pictures, these are half of a step of its pre-training. Pictures of different sizes keep the loop. The same
-result up to rounding.
+Attention over a batch of equally large ones at once, patches by a product, and a group's one picture looked at once.
+
+Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a
+CPU, with many small pictures, these are half of a step of its pre-training. Pictures of different sizes keep the loop.
+The same result up to rounding.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How a policy writes on a CPU: rows that have ended leave the batch, and the cache grows with what is written.
 
-transformers' own loop computes every row until the longest has ended, over a cache as wide as the longest may become. On a CPU
-what a token costs is the cache that is read for it, and most turns are a third of the longest. The same answers up to rounding;
-`bench/writing.py` compares the two.
+transformers' own loop computes every row until the longest has ended, over a cache as wide as the longest may become.
+On a CPU what a token costs is the cache that is read for it, and most turns are a third of the longest. The same
+answers up to rounding; `bench/writing.py` compares the two.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ ENDED = 1 / 8
 
 
 def write_on_cpus(model: PreTrainedModel) -> None:
-    """Let `model.generate` use this module's loop from now on; nothing changes where there is a GPU, or for other models."""
+    """Let `model.generate` use this module's loop from now on.
+
+    Nothing changes where there is a GPU, or for other models.
+    """
     if not torch.cuda.is_available() and isinstance(model, Qwen2_5_VLForConditionalGeneration):
         model.generate = partial(model.generate, custom_generate=_write, cache_implementation="static")
 
@@ -70,8 +73,8 @@ def _drawn(scores: torch.Tensor) -> torch.Tensor:
     `multinomial` draws a number for every entry of the vocabulary instead.
     """
     sums = scores.softmax(-1).cumsum(-1)
-    # Not of [0, 1): of what the sum came to, so that rounding never points behind the last entry; and never at 0, which would
-    # take a first entry of no probability.
+    # Not of [0, 1): of what the sum came to, so that rounding never points behind the last entry; and never at 0, which
+    # would take a first entry of no probability.
     return torch.searchsorted(sums, (1 - torch.rand(len(sums), 1)) * sums[:, -1:])
 
 

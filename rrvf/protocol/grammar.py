@@ -32,8 +32,8 @@ def parse_turn(text: str, domain: Domain) -> Action:
     """The action of one policy turn (Alg. 1, lines 5 to 9): what stands after the last `</think>` decides.
 
     An answer wins over a call that follows it. A call counts only if it is whole and ends the turn, so that a turn cut
-    by the token limit is never executed. Code in an answer may stand in a fence or bare (`code_in`). All else gives kind
-    "none".
+    by the token limit is never executed. Code in an answer may stand in a fence or bare (`code_in`). All else gives
+    kind "none".
     """
     if (call := call_content(text)) is not None:
         return parse_call(call, domain)
@@ -124,5 +124,8 @@ def sanitize(text: str) -> str:
 
 
 def without_tokens(text: str) -> str:
-    """A turn's text with its chat-template tokens broken: what spells a token must not become one in the next prompt."""
+    """A turn's text with its chat-template tokens broken.
+
+    What spells a token must not become one in the next prompt.
+    """
     return _TOKEN.sub("< |", text)

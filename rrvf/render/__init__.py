@@ -12,7 +12,8 @@ Covered
 - no environment, no descriptor but the reply's, no user id or capability of the host
 - bounds on wall and processor time, memory, files written, picture size, code, literals, and on what code can carry in
   any disguise (its compressed length)
-- one script, one process, one folder that holds it alone: nothing passes from a render to the next, and the order does not matter
+- one script, one process, one folder that holds it alone: nothing passes from a render to the next, and the order does
+  not matter
 - the reply is a length-capped frame with a checked JSON header and bare pixels: no pickle, no eval, no foreign decoder
 
 Not covered
@@ -80,8 +81,8 @@ class Renderer:
     def render_each(self, codes: Iterable[str], trace: Trace | None = None, settle: bool = True) -> Iterator[Render]:
         """`render_many` for any number of programs: reads and renders only a little ahead of what is taken.
 
-        Raises HarnessError at a render whose harness failed, unless told not to `settle`: a batch that is measured would
-        lack it.
+        Raises HarnessError at a render whose harness failed, unless told not to `settle`: a batch that is measured
+        would lack it.
         """
         check = settled if settle else lambda render: render
         ahead: deque[Future[Render]] = deque()

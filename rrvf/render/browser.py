@@ -85,7 +85,10 @@ class Chromium:
         return blank if self._alive() else await self._open()
 
     def done(self, blank: Blank, reuse: bool) -> None:
-        """Make the next page ready: a new document in the context that was used, or in a new one; nobody waits for it."""
+        """Make the next page ready: a new document in the context that was used, or in a new one.
+
+        Nobody waits for it.
+        """
         self._pages += 1
         again = reuse and self._pages % CONTEXT_PAGES
         self._next = asyncio.create_task(self._visit(blank) if again else self._turn_over(blank))

@@ -64,6 +64,7 @@ class Ticket:
                 self._child.kill()
 
     def hold(self, child: Child | None) -> None:
+        """Note the child that draws, to be killed with the ticket; at once, if that was given up."""
         with self._lock:
             self._child = child
             if child and self._given_up:

@@ -1,7 +1,7 @@
 """What share of a picture's information can come from data pasted into its code: one number for every render.
 
-A program that carries a compressed copy of its target scores as if it had read the picture. What a program can show that
-way is bounded by the data it carries, so the measure sets the one against the other, both compressed:
+A program that carries a compressed copy of its target scores as if it had read the picture. What a program can show
+that way is bounded by the data it carries, so the measure sets the one against the other, both compressed:
 
     pasted_share = (bytes of data in the code - ALLOWED) / bytes of the picture,  within [0, 1]
 

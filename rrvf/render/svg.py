@@ -1,4 +1,4 @@
-"""SVG in, pictures out: a drawing is the `<img>` of an empty page in Chromium, where it runs no script and loads nothing."""
+"""SVG in, pictures out: the `<img>` of an empty page in Chromium, where a drawing runs no script and loads nothing."""
 
 import base64
 import re

@@ -45,8 +45,8 @@ Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
 _ADDRESS = re.compile(re.escape(ADDRESS) + r"(\?\w+)?")
 _BROWSER_FAILED = ("crash", "navigation")
-#: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire so
-#: often whatever the machine's speed.
+#: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire
+#: so often whatever the machine's speed.
 _CLOCK_S, _CLOCK_MS = 60, 3000
 
 

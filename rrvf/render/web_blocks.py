@@ -5,8 +5,8 @@ As Design2Code defines them (metrics_spec part 3): pixels that have an element's
 belongs to the text element around it, unless its `style` names a colour: then it is looked for in that colour, which
 finds nothing but by chance, and so it is left out.
 
-Differences: the page that is there is recoloured, not a copy that was parsed and written again; script and style text is
-none; a page without `<body>` has blocks; the elements beyond the 4096th have none, where the original raises.
+Differences: the page that is there is recoloured, not a copy that was parsed and written again; script and style text
+is none; a page without `<body>` has blocks; the elements beyond the 4096th have none, where the original raises.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ RECOLOUR = """([tags, offset]) => {
     const elements = [...document.querySelectorAll(tags.join(','))].slice(0, 16 ** 3);
     const number = new Map(elements.map((element, i) => [element, i]));
     const named = element => (element.getAttribute('style') ?? '').split(';')
-        .filter(part => part.includes('color') && !part.includes('background-color')).map(part => part.split(':')[1]).pop();
+        .filter(part => part.includes('color') && !part.includes('background-color'))
+        .map(part => part.split(':')[1]).pop();
     const texts = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {

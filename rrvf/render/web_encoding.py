@@ -1,7 +1,7 @@
 """Pages as bytes: decoded as a browser decodes them from disk (HTML standard, "determining the character encoding").
 
-A byte order mark comes first, then what a `<meta>` near the start declares; a page that says nothing is UTF-8 where it can
-be, and else windows-1252. Chromium guesses further encodings of pages that say nothing; that is not done here.
+A byte order mark comes first, then what a `<meta>` near the start declares; a page that says nothing is UTF-8 where it
+can be, and else windows-1252. Chromium guesses further encodings of pages that say nothing; that is not done here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def decode_page(data: bytes) -> str:
 
 
 def declared(data: bytes) -> str | None:
-    """Python's name of the encoding that a `<meta>`, or the line of an XML page, declares; None for none that is known."""
+    """Python's name of the encoding that a `<meta>`, or the line of an XML page, declares.
+
+    None where it declares none that is known.
+    """
     body = _BODY.search(data)
     head = _NO_TAGS.sub(b"", data[: max(_LOOKED_AT, body.start() if body else 0)])
     labels = [_label(meta) for meta in _META.findall(head)]

@@ -1,7 +1,7 @@
 """What a page's markup holds, read in linear time before a browser sees it: elements, text, pasted data, addresses.
 
-The reader is libxml2's, by way of lxml: it splits a page into tags and text as the HTML standard says, builds no tree, and
-so takes milliseconds for any 200 kB. Python's `html.parser` takes minutes for some, and raises on others.
+The reader is libxml2's, by way of lxml: it splits a page into tags and text as the HTML standard says, builds no tree,
+and so takes milliseconds for any 200 kB. Python's `html.parser` takes minutes for some, and raises on others.
 """
 
 from __future__ import annotations

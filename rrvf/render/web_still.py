@@ -1,16 +1,17 @@
 """Pages that move, stopped: the picture shows one stated moment, however long the browser took to get there.
 
 What is shown
-- CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at rest
+- CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at
+  rest
 - SMIL, GIF, APNG, WebP, AVIF: the first frame; an SVG picture's own CSS animations: the picture without them
-- a `<progress>` without a value: an empty bar; video and audio: a grey box for what has controls, over it the poster. The
-  controls are not drawn: Chromium settles their size and state some time after the page has loaded
+- a `<progress>` without a value: an empty bar; video and audio: a grey box for what has controls, over it the poster.
+  The controls are not drawn: Chromium settles their size and state some time after the page has loaded
 - `content-visibility: auto`: all of it, as on a page that somebody scrolled through
 - scrolling: none, the page from its top, also where it has a field with `autofocus`
 
 How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
-(`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by `still`.
-Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
+(`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by
+`still`. Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from urllib.parse import unquote_to_bytes
 from playwright.async_api import Page
 
 # Repeats are bounded, so that a search takes no longer than the page is long.
-#: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of tag.
+#: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of
+#: tag.
 _PICTURE = re.compile(
     r"""(?P<quote>["']|&quot;|&#3[49];)?(?P<head>data:image/svg\+xml[^,"'<>()]{0,200}),"""
     r"""(?P<body>(?(quote)(?:(?!(?P=quote)).)*|[^\s"')>]*))""",

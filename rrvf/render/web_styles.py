@@ -22,7 +22,10 @@ def is_served(url: str) -> bool:
 
 
 def stylesheet(url: str, page: str, whole: bool) -> str | None:
-    """The sheet at `url`, Tailwind cut to what `page` uses unless `whole`; None where its package was not downloaded."""
+    """The sheet at `url`, Tailwind cut to what `page` uses unless `whole`.
+
+    None where its package was not downloaded.
+    """
     if _TAILWIND.search(url):
         sheet = Tailwind.load()
         css = sheet and (sheet.whole if whole else sheet.used_by(page))

@@ -24,7 +24,10 @@ ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 
 
 def plot_python() -> Path:
-    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or the one that `make setup` or `rrvf setup` built; else UserError."""
+    """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or the one that `make setup` or `rrvf setup` built.
+
+    UserError where there is none.
+    """
     python = Path(os.environ.get("RRVF_PLOT_PYTHON", PLOT / "bin" / "python"))
     if not python.exists():
         raise UserError(f"no plotting runtime at {python}: run `{SETUP}`, or set RRVF_PLOT_PYTHON")
@@ -36,12 +39,16 @@ def plot_python() -> Path:
 
 
 def _check_readable(runtime: Path) -> None:
-    """UserError where the runtime is root's alone (installed with umask 077): charts are drawn by users without rights."""
+    """UserError where the runtime is root's alone (installed with umask 077).
+
+    Charts are drawn by users without rights.
+    """
     for font in runtime.glob("lib/*/site-packages/matplotlib/mpl-data/fonts/ttf/DejaVuSans.ttf"):
         above = [p for p in font.parents if p.is_relative_to(runtime)]
         if not all(p.stat().st_mode & stat.S_IROTH for p in (font, *above)):
             raise UserError(
-                f"{runtime} can be read by root alone, and charts are drawn by other users: run `chmod -R a+rX {runtime}`"
+                f"{runtime} can be read by root alone, and charts are drawn by other users: run `chmod -R a+rX "
+                f"{runtime}`"
             )
 
 
@@ -54,6 +61,7 @@ class Child:
     status: Future[int] = field(default_factory=Future)
 
     def kill(self) -> None:
+        """End it, if it still lives, with all of its process namespace."""
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 

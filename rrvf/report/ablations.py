@@ -27,7 +27,7 @@ TURNS = {f"rrvf/{what}_turn_{turn}": f"{what}, turn {turn}" for turn in (2, 3, 4
 
 @dataclass(frozen=True)
 class AblationRun:
-    """One variant with one seed: the metrics of its evaluation's summary, and its step log, empty if it was not trained."""
+    """One variant with one seed: the metrics of its evaluation's summary, and its step log, empty if untrained."""
 
     variant: str
     seed: int
@@ -48,7 +48,10 @@ def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
 
 
 def read_ablations(folder: Path, variants: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `write_ablations` wrote of some variants: a row per run (`evaluated`), and a row per run and step (`curves`)."""
+    """What `write_ablations` wrote of some variants.
+
+    A row per run (`evaluated`), and a row per run and step (`curves`).
+    """
     frames = (pd.read_csv(folder / name) for name in ("evaluations.csv", "curves.csv"))
     evaluations, steps = (frame[frame["variant"].isin(variants)] for frame in frames)
     return evaluations, steps
@@ -89,8 +92,9 @@ def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
-    """Per variant, before and after: the share of failed drafts that a turn repairs, of running ones that it betters. Turns
-    that no variant has are left out.
+    """Per variant, before and after: the share of failed drafts that a turn repairs, of running ones that it betters.
+
+    Turns that no variant has are left out.
     """
     rows = {}
     for variant, part in steps.groupby("variant", sort=False):
@@ -102,8 +106,9 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_figure(steps: pd.DataFrame) -> Figure:
-    """A column per variant and a row per quantity, each against the first variant in gray: the mean over the seeds, with a
-    band from the least to the greatest.
+    """A column per variant and a row per quantity, each against the first variant in gray.
+
+    The mean over the seeds, with a band from the least to the greatest.
     """
     default, *others = steps["variant"].unique()
     figure = blank_figure(2.5 * max(1, len(others)) + 0.5, 2.1 * len(WATCHED))

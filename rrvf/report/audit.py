@@ -40,8 +40,10 @@ def nearest_count(rate: float, n: int) -> tuple[int, float]:
 
 
 def audit() -> list[Check]:
-    """Every check: Overall, execution rates as k/n, non-pass = pass x rate, printed deltas. Starred cells are skipped
-    where the digits printed do not allow a check."""
+    """Every check: Overall, execution rates as k/n, non-pass = pass x rate, printed deltas.
+
+    Starred cells are skipped where the digits printed do not allow a check.
+    """
     return [*_overall_checks(), *_count_checks(), *_pass_checks(), *_delta_checks()]
 
 

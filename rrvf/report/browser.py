@@ -2,7 +2,8 @@
 
     write_browser(find_runs(Path("results/nano")), Path("results/nano/report/browser"), targets)
 
-Pictures lie beside the pages as small WebP files; no server, no network. What a page can do is in `templates/browser.js`.
+Pictures lie beside the pages as small WebP files; no server, no network. What a page can do is in
+`templates/browser.js`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def write_browser(
 ) -> list[Path]:
     """`index.html`, a page per set and `pictures/`; gives the pages' paths. Pictures of an earlier report are removed.
 
-    Targets that `targets` does not find are looked for by `beside_runs`. episodes: pages of training episodes to link to.
+    Targets that `targets` does not find are looked for by `beside_runs`. episodes: pages of training episodes to link
+    to.
     """
     beside, given = beside_runs(runs), targets or (lambda set_name, sample_id: None)
 

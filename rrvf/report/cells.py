@@ -84,13 +84,15 @@ def cells_markdown(cells: Sequence[CellClaim]) -> str:
     lines = [
         "# Every printed cell of Tables 1 to 3",
         "",
-        f"{len(cells)} cells: {told}. Supported: the whole 95 % interval of ours less the printed value lies within the tolerance.",
+        f"{len(cells)} cells: {told}. "
+        "Supported: the whole 95 % interval of ours less the printed value lies within the tolerance.",
         "",
         "| table | row | column | printed | tolerance | ours less printed, 95 % interval | verdict | measured by |",
         "|---:|---|---|---:|---:|---|---|---|",
     ]
-    for c in cells:
-        lines.append(
-            f"| {c.table} | {c.row} | {c.column} | {c.printed:.2f} | {c.tolerance:g} | {c.ours} | {c.verdict.replace('_', ' ')} | {c.how} |"
-        )
+    lines += [
+        f"| {c.table} | {c.row} | {c.column} | {c.printed:.2f} | {c.tolerance:g} | {c.ours} | "
+        f"{c.verdict.replace('_', ' ')} | {c.how} |"
+        for c in cells
+    ]
     return "\n".join(lines) + "\n"

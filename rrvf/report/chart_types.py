@@ -1,6 +1,6 @@
-"""What kind of chart a sample shows, read from its true code: for the filter of the sample browser.
+r"""What kind of chart a sample shows, read from its true code: for the filter of the sample browser.
 
-chart_types("ax.bar(x, y)\\nax.plot(x, z)")    # ("bar", "line")
+chart_types("ax.bar(x, y)\nax.plot(x, z)")    # ("bar", "line")
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _TYPES = {call: name for name, calls in _CALLS.items() for call in calls.split()
 
 
 def chart_types(code: str) -> tuple[str, ...]:
-    """The chart types that Python code draws, in alphabetical order; none where it does not parse or draws nothing known."""
+    """The chart types that Python code draws, in alphabetical order.
+
+    None where it does not parse or draws nothing known.
+    """
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -46,7 +49,7 @@ def chart_types(code: str) -> tuple[str, ...]:
 
 
 def type_in_name(sample_id: str) -> tuple[str, ...]:
-    """The type that a benchmark writes into its ids (`direct_600/bar_12`: bar), or the folder (`sb-admin/index`: sb-admin)."""
+    """The type that a benchmark's id names (`direct_600/bar_12`: bar), or its folder (`sb-admin/index`: sb-admin)."""
     folder, _, name = sample_id.rpartition("/")
     numbered = re.fullmatch(r"([A-Za-z]\w*?)_\d+", name)
     found = numbered.group(1) if numbered else folder.split("/")[0]

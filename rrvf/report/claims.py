@@ -75,6 +75,7 @@ class ClaimSpec(BaseModel):
         return list(dict.fromkeys((*self.left.row, *self.right.row)))
 
     def holds(self, value: float) -> bool:
+        """Whether a value (a difference, in the metric's unit) lies on the claimed side of the margin."""
         return value > self.margin if self.relation == ">" else value < self.margin
 
 
@@ -125,7 +126,10 @@ def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | Non
 
 
 def how(rows: Sequence[str]) -> str:
-    """The command, hardware and hours that measure rows of the paper's models; those that nobody can measure any more."""
+    """The command, hardware and hours that measure rows of the paper's models.
+
+    Named are also those that nobody can measure any more.
+    """
     known = load_rows()
     gone = [key for key in rows if key not in known or known[key].why_reported()]
     left = [key for key in rows if key not in gone]
@@ -225,7 +229,8 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
     title = f"the {profile.name} profile" if profile else "these runs"
     lines = ["# The paper's claims", "", f"On the paper's own printed values, and on {title}.", ""]
     lines += [
-        "| claim | the paper's values | holds there | ours: difference, 95 % interval | ours | measured at full size by |",
+        "| claim | the paper's values | holds there | ours: difference, 95 % interval | ours "
+        "| measured at full size by |",
         "|---|---|---|---|---|---|",
     ]
     for f in findings:
@@ -240,7 +245,7 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
 RULES = """
 Supported: the whole 95 % interval lies on the claimed side of the margin; undecided: it holds the margin. {n} claims are
 tested at 95 % each, without a correction for their number. The paper prints no per-sample results: only its execution
-rates, being counts, carry an interval here."""
+rates, being counts, carry an interval here."""  # noqa: E501
 STAND_IN = """
 A supported claim of this profile says that the mechanism works on a small stand-in policy and generated pictures. It
 is no replication of the paper's numbers."""

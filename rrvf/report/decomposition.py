@@ -1,7 +1,8 @@
 """How much of a score is execution rate: score = execution rate x score given execution.
 
 On the paper's values two thirds of RRVF's gain over its base is execution rate. Caveat, printed with every table:
-conditioning on execution keeps the easier samples of a policy that runs less often, so its conditional score flatters it.
+conditioning on execution keeps the easier samples of a policy that runs less often, so its conditional score flatters
+it.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_tit
 SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}
 LABELS = {"overall": "Overall", "text": "Text", "judge": "Judge score"}
 CAVEAT = (
-    "Score = execution rate x score given execution. Conditioning keeps the samples on which a policy's code ran, which "
-    "are the easier ones where it runs seldom: scores given execution of two policies are over different samples."
+    "Score = execution rate x score given execution. Conditioning keeps the samples on which a policy's code ran, "
+    "which are the easier ones where it runs seldom: scores given execution of two policies are over different "
+    "samples."
 )
 
 
 @dataclass(frozen=True)
 class Split:
-    """One policy's score in its two factors. `rate` in percent, the scores in the table's unit; `key`: base, sft, rrvf, ...
+    """One policy's score in its two factors.
 
-    `given_bounds`: 95 % bootstrap interval of the conditional score; None for the paper's rows. `gain`: what the rate and
-    what the conditional score add to the base's score, in its unit; None for the base and the calibration rows.
+    `rate` in percent, the scores in the table's unit; `key`: base, sft, rrvf, ...
+
+    `given_bounds`: 95 % bootstrap interval of the conditional score; None for the paper's rows. `gain`: what the rate
+    and what the conditional score add to the base's score, in its unit; None for the base and the calibration rows.
     """
 
     group: str
@@ -44,7 +48,9 @@ class Split:
 
 
 def gain(rate: float, given: float, base_rate: float, base_given: float) -> tuple[float, float]:
-    """rate x given - base_rate x base_given in its two parts, rates in percent: each factor's change at the other's mean.
+    """rate x given - base_rate x base_given in its two parts, rates in percent.
+
+    Each factor's change at the other's mean.
 
     The parts add up to the whole. (97.83, 65.79) against (68.83, 55.46) gives (17.6, 8.6).
     """

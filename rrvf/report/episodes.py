@@ -1,7 +1,6 @@
 """Multi-turn episodes of Alg. 1 as a static page: target, each turn's code, picture and feedback, final answer, reward.
 
 Example:
-
     trajectory_html(trajectories, kept_pictures(targets))
 """
 
@@ -127,13 +126,19 @@ def said(trajectory: Trajectory, turn: Turn) -> str:
 
 
 def by_reward(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-    """Episodes from the best to the worst by Eq. (2), of equals the more alike first; those that no judge scored are left out."""
+    """Episodes from the best to the worst by Eq. (2), of equals the more alike first.
+
+    Those that no judge scored are left out.
+    """
     scored = [t for t in trajectories if t.reward is not None and t.reward.total is not None]
     return sorted(scored, key=lambda t: (t.reward.total, similarity(t)), reverse=True)
 
 
 def best_loop(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """What stands for the method at its best: the episode worth most among those with a draft, or where none has one, of all."""
+    """What stands for the method at its best.
+
+    The episode worth most among those with a draft, or where none has one, of all.
+    """
     ranked = by_reward(trajectories) or trajectories
     return next((t for t in ranked if len(t.turns) > 1), ranked[0])
 
@@ -145,7 +150,10 @@ def typical(trajectories: Sequence[Trajectory]) -> Trajectory:
 
 
 def place(shown: Trajectory, among: Sequence[Trajectory], before: Sequence[Trajectory] = ()) -> str:
-    """Where an episode stands among its like, for the caption: its rank, the median beside it, the same picture before."""
+    """Where an episode stands among its like, for the caption.
+
+    Its rank, the median beside it, the same picture before.
+    """
     ranked = by_reward(among)
     rank = next((i for i, t in enumerate(ranked, 1) if t.sample_id == shown.sample_id), None)
     middle = statistics.median(similarity(t) for t in ranked) if ranked else float("nan")

@@ -35,9 +35,12 @@ COLUMN, FILL, TOP, LINE_HEIGHT = 3.3, 0.86, 0.5, 0.19
 
 
 def loop_figure(trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None], note: str = "") -> Figure:
-    """One episode of Alg. 1 as a strip: target, each turn's picture with what came back, the final answer with its score.
+    """One episode of Alg. 1 as a strip.
 
-    note: a line under it that says how the episode was chosen and how typical it is (`episodes.place`). renders: PNG bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render.
+    Target, each turn's picture with what came back, the final answer with its score.
+
+    note: a line under it that says how the episode was chosen and how typical it is (`episodes.place`). renders: PNG
+    bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render.
     """
     columns = [_Column("Target", "what the policy sees", target_png, INK)]
     for i, (turn, png) in enumerate(zip(trajectory.turns, (*renders, *[None] * len(trajectory.turns)), strict=False)):
@@ -153,7 +156,9 @@ def _panel(axes: Axes, frame: pd.DataFrame, title: str, keys: Mapping[str, str],
 
 
 def calibration_figure(families: Mapping[str, FamilyResult], columns: int = 5) -> Figure:
-    """The judge's score against steps of known damage, one panel per family: a faint line per picture, the mean in bold.
+    """The judge's score against steps of known damage, one panel per family.
+
+    A faint line per picture, the mean in bold.
 
     families: what `rrvf.judge.calibration.calibrate` gives; rho is its mean Spearman correlation with the damage.
     """
@@ -225,6 +230,7 @@ def _point(axes: Axes, split: Split) -> None:
 
 
 def blank_figure(width: float, height: float) -> Figure:
+    """A white figure of so many inches at 120 dots an inch, on Agg, without pyplot's global state."""
     figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

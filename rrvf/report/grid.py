@@ -20,7 +20,10 @@ Mark = Literal["", "best", "second"]
 
 @dataclass(frozen=True)
 class Column:
-    """One metric. `digits` of the value, `interval_digits` of its bounds; `marked`: how many places are marked (0 to 2)."""
+    """One metric of a table.
+
+    `digits` of the value, `interval_digits` of its bounds; `marked`: how many places are marked (0 to 2).
+    """
 
     key: str
     label: str
@@ -50,7 +53,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that may be compared with each other; `head` names what moves their numbers, the footer says what they are."""
+    """Rows that may be compared with each other; `head` names what moves their numbers, the footer what they are."""
 
     title: str
     columns: tuple[Column, ...]
@@ -60,6 +63,7 @@ class Block:
 
     @property
     def lines(self) -> list[Line]:
+        """The rows of all groups, in order."""
         return [line for group in self.groups for line in group.lines]
 
 
@@ -74,6 +78,7 @@ class Table:
 
     @property
     def name(self) -> str:
+        """What its files are called: `table1`."""
         return f"table{self.number}"
 
 

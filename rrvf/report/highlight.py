@@ -32,7 +32,10 @@ _CLASSES = (
 
 @lru_cache(64)  # a sample's policies often answer alike, and the reference answers the label
 def highlighted(code: str, language: str) -> Markup:
-    """`code` as safe HTML, cut and with hidden characters written out as `visible` does. language: a domain's fence, or diff."""
+    """`code` as safe HTML, cut and with hidden characters written out as `visible` does.
+
+    language: a domain's fence, or diff.
+    """
     parts: list[str] = []
     open_class = ""
     for token, text in _lexer(language).get_tokens(visible(code)):

@@ -16,8 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 #: Longer texts are cut on the page; the records keep them whole.
 MAX_TEXT = 20_000
-#: Control characters but tab and new line, lone surrogates, and direction marks and overrides that reorder text on screen
-#: ("Trojan Source").
+#: Control characters but tab and new line, lone surrogates, and direction marks and overrides that reorder text on
+#: screen ("Trojan Source").
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -33,7 +33,7 @@ def page(template: str, scripts: Sequence[str] = (), **values) -> str:
 
 
 def visible(text: str | None) -> str:
-    """Text with control, direction and lone surrogate characters written as \\uXXXX, cut at MAX_TEXT."""
+    r"""Text with control, direction and lone surrogate characters written as \uXXXX, cut at MAX_TEXT."""
     text = text or ""
     shown = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:MAX_TEXT])
     return shown if len(text) <= MAX_TEXT else f"{shown}\n… ({len(text) - MAX_TEXT} more characters are in the record)"

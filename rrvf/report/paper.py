@@ -1,7 +1,6 @@
 """The paper's printed values (Tables 1 to 3), read from `paper.yaml`. No other module knows them.
 
 Example:
-
     from rrvf.report.paper import paper_table
     paper_table(1).row("rrvf").values["exec_rate"]    # 97.83
 """

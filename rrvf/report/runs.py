@@ -59,7 +59,10 @@ class Run:
 
     @cached_property
     def records(self) -> dict[str, SampleResult]:
-        """Results by sample id. The file is append-only: the last line of a sample counts, a line cut by a kill does not."""
+        """Results of `records.jsonl` by sample id.
+
+        The file is append-only: the last line of a sample counts, a line cut by a kill does not.
+        """
         path = self.folder / "records.jsonl"
         found = {}
         for row in json_lines(path):
@@ -79,10 +82,12 @@ class Run:
 
     @property
     def judge_errors(self) -> int:
+        """Samples that no judge scored."""
         return self.summary.outcomes.get("judge_error", 0)
 
     @property
     def harness_errors(self) -> int:
+        """Samples that failed through our own fault."""
         return self.summary.outcomes.get("harness_error", 0)
 
     def render_path(self, sample_id: str) -> Path:
@@ -189,7 +194,10 @@ def _unit(mean: float, value: float) -> float | None:
 
 
 def by_set(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
-    """Runs by set, then by policy. A policy that was judged by two protocols is there under both, the second named so."""
+    """Runs by set, then by policy.
+
+    A policy that was judged by two protocols is there under both, the second named so.
+    """
     grouped: dict[str, dict[str, Run]] = {}
     for run in runs:
         group, policy = grouped.setdefault(run.summary.set, {}), run.summary.policy

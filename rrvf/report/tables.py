@@ -1,7 +1,6 @@
 """Tables 1 to 3: the paper's rows as printed, and under them, apart, what was measured here.
 
 Example:
-
     tables = build_tables(find_runs(Path("results/nano")), load_profile("nano"))
 """
 
@@ -50,7 +49,10 @@ PICTURE_COLUMNS = (
     Column("ssim", "SSIM", 3, 3),
     Column("clip", "CLIP score"),
 )
-NO_CODE = "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are absent, and are not 0."
+NO_CODE = (
+    "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are absent, and are not "
+    "0."
+)
 #: What web runs carry beyond the paper's two columns.
 WEB_EXTRAS = (
     Column("exec_rate", "Exec rate", marked=0),
@@ -82,8 +84,8 @@ def model_title(policy: str) -> str:
 
 
 RANKING = (
-    "Bold and underlined: best and second best by the paper's rule (open-source models under 10B; ours: base and trained "
-    "rows). Marks order values; whether a difference is beyond chance is for the intervals to say."
+    "Bold and underlined: best and second best by the paper's rule (open-source models under 10B; ours: base and "
+    "trained rows). Marks order values; whether a difference is beyond chance is for the intervals to say."
 )
 BRACKETS = "Brackets: 95 % intervals (rates: Wilson; means: bootstrap over samples; Δ: paired bootstrap)."
 NO_CLIP = "n/a: no CLIP weights on this machine."
@@ -100,7 +102,9 @@ class Evaluated:
 
 
 def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judge_errors: bool = False) -> list[Table]:
-    """Tables 1 to 3 with the paper's block first, then one block per evaluation set; 4 where pictures without code were run.
+    """Tables 1 to 3 with the paper's block first, then one block per evaluation set.
+
+    Table 4 is there where pictures without code were run.
 
     profile: names the sets and the policies that should be there; None prints what was found. UserError where the judge
     failed on more than 1 % of a run's samples, unless allowed.
@@ -211,8 +215,10 @@ def head_of(runs: Mapping[str, Run]) -> str:
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
-    """The paper's row under ours, and what lies between them, where a real model was run; a stand-in is not set beside the
-    paper's models. Left out is what was not measured alike: a score that another judge gave, or that was asked for otherwise.
+    """The paper's row under ours, and what lies between them, where a real model was run.
+
+    A stand-in is not set beside the paper's models. Left out is what was not measured alike: a score that another judge
+    gave, or that was asked for otherwise.
     """
     if evaluated.settings.table not in PAPER_COLUMNS:
         return []
@@ -232,7 +238,10 @@ JUDGED = ("judge", "judge_pass", "overall")
 
 
 def measured_alike(column: str, run: Run) -> bool:
-    """Whether a column is the paper's measure: a judge's score is where GPT-4o was asked in the benchmark's own words."""
+    """Whether a column is the paper's measure.
+
+    A judge's score is where GPT-4o was asked in the benchmark's own words.
+    """
     gpt = run.summary.provenance.judge.startswith("gpt-4o")
     return column not in JUDGED or (gpt and run.judge_protocol == OFFICIAL.get(run.summary.benchmark))
 

@@ -21,7 +21,10 @@ _LADDER = ((1, 82), (1, 60), (1, 40), (0.75, 40), (0.5, 40), (0.5, 10), (0.25, 1
 
 
 def thumbnail(png: bytes | Path, at_most: int | None = None) -> bytes | None:
-    """A WebP of `png`, of `at_most` bytes where that is given and some size fits; None where the bytes are no picture."""
+    """A WebP of `png`, of `at_most` bytes where that is given and some size fits.
+
+    None where the bytes are no picture.
+    """
     try:
         with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
             small = image.convert("RGB")

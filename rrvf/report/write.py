@@ -1,7 +1,6 @@
 """Everything that `rrvf report DIR` leaves behind: tables, claims, decomposition, audit and the sample browser.
 
 Example:
-
     write_report(Path("results/nano"))
 """
 
@@ -72,7 +71,8 @@ def audit_markdown() -> str:
     failed = [c for c in checks if not c.ok]
     head = [
         "# Arithmetic on the paper's own numbers",
-        f"{len(checks) - len(failed)} of {len(checks)} recomputed cells follow from the others within rounding. These do not:",
+        f"{len(checks) - len(failed)} of {len(checks)} recomputed cells follow from the others within rounding. These "
+        "do not:",
     ]
     rows = [f"| {c.table} | {c.model} | {c.what} | {c.printed:.2f} | {c.expected:.2f} |" for c in failed]
     return (

@@ -1,7 +1,6 @@
 """Tables as Markdown, CSV, LaTeX (booktabs) and terminal text. The picture is in `rrvf.report.picture`.
 
 Example:
-
     write_tables(Path("results/nano"), Path("results/nano/report"), load_profile("nano"))
 """
 

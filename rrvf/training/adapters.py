@@ -1,7 +1,7 @@
 """Adapters laid into the weights that they belong to, while the policy writes; the weights themselves stay as they are.
 
-A sum that is taken apart again is not what it was: merged and unmerged in bfloat16 at each of 60 steps, 15 % of the base
-weights had changed. So the sum is made in float32 beside the weights, rounded once, and dropped after use.
+A sum that is taken apart again is not what it was: merged and unmerged in bfloat16 at each of 60 steps, 15 % of the
+base weights had changed. So the sum is made in float32 beside the weights, rounded once, and dropped after use.
 """
 
 from __future__ import annotations

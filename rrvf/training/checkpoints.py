@@ -141,7 +141,10 @@ def load_weights(model, checkpoint: str | Path) -> None:
 
 
 def how_made(method: str, profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
-    """What made a policy, back to the model it began with: a cold start (decisions D8) stays visible in what follows."""
+    """What made a policy, back to the model it began with.
+
+    A cold start (decisions D8) stays visible in what follows.
+    """
     before = Path(profile.policy.model) / HOW_MADE
     return {
         "method": method,
@@ -161,7 +164,8 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
 def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
     """`out/final`, written beside and renamed, so that a killed run leaves no half model behind.
 
-    LoRA is merged in; `made` goes into `training.json`, and with the learning curve into a model card. Every process calls this; the main one writes.
+    LoRA is merged in; `made` goes into `training.json`, and with the learning curve into a model card. Every process
+    calls this; the main one writes.
     """
     final, building = out / "final", out / "final.partial"
     if trainer.accelerator.is_main_process:
@@ -199,12 +203,14 @@ class StepLog(TrainerCallback):
         self._started = time.monotonic()
 
     def on_train_begin(self, args, state, control, **kwargs):
+        """Drop the lines after the checkpoint: those steps are done anew."""
         if state.is_world_process_zero:
             kept = [line for line in read_log(self._path) if line["step"] <= self._done]
             rewrite(self._path, [json.dumps(line) for line in kept])
         self._started = time.monotonic()
 
     def on_log(self, args, state, control, logs=None, **kwargs):
+        """Append the step's line; TRL's closing summary is none."""
         if state.is_world_process_zero and logs and "train_runtime" not in logs:
             line = {"step": state.global_step, "elapsed_s": round(time.monotonic() - self._started, 2), **logs}
             with self._path.open("a") as file:

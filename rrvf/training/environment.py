@@ -93,8 +93,8 @@ def _turn_text(message: dict) -> str:
 class Rewards:
     """The three terms of Eq. (2) as TRL reward functions; TRL does the weighted sum.
 
-    A sample whose judge or harness failed gets None from all three: TRL then leaves it out of its group's mean and gives it no
-    gradient. `on_batch` sees a step's finished trajectories, in order, and the step's number.
+    A sample whose judge or harness failed gets None from all three: TRL then leaves it out of its group's mean and
+    gives it no gradient. `on_batch` sees a step's finished trajectories, in order, and the step's number.
     """
 
     def __init__(self, rule: RewardRule, tools: Tools, on_batch: Callable[[list[Trajectory], int], None]) -> None:
@@ -108,6 +108,7 @@ class Rewards:
 
     @property
     def weights(self) -> list[float]:
+        """Of Eq. (2), in the order of the functions: vision, format, tool."""
         w = self.rule.weights
         return [w.vision, w.format, w.tool]
 
@@ -133,8 +134,9 @@ class Rewards:
 
 
 def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
-    """What people watch, one value per episode: TRL averages. Similarity only over episodes that have a score, the rest
-    over those whose renders did not fail through our fault.
+    """What people watch, one value per episode: TRL averages.
+
+    Similarity only over episodes that have a score, the rest over those whose renders did not fail through our fault.
     """
     failures = [float(t.harness_error is not None) for t in trajectories]
     trajectories = [t for t in trajectories if t.harness_error is None]
@@ -157,7 +159,7 @@ def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
 
 
 def _by_turn(made: list[Revision]) -> dict[str, list[float]]:
-    """What later turns do: repair (the draft gave no picture, the turn does) apart from refinement (both do, it is closer)."""
+    """What later turns do: repair (the draft gave no picture, the turn does), refinement (both do, it is closer)."""
     rows: dict[str, list[float]] = {}
     for revision in made:
         for name, value in (("repaired", revision.repaired), ("refined", revision.refined)):

@@ -17,7 +17,8 @@ class EpisodeLog:
     """Appends to `episodes.jsonl`, and every `page_every` steps (the first included) writes `episodes/step-N.html`.
 
     targets: PNG bytes by sample id. per_step: how many are kept of each step. checkpoint: where the run is taken up;
-    lines of later steps are dropped. shows: what trackers are shown with each page. Of several processes only the main one writes, and only of its own episodes.
+    lines of later steps are dropped. shows: what trackers are shown with each page. Of several processes only the main
+    one writes, and only of its own episodes.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class EpisodeLog:
             rewrite(self._path, kept)
 
     def __call__(self, trajectories: list[Trajectory], step: int) -> None:
+        """Append some of a step's episodes, spread over its rewards, and at times write them as a page."""
         if not self._writes:
             return
         kept = spread(trajectories, self._per_step)

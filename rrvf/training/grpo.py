@@ -54,7 +54,10 @@ def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample
 
 
 def prompts_of(samples: list[Sample], style: str, max_turns: int) -> dict[str, str]:
-    """The prompt of each domain. style: `full` or `nano`. max_turns: T_max, which it names; with one it offers no tool."""
+    """The prompt of each domain. style: `full` or `nano`. max_turns: T_max, which it names.
+
+    With one turn it offers no tool.
+    """
     mode = "tools" if max_turns > 1 else "direct"
     return {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
 
@@ -92,9 +95,8 @@ def train_grpo(
     """Train from the pictures of `samples` (files under `root`); gives `out/final`, loadable with `from_pretrained`.
 
     Leaves `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some of them as
-    pages), TensorBoard events and checkpoints. `resume` continues from the last whole checkpoint.
-    UserError where `out` holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be
-    written.
+    pages), TensorBoard events and checkpoints. `resume` continues from the last whole checkpoint. UserError where `out`
+    holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be written.
     """
     seed = profile.seed if seed is None else seed
     made = how_made("grpo", profile, config, seed, samples)

@@ -30,12 +30,12 @@ def flat_groups(recent: Sequence[Logs], config: GuardConfig) -> str | None:
 
 
 def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """What is left when the judge fails is no fair sample of the episodes, and without its words nobody learns by feedback."""
+    """What is left when the judge fails is no fair sample of the episodes, and a draft without feedback is none."""
     for asked, key in (("episodes", "rrvf/judge_errors"), ("drafts", "rrvf/feedback_errors")):
         if min(line.get(key) or 0.0 for line in recent) > config.judge_errors:
             return (
-                f"the judge failed on more than {config.judge_errors:.0%} of the {asked}: is it running, and does it answer "
-                "as it is asked? `rrvf judge compare` shows it"
+                f"the judge failed on more than {config.judge_errors:.0%} of the {asked}: is it running, and does it "
+                "answer as it is asked? `rrvf judge compare` shows it"
             )
     return None
 
@@ -76,8 +76,9 @@ GUARDS = {g.__name__: g for g in (harness_errors, no_tool_calls, flat_groups, ju
 
 
 class Guards(TrainerCallback):
-    """Asks every guard after each step, over the last `patience` steps (of harness errors from the first step on); a guard
-    speaks once per `patience` steps.
+    """Asks every guard after each step, over the last `patience` steps (of harness errors from the first step on).
+
+    A guard speaks once per `patience` steps.
 
     `stopped` says why the run was ended, where it was. multi_turn: without it nobody is expected to call the tool.
     """
@@ -90,6 +91,7 @@ class Guards(TrainerCallback):
         self.stopped: str | None = None
 
     def on_log(self, args, state, control, logs=None, **kwargs):
+        """Ask the guards; `control` is told to stop where a guard of `config.stop` speaks."""
         if "loss" not in (logs or {}):
             return
         self._recent.append(dict(logs))

@@ -19,8 +19,8 @@ class Phases:
     generation: the policy writes. tools: waiting for drafts to be rendered and compared. reward: waiting for final
     renders and scores. reference: a pass forward over the episodes without a loss, by the policy that the run began
     with for the KL term, and with vLLM by the trained one. saving: checkpoints. other: the rest of a rollout. training:
-    all the rest, which is forward, backward and the optimiser. step: their sum. `generation`, `reference` and `training`
-    are model compute.
+    all the rest, which is forward, backward and the optimiser. step: their sum. `generation`, `reference` and
+    `training` are model compute.
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class Phases:
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
+        """Add the seconds of the `with` block to `phase`."""
         begun = time.perf_counter()
         try:
             yield

@@ -1,8 +1,8 @@
 """A picture as the policy sees it while it trains: no larger than the context has room for.
 
-A picture costs a token for each 28 x 28 pixels, up to 16,384 of them. One that does not fit into vLLM's context would end
-a run that has cost hours, so it is made smaller as the processor makes pictures smaller, before processor and engine see
-it: both then find nothing left to do, and count the same tokens.
+A picture costs a token for each 28 x 28 pixels, up to 16,384 of them. One that does not fit into vLLM's context would
+end a run that has cost hours, so it is made smaller as the processor makes pictures smaller, before processor and
+engine see it: both then find nothing left to do, and count the same tokens.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Bound:
 
 
 def bound_of(processor: ProcessorMixin, prompts: list[str], max_prompt_tokens: int) -> Bound | None:
-    """What the longest of `prompts` leaves for a picture; None for a processor that does not count as Qwen2.5-VL's does.
+    """What the longest of `prompts` leaves for a picture.
+
+    None for a processor that does not count as Qwen2.5-VL's does.
 
     UserError where it leaves nothing.
     """

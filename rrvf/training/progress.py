@@ -27,7 +27,7 @@ SHOWN = (
 
 
 def progress_line(logs: Mapping[str, float | None]) -> str:
-    """The step's reward with its terms, what the episodes did, and where the seconds went; `-` where nothing was measured."""
+    """The step's reward with its terms, what the episodes did, where the seconds went; `-` for what is not measured."""
     terms = " ".join(f"{label} {_number(logs.get(key), '+.2f')}" for label, key in TERMS)
     shown = "  ".join(f"{label} {_number(logs.get(key), form)}" for label, key, form in SHOWN)
     spent = ((phase, logs.get(f"seconds/{phase}")) for phase in PHASES)
@@ -48,9 +48,11 @@ class Progress(TrainerCallback):
         self._begun, self._from = time.monotonic(), 0
 
     def on_train_begin(self, args, state, control, **kwargs):
+        """Start the clock at the step where the run goes on."""
         self._begun, self._from = time.monotonic(), state.global_step
 
     def on_log(self, args, state, control, logs=None, **kwargs):
+        """Print the step's line on the main process, with the minutes left at this pace."""
         if not state.is_world_process_zero or "loss" not in (logs or {}):
             return
         done = state.global_step - self._from

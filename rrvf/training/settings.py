@@ -30,8 +30,8 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
         )
     cpu, half = not torch.cuda.is_available(), weights_dtype(profile.policy.dtype) == "bfloat16"
     if processes() > 1:
-        # Begun here, the group has our time-out: transformers gives it its `ddp_timeout` on GPUs alone, and whoever asks
-        # accelerate anything before gives it torch's half hour.
+        # Begun here, the group has our time-out: transformers gives it its `ddp_timeout` on GPUs alone, and whoever
+        # asks accelerate anything before gives it torch's half hour.
         PartialState(cpu=cpu, backend="gloo" if cpu else None, timeout=timedelta(seconds=DDP_TIMEOUT_S))
     return {
         "bf16": half or autocasts(profile.policy),
@@ -50,7 +50,10 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
 def grpo_settings(
     config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, unwritable: list[int]
 ) -> GRPOConfig:
-    """TRL's configuration for one section of a profile (reading D3 of the batch). unwritable: ids of tokens of pictures."""
+    """TRL's configuration for one section of a profile (reading D3 of the batch).
+
+    unwritable: ids of tokens of pictures.
+    """
     return GRPOConfig(
         output_dir=str(out),
         seed=seed,
@@ -102,8 +105,10 @@ def own_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, 
 
 
 def vllm_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, Any]:
-    """One vLLM engine inside each process. Not offered, because TRL 1.16 breaks there (docs/decisions.md, Scale):
-    server mode, tensor parallel engines and sleep mode.
+    """One vLLM engine inside each process.
+
+    Not offered, because TRL 1.16 breaks there (docs/decisions.md, Scale): server mode, tensor parallel engines and
+    sleep mode.
     """
     return {
         "use_vllm": True,
@@ -119,8 +124,10 @@ def vllm_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str,
 
 
 def check_sharding(trainer) -> None:
-    """UserError where weights are sharded: episodes end after different numbers of turns on different ranks, and each
-    turn's generation would wait for a gather in which a finished rank takes no part.
+    """UserError where weights are sharded.
+
+    Episodes end after different numbers of turns on different ranks, and each turn's generation would wait for a gather
+    in which a finished rank takes no part.
     """
     deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
     stage = deepspeed.zero_stage if deepspeed else 0

@@ -90,8 +90,9 @@ def train_sft(
     seed: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone. Resume and
-    errors as in `train_grpo`.
+    """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone.
+
+    Resume and errors as in `train_grpo`.
     """
     seed = profile.seed if seed is None else seed
     made = how_made("cold_start" if config.transcripts else "sft", profile, config, seed, samples)

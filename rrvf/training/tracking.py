@@ -1,4 +1,4 @@
-"""Where a run is followed: numbers go to each tracker by transformers' own callbacks, pictures of episodes by this module.
+"""Where a run is followed: numbers go to a tracker by transformers' callbacks, pictures of episodes by this module.
 
 A picture of an episode is one strip: the target, the picture of each turn, the answer's last.
 """

@@ -95,7 +95,8 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
     def _against_best(self, advantages: torch.Tensor) -> torch.Tensor:
         """(r - max r) / std r: both baselines share the divisor, so it is A_mean minus the group's largest A_mean.
 
-        A sample whose judge failed is in no group and gets none. Its A_mean is 0 here, which never is above the largest.
+        A sample whose judge failed is in no group and gets none. Its A_mean is 0 here, which never is above the
+        largest.
         """
         group = self.num_generations if self.model.training else self.num_generations_eval
         everyone = self.accelerator.gather(advantages).view(-1, group)
@@ -109,10 +110,12 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def train(self, *args, **kwargs):
+        """As TRL's, with the clock of the phases started."""
         self.phases.start()
         return super().train(*args, **kwargs)
 
     def log(self, logs, start_time=None):
+        """As TRL's, with the seconds of each phase since the last step's line."""
         if "loss" in logs:
             logs |= self.phases.take()
         super().log(logs, start_time)
@@ -126,8 +129,10 @@ def keep_base_exact(engine: VLLMGeneration) -> None:
 
 @contextmanager
 def _plain(model: torch.nn.Module) -> Iterator[None]:
-    """`model` without what only training needs and every written token would pay for: accelerate's autocast around it, which
-    casts all weights anew, and adapters beside the weights, which are laid into them.
+    """`model` without what only training needs and every written token would pay for.
+
+    Accelerate's autocast around it, which casts all weights anew, and adapters beside the weights, which are laid into
+    them.
     """
     cast = vars(model).pop("forward", None)  # DeepSpeed casts in its own way
     try:

@@ -1,10 +1,9 @@
 """Chart scripts in varied idioms: sixteen kinds, titles, labels, legends, named colours.
 
-`spec(seed)` says what is drawn, `code(spec)` writes the program; `generate(seed)` does both. A spec is kept apart so that
-one thing at a time can be changed in it (rrvf.nano.corpus makes flawed drafts that way).
+`spec(seed)` says what is drawn, `code(spec)` writes the program; `generate(seed)` does both. A spec is kept apart so
+that one thing at a time can be changed in it (rrvf.nano.corpus makes flawed drafts that way).
 """
 
-# ruff: noqa: SIM905 - long lists of words read better unquoted
 from __future__ import annotations
 
 import random
@@ -20,7 +19,8 @@ KINDS = (
 PAIRED = ("grouped", "stacked", "multiline")
 #: Kinds whose x may be numbers as well as names; then there are more points.
 NUMERIC = ("line", "multiline", "area", "step", "stem", "errorbar")
-#: Kinds whose picture does not tell in which order the values were given: they are given from the least on (of a scatter, x).
+#: Kinds whose picture does not tell in which order the values were given: they are given from the least on (of a
+#: scatter, x).
 UNORDERED = ("hist", "box")
 
 

@@ -14,6 +14,7 @@ from rrvf.data.generated.words import BRANDS, PAGE_WORDS, PALETTE, SECTIONS
 VERSION = 1
 #: Bodies, and how many cells stand in each.
 CELLS = {"hero": 0, "cards": 2, "table": 6, "form": 2, "list": 3, "sidebar": 1}
+SIDEBAR = "float:left;width:80px;height:90px"
 PAPERS = ("white", "whitesmoke", "lavender", "beige", "lightcyan")
 
 
@@ -103,7 +104,7 @@ def _body(s: Spec) -> list[str]:
         "form": [title, *(f"<input placeholder='{cell}'><br>" for cell in s.cells), button],
         "list": [title, "<ul>", *(f"<li>{cell}</li>" for cell in s.cells), "</ul>"],
         "sidebar": [
-            f"<div style='float:left;width:80px;height:90px;background:{s.accent};color:white'>{''.join(s.cells)}</div>",
+            f"<div style='{SIDEBAR};background:{s.accent};color:white'>{''.join(s.cells)}</div>",
             title,
             text,
         ],

@@ -1,10 +1,9 @@
 """Charts with seven to ten categories: the kinds, words and idioms of `charts`, which has six at most.
 
-Rare in what the nano policy was pre-trained on (`rrvf.data.seeded.Mixture`), so that there is something to learn from their
-pictures.
+Rare in what the nano policy was pre-trained on (`rrvf.data.seeded.Mixture`), so that there is something to learn from
+their pictures.
 """
 
-# ruff: noqa: SIM905 - long lists of words read better unquoted
 from __future__ import annotations
 
 import random
@@ -23,7 +22,10 @@ CATEGORIES = (
 
 
 def spec(seed: int) -> charts.Spec:
-    """What wide chart number `seed` shows: chart number `seed`, of another kind where its own has no names, with more data."""
+    """What wide chart number `seed` shows.
+
+    Chart number `seed`, of another kind where its own has no names, with more data.
+    """
     rng, short = random.Random(f"wide chart {VERSION} {seed}"), charts.spec(seed)
     kind = short.kind if short.kind in KINDS else rng.choice(KINDS)
     count = rng.randint(7, 10)

@@ -20,7 +20,8 @@ def find_axes(picture: Picture) -> tuple[tuple[Box, ...], Box | None]:
     """Boxes of the axes, top to bottom, and the box of what stands in none of them.
 
     Straight ink and tinted ground show where things stand. A box with spines or a ground of its own is an axes; inner
-    boxes (legend, bars) are dropped. What stands in no axes is marks (bars or wedges without a spine) and shares one box.
+    boxes (legend, bars) are dropped. What stands in no axes is marks (bars or wedges without a spine) and shares one
+    box.
     """
     height, width = picture.shape
     tinted = cv2.morphologyEx((picture.contrast > TINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
@@ -121,7 +122,7 @@ def _bounds(mask: np.ndarray) -> Box:
 
 
 def ground_of(rgb: np.ndarray, background: np.ndarray, least: float = 0.5) -> np.ndarray:
-    """A panel's own background: the picture's, unless one other colour fills most of the panel's rim and goes on inside.
+    """A panel's own background: the picture's, unless another colour fills most of its rim and goes on inside.
 
     Marks seldom reach three sides, and where they do (a heat map) they are of many colours.
     """

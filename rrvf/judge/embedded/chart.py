@@ -111,7 +111,7 @@ def _pale(picture: Picture) -> np.ndarray:
 
 def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
     """The biggest hollow light-gray frame inside a panel: matplotlib's legend box."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(_pale(picture).astype(np.uint8), connectivity=8)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(_pale(picture).astype(np.uint8), connectivity=8)
     best, height, width = None, *picture.shape
     for index in np.flatnonzero((stats[:, 2] > 0.07 * width) & (stats[:, 3] > 0.04 * height)):
         x, y, w, h, area = stats[index].tolist()
@@ -124,7 +124,10 @@ def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
 
 
 def with_legend_of(chart: Chart, other: Chart) -> Chart:
-    """`chart` with the legend that `other` has, where the same frame stands in it: marks behind it may have hidden it."""
+    """`chart` with the legend that `other` has, where the same frame stands in it.
+
+    Marks behind it may have hidden it.
+    """
     if chart.legend or not other.legend:
         return chart
     top, left, bottom, right = other.legend

@@ -39,8 +39,11 @@ def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrase
 
 
 def _framed(ref: Chart, gen: Chart, pairs: list[tuple[int, int]]) -> list[Pair]:
-    """What stands in each pair of panels. Where neither chart has axes, nothing but the picture's rim says where the
-    marks stand: both are then seen in one box."""
+    """What stands in each pair of panels.
+
+    Where neither chart has axes, nothing but the picture's rim says where the marks stand: both are then seen in one
+    box.
+    """
     if ref.axes or gen.axes:
         return [(ref.inside[i], gen.inside[j]) for i, j in pairs]
     box = hull([*ref.panels, *gen.panels])
@@ -143,7 +146,10 @@ def _unseen(ref: Chart, gen: Chart) -> np.ndarray:
 
 
 def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
-    """Marks laid over marks, their edges over edges, and shades over shades: the last two see into a pie or heat map."""
+    """Marks laid over marks, their edges over edges, and shades over shades.
+
+    The last two see into a pie or heat map.
+    """
     if not panels:
         return 0.0, []
     areas = float(np.mean([rescaled(overlap(a.marks, b.marks, (1.0, 3.0, 8.0)), 0.12, 1.0) for a, b in panels]))

@@ -52,7 +52,7 @@ def _text(ref: Page, gen: Page) -> tuple[float, list[str]]:
     """Lines paired by place, then compared as shapes of ink, without reading them."""
     free = list(gen.lines)
     total = got = 0.0
-    lost = {place: 0.0 for place in _THIRDS}
+    lost = dict.fromkeys(_THIRDS, 0.0)
     for line in ref.lines:
         weight = float(line[3] - line[1]) ** 0.5
         near = min(free, key=lambda g: _far(line, g), default=None)

@@ -68,6 +68,7 @@ class Picture:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
         return self.rgb.shape[:2]
 
 

@@ -18,8 +18,8 @@ from rrvf.judge.embedded.picture import Picture
 class Reading:
     """read: takes a picture apart. compare: two such, and how their proportions agree, into parts and phrases.
 
-    odds: what difference weighs beside agreement. general: what is said of an aspect below its `match`. cut: pictures of
-    one width differ in length (`picture.fit`).
+    odds: what difference weighs beside agreement. general: what is said of an aspect below its `match`. cut: pictures
+    of one width differ in length (`picture.fit`).
     """
 
     read: Callable[[Picture], Any]
@@ -31,7 +31,8 @@ class Reading:
 
 
 CHARTS = Reading(read_chart, compare_charts, 3.1, GENERAL, MATCH)
-#: Half a page agrees in more than half of a chart does, since much of a page is background: there difference weighs more.
+#: Half a page agrees in more than half of a chart does, since much of a page is background: there difference weighs
+#: more.
 PAGES = Reading(read_page, compare_pages, 4.5, GENERAL_PAGE, MATCH_PAGE, cut=True)
 #: A drawing has a size of its own, as a chart has, and neither axes nor panels.
 DRAWINGS = replace(PAGES, cut=False)

@@ -1,8 +1,8 @@
 """A figure as a picture: RGB rows on white.
 
 The canvas rule. Where the harness owns the canvas, size, resolution and background are its own, whatever the program
-asks for. Where the program owns it, a picture that it saves is the saved one (`saving`); one that it only shows or leaves
-open has the size that it chose, at 100 dots per inch.
+asks for. Where the program owns it, a picture that it saves is the saved one (`saving`); one that it only shows or
+leaves open has the size that it chose, at 100 dots per inch.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
 
 
 def saved(figure: Figure, dpi: float, max_pixels: int) -> Picture:
-    """Draw as `figure.savefig(file)` does without options: `rcParams["savefig.*"]` count, but for `dpi`, which is given."""
+    """Draw as `figure.savefig(file)` does without options: `rcParams["savefig.*"]` count, all but `dpi`, here given."""
     pictures = []
 
     class Keeping(FigureCanvasAgg):

@@ -51,6 +51,7 @@ class Walls:
 
     @property
     def namespaces(self) -> bool:
+        """Whether the machine grants namespaces."""
         return "namespaces" not in self.missing
 
     def enter_namespaces(self) -> None:
@@ -171,7 +172,10 @@ class Walls:
 
 
 def _bound(name: str, soft: int, hard: int) -> None:
-    """Set a limit of this process. OSError where the machine's own is lower: less than was promised is no fair trial."""
+    """Set a limit of this process.
+
+    OSError where the machine's own is lower: less than was promised is no fair trial.
+    """
     try:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
     except ValueError:

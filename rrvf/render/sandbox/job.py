@@ -45,6 +45,7 @@ def receive(fd: int) -> dict:
 
 
 def send(fd: int, header: dict, picture: bytes = b"") -> None:
+    """Write a frame: two lengths, the header as JSON, the picture's bare pixels. OSError where nobody reads."""
     head = _encode(header, default=str).encode()
     for part in (_pack(">II", len(head), len(picture)) + head, picture):
         view = memoryview(part)
@@ -144,11 +145,11 @@ def _traced_reply(figure: Figure | None, job: dict, finish) -> tuple[dict, bytes
 
 
 def _benchmark_picture(figure: Figure | None, job: dict) -> Picture:
-    """What `plt.savefig(FILE)`, which the benchmarks add to the part of a script that they run, draws (metrics_spec 1.2, 2.2).
+    """What `plt.savefig(FILE)` draws, which the benchmarks add to the part of a script that they run.
 
-    No option of the script's own saves counts, so that a ChartMimic answer is not cut tight where its reference is, but
-    `rcParams["savefig.*"]` do. Plot2Code saves a PNG at the script's resolution; ChartMimic a PDF, which has none: drawn
-    at 100 dots per inch, about what GPT-4o is shown of a page of 10 x 8 inches.
+    After metrics_spec 1.2 and 2.2. No option of the script's own saves counts, so that a ChartMimic answer is not cut
+    tight where its reference is, but `rcParams["savefig.*"]` do. Plot2Code saves a PNG at the script's resolution;
+    ChartMimic a PDF, which has none: drawn at 100 dots per inch, about what GPT-4o is shown of a page of 10 x 8 inches.
     """
     if figure is None or job["canvas"]:
         return _drawn(figure, job)

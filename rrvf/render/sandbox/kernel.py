@@ -41,23 +41,28 @@ def call(name: str, *args: object) -> int:
 
 
 def unshare(flags: int) -> None:
+    """Leave the namespaces in `flags` for new ones (CLONE_NEW*); OSError where refused."""
     _checked(_libc.unshare(flags), "unshare")
 
 
 def setns(fd: int, kind: int) -> None:
+    """Enter the namespace of a descriptor; OSError where refused."""
     _checked(_libc.setns(fd, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """Mount a file system; None for what it leaves out; OSError names the target."""
     encoded = [None if s is None else os.fsencode(s) for s in (source, target, kind, options)]
     _checked(_libc.mount(*encoded[:3], ctypes.c_ulong(flags), encoded[3]), f"mount {target}")
 
 
 def unmount(target: str) -> None:
+    """Detach a mount at once, even where it is in use; OSError names the target."""
     _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
 def prctl(option: int, *args: object) -> None:
+    """Change the process itself with up to four arguments, the rest 0; OSError where refused."""
     words = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in [*args, 0, 0, 0, 0][:4]]
     _checked(_libc.prctl(option, *words), "prctl")
 

@@ -34,7 +34,10 @@ def load() -> None:
 
 
 def spare_sockets() -> None:
-    """Let `asyncio.run` work without the pair of sockets by which threads and signals wake a loop: there are neither."""
+    """Let `asyncio.run` work without the pair of sockets by which threads and signals wake a loop.
+
+    There are neither.
+    """
     from asyncio.selector_events import BaseSelectorEventLoop
 
     BaseSelectorEventLoop._make_self_pipe = BaseSelectorEventLoop._close_self_pipe = lambda loop: None

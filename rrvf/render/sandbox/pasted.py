@@ -1,7 +1,8 @@
 """How much of a figure lies under what can carry a picture: images, meshes, filled contours, and many small things.
 
 Only where such artists are is measured, not whether they are honest: `rrvf.render.pasted` sets it against the data that
-the code itself carries. Read after the figure is drawn; a hidden artist or one that cannot say where it is counts nothing.
+the code itself carries. Read after the figure is drawn; a hidden artist or one that cannot say where it is counts
+nothing.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """What a program saves or shows, kept as it was then.
 
 The picture rule: the picture of a program is the last save of the last figure that it saved, as it was at that save.
-`plt.show()` saves what is open, unless the figure has not changed since its last save. Where nothing was saved or shown,
-the picture is what is open at the end. Every save really writes its file, so that a program can read it again; a file
-outside the private folder is drawn but not written.
+`plt.show()` saves what is open, unless the figure has not changed since its last save. Where nothing was saved or
+shown, the picture is what is open at the end. Every save really writes its file, so that a program can read it again; a
+file outside the private folder is drawn but not written.
 
 Where the program owns its canvas, the picture is the saved one: `dpi`, `bbox_inches`, `pad_inches`, `facecolor`,
-`transparent` and `rcParams["savefig.*"]` count, `dpi` within the pixel limit. A vector file is drawn once more as pixels.
-Where the harness owns it (`drawing`), a save counts, its options do not, and files of pixels hold the harness's picture,
-so that a save costs one small drawing. Elsewhere it costs the drawing that it costs anywhere; the time limits bound a
-program that saves without end.
+`transparent` and `rcParams["savefig.*"]` count, `dpi` within the pixel limit. A vector file is drawn once more as
+pixels. Where the harness owns it (`drawing`), a save counts, its options do not, and files of pixels hold the harness's
+picture, so that a save costs one small drawing. Elsewhere it costs the drawing that it costs anywhere; the time limits
+bound a program that saves without end.
 """
 
 from __future__ import annotations

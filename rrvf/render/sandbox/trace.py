@@ -1,14 +1,15 @@
 """What the chart metrics see of a script: texts, layout, calls and colours (metrics_spec 1.3 to 1.6, 2.3).
 
 Runs in the sandboxed child, beside the foreign script; standard library and plotting libraries only. One run serves all
-four ChartMimic metrics. `Tracer.prepare` cuts the source as the benchmark does, `start` puts wrappers around the plotting
-functions, `finish` draws once more into a PDF that is thrown away and gives the items as plain JSON values.
+four ChartMimic metrics. `Tracer.prepare` cuts the source as the benchmark does, `start` puts wrappers around the
+plotting functions, `finish` draws once more into a PDF that is thrown away and gives the items as plain JSON values.
 
 Protocols: `fixed` keeps the wrapped functions' names. `official` and `july2025` lose them as the original wrappers do,
 which changes what seaborn draws inside the tracer (metrics_spec T2); for scripts that use seaborn the calls and the
-colours are therefore traced in two further runs with nameless wrappers, each allowed to fail half-way. So are the colours
-of a script with an object that the original's tracer cannot read when it is drawn, which stops the script there. In
-`official` the items then have `guarded` too: what a generated script gives, which the original runs inside a try block.
+colours are therefore traced in two further runs with nameless wrappers, each allowed to fail half-way. So are the
+colours of a script with an object that the original's tracer cannot read when it is drawn, which stops the script
+there. In `official` the items then have `guarded` too: what a generated script gives, which the original runs inside a
+try block.
 """
 
 from __future__ import annotations
@@ -110,8 +111,11 @@ class Tracer:
         return items | (self._seen(items, axes) if self.protocol == "fixed" else self._seen_by_the_original())
 
     def _texts_without_ticks(self, save: Callable, ticks: list[Ticks]) -> list[str] | None:
-        """The texts of the figure without its major ticks; None where it cannot be drawn so (a date formatter without a
-        date, say), which costs the script its texts alone. Drawing also settles colours that are mapped from numbers."""
+        """The texts of the figure without its major ticks.
+
+        None where it cannot be drawn so (a date formatter without a date, say), which costs the script its texts alone.
+        Drawing also settles colours that are mapped from numbers.
+        """
         try:
             for axes in plt.gcf().axes:
                 axes.set_xticks([])
@@ -134,7 +138,10 @@ class Tracer:
         self._sight.look(plt.gcf(), objects, self._tight)
 
     def _seen(self, drawn: dict, axes: list[Axes]) -> dict:
-        """The items that can be seen, and where that is less, what was drawn. Texts: of each string as many as are seen."""
+        """The items that can be seen, and where that is less, what was drawn.
+
+        Texts: of each string as many as are seen.
+        """
         if not self._sight.looked:
             self._look()
         left = self._sight.texts.copy()
@@ -149,7 +156,10 @@ class Tracer:
         return items if items == drawn else items | {"drawn": drawn}
 
     def _shows(self, artist: Artist) -> bool:
-        """Whether an object is seen, or counts unseen: in another figure, and what seaborn draws empty or removes again."""
+        """Whether an object is seen, or counts unseen.
+
+        In another figure, and what seaborn draws empty or removes again.
+        """
         empty = isinstance(artist, Line2D) and not len(artist.get_xdata())
         if "seaborn" in self._source and (artist.axes is None or empty):
             return True

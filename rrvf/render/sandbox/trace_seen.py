@@ -1,14 +1,15 @@
 """What of a figure can be seen: of its texts, its axes and the objects that traced calls drew (`fixed` alone).
 
-The figure is drawn twice by Agg, at no more than 100 dots an inch and a million pixels: once as it is, once without its
-texts and the traced objects. It is the whole figure, or what a tight box holds where the script saves itself so. For each
-text and object the pixels that its own drawing changes by `_CONTRAST` or more are noted (a sample of them). It is seen
+The figure is drawn twice by Agg, at no more than 100 dots an inch and a million pixels: once as it is, once without
+its texts and the traced objects. It is the whole figure, or what a tight box holds where the script saves itself so.
+For each text and object the pixels that its own drawing changes by `_CONTRAST` or more are noted (a sample of them).
+It is seen
 - if there are such pixels: none, where it is invisible, transparent, in the colour of what lies behind it, outside the
   picture, clipped away or without extent;
 - and if some of them (of a text a quarter) are still there at the end: later drawing has left them alone or shines
   through, so that they differ from the second drawing;
-- and, a text, if its letters are two pixels high or more, if half its box lies in the picture and in its clip box, and if
-  the same words do not stand at the same place already.
+- and, a text, if its letters are two pixels high or more, if half its box lies in the picture and in its clip box, and
+  if the same words do not stand at the same place already.
 Objects of other figures count as the benchmark counts them, and so do those that seaborn draws to find a colour.
 Axes are seen if their drawing leaves pixels that are still there at the end; what has neither frame nor content is not.
 
@@ -68,7 +69,10 @@ class Sight:
 
 
 class Trail:
-    """A sample of the pixels that one drawing changed: where, to what, whose they are (0: nobody's), how many must stay."""
+    """A sample of the pixels that one drawing changed.
+
+    Where, to what, whose they are (0: nobody's), how many must stay.
+    """
 
     def __init__(self, pixels: np.ndarray, colors: np.ndarray, owner: int, least: float) -> None:
         self.pixels, self.colors, self.owner, self.least = pixels, colors, owner, least
@@ -111,7 +115,10 @@ class Watch:
             self._note(key, draw, owns, slice(None), 1)
 
     def read(self, key: int, draw: Callable[[], None], owns: bool, rows: slice) -> None:
-        """Draw a text that lies within `rows`, and note what that changes; a quarter of its ink must be there at the end."""
+        """Draw a text that lies within `rows`, and note what that changes.
+
+        A quarter of its ink must be there at the end.
+        """
         width = int(self._renderer.width)
         band = slice(rows.start * width, rows.stop * width)
         before = self._view()[band].copy()

@@ -19,7 +19,8 @@ class Wrapping:
 
     named: wrappers keep the functions' names; without, they are called `wrapper` as in the original evaluators.
     keep_flag: a wrapped call that raises leaves the flag set, so that nothing after it is seen (metrics_spec T8).
-    stops: what goes wrong in `seen` reaches the script and stops it there, as in the original; else it is noted as `broken`.
+    stops: what goes wrong in `seen` reaches the script and stops it there, as in the original; else it is noted as
+    `broken`.
     """
 
     def __init__(self, named: bool, keep_flag: bool, stops: bool = False) -> None:

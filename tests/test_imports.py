@@ -1,0 +1,91 @@
+"""Imports run one way, without circles, and `import rrvf` loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from machine import REPOSITORY
+
+import rrvf
+
+#: From the ground up: what stands in a line imports from the lines below it, and from itself.
+LAYERS = """
+errors pictures places wrong_keys sources environment
+outputs chromium domains
+folders records
+protocol endpoints profile prices reward runtime
+render served rows
+data judge rollout
+policies own_pictures starter
+nano references
+benchmarks
+evaluation report
+training redrawing
+study plan
+doctor cli_harness
+cli
+"""
+LEVEL = {name: number for number, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
+#: The sandbox's own files run on the plotting runtime and know each other by bare names.
+FILES = {
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
+    for root in ("rrvf", "reproduce")
+    for path in (REPOSITORY / root).rglob("*.py")
+    if "sandbox" not in path.parts and path.name != "__main__.py"
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of this project that a file imports anywhere but for the type checker alone."""
+    tree = ast.parse(path.read_text())
+    checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    unseen = {id(node) for branch in checked for node in ast.walk(branch)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in unseen:
+            inside = {f"{node.module}.{name.name}" for name in node.names}
+            found |= {name if name in FILES else node.module for name in inside}
+    return found & FILES.keys()
+
+
+ARROWS = {name: imports(path) - {name} for name, path in FILES.items()}
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.startswith("rrvf.")])
+def test_a_module_imports_from_below(module):
+    above = {m for m in ARROWS[module] if part(m) != part(module) and LEVEL[part(m)] >= LEVEL[part(module)]}
+    assert above == set()
+
+
+def test_nothing_in_the_package_imports_reproduce():
+    assert [m for m in ARROWS if m.startswith("rrvf") and any(a.startswith("reproduce") for a in ARROWS[m])] == []
+
+
+def test_there_is_no_circle():
+    list(graphlib.TopologicalSorter(ARROWS).static_order())  # CycleError names it
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    seen = "import rrvf, sys; print(*sorted({'torch', 'transformers', 'numpy', 'pydantic'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", seen], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", rrvf.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(rrvf, name) is not None
+    assert name in dir(rrvf)
+
+
+def test_no_other_name_is():
+    with pytest.raises(AttributeError, match="redrew"):
+        rrvf.redrew  # noqa: B018
