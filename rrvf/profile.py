@@ -200,6 +200,7 @@ class GRPOConfigSection(Section):
 
     @property
     def train_sets(self) -> tuple[str, ...]:
+        """The splits that are trained on."""
         return (self.train_set,) if isinstance(self.train_set, str) else self.train_set
 
 

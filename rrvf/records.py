@@ -102,6 +102,7 @@ class Render(Record):
 
     @property
     def ok(self) -> bool:
+        """Whether there is a picture, or items."""
         return self.status == "ok"
 
     @model_validator(mode="after")
@@ -143,6 +144,7 @@ class Judgement(Record):
 
     @property
     def ok(self) -> bool:
+        """Whether the judge answered."""
         return self.status == "ok"
 
 

@@ -62,6 +62,7 @@ class Redrawn:
 
     @property
     def code(self) -> str | None:
+        """The code that was taken; None where no turn gave a picture."""
         return self._drawn[0]
 
     @property

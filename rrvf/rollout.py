@@ -23,15 +23,18 @@ LAST_TURN_HINT = "\nThis was the last draft: answer now."
 class RendererLike(Protocol):
     """What an episode needs of `rrvf.render.Renderer`."""
 
-    def render(self, code: str) -> Render: ...
+    def render(self, code: str) -> Render:
+        """The picture of `code`, or why there is none."""
 
 
 class JudgeLike(Protocol):
     """What an episode needs of `rrvf.judge.client.JudgeClient`."""
 
-    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+    def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """Feedback in words."""
 
-    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement: ...
+    def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
+        """The similarity, 0 to 1."""
 
 
 class Tools:

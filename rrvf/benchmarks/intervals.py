@@ -31,6 +31,7 @@ class Interval:
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """(low, high)."""
         return self.low, self.high
 
 

@@ -216,4 +216,5 @@ def _judged(results: list[SampleResult]) -> list[SampleResult]:
 
 
 def interval(found: Interval) -> dict[str, float | None]:
+    """An interval as a record keeps it."""
     return {"value": found.value, "low": found.low, "high": found.high}
