@@ -48,6 +48,7 @@ def served(profile, judge=None, sessions=32):
     )
     server = uvicorn.Server(settings := uvicorn.Config(app, port=0, log_level="warning"))
     held = settings.bind_socket()
+    held.listen()
     thread = threading.Thread(target=server.run, args=([held],))
     thread.start()
     try:
@@ -56,6 +57,11 @@ def served(profile, judge=None, sessions=32):
         server.should_exit = True
         thread.join()
         tools.close()
+
+
+def client(url: str):
+    """The real client; a busy machine may let it wait."""
+    return Redraw(url, connect_timeout_s=120.0).sync()
 
 
 def play(env, turns, target: bytes, **asked):
@@ -96,7 +102,7 @@ def test_sixteen_episodes_are_worth_what_they_are_without_a_server():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             url = json.loads(server.stdout.readline())["url"]
-            with Redraw(url).sync() as env:
+            with client(url) as env:
                 ours = [play(env, programs(i), target, domain="chart") for i, target in enumerate(targets)]
         finally:
             server.terminate()
@@ -113,7 +119,7 @@ def test_every_end_of_an_episode_is_that_of_run_episode(turns):
     profile = profile_of("none", max_turns=4)
     tools = Tools({"chart": Renderer()}, Judge())
     heard, terms = alone(turns, png(), profile, tools)
-    with served(profile) as url, Redraw(url).sync() as env:
+    with served(profile) as url, client(url) as env:
         results = play(env, turns, png())
         assert env.state().step_count == len(results) - 1
     assert [r.observation.words for r in results[1:-1]] == heard
@@ -143,7 +149,7 @@ def test_thirty_two_sessions_at_once_do_not_mix():
     profile, gate = profile_of("none", max_turns=4), threading.Barrier(32)
 
     def session(number: int) -> tuple:
-        with Redraw(url).sync() as env:
+        with client(url) as env:
             gate.wait()  # all are open before the first one resets
             results = play(env, (CALL, CALL, ANSWER), png(7 * number), episode_id=str(number))
             gate.wait()
@@ -158,7 +164,7 @@ def test_thirty_two_sessions_at_once_do_not_mix():
 
 def test_a_reset_names_the_prompt_and_a_draft_comes_back_as_it_was_drawn():
     profile = profile_of("none", max_turns=3)
-    with served(profile) as url, Redraw(url).sync() as env:
+    with served(profile) as url, client(url) as env:
         begun, told, ended = play(env, (CALL, ANSWER), png(), show_render=True)
         assert begun.observation.words == load_prompt(CHART, "tools", "nano", 3).text
         assert base64.b64decode(told.observation.picture) == base64.b64decode(ended.observation.picture) == png()
@@ -168,7 +174,7 @@ def test_a_reset_names_the_prompt_and_a_draft_comes_back_as_it_was_drawn():
 def test_an_episode_that_nobody_judged_has_no_reward():
     judge = Judge()
     judge.score_value = None
-    with served(profile_of("none"), judge) as url, Redraw(url).sync() as env:
+    with served(profile_of("none"), judge) as url, client(url) as env:
         ended = play(env, (ANSWER,), png())[-1]
     assert ended.done and ended.reward is None and ended.metadata["problem"] == "timeout"
 
@@ -181,7 +187,7 @@ def test_an_episode_that_nobody_judged_has_no_reward():
     ],
 )  # fmt: skip
 def test_what_cannot_be_redrawn_is_refused_in_words_and_the_session_lives(asked, told):
-    with served(profile_of("none")) as url, Redraw(url).sync() as env:
+    with served(profile_of("none")) as url, client(url) as env:
         with pytest.raises(Exception, match=told):
             env.reset(**{"picture": base64.b64encode(png()).decode()} | asked)
         with pytest.raises(Exception, match="call reset first"):
@@ -190,7 +196,7 @@ def test_what_cannot_be_redrawn_is_refused_in_words_and_the_session_lives(asked,
 
 
 def test_one_session_too_many_is_refused():
-    with served(profile_of("none"), sessions=1) as url, Redraw(url).sync() as env:
+    with served(profile_of("none"), sessions=1) as url, client(url) as env:
         play(env, (ANSWER,), png())
-        with pytest.raises(Exception, match="capacity"), Redraw(url).sync() as other:
+        with pytest.raises(Exception, match="capacity"), client(url) as other:
             other.reset(picture="")

@@ -44,8 +44,8 @@ class RedrawEnvironment(Environment[Turn, Told, State]):
         self, seed=None, episode_id: str | None = None, picture="", domain="", show_render: bool = False, **_: Any
     ) -> Told:
         """A new episode on `picture`. UserError for what is none, and for a domain that the section does not draw."""
-        config, name = self._config, domain or self._config.domains[0]
         self._episode, self._show, self._state = None, show_render, State(episode_id=episode_id)
+        config, name = self._config, domain or self._config.domains[0]
         if name not in config.domains:
             raise UserError(f"no domain {name!r} is served here: name one of {', '.join(config.domains)}")
         try:
@@ -85,9 +85,10 @@ def serve(profile="nano", section="chart", host: str = "127.0.0.1", port: int = 
     study = Study(load_profile(profile))
     with study.tools_of(study.section("grpo", section)) as tools:
         session = functools.partial(RedrawEnvironment, study.profile, section, tools)
-        app = create_app(session, Turn, Told, env_name="rrvf", max_concurrent_envs=sessions)
+        app = create_app(session, Turn, Told, max_concurrent_envs=sessions)
         settings = uvicorn.Config(app, host, port, log_level="warning", ws_max_size=64 * 2**20)  # 16 megapixels
         held = settings.bind_socket()
+        held.listen()  # whoever reads the line may come before the server is up
         print(json.dumps({"url": f"http://{host}:{held.getsockname()[1]}"}), flush=True)
         uvicorn.Server(settings).run(sockets=[held])
 
@@ -96,5 +97,4 @@ if __name__ == "__main__":
     try:
         typer.run(serve)
     except UserError as error:
-        print(f"openenv: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(f"openenv: {error}")
