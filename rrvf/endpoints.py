@@ -33,6 +33,11 @@ def base_url(url: str, whose: str) -> str:
     return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 
 
+def addresses(urls: str, whose: str) -> list[str]:
+    """The addresses of one or several servers, which stand with commas between them."""
+    return [base_url(url.strip(), whose) for url in urls.split(",")]
+
+
 def key_for(url: str, variable: str) -> str:
     """The key that is sent to `url`: from `variable`, or OpenAI's own to OpenAI; "none" where there is none."""
     theirs = os.environ.get("OPENAI_API_KEY") if _is_openai(url) else None

@@ -75,7 +75,10 @@ class JudgeConfig(Section):
     """Who compares. `url` None starts the embedded judge in a process of its own."""
 
     model: str | None = Field(default=None, description="None: the first model that the endpoint names")
-    url: str | None = Field(default=None, description="of an OpenAI-compatible server; null: the embedded judge")
+    url: str | None = Field(
+        default=None,
+        description="of an OpenAI-compatible server, or of several of one model, with commas; null: the embedded judge",
+    )
     revision: str = Field(default="", description="of the endpoint's weights, which it does not tell: part of the card")
     max_in_flight: int = Field(default=32, description="comparisons asked for at once")
     timeout_s: float = Field(default=60.0, description="of one comparison, after which it is asked again")

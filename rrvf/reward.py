@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rrvf.profile import Profile
 from rrvf.records import PASTED_ABOVE, RewardTerms, Trajectory
 
 
@@ -66,3 +67,9 @@ class RewardRule:
             return 0.0
         judgement = trajectory.judgement
         return judgement.score if judgement is not None and judgement.ok else None
+
+
+def reward_rule(profile: Profile) -> RewardRule:
+    """Eq. (2) with the settings of a profile."""
+    r = profile.reward
+    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)

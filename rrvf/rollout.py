@@ -123,6 +123,13 @@ class Episode:
         )
         return feedback
 
+    def take(self, text: str) -> str | Trajectory:
+        """One turn of the policy: what it is told (lines 9 to 11), or the trajectory where the episode ends with it."""
+        content = call_content(text)
+        if content is None or len(self.turns) == self.max_turns - 1:
+            return self.finish(text)
+        return self.tool_call(content, text)
+
     def finish(self, text: str) -> Trajectory:
         """Lines 5 to 7 and 14: take the answer out of the last turn, render and score it.
 
@@ -192,11 +199,9 @@ def revisions(trajectory: Trajectory) -> Iterator[Revision]:
 def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:
     """Alg. 1 with any policy. `generate` takes chat messages (the picture in the first) and returns one turn's text."""
     messages = [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}]
-    for turn in range(1, episode.max_turns + 1):
+    while True:
         text = generate(messages)
-        content = call_content(text)
-        if content is None or turn == episode.max_turns:
-            return episode.finish(text)
-        feedback = episode.tool_call(content, text)
-        messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": feedback}]
-    raise AssertionError("unreachable: the last turn always finishes")
+        told = episode.take(text)
+        if isinstance(told, Trajectory):
+            return told
+        messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": told}]

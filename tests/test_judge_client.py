@@ -112,6 +112,88 @@ def test_good_feedback_is_passed_on(fake, ask):
     assert judged.ok and judged.feedback == WORDS and judged.score is None
 
 
+@pytest.fixture
+def two():
+    """A judge at two addresses, its client, and how many questions each server got."""
+    servers, clients = [FakeJudge(), FakeJudge()], []
+    for server in servers:
+        server.says(GOOD)
+
+    def make(**options) -> JudgeClient:
+        urls = ", ".join(server.url for server in servers)
+        clients.append(JudgeClient(urls, "m", **{"max_retries": 0, "timeout_s": 20, "max_in_flight": 4} | options))
+        return clients[-1]
+
+    yield servers, make
+    for client in clients:
+        client.close()
+    for server in servers:
+        server.released.set()
+        server.server.shutdown(), server.server.server_close()
+
+
+def scored(client: JudgeClient, questions: int) -> list:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda i: client.score(b"a", b"%d" % i, "chart"), range(questions)))
+
+
+def test_two_servers_share_the_questions_evenly(two):
+    servers, client = two
+    assert all(judged.ok for judged in scored(client(), 24))
+    assert abs(len(servers[0].requests) - len(servers[1].requests)) <= 4  # those under way
+
+
+FAILING = {
+    "is out of order": body("oops", 500, "text/plain"),
+    "is overrun": body("{}", 429, Retry_After=600),
+    "hangs up": reset,
+    "is silent": lambda handler: time.sleep(0.5),
+}
+
+
+@pytest.mark.parametrize("fault", FAILING)
+def test_a_server_that_fails_costs_no_score(two, fault, capfd):
+    servers, client = two
+    servers[1].replies = [body(completion(GOOD))] * 3 + [FAILING[fault]]
+    judged = scored(client(timeout_s=0.3 if "silent" in fault else 20), 24)
+    assert [j.status for j in judged] == ["ok"] * 24 and len({j.score for j in judged}) == 1
+    # Those that were under way when it failed, and none since: it is asked last for a while.
+    assert 4 <= len(servers[1].requests) <= 3 + 4
+    assert capfd.readouterr().err.count(f"the judge at {servers[1].url}/v1/ failed") == 1
+
+
+def test_a_server_that_was_never_there_costs_no_score(two):
+    servers, client = two
+    servers[1].server.shutdown(), servers[1].server.server_close()
+    judge = client()
+    judge.check()
+    assert all(judged.ok for judged in scored(judge, 12)) and len(servers[0].requests) == 12
+
+
+def test_a_server_that_recovers_gets_its_share_again(two, monkeypatch):
+    monkeypatch.setattr("rrvf.judge.servers.PAUSE_S", 0.0)
+    servers, client = two
+    servers[1].replies = [body("oops", 500, "text/plain")] * 2 + [body(completion(GOOD))]
+    assert all(judged.ok for judged in scored(client(), 24)) and len(servers[1].requests) >= 8
+
+
+def test_where_all_servers_fail_it_is_an_error_with_the_retries_of_one(two):
+    servers, client = two
+    for server in servers:
+        server.replies = [body("oops", 500, "text/plain")]
+    judged = client(max_retries=1).score(b"a", b"b", "chart")
+    assert judged.status == "judge_error" and judged.score is None
+    assert sorted(len(server.requests) for server in servers) == [1, 3]
+
+
+def test_a_question_that_is_refused_is_not_asked_elsewhere(two):
+    servers, client = two
+    for server in servers:
+        server.replies = [body("{}", 404)]
+    assert client().compare(b"a", b"b", "chart").status == "judge_error"
+    assert sum(len(server.requests) for server in servers) == 1
+
+
 FAULTS = {
     "reset": reset,
     "cut off in the body": cut_off,

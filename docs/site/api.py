@@ -10,7 +10,7 @@ import griffe
 
 
 def undocumented(pages: Path) -> Iterator[str]:
-    """The public functions, classes and methods behind each `::: NAME` of the pages in a folder that have no docstring."""
+    """Public functions, classes and methods without a docstring, behind each `::: NAME` of a folder's pages."""
     loader = griffe.GriffeLoader(search_paths=[pages.parents[1]])
     package = loader.load("rrvf")
     loader.resolve_aliases()

@@ -1,7 +1,8 @@
 """What the site shows besides the files in docs/: pages that stand elsewhere in the repository, and the reference.
 
-A hook of mkdocs (mkdocs.yml). Texts stay where GitHub shows them, with links that work there; here those links are turned
-to the page of the site, or to a copy of the file that they name. A link to nothing is a warning, and so fails the build.
+A hook of mkdocs (mkdocs.yml). Texts stay where GitHub shows them, with links that work there; here those links are
+turned to the page of the site, or to a copy of the file that they name. A link to nothing is a warning, and so fails
+the build.
 """
 
 from __future__ import annotations
@@ -46,9 +47,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     waiting = [file for file in files if file.src_uri.endswith(".md")]
     while waiting:  # what is linked to may link to more
         file = waiting.pop()
-        for path in _links(file.content_string, _source(file.src_uri)):
-            if (new := _linked(path, files, config)) and new.src_uri.endswith(".md"):
-                waiting.append(new)
+        linked = (_linked(path, files, config) for path in _links(file.content_string, _source(file.src_uri)))
+        waiting.extend(new for new in linked if new and new.src_uri.endswith(".md"))
     return files
 
 
@@ -107,7 +107,7 @@ def _path(target: str, here: str) -> str:
 
 
 def _source(uri: str) -> str:
-    """The path in the repository of a page of the site; of a generated one, the place that its links are written for."""
+    """The path in the repository of a page of the site; of a generated one, where its links are written for."""
     for source, page in ROOT_PAGES.items():
         if uri == page:
             return source

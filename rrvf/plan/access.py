@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from rrvf.data import DataConfig
-from rrvf.endpoints import base_url, key_for
+from rrvf.endpoints import addresses, key_for
 from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
 from rrvf.profile import JudgeConfig, Profile
@@ -37,7 +37,12 @@ def table_judge_access(profile: Profile) -> Stage | None:
 def _judge_access(setting: str, config: JudgeConfig, profile: Profile) -> Stage | None:
     if config.url is None or config.serve:
         return None
-    name, url = f"access: {setting.replace('_', ' ')}", base_url(config.url, "judge")
+    asked = [_server_access(url, setting, config, profile) for url in addresses(config.url, "judge")]
+    return next((stage for stage in asked if not stage.fits), asked[0])
+
+
+def _server_access(url: str, setting: str, config: JudgeConfig, profile: Profile) -> Stage:
+    name = f"access: {setting.replace('_', ' ')}"
     key = key_for(url, config.key)
     try:
         with httpx.Client(trust_env=urlsplit(url).hostname not in _LOOPBACK, timeout=ASK_S) as client:

@@ -20,7 +20,7 @@ from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.protocol import TOOL_METHOD, load_prompt
 from rrvf.records import Sample
 from rrvf.references import usable
-from rrvf.reward import PRESETS, RewardRule
+from rrvf.reward import reward_rule
 from rrvf.rollout import Tools
 from rrvf.training.checkpoints import StepLog, finished, how_made, save_final, training_run
 from rrvf.training.environment import Environment, Rewards
@@ -155,9 +155,3 @@ def _trainer(
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress(), guards):
         trainer.add_callback(callback)
     return trainer, guards
-
-
-def reward_rule(profile: Profile) -> RewardRule:
-    """Eq. (2) with the settings of a profile."""
-    r = profile.reward
-    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)

@@ -1,0 +1,202 @@
+"""The episode behind a real OpenEnv server and its real client: `make test-openenv` (a minute).
+
+Not collected by `make test`: it needs .venv-openenv, which `make test-openenv` builds.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import random
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from openenv.core.env_server.http_server import create_app
+from scripted import ANSWER, BROKEN, CALL, Judge, Renderer, png, profile_of
+
+from reproduce.openenv.client import Redraw, Told, Turn
+from reproduce.openenv.server import RedrawEnvironment
+from rrvf.domains import CHART
+from rrvf.judge.local import encode
+from rrvf.judge.scenes import draw_chart, random_chart
+from rrvf.profile import load_profile
+from rrvf.protocol import answer_text, load_prompt, tool_call_text
+from rrvf.records import Judgement
+from rrvf.reward import reward_rule
+from rrvf.rollout import Episode, Tools, run_episode
+from rrvf.study import Study
+
+#: What a policy may write, each for another end of the episode.
+SCRIPTS = [
+    (ANSWER,), (CALL, ANSWER), (CALL, CALL, ANSWER), (BROKEN,), (CALL, BROKEN), ("no code",), ("<tool_call>{</tool_call>", ANSWER),
+    (CALL, CALL, CALL, CALL),
+]  # fmt: skip
+
+
+@contextmanager
+def served(profile, judge=None, sessions=32):
+    """The address of a server in this process, its tools stand-ins."""
+    tools = Tools({"chart": Renderer()}, judge or Judge())
+    app = create_app(
+        functools.partial(RedrawEnvironment, profile, "chart", tools), Turn, Told, max_concurrent_envs=sessions
+    )
+    server = uvicorn.Server(settings := uvicorn.Config(app, port=0, log_level="warning"))
+    held = settings.bind_socket()
+    held.listen()
+    thread = threading.Thread(target=server.run, args=([held],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        tools.close()
+
+
+def client(url: str):
+    """The real client; a busy machine may let it wait."""
+    return Redraw(url, connect_timeout_s=120.0).sync()
+
+
+def play(env, turns, target: bytes, **asked):
+    """Every result of an episode whose policy writes `turns`, from reset to its end."""
+    results = [env.reset(picture=base64.b64encode(target).decode(), **asked)]
+    for text in turns:
+        results.append(env.step(Turn(text=text)))
+        if results[-1].done:
+            break
+    return results
+
+
+def alone(turns, target: bytes, profile, tools):
+    """The same episode by `run_episode`: what was heard, and the reward's terms."""
+    config, script, heard = profile.grpo["chart"], iter(turns), []
+
+    def generate(messages):
+        heard.append(messages[-1]["content"])
+        return next(script)
+
+    episode = Episode("", CHART, target, tools, config.max_turns, config.last_turn_hint)
+    trajectory = run_episode(generate, "", None, episode)
+    return heard[1:], reward_rule(profile).terms(trajectory)
+
+
+def programs(number: int) -> tuple[str, ...]:
+    """A careless draft and a better answer, of its own for each episode."""
+    draft = f"import matplotlib.pyplot as plt\nplt.bar(range(3), [{number}, 2, 3])"
+    fixed = draft + f"\nplt.title('number {number}')"
+    return (tool_call_text(draft, CHART), answer_text(fixed if number % 4 else "plt.bar(", CHART))
+
+
+def test_sixteen_episodes_are_worth_what_they_are_without_a_server():
+    """The command with its real renderer and judge."""
+    profile = load_profile("nano")
+    targets = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(16)]
+    command = [sys.executable, "-m", "reproduce.openenv.server", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            url = json.loads(server.stdout.readline())["url"]
+            with client(url) as env:
+                ours = [play(env, programs(i), target, domain="chart") for i, target in enumerate(targets)]
+        finally:
+            server.terminate()
+    with Study(profile).tools("chart") as tools:
+        theirs = [alone(programs(i), target, profile, tools) for i, target in enumerate(targets)]
+    for results, (heard, terms) in zip(ours, theirs, strict=True):
+        assert [r.observation.words for r in results[1:-1]] == heard and results[-1].reward == terms.total
+        assert results[-1].done and results[-1].metadata == terms.model_dump()
+    assert len({terms.total for _, terms in theirs}) > 8
+
+
+@pytest.mark.parametrize("turns", SCRIPTS)
+def test_every_end_of_an_episode_is_that_of_run_episode(turns):
+    profile = profile_of("none", max_turns=4)
+    tools = Tools({"chart": Renderer()}, Judge())
+    heard, terms = alone(turns, png(), profile, tools)
+    with served(profile) as url, client(url) as env:
+        results = play(env, turns, png())
+        assert env.state().step_count == len(results) - 1
+    assert [r.observation.words for r in results[1:-1]] == heard
+    assert (results[-1].reward, results[-1].metadata) == (terms.total, terms.model_dump())
+    tools.close()
+
+
+class PixelJudge(Judge):
+    """Says whose target it saw: the shade of its first pixel."""
+
+    def compare(self, reference, generated, domain):
+        return Judgement(status="ok", feedback=f"---Comments: {shade(reference)}")
+
+    def score(self, reference, generated, domain):
+        return Judgement(status="ok", score=shade(reference) / 255)
+
+
+def shade(picture: bytes) -> int:
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(picture)).getpixel((0, 0))[0]
+
+
+def test_thirty_two_sessions_at_once_do_not_mix():
+    profile, gate = profile_of("none", max_turns=4), threading.Barrier(32)
+
+    def session(number: int) -> tuple:
+        with client(url) as env:
+            gate.wait()  # all are open before the first one resets
+            results = play(env, (CALL, CALL, ANSWER), png(7 * number), episode_id=str(number))
+            gate.wait()
+            return [r.observation.words for r in results[1:3]], results[-1].metadata["vision"], env.state().episode_id
+
+    with served(profile, PixelJudge()) as url, ThreadPoolExecutor(32) as pool:
+        found = list(pool.map(session, range(32)))
+    for number, (words, vision, name) in enumerate(found):
+        assert name == str(number) and vision == 7 * number / 255
+        assert all(word.startswith(f"---Comments: {7 * number}") for word in words)
+
+
+def test_a_reset_names_the_prompt_and_a_draft_comes_back_as_it_was_drawn():
+    profile = profile_of("none", max_turns=3)
+    with served(profile) as url, client(url) as env:
+        begun, told, ended = play(env, (CALL, ANSWER), png(), show_render=True)
+        assert begun.observation.words == load_prompt(CHART, "tools", "nano", 3).text
+        assert base64.b64decode(told.observation.picture) == base64.b64decode(ended.observation.picture) == png()
+        assert play(env, (CALL,), png())[1].observation.picture is None
+
+
+def test_an_episode_that_nobody_judged_has_no_reward():
+    judge = Judge()
+    judge.score_value = None
+    with served(profile_of("none"), judge) as url, client(url) as env:
+        ended = play(env, (ANSWER,), png())[-1]
+    assert ended.done and ended.reward is None and ended.metadata["problem"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"picture": "§"}, "not base64"), ({"picture": ""}, "not a PNG or JPEG"), ({"domain": "web"}, "name one of chart"),
+        ({"picture": base64.b64encode(b"GIF89a").decode()}, "not a PNG or JPEG"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_redrawn_is_refused_in_words_and_the_session_lives(asked, told):
+    with served(profile_of("none")) as url, client(url) as env:
+        with pytest.raises(Exception, match=told):
+            env.reset(**{"picture": base64.b64encode(png()).decode()} | asked)
+        with pytest.raises(Exception, match="call reset first"):
+            env.step(Turn(text=ANSWER))
+        assert play(env, (ANSWER,), png())[-1].done
+
+
+def test_one_session_too_many_is_refused():
+    with served(profile_of("none"), sessions=1) as url, client(url) as env:
+        play(env, (ANSWER,), png())
+        with pytest.raises(Exception, match="capacity"), client(url) as other:
+            other.reset(picture="")
