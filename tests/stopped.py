@@ -12,18 +12,26 @@ import itertools
 import json
 import multiprocessing
 import os
+import random
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
+import psutil
+
 CHART = "import matplotlib.pyplot as plt\nplt.plot([1, 2], color='red')\nplt.title('A')\n"
 #: The slow imports are made once, in a server that forks, before any thread is there.
 SERVER = multiprocessing.get_context("forkserver")
 #: At which moment which signal comes.
 Stop = tuple[int, int] | None
+#: Signals in turn, at moments drawn by a seed.
+SIGNALS = [signal.SIGTERM, signal.SIGINT] * 4
+#: A stopped command has ended after so long; a quiet machine takes a tenth of it.
+END_S = 60
 
 
 def preload() -> None:
@@ -38,6 +46,45 @@ def start(command: Callable, words: list[str], stop: Stop, count: Path) -> multi
     process = SERVER.Process(target=_main, args=(command, words, stop, count))
     process.start()
     return process
+
+
+def finish(command, words: list[str], place: Path) -> int:
+    """Run a command to its end; gives how many moments it had."""
+    process = start(command, words, None, place / "count")
+    process.join()
+    assert process.exitcode == 0
+    return json.loads((place / "count").read_text())[0]
+
+
+def stop_at(command, words: list[str], place: Path, moment: int, sent: signal.Signals) -> None:
+    """Run a command until it is told to stop: it ends soon, and no process that it had is left."""
+    process, family = start(command, words, (moment, sent), place / "count"), {}
+    while process.is_alive():
+        family |= {p.pid: p for p in _family(process.pid)}
+        process.join(0.05)
+    assert process.exitcode in (0, 128 + sent)  # 0: a rerun may have fewer moments left
+    assert psutil.wait_procs(family.values(), timeout=END_S)[1] == []
+    _, told = json.loads((place / "count").read_text())
+    print(
+        f"moment {moment}: exit code {process.exitcode}, {time.monotonic() - told if told else 0:.1f} s after {sent.name}"
+    )
+    assert not told or time.monotonic() - told < END_S
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def check(command, words: dict[str, list[str]], place: Path) -> None:
+    """Run `words["whole"]` undisturbed, and `words["parts"]` stopped once for each of SIGNALS, then to its end."""
+    moments = finish(command, words["whole"], place)
+    early = random.Random(0).choices(range(moments // 2), k=len(SIGNALS))  # what was done before is not done again
+    for moment, sent in zip(early, SIGNALS, strict=True):
+        stop_at(command, words["parts"], place, moment, sent)
+    finish(command, words["parts"], place)
 
 
 def _main(command: Callable, words: list[str], stop: Stop, count: Path) -> None:
