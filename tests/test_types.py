@@ -21,14 +21,16 @@ def test_the_project_is_free_of_type_errors():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("mistake", "found"),
-    [
+def test_it_finds_names_attributes_and_arguments_that_are_not_there(tmp_path):
+    mistakes = [
         ("from rrvf.report import write_report", "attr-defined"),
         ("from rrvf.records import Sample\n\ndef image(s: Sample): return s.picture", "attr-defined"),
         ("from rrvf.pictures import misfit\nmisfit(1, 2, 3)", "call-arg"),
-    ],
-)
-def test_it_finds_names_attributes_and_arguments_that_are_not_there(tmp_path, mistake, found):
-    (tmp_path / "mistake.py").write_text(mistake)
-    assert found in checked(str(tmp_path / "mistake.py")).stdout
+    ]
+    for number, (mistake, _) in enumerate(mistakes):
+        (tmp_path / f"mistake_{number}.py").write_text(mistake)
+    told = checked(*(str(path) for path in sorted(tmp_path.iterdir()))).stdout.splitlines()
+    lines = [line for line in told if ": error: " in line]
+    assert len(lines) == len(mistakes), told
+    for number, (line, (_, found)) in enumerate(zip(lines, mistakes, strict=True)):
+        assert f"mistake_{number}.py" in line and found in line
