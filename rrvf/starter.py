@@ -55,7 +55,7 @@ def _entry(name: str, value: Any, told: str, indent: str) -> Iterator[str]:
         for key, inner in value.items():
             yield from _entry(key, inner, "", indent + "  ")
     else:
-        yield f"{indent}{name}: {_plain(value)}  # {told}"
+        yield f"{indent}{name}: {plain(value)}  # {told}"
 
 
 def comment(field: FieldInfo) -> str:
@@ -67,7 +67,7 @@ def _first_line(section: BaseModel) -> str:
     return (type(section).__doc__ or "").strip().splitlines()[0]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A value in YAML's one-line form."""
     if is_dataclass(value):
         value = asdict(value)

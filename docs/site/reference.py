@@ -17,7 +17,7 @@ from rrvf.cli import app
 from rrvf.data.config import AnySplit
 from rrvf.environment import SETTINGS
 from rrvf.profile import Profile
-from rrvf.starter import comment
+from rrvf.starter import comment, plain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,8 +27,8 @@ def commands() -> str:
     told = "".join(_command("rrvf", typer.main.get_command(app)))
     modules = "\n".join(f"| `python -m {name}` | {line} |" for name, line in _modules())
     return (
-        f"# Command line\n\n{told}\n## make\n\n| Target | |\n|---|---|\n{_targets()}\n\n"
-        f"## Modules with options\n\nEach has `--help`.\n\n| Command | |\n|---|---|\n{modules}\n"
+        f"# Command line\n\n{told}\n## make\n\n| Target | What it does |\n|---|---|\n{_targets()}\n\n"
+        f"## Modules with options\n\nEach has `--help`.\n\n| Command | What it does |\n|---|---|\n{modules}\n"
     )
 
 
@@ -37,9 +37,9 @@ def _command(name: str, command: Any) -> Iterator[str]:
     usage = " ".join(piece.strip("{}") for piece in command.collect_usage_pieces(context))
     yield f"## {name}\n\n```\n{name} {usage}\n```\n\n{_examples(command.help or '')}\n\n"
     records = [param.get_help_record(context) for param in command.params]
-    rows = [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in filter(None, records)]
+    rows = [f"| {_cell(f'`{option}`')} | {_cell(meaning)} |" for option, meaning in filter(None, records)]
     if rows:
-        yield "\n".join(["| Argument | |", "|---|---|", *rows]) + "\n\n"
+        yield "\n".join(["| Argument | Meaning |", "|---|---|", *rows]) + "\n\n"
     for inner, sub in sorted(getattr(command, "commands", {}).items()):
         yield from _command(f"{name} {inner}", sub)
 
@@ -60,14 +60,14 @@ def _modules() -> Iterator[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
         if "argparse.ArgumentParser(" in text:
             name = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__main__")
-            yield name, _cell(" ".join((ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0].split()))
+            yield name, _cell(" ".join((ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0].split())).rstrip(":")
 
 
 def environment() -> str:
     """The settings that are environment variables."""
     rows = "\n".join(f"| `{name}` | {_cell(meaning)} |" for name, meaning in SETTINGS.items())
     head = "Secrets, and where a machine keeps its parts. All other settings stand in [profiles](profile.md)."
-    return f"# Environment variables\n\n{head}\n\n| Variable | |\n|---|---|\n{rows}\n"
+    return f"# Environment variables\n\n{head}\n\n| Variable | Meaning |\n|---|---|\n{rows}\n"
 
 
 def profile() -> str:
@@ -109,27 +109,18 @@ def _values(kind: type[BaseModel]) -> list[str]:
 def _section(title: str, model: type[BaseModel]) -> str:
     words = re.sub(r"\bNone\b", "null", (model.__doc__ or "").replace("\n    ", "\n")).strip()
     rows = "\n".join(_row(name, field) for name, field in model.model_fields.items())
-    return f"## {title}\n\n{words}\n\n| Key | Values | Default | |\n|---|---|---|---|\n{rows}\n"
+    return f"## {title}\n\n{words}\n\n| Key | Values | Default | Meaning |\n|---|---|---|---|\n{rows}\n"
 
 
 def _row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else _cell(_default(field.get_default(call_default_factory=True)))
-    return f"| `{name}` | {_cell(_kind(field.annotation))} | {default} | {_cell(comment(field))} |"
+    inside = next(_models(field.annotation), None)
+    meaning = comment(field) or ((inside.__doc__ or "").splitlines()[0] if inside else "")
+    return f"| `{name}` | {_cell(_kind(field.annotation))} | {default} | {_cell(meaning)} |"
 
 
 def _default(value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return "its section's"
-    if isinstance(value, tuple):
-        return ", ".join(f"`{inner}`" for inner in value) or "none"
-    shown = {None: "null", True: "true", False: "false", "": "empty"}
-    return (
-        str(shown.get(value, f"`{value:g}`" if isinstance(value, float) else f"`{value}`")) if _plain(value) else "`{}`"
-    )
-
-
-def _plain(value: Any) -> bool:
-    return not isinstance(value, dict)
+    return "its section's" if isinstance(value, BaseModel) else f"`{plain(value)}`"
 
 
 #: How a composed type is written, by its origin.
