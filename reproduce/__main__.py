@@ -12,14 +12,14 @@ import argparse
 import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks, unfinished
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results, show_tables
-from rrvf.errors import UserError
 from rrvf.folders import owned
-from rrvf.outputs import trouble
+from rrvf.outputs import exit_code
 from rrvf.profile import Profile, load_profile
 
 
@@ -37,22 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
     progress = Progress()
     try:
-        reproduce(options.profile, options.publish, progress, options.out)
-    except UserError as error:
-        progress.fail(str(error))
-        return 2
-    except OSError as error:
-        if (line := trouble(error)) is None:
-            raise
-        progress.fail(line)
-        return 2
+        return exit_code(partial(reproduce, options.profile, options.publish, progress, options.out), progress.fail)
     except NotebookFailed as error:
         progress.fail(str(error))
         return 1
-    except KeyboardInterrupt:
-        progress.fail("interrupted: run the same command again to continue")
-        return 130
-    return 0
 
 
 def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> AbstractContextManager[None]:

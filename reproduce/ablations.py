@@ -23,6 +23,7 @@ import yaml
 from tqdm import tqdm
 
 from rrvf.errors import UserError
+from rrvf.outputs import exit_code
 from rrvf.profile import Profile, checked, load_profile, training_folder
 from rrvf.report.ablations import BASE, AblationRun, curves, curves_figure, write_ablations
 from rrvf.report.runs import Summary
@@ -90,12 +91,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.jobs < 1:
         parser.error("--jobs: one at least")
-    try:
-        run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    work = lambda: run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)  # noqa: E731
+    return exit_code(work, lambda line: print(f"error: {line}", file=sys.stderr))
 
 
 def run(todo: list[Job], at_once: int) -> None:

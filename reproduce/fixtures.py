@@ -29,6 +29,7 @@ from rrvf.data.generated import charts, pages
 from rrvf.domains import CHART, WEB, Canvas
 from rrvf.errors import UserError
 from rrvf.folders import make
+from rrvf.outputs import exit_code
 from rrvf.render import Limits, Renderer
 
 #: How many of each: enough that no batch of a rehearsal sees one picture only.
@@ -46,12 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0, or 2 for bad input, in one line."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.fixtures", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    try:
-        write_fixtures(parser.parse_args(arguments).folder)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    folder = parser.parse_args(arguments).folder
+    return exit_code(lambda: write_fixtures(folder), lambda line: print(f"error: {line}", file=sys.stderr))
 
 
 def write_fixtures(folder: Path) -> None:

@@ -21,6 +21,7 @@ from reproduce.rehearsal import FILES, REPOSITORY, Rehearsal
 from reproduce.rehearsal_stages import Stage, stages
 from rrvf.errors import UserError
 from rrvf.folders import owned
+from rrvf.outputs import exit_code
 from rrvf.served import answers, serving
 
 
@@ -71,15 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
-    try:
-        rehearse(parser.parse_args(arguments).profile)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: rehearse(options.profile), lambda line: print(f"error: {line}", file=sys.stderr))
 
 
 if __name__ == "__main__":

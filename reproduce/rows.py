@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from rrvf.errors import UserError
-from rrvf.outputs import trouble
+from rrvf.outputs import exit_code
 from rrvf.profile import load_profile
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, Summary
@@ -30,20 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="paper")
     parser.add_argument("--estimate", action="store_true", help="print calls, tokens, price and time, and stop")
     options = parser.parse_args(arguments)
-    try:
-        measure(Study(load_profile(options.profile)), options.row, options.estimate)
-    except UserError as error:
-        print(f"rrvf: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (line := trouble(error)) is None:
-            raise
-        print(f"rrvf: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("rrvf: interrupted: run the same command again to continue", file=sys.stderr)
-        return 130
-    return 0
+    work = lambda: measure(Study(load_profile(options.profile)), options.row, options.estimate)  # noqa: E731
+    return exit_code(work, lambda line: print(f"rrvf: {line}", file=sys.stderr))
 
 
 def measure(study: Study, keys: list[str], estimate: bool = False) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rrvf.errors import UserError
@@ -47,10 +49,16 @@ def _told(path: Path):
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write what is to be `path`, which is there whole or, after a kill, as it was before."""
-    partial = path.with_name(f".{path.name}.partial")
-    yield partial
-    partial.replace(path)
+    """Where to write what is to be `path`, which is there whole or, after a kill, as it was before.
+
+    Several may write the same file at once: each beside it under a name of its own, and the last one counts.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def trouble(error: OSError) -> str | None:
@@ -63,3 +71,21 @@ def trouble(error: OSError) -> str | None:
         return None
     where = error.filename or "cannot write"
     return f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts"
+
+
+def exit_code(work: Callable[[], object], say: Callable[[str], object]) -> int:
+    """Do `work`; 0, or for what a person can mend one line to `say` and 2, and where it was interrupted 130."""
+    try:
+        work()
+    except UserError as error:
+        say(str(error))
+    except OSError as error:
+        if (line := trouble(error)) is None:
+            raise
+        say(line)
+    except KeyboardInterrupt:
+        say("interrupted: run the same command again to continue")
+        return 130
+    else:
+        return 0
+    return 2

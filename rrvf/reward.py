@@ -47,6 +47,18 @@ class RewardRule:
         A final picture that could not be made, or was pasted, has R_vision 0. Where the judge failed, or the harness
         did in any render, R_vision and total are None: the sample must leave its group, it must not count as
         dissimilar.
+
+        >>> from rrvf.records import Judgement, Render, Turn
+        >>> drawn, turn = Render(status="ok"), Turn(text="", action="tool_call", code="plt.plot([1])")
+        >>> episode = Trajectory(
+        ...     sample_id="a", domain="chart", turns=[turn.model_copy(update={"render": drawn})] * 2, final_code="",
+        ...     final_render=drawn, judgement=Judgement(status="ok", score=0.5),
+        ... )
+        >>> terms = RewardRule().terms(episode)  # 0.2 * 0.5 + 0.8 * 1 + 1.0 * 2/3
+        >>> round(terms.total, 4)
+        1.5667
+        >>> round(RewardRule(PRESETS["literal"]).terms(episode).total, 4)  # similarity is punished
+        1.3667
         """
         runs = trajectory.final_render is not None and trajectory.final_render.ok
         format_term = 1.0 if runs else self.format_penalty

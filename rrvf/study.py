@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -31,7 +32,7 @@ from rrvf.folders import make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
-from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, RUNS
+from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, PLOT_PINS, RUNS
 from rrvf.policies.address import identity
 from rrvf.profile import (
     WITHOUT_EFFECT,
@@ -310,7 +311,7 @@ class Study:
             prompt_hash=prompt_hash[:12],
             judge=judge,
             metric_version=version("rrvf"),
-            versions={name: version(name) for name in names} | {"matplotlib (sandbox)": "3.8.4"},
+            versions={name: version(name) for name in names} | {"matplotlib (sandbox)": _plotting_version()},
             seed=self.profile.seed,
             profile_hash=self.profile.hash,
         )
@@ -383,6 +384,11 @@ def stage_key(kind: str, inputs: dict) -> str:
             if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
                 digest.update(file.read_bytes())
     return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
+
+
+def _plotting_version() -> str:
+    """Of the sandbox's matplotlib, as it is pinned."""
+    return re.search(r"^matplotlib==(\S+)", PLOT_PINS.read_text(), re.MULTILINE)[1]
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:

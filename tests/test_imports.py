@@ -18,8 +18,8 @@ LAYERS = """
 errors pictures places wrong_keys sources environment
 outputs chromium domains
 folders records
-protocol endpoints profile prices reward runtime
-render served rows
+protocol endpoints profile prices runtime
+render served rows reward
 data judge rollout
 policies own_pictures starter
 nano references

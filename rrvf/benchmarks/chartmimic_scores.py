@@ -84,7 +84,11 @@ class PairScore(Record):
 
 
 def score(matched: float, generated: int, gold: int) -> Score:
-    """From the amount matched and the sizes of both sides; either side empty gives zeros (metrics_spec T9)."""
+    """From the amount matched and the sizes of both sides; either side empty gives zeros (metrics_spec T9).
+
+    >>> score(matched=3, generated=4, gold=6)
+    Score(precision=0.75, recall=0.5, f1=0.6)
+    """
     if not generated or not gold:
         return Score(precision=0.0, recall=0.0, f1=0.0)
     precision, recall = matched / generated, matched / gold
@@ -142,7 +146,11 @@ def carried(pairs: dict[str, PairScore]) -> dict[str, PairScore]:
 
 
 def multiset(gold: Sequence, generated: Sequence) -> Score:
-    """Equal items, each used once."""
+    """Equal items, each used once.
+
+    >>> multiset(["a", "a", "b"], ["a", "b", "c"]).f1  # two of three on either side
+    0.6666666666666666
+    """
     matched = sum((Counter(map(_hashable, gold)) & Counter(map(_hashable, generated))).values())
     return score(matched, len(generated), len(gold))
 
@@ -160,7 +168,11 @@ def layout(items: dict, name: str) -> list[list[int]]:
 
 
 def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:
-    """Calls by label."""
+    """Calls by label.
+
+    >>> counts({"bar": 2, "plot": 1}, {"bar": 1}).recall
+    0.3333333333333333
+    """
     matched = sum(min(n, generated.get(label, 0)) for label, n in gold.items())
     return score(matched, sum(generated.values()), sum(gold.values()))
 

@@ -37,7 +37,7 @@ def merge(out: Path, parts: list[Path]) -> dict:
         results = read_results(out, texts=False)
         first, seed = summaries[0], summaries[0]["provenance"]["seed"]
         ordered = [results[i] for i in ids]
-        head = {name: first[name] for name in ("benchmark", "set", "policy", "provenance")}
+        head = {name: first.get(name) for name in ("benchmark", "set", "policy", "domain", "provenance")}
         return write_summary_of(out, head, ordered, summarised(first["benchmark"], ordered, seed))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import sys
 import threading
 from collections import deque
@@ -25,6 +24,7 @@ from rrvf.benchmarks.items import items_of, scoring_version, tracer_version
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.folders import make
+from rrvf.outputs import whole
 from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace, settled
 from rrvf.sources import read_script
@@ -203,8 +203,6 @@ def partial(out: Path) -> Path:
 def write_json(path: Path, value: dict) -> None:
     """Write a whole file or none."""
     make(path.parent)
-    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    with new.open("w") as file:
+    with whole(path) as partial_file, partial_file.open("w") as file:
         json.dump(value, file, indent=1)  # piece by piece: the text of many pairs would take as much memory as all else
         file.write("\n")
-    new.replace(path)

@@ -34,7 +34,12 @@ def _scaled(picture: np.ndarray, width: int) -> np.ndarray:
 
 
 def ssim(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Structural similarity (-1 to 1) in gray on one canvas: Gaussian window 11, sigma 1.5 (Wang et al. 2004)."""
+    """Structural similarity (-1 to 1) in gray on one canvas: Gaussian window 11, sigma 1.5 (Wang et al. 2004).
+
+    >>> white, gray = (np.full((20, 20, 3), shade, np.uint8) for shade in (255, 128))
+    >>> round(ssim(white, white), 3), round(ssim(white, gray), 3)  # 2 * 255 * 128 / (255**2 + 128**2)
+    (1.0, 0.802)
+    """
     one, two = one_canvas(reference, generated)
     a, b = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float32) for p in (one, two))
     mean_a, mean_b = _blur(a), _blur(b)

@@ -75,6 +75,10 @@ def text_score(gold: dict, generated: dict) -> float:
     Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes
     the first equal one that lies near enough and is not taken. (The original takes the near text of least edit distance
     and then asks that the distance be 0, which is the same.)
+
+    >>> figure = {"size": [8.0, 6.0], "texts": [["Sales", 0.5, 0.9], ["Month", 0.5, 0.1]]}
+    >>> text_score(figure, {"size": [8.0, 6.0], "texts": [["Sales", 0.5, 0.9]]})  # one of two texts
+    0.5
     """
     if not gold["texts"] and not generated["texts"]:
         return 1.0
@@ -113,6 +117,9 @@ def aggregate(scores: Iterable[float | None]) -> dict[str, float | None]:
     """Pass rate in percent, Text over all items and Text_pass over those that passed, in percent (metrics_spec 2.3).
 
     A score of None is an item that did not pass.
+
+    >>> aggregate([1.0, 0.5, None, None])
+    {'n': 4, 'exec_rate': 50.0, 'text': 37.5, 'text_pass': 75.0}
     """
     scores = list(scores)
     passed = [s for s in scores if s is not None]

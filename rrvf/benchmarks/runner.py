@@ -290,6 +290,7 @@ def write_summary(run: Run) -> dict:
         "benchmark": run.benchmark.name,
         "set": run.set or run.out.parent.name,
         "policy": run.policy or run.out.name,
+        "domain": run.samples[0].domain if run.samples else None,
         "provenance": run.provenance.model_dump(),
     } | _part_of(run)
     return write_summary_of(run.out, head, results, run.benchmark.summary(results, run.provenance.seed))

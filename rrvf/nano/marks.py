@@ -22,6 +22,7 @@ from rrvf.data.generated.words import SERIES_COLOURS
 from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.nano.model import MERGED
+from rrvf.outputs import whole
 
 #: A merged patch is cut into so many columns of four pixels; each has a mark (for the eye's
 #: letters, a character) or none, class 0.
@@ -140,7 +141,6 @@ def all_positions(count: int, path: Path, workers: int = 2) -> np.ndarray:
     if not path.exists():
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             rows = np.stack(list(pool.map(positions, range(count), chunksize=50)))
-        partial = path.with_suffix(".partial.npy")
-        np.save(partial, rows)
-        partial.rename(path)
+        with whole(path) as partial, partial.open("wb") as file:
+            np.save(file, rows)
     return np.load(path)

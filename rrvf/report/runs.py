@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
+from rrvf.domains import DomainName
 from rrvf.errors import UserError
 from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
@@ -48,6 +49,8 @@ class Summary(BaseModel):
     #: Of an evaluation over several turns, or of a part of one: no row of a table.
     turn: int | None = None
     shard: dict | None = None
+    #: What the pictures show; None in what an earlier version wrote.
+    domain: DomainName | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
-from rrvf.domains import DOMAINS
+from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.judge.rubrics import OFFICIAL
 from rrvf.profile import EvalSet, Profile, trained_policies
 from rrvf.records import TableRow
@@ -136,13 +136,13 @@ def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluat
 
 
 def _guess(name: str, runs: Mapping[str, Run]) -> EvalSet:
-    benchmark = next(iter(runs.values())).summary.benchmark
-    table = TABLE_OF[benchmark]
-    if benchmark == "pictures":
-        domain = next(iter(runs.values())).summary.provenance.protocol.split("-")[1]  # `benchmarks.pictures.protocol`
-    else:
-        domain = next(d.name for d in DOMAINS.values() if benchmark in d.benchmarks)
-    return EvalSet(benchmark=benchmark, dataset=name, table=table, title=name, domain=domain)
+    found = next(iter(runs.values())).summary
+    domain = found.domain or _domain_of(found.benchmark)
+    return EvalSet(benchmark=found.benchmark, dataset=name, table=TABLE_OF[found.benchmark], title=name, domain=domain)
+
+
+def _domain_of(benchmark: str) -> DomainName:
+    return next((d.name for d in DOMAINS.values() if benchmark in d.benchmarks), CHART.name)
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:

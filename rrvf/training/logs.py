@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from rrvf.records import json_lines
 
 
 def read_log(path: Path) -> list[dict]:
-    """The lines of a step log; none where there is no file. A last line cut by a kill is left out."""
-    lines = []
-    for text in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
+    """The lines of a step log; none where there is no file. A line cut by a kill is left out."""
+    return list(json_lines(path))

@@ -16,6 +16,7 @@ from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_b
 from rrvf.policies.tokens import picture_tokens
 from rrvf.training import EPISODES
 from rrvf.training.adapters import adapted_layers, merged, sampler_weights
+from rrvf.training.advantage import against_best
 from rrvf.training.checkpoints import SafeCheckpoints
 from rrvf.training.phases import Phases
 
@@ -93,14 +94,10 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             return output
 
     def _against_best(self, advantages: torch.Tensor) -> torch.Tensor:
-        """(r - max r) / std r: both baselines share the divisor, so it is A_mean minus the group's largest A_mean.
-
-        A sample whose judge failed is in no group and gets none. Its A_mean is 0 here, which never is above the
-        largest.
-        """
+        """`against_best` over the groups of all processes; what comes back is this process's part."""
         group = self.num_generations if self.model.training else self.num_generations_eval
         everyone = self.accelerator.gather(advantages).view(-1, group)
-        shifted = (everyone - everyone.max(dim=1, keepdim=True).values).flatten().masked_fill(self._unscored, 0.0)
+        shifted = against_best(everyone, self._unscored.view(-1, group)).flatten()
         self._logs["advantages"].extend(shifted.tolist())
         start = len(advantages) * self.accelerator.process_index
         return shifted[start : start + len(advantages)]
