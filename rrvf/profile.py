@@ -352,7 +352,8 @@ class _Loader(yaml.SafeLoader):
                     problem=f"{key.value} stands twice", problem_mark=key.start_mark
                 )
             seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
-        return super().construct_mapping(node, deep)
+        made: dict = super().construct_mapping(node, deep)
+        return made
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -365,8 +366,8 @@ def load_profile(name_or_path: str) -> Profile:
         raise UserError(f"{path}, line {line}: the file is not UTF-8: save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML: {error.problem or error.context}") from None
+        place = f"{path}, line {mark.line + 1}" if mark else f"{path}"
+        raise UserError(f"{place}: not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
 

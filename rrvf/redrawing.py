@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -171,7 +172,7 @@ def _canvas(task: Domain, target: bytes) -> Canvas | None:
     return Canvas(width, height, full_page=True)
 
 
-def _policy(name: str, dtype: str, max_new_tokens: int):
+def _policy(name: str, dtype: str, max_new_tokens: int) -> Any:
     from rrvf.policies.address import load_policy
 
     return load_policy(name, dtype, max_new_tokens)
@@ -193,7 +194,7 @@ def _judge(url: str | None) -> Iterator[JudgeLike]:
 class _Told:
     """Asks the policy, and tells of each turn once its feedback is known."""
 
-    def __init__(self, episode: Episode, policy, on_turn: OnTurn | None) -> None:
+    def __init__(self, episode: Episode, policy: Any, on_turn: OnTurn | None) -> None:
         self._episode, self._policy, self._on_turn = episode, policy, on_turn
         self._number = 0
 
@@ -205,7 +206,7 @@ class _Told:
             if not self._episode.turns:
                 raise UserError(f"the policy gave no reply: {reply.reason}")
             return ""  # what was drafted counts
-        return reply
+        return str(reply)
 
     def turn(self, turn: Turn, finished: Trajectory | None = None) -> None:
         self._number += 1
@@ -240,9 +241,8 @@ def _taken(trajectory: Trajectory) -> int | None:
 
 def told(number: int, turn: Turn, finished: Trajectory | None) -> str:
     """A turn for the terminal: what was done, what was drawn, and what came back."""
-    render, judgement = (
-        (finished.final_render, finished.judgement) if turn.action == "answer" else (turn.render, turn.judgement)
-    )
+    answer = finished if turn.action == "answer" else None
+    render, judgement = (answer.final_render, answer.judgement) if answer else (turn.render, turn.judgement)
     words = [{"tool_call": "draft", "answer": "answer", "none": "no action"}[turn.action]]
     if render is not None:
         words.append(

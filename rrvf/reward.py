@@ -62,7 +62,7 @@ class RewardRule:
         """
         runs = trajectory.final_render is not None and trajectory.final_render.ok
         format_term = 1.0 if runs else self.format_penalty
-        vision = self._vision(trajectory, runs)
+        vision = self._vision(trajectory)
         tool = min(1.0, self.tool_step * trajectory.tool_calls)
         if vision is not None and vision > self.tool_full_above:
             tool = 1.0
@@ -72,10 +72,11 @@ class RewardRule:
         total = w.vision * vision + w.format * format_term + w.tool * tool
         return RewardTerms(vision=vision, format=format_term, tool=tool, total=total)
 
-    def _vision(self, trajectory: Trajectory, runs: bool) -> float | None:
+    def _vision(self, trajectory: Trajectory) -> float | None:
         if trajectory.harness_error:
             return None
-        if not runs or (trajectory.final_render.pasted_share or 0.0) > self.pasted_above:
+        render = trajectory.final_render
+        if render is None or not render.ok or (render.pasted_share or 0.0) > self.pasted_above:
             return 0.0
         judgement = trajectory.judgement
         return judgement.score if judgement is not None and judgement.ok else None

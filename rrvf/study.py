@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
 from rrvf.data.manifest import MANIFEST
@@ -113,8 +114,8 @@ class Study:
         dataset, roots = (known.dataset, [self.data]) if known else (set_name, [self.data, *sorted(DATA.glob("*"))])
         if dataset not in self._targets:
             root = next((root for root in roots if (root / dataset / MANIFEST).is_file()), None)
-            samples = load_split(dataset, root) if root else []
-            self._targets[dataset] = {s.id: root / s.split / s.image for s in samples}
+            samples = {s.id: root / s.split / s.image for s in load_split(dataset, root)} if root else {}
+            self._targets[dataset] = samples
         return self._targets[dataset].get(sample_id)
 
     @contextmanager
@@ -218,7 +219,8 @@ class Study:
         with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
             if not finished:
                 self.evaluate_model(set_name, policy, model, out)
-        return json.loads((out / "summary.json").read_text())
+        summary: dict = json.loads((out / "summary.json").read_text())
+        return summary
 
     def evaluate_model(
         self, set_name: str, policy: str, model: str | Row | None, out: Path, limit: int | None = None,
@@ -295,7 +297,7 @@ class Study:
         kind, name = trained[policy]
         return str(self.train_sft(name) if kind == "sft" else self.train_grpo(name))
 
-    def section(self, kind: str, name: str):
+    def section(self, kind: str, name: str) -> Any:
         """A named section of the profile; `kind` is grpo, sft or evaluations."""
         sections = getattr(self.profile, kind)
         if name not in sections:
@@ -388,7 +390,8 @@ def stage_key(kind: str, inputs: dict) -> str:
 
 def _plotting_version() -> str:
     """Of the sandbox's matplotlib, as it is pinned."""
-    return re.search(r"^matplotlib==(\S+)", PLOT_PINS.read_text(), re.MULTILINE)[1]
+    pins: dict[str, str] = dict(re.findall(r"^([\w-]+)==([\w.]+)", PLOT_PINS.read_text(), re.MULTILINE))
+    return pins["matplotlib"]
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:

@@ -30,7 +30,7 @@ def test_it_finds_names_attributes_and_arguments_that_are_not_there(tmp_path):
     for number, (mistake, _) in enumerate(mistakes):
         (tmp_path / f"mistake_{number}.py").write_text(mistake)
     told = checked(*(str(path) for path in sorted(tmp_path.iterdir()))).stdout.splitlines()
-    lines = [line for line in told if ": error: " in line]
+    lines = sorted(line for line in told if ": error: " in line)
     assert len(lines) == len(mistakes), told
     for number, (line, (_, found)) in enumerate(zip(lines, mistakes, strict=True)):
         assert f"mistake_{number}.py" in line and found in line

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import openai
@@ -34,6 +34,9 @@ from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason
 from rrvf.judge.rubrics import Rubric
 from rrvf.judge.servers import Servers
 from rrvf.records import Judgement, Usage, storable
+
+if TYPE_CHECKING:
+    from diskcache import Cache
 
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
 T = TypeVar("T")
@@ -231,7 +234,7 @@ class JudgeClient:
             self._structured = False
             return text
 
-    async def _reply(self, messages: list[dict], model: str, used: list[Usage], **extra) -> str:
+    async def _reply(self, messages: list[dict], model: str, used: list[Usage], **extra: Any) -> str:
         sampling = self._sampling.model_dump(exclude_none=True)
         try:
             reply = await self._servers.call(
@@ -298,7 +301,7 @@ def _away(error: Exception) -> bool:
     return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
 
 
-def _open_cache(folder: str | Path | None):
+def _open_cache(folder: str | Path | None) -> Cache | None:
     if folder is None:
         return None
     from diskcache import Cache, JSONDisk  # JSON: a cache that others can write must not hold pickles

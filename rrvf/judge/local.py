@@ -44,7 +44,7 @@ def decode(data: bytes) -> np.ndarray:
 
 def encode(picture: np.ndarray) -> bytes:
     """(H, W, 3) uint8 RGB as PNG bytes."""
-    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    return bytes(cv2.imencode(".png", picture[..., ::-1])[1])
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:

@@ -97,7 +97,8 @@ class Renderer:
         """`render` for coroutines; cancelling the task gives the program up."""
         options: dict = self._tracing(trace)
         if hasattr(self._engine, "arender"):
-            return await self._engine.arender(code, **options)
+            drawn: Render = await self._engine.arender(code, **options)
+            return drawn
         options["ticket"] = ticket = Ticket()
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._tried, code, options)
         try:
@@ -120,7 +121,7 @@ class Renderer:
 
     def _tried(self, code: str, options: dict) -> Render:
         """The first render that says something of the code; the last one where none does."""
-        render = self._engine.render(code, **options)
+        render: Render = self._engine.render(code, **options)
         for pause in PAUSES_S:
             if render.status != "harness_error" or self._closed:
                 break
@@ -136,7 +137,8 @@ class Renderer:
 
 
 def _engine(domain: str) -> Callable:
-    return pkgutil.resolve_name(known_domain(domain).renderer_at)
+    found: Callable = pkgutil.resolve_name(known_domain(domain).renderer_at)
+    return found
 
 
 def _takes_limits(domain: str) -> bool:
