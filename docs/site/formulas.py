@@ -1,4 +1,4 @@
-"""Formulas of the notebooks as MathML when the site is built: browsers draw it, and no script is loaded from elsewhere."""
+"""Formulas of the notebooks as MathML when the site is built: browsers draw it, and no script is loaded."""
 
 from __future__ import annotations
 
