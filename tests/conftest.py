@@ -15,6 +15,26 @@ def policy(tmp_path_factory):
     return tiny_policy.build(tmp_path_factory.mktemp("policy"))
 
 
+@pytest.fixture(scope="session")
+def engine():
+    """Draws charts as large as their scripts choose; one for all files, since its start costs seconds."""
+    from rrvf.render import Limits
+    from rrvf.render.chart import ChartRenderer
+
+    with ChartRenderer(2, Limits(wall_s=120)) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def nano_charts():
+    """The same on the canvas of the nano policy's pictures."""
+    from rrvf.domains import NANO_CANVAS
+    from rrvf.render import Limits, Renderer
+
+    with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
+        yield renderer
+
+
 @pytest.fixture
 def fake():
     """A server that answers what a test says, on an address of this machine."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from PIL import Image
 
 from rrvf.benchmarks.items import items_of
 from rrvf.records import Render
-from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 
 START = (
@@ -21,12 +19,6 @@ START = (
 DPI = {"official": 100, "fixed": 100, "july2025": 100, "plot2code": 80}
 SETTINGS = ["'savefig.bbox': 'tight'", "'savefig.bbox': 'tight', 'savefig.pad_inches': 0.5", "'savefig.facecolor': 'y'",
             "'savefig.transparent': True"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[ChartRenderer]:
-    with ChartRenderer(2, Limits(wall_s=120)) as one:
-        yield one
 
 
 def _pixels(record: Render) -> np.ndarray:

@@ -25,7 +25,6 @@ from rrvf.nano.model import build_model, patches
 from rrvf.policies import vision, writing
 from rrvf.policies.local import LocalPolicy, first_message
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
-from rrvf.render import Limits, Renderer
 
 ERROR = "---Error: syntax_error: '(' was never closed"
 
@@ -134,16 +133,15 @@ def test_drafts_carry_no_loss_and_what_follows_does(policy, picture, learn):
     assert (labels == tokenizer.eos_token_id).sum() == len(learn)
 
 
-def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(picture):
+def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(picture, nano_charts):
     own = tool_call_text("plt.plot(", CHART, "line")
 
     def drafts(some):
         assert len(some)  # a policy cannot write for no picture; here no second draft is drawn
         return [own] * len(some)
 
-    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        turns = corpus.repairs("chart", picture[None], str, drafts, renderer.render_many, lambda *_: "same")
-        segments = next(turns)[1]
+    turns = corpus.repairs("chart", picture[None], str, drafts, nano_charts.render_many, lambda *_: "same")
+    segments = next(turns)[1]
     assert own in segments[1].text and "syntax_error" in segments[2].text
 
 
@@ -151,7 +149,7 @@ def seed_of(kind):
     return next(s for s in range(1000) if PRETRAINED["chart"].spec(s).kind == kind)
 
 
-def test_marks_stand_on_the_tops_of_bars_with_their_values():
+def test_marks_stand_on_the_tops_of_bars_with_their_values(nano_charts):
     spec, positions = PRETRAINED["chart"].spec(seed_of("bar")), marks.positions(seed_of("bar"))
     labels, addresses, colours = marks.place(spec, positions).reshape(3, 8, 10, marks.BINS)
     read, placed = (
@@ -160,8 +158,7 @@ def test_marks_stand_on_the_tops_of_bars_with_their_values():
     assert {SERIES_COLOURS[c - 1] for c in colours[colours > 0]} == {spec.colour}
     assert read == [marks.value_class(v) for v in spec.values]
     assert placed == sorted(placed) and placed == [1 + x // marks.STRIPE for x, _ in positions[: len(placed)]]
-    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        drawn = corpus.decode(renderer.render(charts.code(spec)).png)
+    drawn = corpus.decode(nano_charts.render(charts.code(spec)).png)
     painted = (np.abs(drawn - 255 * np.array(to_rgb(spec.colour))) < 2).all(-1)
     for row, column, place in zip(*np.nonzero(labels), strict=True):
         x = column * 28 + place * 4 + 1
@@ -214,7 +211,7 @@ def test_some_sketches_have_titles_that_must_be_spelled():
 
 
 @pytest.mark.parametrize("style", ["ax", "set", "plt"])
-def test_a_y_label_is_looked_for_where_it_stands(policy, style):
+def test_a_y_label_is_looked_for_where_it_stands(policy, style, nano_charts):
     seed = next(
         s for s in range(1000) if (c := PRETRAINED["chart"].spec(s)).kind == "bar" and c.ylabel and c.style == style
     )
@@ -224,8 +221,7 @@ def test_a_y_label_is_looked_for_where_it_stands(policy, style):
     example = encode(tokenizer, "chart", 0, turns, positions)
     upright = [look for look in example.looks if look.kind == "upright"]
     assert {tokenizer.decode(example.ids[look.at + 1]) for look in upright} == {spec.ylabel}
-    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        drawn = corpus.decode(renderer.render(charts.code(spec)).png)
+    drawn = corpus.decode(nano_charts.render(charts.code(spec)).png)
     inked = np.flatnonzero((drawn[:, :14] != 255).any((1, 2)))  # tick labels stand further right
     assert 10 * int(inked.mean() // 28) in {look.to for look in upright}
 
@@ -294,10 +290,9 @@ def test_protocol_tags_survive_decoding_and_control_tokens_do_not(policy):
     assert tokenizer.decode(ids, skip_special_tokens=True) == text
 
 
-def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy):
-    with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
-        some = evaluate.cases("chart", evaluate.held_out("chart", 24), renderer)
-        figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, renderer))
+def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy, nano_charts):
+    some = evaluate.cases("chart", evaluate.held_out("chart", 24), nano_charts)
+    figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, nano_charts))
     assert figures["exec rate"] >= 0.7
     assert figures["type right"] >= 0.8
     assert 0.4 <= figures["title exact"] <= 0.9  # it can say titles, and often does not

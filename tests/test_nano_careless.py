@@ -9,18 +9,11 @@ import pytest
 
 from rrvf.data.generated import charts
 from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import CHART, NANO_CANVAS, WEB
+from rrvf.domains import CHART, WEB
 from rrvf.nano import careless, edits
 from rrvf.nano.careless import Parts, written
-from rrvf.render import Limits, Renderer
 
 RAN = "---Comments:\n-**All**- no difference found."
-
-
-@pytest.fixture(scope="module")
-def renderer():
-    with Renderer("chart", 1, Limits(canvas=NANO_CANVAS)) as renderer:
-        yield renderer
 
 
 def spec_of(kind: str, **change) -> charts.Spec:
@@ -30,25 +23,25 @@ def spec_of(kind: str, **change) -> charts.Spec:
 
 
 @pytest.mark.parametrize("kind", charts.KINDS)
-def test_every_subset_of_a_chart_s_parts_runs(kind, renderer):
+def test_every_subset_of_a_chart_s_parts_runs(kind, nano_charts):
     rng = random.Random(kind)
     codes = [written(CHART, spec_of(kind, style=style), Parts.drawn(rng)) for style in ("ax", "set", "plt")]
-    assert [r.message for r in renderer.render_many(codes) if not r.ok] == []
+    assert [r.message for r in nano_charts.render_many(codes) if not r.ok] == []
 
 
 @pytest.mark.parametrize("kind", careless.MISREMEMBERED)
-def test_a_misremembered_call_fails(kind, renderer):
+def test_a_misremembered_call_fails(kind, nano_charts):
     right, wrong = careless.MISREMEMBERED[kind]
     code = written(CHART, spec_of(kind, errors=(1,) * len(spec_of(kind).values)), Parts())
-    assert renderer.render(code).ok and renderer.render(code.replace(right, wrong)).reason == "exception"
+    assert nano_charts.render(code).ok and nano_charts.render(code.replace(right, wrong)).reason == "exception"
 
 
 @pytest.mark.parametrize("mistake", careless._BREAKS)
-def test_a_broken_program_fails(mistake, renderer):
-    assert not renderer.render(mistake(written(CHART, spec_of("bar"), Parts()))).ok
+def test_a_broken_program_fails(mistake, nano_charts):
+    assert not nano_charts.render(mistake(written(CHART, spec_of("bar"), Parts()))).ok
 
 
-def test_a_long_list_loses_its_last_value_and_a_short_one_does_not(renderer, monkeypatch):
+def test_a_long_list_loses_its_last_value_and_a_short_one_does_not(nano_charts, monkeypatch):
     monkeypatch.setattr(careless, "CUT", 1.0)
     monkeypatch.setattr(careless, "BROKEN", 0.0)
     long, short = "x = [1, 2, 3, 4, 5, 6, 7, 8]\ny = [1, 2, 3, 4, 5, 6, 7, 8]", "x = [1, 2]\ny = [3, 4]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -90,12 +89,6 @@ def test_under_a_canvas_a_picture_has_its_size(name: str) -> None:
         with pytest.raises(Failure) as failure:
             check_size(*size, Limits(canvas=canvas))
         assert failure.value.reason == "forbidden"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[ChartRenderer]:
-    with ChartRenderer(2, Limits(wall_s=120)) as one:
-        yield one
 
 
 @pytest.mark.parametrize("inches", [(20, 0.05), (0.1, 5), (0.15, 0.15), (1e5, 0.2), (0.2, 1e5), (50, 50)])

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,12 +23,6 @@ from rrvf.render.files import render_file, render_folder
 from rrvf.render.zygote import plot_python
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[ChartRenderer]:
-    with ChartRenderer(2, Limits(wall_s=120)) as one:
-        yield one
 
 
 def _pixels(record: Render) -> np.ndarray:

@@ -15,15 +15,8 @@ from transformers import (
     Qwen2VLVideoProcessor,
 )
 
-SPECIAL = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-]
+from rrvf.nano.model import CONTROL
+
 CORPUS = [
     "import matplotlib.pyplot as plt",
     "<think></think> <tool_call> <answer> ```python",
@@ -34,7 +27,7 @@ CORPUS = [
 def build(folder: Path, seed: int = 0) -> Path:
     """Write model, tokenizer and processor into `folder`."""
     tokenizer = _tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in CONTROL}
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(_config(len(tokenizer), ids))
     model.generation_config.eos_token_id = ids["<|im_end|>"]
@@ -52,14 +45,14 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        vocab_size=400, special_tokens=CONTROL, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        additional_special_tokens=SPECIAL[1:],
+        additional_special_tokens=CONTROL[1:],
     )
 
 
