@@ -201,20 +201,7 @@ def train_eye(
         strips, letters = strip_batch(rng, (8 if step < alone else 2) * batch)
         made = {"strips": strips, "letters": letters}
         if step >= alone:
-            rows = sorted(rng.sample(range(len(positions)), batch // 2))
-            scenes = pictures[CHART.name][rows]
-            if WEB.name in pictures:
-                pages = pictures[WEB.name]
-                scenes = np.concatenate([scenes, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
-            specs = [spec(rng) for _ in range(batch)]
-            sketches, where = zip(*map(sketch, specs), strict=True)
-            told = [
-                *map(marks.place, specs, where),
-                *(marks.place(PRETRAINED[CHART.name].spec(i), positions[i]) for i in rows),
-            ]
-            told = np.stack(told).astype(np.int64)
-            made |= {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
-            made |= {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}
+            made |= _scenes(pictures, positions, rng, batch)
         return {name: torch.from_numpy(value) for name, value in made.items()}
 
     def losses(step: int, given: dict) -> dict:
@@ -230,6 +217,23 @@ def train_eye(
 
     train(torch.nn.ModuleList([visual, heads]).to(visual.device), make=make, losses=losses)
     visual.requires_grad_(True)
+
+
+def _scenes(
+    pictures: dict[str, np.ndarray], positions: np.ndarray, rng: random.Random, batch: int
+) -> dict[str, np.ndarray]:
+    """A batch of sketches, charts and pages with what is named in them, as `train_eye` takes them."""
+    rows = sorted(rng.sample(range(len(positions)), batch // 2))
+    scenes = pictures[CHART.name][rows]
+    if WEB.name in pictures:
+        pages = pictures[WEB.name]
+        scenes = np.concatenate([scenes, pages[sorted(rng.sample(range(len(pages)), batch // 4))]])
+    specs = [spec(rng) for _ in range(batch)]
+    sketches, where = zip(*map(sketch, specs), strict=True)
+    charts = (marks.place(PRETRAINED[CHART.name].spec(i), positions[i]) for i in rows)
+    told = np.stack([*map(marks.place, specs, where), *charts]).astype(np.int64)
+    shown = {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
+    return shown | {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}
 
 
 def _look(visual, pictures: torch.Tensor) -> torch.Tensor:

@@ -184,11 +184,7 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
     model.to(device)
     gaze = Gaze(model.model.language_model)
     if device == "cpu":
-        for block in model.model.visual.blocks:
-            # Strips and pictures, frozen or not: after eight forms, the default, it would run uncompiled.
-            block.compile(recompile_limit=64)
-        for block in model.model.language_model.layers:
-            block.compile(dynamic=True)
+        _compile(model)
     rng = random.Random(recipe.seed)
     loop = Loop(rng, log, device, recipe.workers)
     strips = strip_batches(tokenizer, rng)
@@ -236,16 +232,29 @@ def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path 
         ),
         "feedback": feedback,
     }
+    _run(stages, model, out)
+    save(model.to("cpu", torch.bfloat16), tokenizer, out / "final")
+    write_manifest(out / "final")
+
+
+def _compile(model) -> None:
+    for block in model.model.visual.blocks:
+        # Strips and pictures, frozen or not: after eight forms, the default, it would run uncompiled.
+        block.compile(recompile_limit=64)
+    for block in model.model.language_model.layers:
+        block.compile(dynamic=True)
+
+
+def _run(stages: dict[str, Callable[[Path], None]], model: torch.nn.Module, out: Path) -> None:
+    """Each stage once: of a finished one the weights are read back."""
     for name, stage in stages.items():
         path = out / f"{name}.pt"
         if path.exists():
-            model.load_state_dict(torch.load(path, map_location=device))
+            model.load_state_dict(torch.load(path, map_location=model.device))
             continue
         stage(path)
         torch.save(model.state_dict(), path)
         snapshot_of(path).unlink(missing_ok=True)
-    save(model.to("cpu", torch.bfloat16), tokenizer, out / "final")
-    write_manifest(out / "final")
 
 
 def started(folder: Path):
