@@ -20,8 +20,10 @@ from rrvf.profile import load_profile
 COMMANDS = ["render", "extract", "score", "judge", "data", "train", "eval", "report", "doctor"]
 
 
-def rrvf(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "rrvf", *map(str, arguments)], capture_output=True, text=True)
+@pytest.fixture
+def rrvf(capsys):
+    """Runs a command in this process; gives its exit code and what it printed on standard output."""
+    return lambda *arguments: (cli.run([str(a) for a in arguments]), capsys.readouterr().out)
 
 
 @pytest.fixture
@@ -36,38 +38,38 @@ def pictures(tmp_path):
 
 
 def test_help_lists_every_command():
-    shown = rrvf("--help").stdout
+    shown = subprocess.run([sys.executable, "-m", "rrvf", "--help"], capture_output=True, text=True).stdout
     assert all(command in shown for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", [["render"], ["eval"], ["judge", "compare"], ["train", "grpo"], ["score", "web"]])
-def test_help_has_an_example(command):
-    assert "Example: rrvf" in rrvf(*command, "--help").stdout
+def test_help_has_an_example(rrvf, command):
+    code, shown = rrvf(*command, "--help")
+    assert code == 0 and "Example: rrvf" in shown
 
 
-def test_a_render_is_reported_as_json(tmp_path):
+def test_a_render_is_reported_as_json(rrvf, tmp_path):
     script, out = tmp_path / "a.py", tmp_path / "out" / "a.png"
     script.write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])")
-    done = rrvf("render", "chart", script, "--out", out, "--json")
-    record = json.loads(done.stdout)
-    assert done.returncode == 0 and out.is_file()
-    assert set(record) == {"status", "reason", "message", "seconds", "width", "height"}
+    code, shown = rrvf("render", "chart", script, "--out", out, "--json")
+    assert code == 0 and out.is_file()
+    assert set(json.loads(shown)) == {"status", "reason", "message", "seconds", "width", "height"}
 
 
-def test_a_render_that_fails_exits_with_1(tmp_path):
+def test_a_render_that_fails_exits_with_1(rrvf, tmp_path):
     (tmp_path / "a.py").write_text("1 / 0")
-    done = rrvf("render", "chart", tmp_path / "a.py", "--out", tmp_path / "a.png")
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stdout and not (tmp_path / "a.png").exists()
+    code, shown = rrvf("render", "chart", tmp_path / "a.py", "--out", tmp_path / "a.png")
+    assert code == 1 and "ZeroDivisionError" in shown and not (tmp_path / "a.png").exists()
 
 
-def test_a_comparison_gives_score_parts_and_feedback(pictures):
-    done = rrvf("judge", "compare", *pictures, "--json")
-    assert done.returncode == 0 and set(json.loads(done.stdout)) == {"status", "score", "parts", "feedback"}
+def test_a_comparison_gives_score_parts_and_feedback(rrvf, pictures):
+    code, shown = rrvf("judge", "compare", *pictures, "--json")
+    assert code == 0 and set(json.loads(shown)) == {"status", "score", "parts", "feedback"}
 
 
-def test_a_judge_that_is_not_there_is_a_judge_error(pictures):
-    done = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
-    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+def test_a_judge_that_is_not_there_is_a_judge_error(rrvf, pictures):
+    code, _ = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
+    assert code in (1, 2)
 
 
 @pytest.fixture
@@ -170,7 +172,8 @@ def test_a_disk_that_fills_up_under_an_open_file_is_one_line(refused, monkeypatc
     assert "cannot write: No space left on device" in refused("render", "chart", "a.py", "--out", "x.png")
 
 
-def test_every_environment_variable_that_is_read_stands_in_the_help():
+def test_every_environment_variable_that_is_read_stands_in_the_help(rrvf):
+    _, shown = rrvf("--help")
     internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, torchrun's
     internal |= {"ACCELERATE_USE_DEEPSPEED"}  # set by `accelerate launch`
     package = Path(cli.__file__).parent
@@ -179,4 +182,4 @@ def test_every_environment_variable_that_is_read_stands_in_the_help():
         for path in package.rglob("*.py")
         for name in re.findall(r"os\.environ(?:\.get\(|\[)\"(\w+)\"", path.read_text(encoding="utf-8"))
     }
-    assert read - internal <= set(SETTINGS) and all(name in rrvf("--help").stdout for name in SETTINGS)
+    assert read - internal <= set(SETTINGS) and all(name in shown for name in SETTINGS)

@@ -1,4 +1,4 @@
-"""The type checker finds what a run would stumble over, and finds nothing in this project."""
+"""The checkers find what a run or a reader would stumble over, and find nothing in this project."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def checked(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_the_project_is_free_of_type_errors():
     done = checked()
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("words", [["check"], ["format", "--check"]], ids=" ".join)
+def test_the_project_keeps_its_rules(words):
+    pytest.importorskip("ruff")
+    done = subprocess.run([sys.executable, "-m", "ruff", *words, "."], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
