@@ -31,7 +31,7 @@ def nano_charts():
     from rrvf.domains import NANO_CANVAS
     from rrvf.render import Limits, Renderer
 
-    with Renderer("chart", 2, Limits(canvas=NANO_CANVAS)) as renderer:
+    with Renderer("chart", 2, Limits(canvas=NANO_CANVAS, wall_s=120)) as renderer:
         yield renderer
 
 
