@@ -76,6 +76,7 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
         papermill.execute_notebook(
             read_notebook(source), out, parameters, kernel_name="python3", language="python", cwd=REPOSITORY,
             progress_bar=False, stdout_file=progress.stages, stderr_file=progress.bars,
+            start_timeout=600,  # seconds; a busy machine is no failure
             extra_arguments=["--log-level=ERROR"],  # else each kernel warns that it listens on a socket
         )  # fmt: skip
     except PapermillExecutionError as error:
