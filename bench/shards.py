@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +27,8 @@ from rrvf.errors import UserError
 from rrvf.records import Judgement, Provenance, Render, Sample
 
 PARTS = 4
+#: Modules are loaded once, for all of them.
+FORK = multiprocessing.get_context("fork")
 METRICS = ("text", "layout", "type", "color")
 DRAWN = Render(status="ok", png=b"a picture of some kilobytes " * 200)
 
@@ -52,8 +54,8 @@ class Drawn(ChartMimic):
         return DRAWN, {"exec": float(rng.random() < 0.9)} | {name: rng.random() for name in METRICS}
 
 
-def one(place: Path, count: int, shard: tuple[int, int] | None) -> None:
-    """One run, in this process; prints what it took."""
+def one(place: Path, count: int, shard: tuple[int, int] | None) -> dict:
+    """One run, in this process; gives its folder and what it took."""
     root = place / "data"
     root.mkdir(exist_ok=True)
     Image.new("RGB", (16, 16)).save(root / "a.png")
@@ -68,40 +70,40 @@ def one(place: Path, count: int, shard: tuple[int, int] | None) -> None:
     begun = time.perf_counter()
     evaluate(run, lambda asked: ("```python\nplt.plot([1, 2, 3])\n```\n" * 20 for _ in asked))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"out": str(out), "seconds": time.perf_counter() - begun, "mb": peak}))
+    return {"out": str(out), "seconds": time.perf_counter() - begun, "mb": peak}
 
 
 def started(place: Path, count: int, part: int = 0) -> dict:
-    """The same in a child."""
-    command = [sys.executable, __file__, "--samples", str(count), "--part", str(part), "--place", str(place)]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    """The same in a child, whose memory is counted alone."""
+    answers = FORK.SimpleQueue()
+    child = FORK.Process(target=lambda: answers.put(one(place, count, (part, PARTS) if part else None)))
+    child.start()
+    child.join()
+    return answers.get()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=10_000)
-    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.part is not None:
-        one(asked.place, asked.samples, (asked.part, PARTS) if asked.part else None)
-        return
+    count = parser.parse_args().samples
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        tenth, whole = started(place, asked.samples // 10), started(place, asked.samples)
+        tenth, whole = started(place, count // 10), started(place, count)
         folders = [place / f"part-{number}" for number in range(1, PARTS + 1)]
-        took = [started(place, asked.samples, number) for number in (1, 2, 4)]
+        took = [started(place, count, number) for number in (1, 2, 4)]
         try:
             merge(place / "merged", folders)
         except UserError as error:
             print(f"a lost part: {str(error).replace(folder, '…')}")
-        took.append(started(place, asked.samples, 3))
+        took.append(started(place, count, 3))
         table = merge(place / "merged", folders)
         same = table == json.loads((Path(whole["out"]) / "summary.json").read_text())
-        print(f"{PARTS} parts of {asked.samples} samples give the whole's table: {same}")
+        print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
         print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
-        print(f"memory: {tenth['mb']:.0f} MB for {asked.samples // 10}, {whole['mb']:.0f} MB for {asked.samples} "
-              f"({whole['mb'] / tenth['mb']:.2f} times, at most 1.25)")  # fmt: skip
+        ratio = whole["mb"] / tenth["mb"]
+        print(
+            f"memory: {tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count} ({ratio:.2f} times, at most 1.25)"
+        )
         sys.exit(not same)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
@@ -178,3 +180,75 @@ def test_grpo_on_one_node_and_a_judge_that_dies_are_told(place, monkeypatch):
     monkeypatch.setenv("NODES", "one")
     alone = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
     assert alone.returncode == 2 and "--nodes=2" in alone.stderr and not (place / "accelerate").exists()
+
+
+#: Writes down what it was asked; part 2 fails as long as `lost` is there.
+RRVF = """echo "$*" >>asked
+case "$*" in *"--shard 2/"*) [ ! -e lost ];; esac
+"""
+
+
+@pytest.fixture
+def stand_in(place):
+    (place / ".venv/bin/rrvf").write_text("#!/usr/bin/env bash\n" + RRVF)
+    (place / ".venv/bin/rrvf").chmod(0o755)
+    return place
+
+
+WORDS = ["--benchmark", "charts", "--policy", "reference"]
+
+
+def parts_asked(place: Path) -> list[dict]:
+    """What rrvf understands of each call so far."""
+    calls = [line.split() for line in (place / "asked").read_text().splitlines()]
+    commands = get_command(cli.app).commands
+    return [{"command": name} | commands[name].make_context(name, rest).params for name, *rest in calls]
+
+
+def test_a_job_of_an_array_evaluates_its_part_and_a_lost_one_is_submitted_alone(stand_in, monkeypatch):
+    for job, count, parts in ((3, 4, None), (3, 1, "4")):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(job))
+        monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", str(count))
+        monkeypatch.setenv("PARTS", parts) if parts else monkeypatch.delenv("PARTS", raising=False)
+        done = run(stand_in, "eval.slurm", "runs/whole", *WORDS)
+        assert done.returncode == 0, done.stderr
+    first, again = parts_asked(stand_in)
+    assert first == again and (first["command"], first["shard"], str(first["out"])) == (
+        "eval",
+        "3/4",
+        "runs/whole.parts/3",
+    )
+    assert run(stand_in, "eval.slurm").returncode != 0
+
+
+class Ray(ModuleType):
+    """Ray as far as the script uses it, on this machine."""
+
+    exceptions = SimpleNamespace(RayError=OSError)
+
+    def remote(self, call):
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *words: (call, words)))
+
+    def get(self, started):
+        call, words = started
+        return call(*words)
+
+
+def test_parts_on_a_ray_cluster_are_merged_once_none_is_lost(stand_in, monkeypatch):
+    spec = importlib.util.spec_from_file_location("eval_ray", LAUNCH / "eval_ray.py")
+    eval_ray = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(eval_ray)
+    monkeypatch.setattr(eval_ray, "RRVF", ("bash", str(stand_in / ".venv/bin/rrvf")))
+    monkeypatch.setitem(sys.modules, "ray", Ray("ray"))
+    monkeypatch.setattr(sys, "argv", ["eval_ray", "whole", "--parts", "3", "--", *WORDS])
+    monkeypatch.chdir(stand_in)
+    (stand_in / "lost").touch()
+    with pytest.raises(SystemExit, match="part 2/3 was lost: run the same command again"):
+        eval_ray.main()
+    (stand_in / "lost").unlink()
+    assert eval_ray.main() == 0
+    asked = parts_asked(stand_in)
+    assert [call.get("shard") for call in asked] == ["1/3", "2/3", "3/3"] * 2 + [None]
+    merged, whole = asked[-1], stand_in / "whole"
+    assert (merged["command"], merged["out"]) == ("merge", whole)
+    assert [str(part) for part in merged["parts"]] == [f"{whole}.parts/{number}" for number in (1, 2, 3)]
