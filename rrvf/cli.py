@@ -396,8 +396,14 @@ def plan_run(
         int | None,
         typer.Option(min=0, help="GPUs that judge alone; 0: the judge shares the policy's [default: as profiled]"),
     ] = None,
-    gpu_memory: Annotated[float, typer.Option(min=1, help="GB of each GPU, as it is sold")] = 80.0,
+    gpu_memory: Annotated[
+        float | None, typer.Option(min=1, help="GB of each GPU, as it is sold [default: 80, or the --gpu's]")
+    ] = None,
+    gpu: Annotated[str | None, typer.Option(help="whose speed is counted: a100, h100, h200")] = None,
+    model: Annotated[str | None, typer.Option(help="another policy: Qwen/Qwen2.5-VL-32B-Instruct, …")] = None,
+    engine: Annotated[str, typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, for what no GPU holds")] = "trl",
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="where each figure comes from")] = False,
     as_json: Json = False,
 ) -> None:
     """Step time, bottleneck, GPU-hours, price and memory of a training run, before it is paid for.
@@ -409,10 +415,15 @@ def plan_run(
     Example: rrvf plan --profile paper --policy-gpus 8 --judge-gpus 8 --gpu-memory 80
 
     Example: rrvf plan --profile nano --measured runs/mine/log.jsonl
-    """
-    from rrvf.plan import show
 
-    print(show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json, gpu_memory))
+    Example: rrvf plan --profile paper --engine verl --model Qwen/Qwen2.5-VL-32B-Instruct --policy-gpus 16 --gpu h100
+    """
+    from rrvf.plan.show import Layout, show
+
+    layout = Layout(engine, model, gpu)
+    print(
+        show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json, gpu_memory, layout, sources)
+    )
 
 
 @app.command("eval")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 import json
 import random
 import subprocess
@@ -17,15 +18,18 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
+import yaml
 from openenv.core.env_server.http_server import create_app
-from scripted import ANSWER, BROKEN, CALL, Judge, Renderer, png, profile_of
+from PIL import Image as Picture
+from scripted import ANSWER, BROKEN, CALL, Judge, Model, Renderer, png, profile_of
 
 from reproduce.openenv.client import Redraw, Told, Turn
 from reproduce.openenv.server import RedrawEnvironment
 from rrvf.domains import CHART
+from rrvf.judge.child import running_server
 from rrvf.judge.local import encode
 from rrvf.judge.scenes import draw_chart, random_chart
-from rrvf.profile import load_profile
+from rrvf.profile import load_profile, profile_file
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
 from rrvf.records import Judgement
 from rrvf.reward import reward_rule
@@ -94,11 +98,20 @@ def programs(number: int) -> tuple[str, ...]:
     return (tool_call_text(draft, CHART), answer_text(fixed if number % 4 else "plt.bar(", CHART))
 
 
-def test_sixteen_episodes_are_worth_what_they_are_without_a_server():
+@pytest.fixture
+def judged(tmp_path):
+    """The nano profile's file with its judge at a URL."""
+    with running_server(wait_s=600) as url:
+        settings = yaml.safe_load(profile_file("nano").read_text())
+        (tmp_path / "judged.yaml").write_text(yaml.safe_dump(settings | {"judge": {"url": url}}))
+        yield str(tmp_path / "judged.yaml")
+
+
+def test_sixteen_episodes_are_worth_what_they_are_without_a_server(judged):
     """The command with its real renderer and judge."""
-    profile = load_profile("nano")
+    profile = load_profile(judged)
     targets = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(16)]
-    command = [sys.executable, "-m", "reproduce.openenv.server", "--port", "0"]
+    command = [sys.executable, "-m", "reproduce.openenv.server", "--profile", judged, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             url = json.loads(server.stdout.readline())["url"]
@@ -138,11 +151,7 @@ class PixelJudge(Judge):
 
 
 def shade(picture: bytes) -> int:
-    import io
-
-    from PIL import Image
-
-    return Image.open(io.BytesIO(picture)).getpixel((0, 0))[0]
+    return Picture.open(io.BytesIO(picture)).getpixel((0, 0))[0]
 
 
 def test_thirty_two_sessions_at_once_do_not_mix():
@@ -200,3 +209,68 @@ def test_one_session_too_many_is_refused():
         play(env, (ANSWER,), png())
         with pytest.raises(Exception, match="capacity"), client(url) as other:
             other.reset(picture="")
+
+
+class Redrawn:
+    """An episode as TRL's OpenEnv guide has environments: the client inside, one method a tool. See docs/scale.md."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        self._env = client(self.url)
+
+    def reset(self, image, **_) -> None:
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        self._env.reset(picture=base64.b64encode(file.getvalue()).decode(), domain="chart")
+
+    def render_and_compare(self, call: str) -> str:
+        """Render the code of a tool call and compare the picture with the target.
+
+        Args:
+            call: The JSON between the tool_call tags.
+
+        Returns:
+            The judge's words.
+        """
+        return self._env.step(Turn(text=f"<tool_call>{call}</tool_call>")).observation.words
+
+    def _ended(self, completion) -> float | None:
+        return self._env.step(Turn(text=completion[-1]["content"])).reward
+
+
+def test_trl_trains_two_steps_on_it(policy, samples, tmp_path, script):
+    """TRL's own trainer, nothing of this project's in it but the policy's templates."""
+    from datasets import Dataset, Image
+    from trl import GRPOConfig, GRPOTrainer
+
+    from rrvf.policies.local import training_processor
+
+    heard = []
+    script["write"] = lambda turn, row: (CALL, ANSWER if row % 2 else BROKEN)[turn % 2]
+
+    def reward(completions, environments, **_):
+        heard.extend(m["content"] for c in completions for m in c if m["role"] == "tool")
+        return [env._ended(c) for env, c in zip(environments, completions, strict=True)]
+
+    rows = {
+        "prompt": [[{"role": "user", "content": "Redraw."}]] * 4,
+        "image": [str(tmp_path / s.image) for s in samples],
+    }
+    with served(profile_of(policy, max_turns=2)) as url:
+        trainer = GRPOTrainer(
+            model=Model.from_pretrained(policy),
+            processing_class=training_processor(str(policy)),
+            reward_funcs=reward,
+            train_dataset=Dataset.from_dict(rows).cast_column("image", Image()),
+            environment_factory=type("Here", (Redrawn,), {"url": url}),
+            args=GRPOConfig(
+                str(tmp_path / "run"), max_steps=2, per_device_train_batch_size=4, num_generations=2, learning_rate=1e-2,
+                max_completion_length=2000, max_tool_calling_iterations=1, use_cpu=True, bf16=False, report_to=[], save_strategy="no",
+                gradient_checkpointing=False, logging_steps=1,
+            ),
+        )  # fmt: skip
+        trainer.train()
+    assert len(heard) == 8 and all("title is missing" in str(words) for words in heard)
+    lines = [line for line in trainer.state.log_history if "reward" in line]
+    assert len(lines) == 2 and all(line["reward_std"] > 0 and line["grad_norm"] > 0 for line in lines)

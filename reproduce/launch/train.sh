@@ -8,10 +8,20 @@
 # Pictures that are missing are built first. Run again after an interruption: it goes on from the last checkpoint. From
 # these folders `make reproduce PROFILE=gpu` or `PROFILE=paper` takes the finished policies. The GPUs' settings are one of the
 # files beside this one by its name, or any file of accelerate's by its path; VENV=FOLDER takes another environment.
+#
+# On several machines, the same on each, with a file system that all see (checkpoints, pictures) and MACHINES=2 MACHINE=0 (then 1)
+# MAIN=HOST:PORT of the first. Where one of them falls out, all end: start all again.
 set -euo pipefail
-[[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(dirname "$(readlink -f "$0")")
 [[ -f $2 ]] && config=$(readlink -f "$2") || config=$here/$2.yaml
 cd "$here/../.."
-exec "${VENV:-.venv}/bin/accelerate" launch --config_file "$config" -m rrvf train "$1" \
+several=()
+if [[ ${MACHINES:-1} -gt 1 ]]; then
+    : "${MAIN:?set MAIN=HOST:PORT of the first machine}"
+    each=$(sed -n 's/^num_processes: *//p' "$config")
+    several=(--num_machines "$MACHINES" --num_processes $((MACHINES * each)) --machine_rank "${MACHINE:-${SLURM_PROCID:?set MACHINE, the number of this one from 0}}"
+        --main_process_ip "${MAIN%:*}" --main_process_port "${MAIN##*:}")
+fi
+exec "${VENV:-.venv}/bin/accelerate" launch --config_file "$config" "${several[@]}" -m rrvf train "$1" \
     --profile "$3" --section "$4" --out "$5" --resume

@@ -67,11 +67,15 @@ class Latencies(Section):
         """Seconds of a render; of a domain that nobody measured, those of the slowest that somebody did."""
         return (self.render.get(domain) or max(self.render.values(), key=lambda figure: figure.value)).value
 
+    def figures(self) -> dict[str, Figure]:
+        """Every figure by its name."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        found |= {f"render {name}": figure for name, figure in self.render.items()}
+        return {name.replace("_", " "): figure for name, figure in found.items() if isinstance(figure, Figure)}
+
     def estimates(self) -> list[str]:
         """The names of the figures that nobody measured."""
-        figures = {name: getattr(self, name) for name in type(self).model_fields}
-        figures |= {f"render {name}": figure for name, figure in self.render.items()}
-        return [n.replace("_", " ") for n, f in figures.items() if isinstance(f, Figure) and f.kind == "estimate"]
+        return [name for name, figure in self.figures().items() if figure.kind == "estimate"]
 
 
 def load_latencies(profile: Profile) -> Latencies:

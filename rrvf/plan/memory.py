@@ -88,6 +88,8 @@ _LESS = {
     "writing": "use_vllm, or fewer episodes a step",
     "block": "a smaller max_new_tokens (evaluations)",
     "copies of weights": "a smaller policy",
+    "shards": "more GPUs",
+    "logits": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
 }
 
 

@@ -36,10 +36,12 @@ def plan(
     judge_gpus: int,
     measured: Sequence[dict] = (),
     latencies: Latencies | None = None,
+    together: int = 1,
 ) -> Plan:
     """What `section` of a profile takes. `measured`: a run's log lines, whose turns and lengths are then used.
 
-    latencies: of the machine; None takes the profile's own. UserError where there are none or no such section.
+    latencies: of the machine; None takes the profile's own. together: policy GPUs that are one process (verl's engines).
+    UserError where there are no latencies or no such section.
     """
     times = latencies or load_latencies(profile)
     if section not in profile.grpo:
@@ -47,7 +49,7 @@ def plan(
     if times.judge_reference_gpus and (policy_gpus < 1 or judge_gpus < 1 and not profile.judge.serve):
         raise UserError(f"profile {profile.name} needs GPUs for policy and judge: give --policy-gpus and --judge-gpus")
     config = profile.grpo[section]
-    work = workload(profile, config, times, policy_gpus, judge_gpus, measured)
+    work = workload(profile, config, times, policy_gpus // together, judge_gpus, measured)
     if work.processes > work.episodes:
         raise UserError(f"{policy_gpus} policy GPUs for {work.episodes} episodes a step: give each GPU one at least")
     steps = [Step(work, times, seed).run() for seed in range(SIMULATED)]
@@ -64,6 +66,21 @@ def plan(
         dollars=gpu_hours * times.gpu_hour.value,
         estimates=tuple(times.estimates()),
     )
+
+
+def judges_enough(
+    profile: Profile, section: str, policy_gpus: int, latencies: Latencies, step: int, together: int = 1
+) -> int | None:
+    """The fewest judge GPUs, a multiple of `step`, with which the judge is not the busiest station; None: over 128."""
+    for judge_gpus in range(step, 129, step):
+        if not busy_judge(plan(profile, section, policy_gpus, judge_gpus, (), latencies, together)):
+            return judge_gpus
+    return None
+
+
+def busy_judge(planned: Plan) -> bool:
+    """Whether more judges would shorten the step: its latency alone they do not."""
+    return planned.bottleneck.startswith("judge,")
 
 
 def workload(

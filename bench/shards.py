@@ -1,0 +1,111 @@
+"""Is an evaluation in four parts the table of one run, whatever its size, and does memory stay flat?
+
+    python bench/shards.py [--samples 10000]
+
+Each run is a process of its own. Policy, renderer and judge are stand-ins that answer at once; runner, records, intervals and
+merge are real. The parts' table must be that of the whole, and the whole may take 1.25 times the memory of a tenth of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from rrvf.benchmarks.merge import merge
+from rrvf.benchmarks.registry import ChartMimic
+from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.errors import UserError
+from rrvf.records import Judgement, Provenance, Render, Sample
+
+PARTS = 4
+#: Modules are loaded once, for all of them.
+FORK = multiprocessing.get_context("fork")
+METRICS = ("text", "layout", "type", "color")
+DRAWN = Render(status="ok", png=b"a picture of some kilobytes " * 200)
+
+
+class Judge:
+    """Any similarity, the same for the same answer."""
+
+    def score(self, reference: bytes, generated: bytes, domain: str) -> Judgement:
+        return Judgement(status="ok", score=0.5)
+
+
+class Drawn(ChartMimic):
+    """ChartMimic's rules over scores that nobody had to render for."""
+
+    def __init__(self) -> None:
+        self.protocol = "fixed"
+
+    def check(self, reference: str | None) -> None:
+        """Any reference will do."""
+
+    def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict]:
+        rng = random.Random(sample.id)
+        return DRAWN, {"exec": float(rng.random() < 0.9)} | {name: rng.random() for name in METRICS}
+
+
+def one(place: Path, count: int, shard: tuple[int, int] | None) -> dict:
+    """One run, in this process; gives its folder and what it took."""
+    root = place / "data"
+    root.mkdir(exist_ok=True)
+    Image.new("RGB", (16, 16)).save(root / "a.png")
+    fields = {"domain": "chart", "split": "t", "image": "a.png", "sha256": "", "phash": "", "source": "", "licence": ""}
+    samples = [Sample(id=str(i), **fields) for i in range(count)]
+    made_by = Provenance(
+        protocol="p", prompt_hash="", judge="", metric_version="", versions={}, seed=0, profile_hash=""
+    )
+    out = place / (f"part-{shard[0]}" if shard else f"whole-{count}")
+    taken = samples[shard[0] - 1 :: shard[1]] if shard else samples
+    run = Run(Drawn(), taken, root, Judge(), made_by, out, block=None, shard=shard, set="charts", policy="stand-in")
+    begun = time.perf_counter()
+    evaluate(run, lambda asked: ("```python\nplt.plot([1, 2, 3])\n```\n" * 20 for _ in asked))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"out": str(out), "seconds": time.perf_counter() - begun, "mb": peak}
+
+
+def started(place: Path, count: int, part: int = 0) -> dict:
+    """The same in a child, whose memory is counted alone."""
+    answers = FORK.SimpleQueue()
+    child = FORK.Process(target=lambda: answers.put(one(place, count, (part, PARTS) if part else None)))
+    child.start()
+    child.join()
+    return answers.get()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=10_000)
+    count = parser.parse_args().samples
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        tenth, whole = started(place, count // 10), started(place, count)
+        folders = [place / f"part-{number}" for number in range(1, PARTS + 1)]
+        took = [started(place, count, number) for number in (1, 2, 4)]
+        try:
+            merge(place / "merged", folders)
+        except UserError as error:
+            print(f"a lost part: {str(error).replace(folder, '…')}")
+        took.append(started(place, count, 3))
+        table = merge(place / "merged", folders)
+        same = table == json.loads((Path(whole["out"]) / "summary.json").read_text())
+        print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
+        print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
+        ratio = whole["mb"] / tenth["mb"]
+        print(
+            f"memory: {tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count} ({ratio:.2f} times, at most 1.25)"
+        )
+        sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""An evaluation in parts on a Ray cluster whose machines see one file system, joined at the end.
+
+    python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base --profile paper
+
+What stands after `--` goes to `rrvf eval`. A part that was lost is named; the same command again goes on with it alone, for
+finished parts have nothing left to do. Ray is no dependency of this project: `pip install ray` where it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+RRVF = (sys.executable, "-m", "rrvf")
+
+
+def evaluated(part: int, of: int, out: str, words: list[str]) -> int:
+    """Run one part where Ray puts it; gives its exit code."""
+    command = [*RRVF, "eval", *words, "--shard", f"{part}/{of}", "--out", f"{out}.parts/{part}"]
+    return subprocess.run(command).returncode
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="the whole evaluation; its parts lie beside it, in OUT.parts")
+    parser.add_argument("--parts", type=int, required=True)
+    parser.add_argument("--gpus", type=float, default=0, help="of each part")
+    parser.add_argument("--cpus", type=float, default=2, help="of each part")
+    parser.add_argument("words", nargs="+", metavar="--benchmark ...", help="after --: what `rrvf eval` takes")
+    asked = parser.parse_args()
+    try:
+        import ray
+    except ImportError:
+        sys.exit("eval_ray: Ray is not installed here: pip install ray, or use reproduce/launch/eval.slurm")
+    out = str(asked.out.resolve())
+    Path(f"{out}.parts").mkdir(parents=True, exist_ok=True)
+    # A machine that falls out takes its parts with it: they go on elsewhere.
+    part = ray.remote(evaluated).options(num_cpus=asked.cpus, num_gpus=asked.gpus, max_retries=2)
+    numbers = range(1, asked.parts + 1)
+    started = {number: part.remote(number, asked.parts, out, asked.words) for number in numbers}
+    lost = [number for number in numbers if not _ended(ray, started[number])]
+    if lost:
+        named = ", ".join(f"{number}/{asked.parts}" for number in lost)
+        sys.exit(f"eval_ray: part {named} was lost: run the same command again, and it alone is run")
+    return subprocess.run([*RRVF, "merge", out, *(f"{out}.parts/{number}" for number in numbers)]).returncode
+
+
+def _ended(ray, started) -> bool:
+    try:
+        return ray.get(started) == 0
+    except ray.exceptions.RayError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""How far the reckoning of `scaling.py` is from step times that others published (`published.yaml`)."""
+
+from __future__ import annotations
+
+import statistics
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+
+from rrvf.plan.latencies import FILE as LATENCIES
+from rrvf.plan.latencies import Figure, Latencies
+from rrvf.plan.scaling import Engine, Gpu, reckoned
+from rrvf.plan.simulation import Step, Workload
+from rrvf.profile import Section
+
+FILE = Path(__file__).parent / "published.yaml"
+
+
+class Card(Section):
+    """A GPU's dense bf16 FLOP/s, and its memory's bytes a second."""
+
+    flops: float
+    bandwidth: float
+
+
+class Published(Section):
+    """A run of GRPO on text or pictures, one turn an episode. seconds: of a step, as published."""
+
+    name: str
+    address: str
+    parameters: float
+    cache_bytes: float
+    gpu: Card
+    gpus: int
+    together: int = Field(description="GPUs of an engine")
+    engine: Engine
+    episodes: int
+    prompt: float
+    tokens: float
+    cap: int
+    passes: int
+    seconds: float
+    taken: str = Field(description="what the page leaves open, and what was taken for it")
+
+    def planned(self) -> float:
+        """Seconds of a step by the plan's reckoning."""
+        raw = yaml.safe_load(LATENCIES.read_text())["gpu"]
+        free = Figure(value=0.0, kind="estimate", source="a reward by rule")
+        times = Latencies.model_validate(raw).model_copy(
+            update={name: free for name in ("judge_busy", "compare", "score")} | {"render": {"chart": free}}
+        )
+        gpu = Gpu(self.gpu.flops, self.gpu.bandwidth, 0, self.address)
+        written = self.tokens - self.prompt
+        times = reckoned(
+            times, self.parameters, self.cache_bytes, gpu, self.engine, self.together, self.prompt + written / 2, self.prompt
+        )  # fmt: skip
+        work = Workload("chart", self.episodes, self.gpus // self.together, 1, self.cap, 1.0, written, 1.0, self.prompt, 0, 8, 64, 1, self.passes)  # fmt: skip
+        return statistics.mean(Step(work, times, seed).run().seconds for seed in range(3))
+
+
+@cache
+def checked() -> list[tuple[Published, float]]:
+    """Every published run with the seconds that are planned for it."""
+    runs = [Published.model_validate(run) for run in yaml.safe_load(FILE.read_text())]
+    return [(run, run.planned()) for run in runs]
+
+
+def lines() -> list[str]:
+    """The errors, as they stand beside a plan."""
+    found = checked()
+    times = sorted(run.seconds / planned for run, planned in found)
+    told = [f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times what this reckoning gives:"]
+    return told + [
+        f"{'':12}{run.name} on {run.gpus} GPUs: {planned:.0f} s for {run.seconds:.0f} s ({planned / run.seconds - 1:+.0%}) {run.address}"
+        for run, planned in found
+    ]
