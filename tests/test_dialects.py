@@ -114,6 +114,13 @@ def test_an_endpoint_that_refuses_every_question_is_no_row_of_zeros(fake, ask, d
     assert len(fake.requests) < 50
 
 
+@pytest.mark.parametrize("answer", ['{"choices": []}', '{"error": {"message": "no credit"}}', "[]", "null", '"x"'])
+def test_a_success_that_is_no_completion_is_none(fake, ask, answer):
+    fake.replies = [body(answer)]
+    with pytest.raises(UserError, match="no credit" if "credit" in answer else "refused"):
+        ask()
+
+
 def test_refusals_from_some_question_on_are_no_zeros(fake, ask):
     """As when the money is spent, which Anthropic words as a bad request."""
     fake.replies = [body(reply("code"))] * 5 + [refused("anthropic", 400, "your credit balance is too low")]

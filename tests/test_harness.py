@@ -341,7 +341,7 @@ def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):
     asked = []
 
     class Policy:
-        def answers(self, conversations):
+        def answers(self, conversations, keep):
             for messages in conversations:
                 asked.append(messages)
                 yield Answer(None) if messages is None else Answer("code:c")

@@ -210,7 +210,9 @@ def _said(answer, settings: dict, usage: Usage) -> Answer:
     choices = getattr(answer, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
     if message is None:
-        return _Refused(None, "the endpoint answered with something that is no chat completion", usage)
+        told = getattr(answer, "error", None)  # some send their errors as a success
+        words = f" ({_short(told)})" if told else ""
+        return _Refused(None, f"the endpoint answered with something that is no chat completion{words}", usage)
     text = getattr(message, "content", None)
     if isinstance(text, str) and text.strip():
         return Answer(storable(text), usage=usage)
