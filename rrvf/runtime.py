@@ -20,8 +20,8 @@ FIRST_IMPORT = "import matplotlib.pyplot"
 def build(lock: Path = places.PLOT_LOCK, runtime: Path = places.PLOT, first: str = FIRST_IMPORT) -> Path:
     """A virtual environment at `runtime` with what `lock` pins, by hash; gives it, and leaves a finished one alone.
 
-    It is built beside and renamed, so that a runtime which is there is whole; one whose interpreter is gone is replaced.
-    UserError for a step that fails.
+    It is built beside and renamed, so that a runtime which is there is whole; one whose interpreter is gone is
+    replaced. UserError for a step that fails.
     """
     partial = runtime.with_name(f".{runtime.name}.partial")
     with owned(runtime.parent, wait=True, lock=runtime.with_name(f".{runtime.name}.lock")):

@@ -109,7 +109,7 @@ def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dial
 @pytest.mark.parametrize("calls", [1, 3, 50])
 def test_an_endpoint_that_refuses_every_question_is_no_row_of_zeros(fake, ask, dialect, status, calls):
     fake.replies = [refused(dialect, status, "this model sees no pictures")]
-    with pytest.raises(UserError, match="refused.*sees no pictures"):
+    with pytest.raises(UserError, match=r"refused.*sees no pictures"):
         ask(calls)
     assert len(fake.requests) < 50
 
@@ -124,7 +124,7 @@ def test_a_success_that_is_no_completion_is_none(fake, ask, answer):
 def test_refusals_from_some_question_on_are_no_zeros(fake, ask):
     """As when the money is spent, which Anthropic words as a bad request."""
     fake.replies = [body(reply("code"))] * 5 + [refused("anthropic", 400, "your credit balance is too low")]
-    with pytest.raises(UserError, match="8 questions in a row.*credit"):
+    with pytest.raises(UserError, match=r"8 questions in a row.*credit"):
         ask(50, in_flight=1)
 
 

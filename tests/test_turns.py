@@ -92,7 +92,7 @@ def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):
     evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
     other = load_prompt(CHART, "direct", "nano")
     monkeypatch.setattr("rrvf.evaluation.load_prompt", lambda *_: other)
-    with pytest.raises(UserError, match="another run .prompt_hash"):
+    with pytest.raises(UserError, match=r"another run .prompt_hash"):
         evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
 
 

@@ -32,7 +32,10 @@ def local_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
-    """`reply` for a policy behind an endpoint: each answer as soon as those before it are there, and told before that."""
+    """`reply` for a policy behind an endpoint.
+
+    Each answer comes as soon as those before it are there, and is told the moment it is there.
+    """
     from rrvf.policies.endpoint import question
 
     def reply(samples: list[Sample]) -> Callable[[Keep], Iterator[Answer]]:

@@ -59,8 +59,8 @@ IN_A_ROW = 3
 _NO_ANSWER = "the policy cannot be asked: "
 
 
-#: Samples in, one answer each out, in order; it may give them one by one as they come. Those of an endpoint, which come in
-#: any order, are also told to `Keep` the moment they are there.
+#: Samples in, one answer each out, in order; it may give them one by one as they come. Those of an endpoint, which come
+#: in any order, are also told to `Keep` the moment they are there.
 Replies = Callable[[list[Sample]], Iterable[str | NoReply | Answer | None] | Callable[[Keep], Iterable[Answer]]]
 
 
@@ -127,8 +127,9 @@ class Run:
 def evaluate(run: Run, reply: Replies) -> dict:
     """Ask, score, write; gives the summary that `DIR/summary.json` holds.
 
-    `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an Answer;
-    one that `failed` is not written down. While the policy writes, what it wrote before is rendered, measured and judged.
+    `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an
+    Answer; one that `failed` is not written down. While the policy writes, what it wrote before is rendered, measured
+    and judged.
     """
     with owned(run.out):
         claim(run.out, run.identity, begun=REPLIES)

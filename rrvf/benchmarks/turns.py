@@ -34,7 +34,10 @@ class _Game:
 def play(
     samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int
 ) -> list[Trajectory | NoReply]:
-    """An episode of each sample, or why the policy could not be asked. UserError for a picture that nobody can look at."""
+    """An episode of each sample, or why the policy could not be asked.
+
+    UserError for a picture that nobody can look at.
+    """
     games = []
     for sample in samples:
         path = root / sample.image
@@ -80,6 +83,7 @@ class Remembered:
         policy.answered = path.is_file()
 
     def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
+        """The next turn of each conversation, in order."""
         names = [_name(messages) for messages in conversations]
         new = {name: messages for name, messages in zip(names, conversations, strict=True) if name not in self._known}
         asked = list(new)

@@ -77,8 +77,8 @@ class EndpointPolicy:
     def answers(self, conversations: Iterable[list[dict] | None], keep: Keep | None = None) -> Iterator[Answer]:
         """The next turn of each conversation, in order, as they come: `in_flight` at a time, read only a little ahead.
 
-        In the place of None, which nobody can be asked, there is no text. keep: told of what the policy said out of order,
-        in a thread of the client's.
+        In the place of None, which nobody can be asked, there is no text. keep: told of what the policy said, out of
+        order, in a thread of the client's.
         """
         refused, held = 0, []
         with closing(self._in_order(conversations, keep)) as coming:
@@ -182,9 +182,9 @@ class _Refused(Answer):
 def _refusing(times: int, answer: Answer) -> UserError:
     how = f"{times} questions in a row" if times > 1 else "the question"
     return UserError(
-        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): see that its model "
-        "takes pictures, questions of this length and these settings, and that the account is in order; none is scored, "
-        "and what was written is kept"
+        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): see that its "
+        "model takes pictures, questions of this length and these settings, and that the account is in order; none is "
+        "scored, and what was written is kept"
     )
 
 
