@@ -7,7 +7,7 @@ import base64
 import io
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 
 from openai import APIConnectionError, AsyncOpenAI, BadRequestError, UnprocessableEntityError
@@ -96,7 +96,7 @@ class EndpointPolicy:
             raise _refusing(refused, next(a for a in held if isinstance(a, _Refused)))
         yield from held
 
-    def _in_order(self, conversations: Iterable[list[dict] | None], keep: Keep | None) -> Iterator[Answer]:
+    def _in_order(self, conversations: Iterable[list[dict] | None], keep: Keep | None) -> Generator[Answer, None, None]:
         with self._running() as (loop, api, places):
             ahead: deque = deque()
             for place, messages in enumerate(conversations):
