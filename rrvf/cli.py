@@ -533,6 +533,8 @@ def setup() -> None:
     if places.CHECKOUT:
         raise UserError("this is a checkout: run `make setup`")
     print(f"plotting runtime: {runtime.build()}")
+    for other in runtime.others():
+        print(f"of another version, to be removed where none is installed that uses it: {other}")
     print(f"Chromium: {runtime.browser()}")
 
 

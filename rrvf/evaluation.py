@@ -23,8 +23,8 @@ from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.questions import Question, question
 from rrvf.benchmarks.replies import endpoint_replies, file_replies, local_replies, oracle_replies, picture_of
-from rrvf.benchmarks.runner import BLOCK, Replies, Run, evaluate
-from rrvf.benchmarks.turns import as_of, play
+from rrvf.benchmarks.runner import BLOCK, REPLIES, Replies, Run, evaluate, usage_of
+from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
 from rrvf.data import DataConfig, prompts
 from rrvf.domains import domain
 from rrvf.errors import UserError
@@ -61,12 +61,13 @@ class Evaluation:
             self.config = self.config.model_copy(update={"prompt": "own"})
         self.root = study.data / self.config.dataset
         self.question = question(self.config, study.profile.policy.prompts, study.prompts)
+        self._fallback = ""
         self.rubric = self._rubric()
 
     def _rubric(self) -> Rubric | None:
         """The benchmark's own rubric, where the profile asks for it and its text is here.
 
-        None where it does not or the text is missing, and a line says so.
+        None where it does not or the text is missing, and who judges says why.
         """
         if self.config.judge_prompt == "own":
             return None
@@ -76,8 +77,14 @@ class Evaluation:
         why = (
             "the embedded judge reads our prompts alone" if text else "run `rrvf data prompts` for the benchmark's own"
         )
-        print(f"rrvf: {self.set_name}: scores are asked for by our rubric ({why})", file=sys.stderr, flush=True)
+        self._fallback = f"rrvf: {self.set_name}: scores are asked for by our rubric ({why})"
         return None
+
+    def _tell_rubric(self) -> None:
+        """Say once, before anything is judged, that scores are asked for in another way than the profile's."""
+        if self._fallback:
+            print(self._fallback, file=sys.stderr, flush=True)
+        self._fallback = ""
 
     @property
     def limits(self) -> Limits:
@@ -108,7 +115,7 @@ class Evaluation:
         """
 
         def replies(renderer: Renderer, stack: ExitStack) -> Replies:
-            return self._oracle(policy) if model is None else self._policy(model, renderer, stack)
+            return self._oracle(policy) if model is None else self._policy(model, renderer, stack, out)
 
         # Of an endpoint no answer is asked for twice for its neighbours' sake; on GPUs like pictures go together.
         endpoint = is_endpoint(model)
@@ -133,7 +140,11 @@ class Evaluation:
         config, study = self.config, self.study
         prompt = load_prompt(domain(config.domain), "tools", study.profile.policy.prompts, max_turns)
         self.question = Question(f"{study.profile.policy.prompts}-tools, {max_turns} turns", prompt.text)
-        who = self._who(policy, model) | {"turns": max_turns, "feedback": study.profile.judge.identity}
+        who = self._who(policy, model) | {
+            "turns": max_turns,
+            "feedback": study.profile.judge.identity,
+            "prompt_hash": self.question.sha256[:12],
+        }
         self._episodes(model, prompt.text, out, samples, max_turns, who)
         found = {x["sample_id"]: Trajectory.model_validate(x) for x in json_lines(out / EPISODES)}
         by_turn = []
@@ -145,7 +156,12 @@ class Evaluation:
                 lambda renderer, stack, made=made: lambda wanted: [made[s.id] for s in wanted], turn=turn,
             )  # fmt: skip
             by_turn.append({"turn": turn, "outcomes": summary["outcomes"], "metrics": summary["metrics"]})
-        result = {"n": len(samples), "policy": policy, "set": self.set_name, "turns": by_turn}
+        played = [found[s.id] for s in samples if s.id in found]
+        result = {
+            "n": len(samples), "policy": policy, "set": self.set_name, "turns": by_turn,
+            "drafts_without_feedback": without_feedback(played),
+            "usage": usage_of(out, [*played, *(turn for episode in played for turn in episode.turns)]),
+        }  # fmt: skip
         (out / "turns.json").write_text(json.dumps(result, indent=1) + "\n")
         return result
 
@@ -158,18 +174,23 @@ class Evaluation:
         """
         broken: list[str] = []
         with owned(out), ExitStack() as stack:
-            claim(out, who, begun=EPISODES)
+            # What an endpoint said is there before the first episode is.
+            claim(out, who, begun=REPLIES if (out / REPLIES).is_file() else EPISODES)
             known = {x["sample_id"] for x in json_lines(out / EPISODES)}
             todo = [s for s in samples if s.id not in known and picture_of(self.root, s)]
             if not todo:
                 return
             policy = open_policy(model, self.decoding, stack)
+            chat = Remembered(policy, out / REPLIES).chat if hasattr(policy, "answers") else policy.chat
             tools = stack.enter_context(self.study.tools(self.config.domain))
             for start in tqdm(range(0, len(todo), BLOCK), desc=f"play {out.name}", unit="block"):
-                played = play(todo[start : start + BLOCK], self.root, prompt, policy.chat, tools, max_turns)
+                played = play(todo[start : start + BLOCK], self.root, prompt, chat, tools, max_turns)
+                fair = [t for t in played if isinstance(t, Trajectory) and not fault(t)]
                 with append_lines(out / EPISODES) as file:
-                    file.writelines(t.model_dump_json() + "\n" for t in played if t.harness_error is None)
-                broken += [t.harness_error for t in played if t.harness_error]
+                    file.writelines(t.model_dump_json() + "\n" for t in fair)
+                broken += filter(None, map(fault, played))
+                if not fair:  # nor will those of the next block be
+                    break
         if broken:
             raise UserError(
                 f"{len(broken)} episodes met a fault of ours ({broken[0]}): see `rrvf doctor`, then run again; the "
@@ -178,6 +199,7 @@ class Evaluation:
 
     def estimate(self, policy: str, model: Model, samples: list[Sample]) -> str:
         """What the calls of a run would cost, before any is made: every sample judged, nothing of it on disk."""
+        self._tell_rubric()
         sizes = [picture_size(self.root / s.image) for s in samples]
         parts = []
         if _hosted(model):
@@ -197,6 +219,7 @@ class Evaluation:
     ) -> dict:  # fmt: skip
         config, study = self.config, self.study
         judging = study.profile.table_judge.max_in_flight
+        self._tell_rubric()
         with (
             ExitStack() as stack,
             Renderer(config.domain, study.profile.workers, self.limits) as renderer,
@@ -236,12 +259,14 @@ class Evaluation:
 
         return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(self.config.domain)), self.root)
 
-    def _policy(self, model: str | Row, renderer: Renderer, stack: ExitStack) -> Replies:
+    def _policy(self, model: str | Row, renderer: Renderer, stack: ExitStack, out: Path) -> Replies:
         def reply(samples: list[Sample]) -> Iterable:
             # Loaded when the first answer is missing: a finished run needs no model.
             if samples and not loaded:
                 policy = open_policy(model, self.decoding, stack)
-                made = endpoint_replies if hasattr(policy, "answers") else local_replies
+                made = local_replies
+                if hasattr(policy, "answers"):
+                    policy.answered, made = (out / REPLIES).is_file(), endpoint_replies
                 loaded.append(made(policy, self.root, self._asked(renderer)))
             return loaded[0](samples) if samples else []
 

@@ -6,6 +6,7 @@ links to where `make` has them, and a wheel holds the files.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -25,6 +26,13 @@ PLOT_PINS, PLOT_LOCK = SHIPPED / "requirements-plot.in", SHIPPED / "requirements
 CACHE = CHECKOUT / ".cache" if CHECKOUT else _user_cache()
 DATA = CHECKOUT / "data" if CHECKOUT else CACHE / "data"
 RUNS = CHECKOUT / "runs" if CHECKOUT else Path("runs")
+
+
+def plot_runtime(lock: Path = PLOT_LOCK) -> Path:
+    """The place of the plotting runtime of a lock: versions of the package that pin otherwise do not share one."""
+    return CACHE / f"plot-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+
+
 #: The plotting runtime that the sandbox runs, and the command that builds it.
-PLOT = CHECKOUT / ".venv-plot" if CHECKOUT else CACHE / "plot"
+PLOT = CHECKOUT / ".venv-plot" if CHECKOUT else plot_runtime()
 SETUP = "make setup" if CHECKOUT else "rrvf setup"

@@ -20,7 +20,8 @@ FIRST_IMPORT = "import matplotlib.pyplot"
 def build(lock: Path = places.PLOT_LOCK, runtime: Path = places.PLOT, first: str = FIRST_IMPORT) -> Path:
     """A virtual environment at `runtime` with what `lock` pins, by hash; gives it, and leaves a finished one alone.
 
-    It is built beside and renamed, so that a runtime which is there is whole. UserError for a step that fails.
+    It is built beside and renamed, so that a runtime which is there is whole; one whose interpreter is gone is
+    replaced. UserError for a step that fails.
     """
     partial = runtime.with_name(f".{runtime.name}.partial")
     with owned(runtime.parent, wait=True, lock=runtime.with_name(f".{runtime.name}.lock")):
@@ -35,8 +36,14 @@ def build(lock: Path = places.PLOT_LOCK, runtime: Path = places.PLOT, first: str
         fonts = {"MPLCONFIGDIR": str(partial / ".mplconfig")}
         _run("the plotting libraries do not start", python, "-c", first, **fonts)
         _readable(partial)
+        shutil.rmtree(runtime, ignore_errors=True)
         partial.rename(runtime)
     return runtime
+
+
+def others(runtime: Path = places.PLOT) -> list[Path]:
+    """Runtimes of other versions of the package, beside this one."""
+    return sorted(p for p in runtime.parent.glob("plot*") if p.is_dir() and p != runtime)
 
 
 def browser() -> str:

@@ -104,6 +104,71 @@ def test_any_other_refusal_of_one_question_is_that_samples_alone(fake, ask, dial
     assert "too much" in first.problem and second.text == "code"
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("calls", [1, 3, 50])
+def test_an_endpoint_that_refuses_every_question_is_no_row_of_zeros(fake, ask, dialect, status, calls):
+    fake.replies = [refused(dialect, status, "this model sees no pictures")]
+    with pytest.raises(UserError, match=r"refused.*sees no pictures"):
+        ask(calls)
+    assert len(fake.requests) < 50
+
+
+@pytest.mark.parametrize("answer", ['{"choices": []}', '{"error": {"message": "no credit"}}', "[]", "null", '"x"'])
+def test_a_success_that_is_no_completion_is_none(fake, ask, answer):
+    fake.replies = [body(answer)]
+    with pytest.raises(UserError, match="no credit" if "credit" in answer else "refused"):
+        ask()
+
+
+def test_refusals_from_some_question_on_are_no_zeros(fake, ask):
+    """As when the money is spent, which Anthropic words as a bad request."""
+    fake.replies = [body(reply("code"))] * 5 + [refused("anthropic", 400, "your credit balance is too low")]
+    with pytest.raises(UserError, match=r"8 questions in a row.*credit"):
+        ask(50, in_flight=1)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_refusals_are_the_questions_own_where_another_was_answered(fake, before):
+    refusals = [refused("openai", 400, "filtered")] * 2
+    fake.replies = refusals if before else [*refusals, body(reply("code"))]
+    policy = EndpointPolicy(fake.url, "m", in_flight=1)
+    policy.answered = before
+    told = list(policy.answers(question(PICTURE, "draw") for _ in range(2 if before else 3)))
+    assert [bool(a.problem) for a in told][:2] == [True, True] and not any(a.failed for a in told)
+
+
+@pytest.mark.parametrize("status", [402, 405, 529])
+def test_what_is_no_word_on_the_question_stops_at_once(fake, ask, status):
+    fake.replies = [refused("openai", status, "not now")]
+    with pytest.raises(UserError, match="not now"):
+        ask()
+
+
+@pytest.mark.parametrize("answer", [refused("vllm", 500, "no memory"), body("{"), body("", 301, Location="/")])
+def test_a_server_that_fails_is_no_word_of_the_policy(fake, ask, answer):
+    fake.replies = [body(reply("code")), answer]
+    assert [a.failed for a in ask(2, in_flight=1)] == [False, True]
+
+
+def test_an_answer_is_told_the_moment_it_is_there(fake):
+    """The server holds the first question's answer back until the second's is kept."""
+    kept, second = {}, threading.Event()
+
+    def keep(place, answer):
+        kept[place] = answer.text
+        second.set()
+
+    def answered(handler):
+        words = handler.asked["messages"][0]["content"][1]["text"]
+        assert words == "second" or second.wait(60)
+        body(reply(words))(handler)
+
+    fake.replies = [answered]
+    told = EndpointPolicy(fake.url, "m", in_flight=2).answers((question(PICTURE, w) for w in ("first", "second")), keep)
+    assert next(told).text == "first" and list(kept) == [1, 0]
+
+
 def test_answers_come_in_order_whichever_is_first(fake):
     """The server holds the first question's answer back until it has answered the second."""
     second = threading.Event()

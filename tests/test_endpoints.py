@@ -178,7 +178,6 @@ EMPTY = {
     "cut while thinking": (completion("", finish_reason="length", message={"reasoning_content": "hm"}), "cut at 4096"),
     "filtered": (completion(None, finish_reason="content_filter"), "content_filter"),
     "refused": (completion(None, message={"refusal": "I cannot"}), "I cannot"),
-    "no choices": ('{"choices": []}', "no chat completion"),
     "no JSON": ("{", "endpoint failed"),
     "HTML": ("<html>", "endpoint failed"),
 }

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import test_runner
+from dialects import body, refused, reply
 from test_runner import replies
 
 from rrvf.benchmarks import runner
@@ -20,7 +21,8 @@ from rrvf.benchmarks.replies import endpoint_replies, file_replies, oracle_repli
 from rrvf.benchmarks.runner import evaluate, read_results
 from rrvf.errors import UserError
 from rrvf.policies import Answer
-from rrvf.records import Usage
+from rrvf.policies.endpoint import EndpointPolicy
+from rrvf.records import Usage, json_lines
 from rrvf.report.runs import find_runs
 
 run = test_runner.run
@@ -110,6 +112,65 @@ def test_no_answer_of_an_endpoint_is_paid_for_twice(run):
     rest = []
     evaluate(alone, lambda samples: rest.extend(s.id for s in samples) or one_by_one(samples))
     assert len(asked) == 7 and not set(asked) & set(rest) and len(rest) == 33
+
+
+@pytest.fixture
+def served(run, fake):
+    """The run behind an endpoint; how the server answers; and a way to evaluate it."""
+
+    def served(*answers, in_flight=1):
+        fake.replies, fake.requests[:] = list(answers), []
+        policy = EndpointPolicy(fake.url, "m", in_flight=in_flight)
+        policy._client.max_retries = 0
+        policy.answered = (run.out / "replies.jsonl").is_file()
+        few = replace(run, samples=run.samples[3:13], block=None)
+        return evaluate(few, endpoint_replies(policy, run.root, ""))
+
+    return served
+
+
+CODE = body(reply("code:c"))
+
+
+@pytest.mark.parametrize(
+    "answer", [refused("vllm", 400, "no pictures"), refused("openai", 500, "no memory"), body("{")]
+)
+def test_an_endpoint_that_answers_nobody_leaves_no_number_and_nothing_to_go_on_from(run, served, answer):
+    with pytest.raises(UserError, match="what was written is kept"):
+        served(answer)
+    assert not (run.out / "summary.json").exists() and not (run.out / "replies.jsonl").exists()
+    assert served(CODE)["outcomes"]["scored"] == 10
+
+
+def test_a_question_that_the_server_failed_on_is_asked_again_and_is_no_zero(run, served, fake):
+    summary = served(CODE, refused("openai", 500, "once"), CODE)
+    assert summary["outcomes"]["scored"] == 10 and len(fake.requests) == 11
+    again = served(refused("openai", 500, "asked again"))
+    assert again == summary and not fake.requests
+
+
+def test_a_question_that_the_server_always_fails_on_is_not_scored(served, fake):
+    def answered(handler):
+        (refused("openai", 500, "no memory") if len(fake.requests) in (2, 11) else CODE)(handler)
+
+    outcomes = served(answered)["outcomes"]
+    assert (outcomes["scored"], outcomes["harness_error"], outcomes["policy_error"]) == (9, 1, 0)
+
+
+def test_answers_behind_one_that_is_late_outlive_a_stop(run, served, fake):
+    """The first question is never answered; the run is stopped once the others are written down."""
+
+    def answered(handler):
+        if len(fake.requests) > 1:
+            return CODE(handler)
+        while len(list(json_lines(run.out / "replies.jsonl"))) < 9:
+            assert not fake.released.wait(0.01)
+        refused("openai", 401, "stopped")(handler)
+
+    with pytest.raises(UserError, match="stopped"):
+        served(answered, in_flight=10)
+    assert served(CODE)["outcomes"]["scored"] == 10 and len(fake.requests) == 1
+    assert len(list(json_lines(run.out / "replies.jsonl"))) == 10
 
 
 def test_the_largest_pictures_are_asked_first_where_it_helps(run):
@@ -280,7 +341,7 @@ def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):
     asked = []
 
     class Policy:
-        def answers(self, conversations):
+        def answers(self, conversations, keep):
             for messages in conversations:
                 asked.append(messages)
                 yield Answer(None) if messages is None else Answer("code:c")

@@ -16,6 +16,7 @@ from test_judge_client import FakeJudge
 from rrvf import runtime
 from rrvf.domains import CHART
 from rrvf.errors import UserError
+from rrvf.places import plot_runtime
 from rrvf.protocol import answer_text
 from rrvf.render.zygote import plot_python
 
@@ -120,6 +121,21 @@ def test_a_finished_runtime_is_left_alone(steps, tmp_path):
     steps.clear()
     runtime.build(runtime=tmp_path / "plot")
     assert not steps
+
+
+def test_a_lock_that_changed_is_another_runtime_and_the_first_is_named(steps, tmp_path):
+    first, second = tmp_path / "first.lock", tmp_path / "second.lock"
+    first.write_text("numpy==1.26.1"), second.write_text("numpy==1.26.4")
+    places_of = [tmp_path / plot_runtime(lock).name for lock in (first, second)]
+    built = [runtime.build(lock, place) for lock, place in zip((first, second), places_of, strict=True)]
+    assert len(set(built)) == 2 and all((place / "bin" / "python").is_file() for place in built)
+    assert runtime.others(built[1]) == [built[0]]
+
+
+def test_a_runtime_whose_interpreter_is_gone_is_built_again(steps, tmp_path):
+    built = runtime.build(runtime=tmp_path / "plot")
+    (built / "bin" / "python").unlink(), (built / "bin" / "python").symlink_to(tmp_path / "gone")
+    assert (runtime.build(runtime=tmp_path / "plot") / "bin" / "python").is_file()
 
 
 def test_a_step_that_fails_leaves_no_runtime_and_one_line(tmp_path, monkeypatch):

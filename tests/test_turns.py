@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from dialects import body, refused, reply
 from scripted import Judge, Renderer, png
 
-from rrvf.benchmarks.turns import as_of, play
+from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
 from rrvf.domains import CHART
-from rrvf.protocol import answer_text, tool_call_text
-from rrvf.records import Sample, Trajectory, Turn
+from rrvf.errors import UserError
+from rrvf.evaluation import Evaluation
+from rrvf.policies.endpoint import EndpointPolicy
+from rrvf.profile import load_profile
+from rrvf.protocol import answer_text, load_prompt, tool_call_text
+from rrvf.records import Judgement, Sample, Trajectory, Turn
 from rrvf.rollout import Tools
+from rrvf.study import Study
 
 
 @pytest.fixture
@@ -46,6 +52,55 @@ def test_episodes_are_played_side_by_side_and_each_ends_where_it_answers(tools, 
     assert [as_of(ended[0], n) for n in (1, 2, 3)] == [answer_text("done()", CHART)] * 3
     # The call of the last turn is not executed, but its code is what the policy has by then.
     assert [as_of(ended[1], n) for n in (1, 2)] == [answer_text(f"plot({n})", CHART) for n in (1, 2)]
+
+
+@pytest.fixture
+def remembered(fake, tmp_path):
+    def remembered(*answers):
+        fake.replies, fake.requests[:] = list(answers), []
+        policy = EndpointPolicy(fake.url, "m", in_flight=1)
+        policy._client.max_retries = 0
+        return Remembered(policy, tmp_path / "replies.jsonl").chat
+
+    return remembered
+
+
+DRAFT, DONE = (body(reply(words)) for words in (tool_call_text("plot(1)", CHART), answer_text("done()", CHART)))
+
+
+def test_turns_that_were_paid_for_are_not_asked_again(remembered, fake, tools, pictures, tmp_path):
+    broken = [DRAFT, DRAFT, DRAFT, DONE, refused("openai", 401, "stopped")]
+    with pytest.raises(UserError, match="stopped"):
+        play(pictures, tmp_path, "draw", remembered(*broken), tools, 2)
+    ended = play(pictures, tmp_path, "draw", remembered(DONE), tools, 2)
+    assert len(fake.requests) == 2 and [t.final_code for t in ended] == ["done()"] * 3
+    play(pictures, tmp_path, "another prompt", remembered(DONE), tools, 2)
+    assert len(fake.requests) == 3
+
+
+def test_an_episode_whose_policy_could_not_be_asked_is_none(remembered, tools, pictures, tmp_path):
+    chat = remembered(DONE, refused("openai", 500, "no memory"), DONE)
+    first, second, third = play(pictures, tmp_path, "draw", chat, tools, 2)
+    assert (fault(first), fault(third)) == (None, None) and "no memory" in fault(second)
+
+
+def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):
+    evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "charts")
+    monkeypatch.setattr(evaluation, "_evaluated", lambda *_, **__: {"outcomes": {}, "metrics": {}})
+    evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+    (tmp_path / "out" / "episodes.jsonl").write_text("")
+    evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+    other = load_prompt(CHART, "direct", "nano")
+    monkeypatch.setattr("rrvf.evaluation.load_prompt", lambda *_: other)
+    with pytest.raises(UserError, match=r"another run .prompt_hash"):
+        evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+
+
+def test_drafts_that_the_judge_did_not_answer_are_counted():
+    silent = Judgement(status="judge_error", reason="timeout")
+    turns = (Turn(text="", action="tool_call", code="a", judgement=silent), Turn(text="", action="answer", code="b"))
+    trajectory = Trajectory(sample_id="1", domain="chart", turns=turns, final_code="b")
+    assert without_feedback([trajectory, trajectory]) == 2
 
 
 def test_a_turn_without_code_leaves_what_was_there_before():

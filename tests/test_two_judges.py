@@ -46,9 +46,12 @@ def study(tmp_path):
 
 
 def test_without_the_benchmarks_text_our_rubric_is_asked_and_said(study, capsys):
-    assert Evaluation(study, "chartmimic").rubric is None
-    assert "our rubric" in capsys.readouterr().err
-    made = Evaluation(study, "chartmimic")._provenance("p", "j")
+    evaluation = Evaluation(study, "chartmimic")
+    assert evaluation.rubric is None
+    for _ in range(2):
+        evaluation.estimate("reference", None, [])
+    assert capsys.readouterr().err.count("our rubric") == 1  # by who judges, and not by who only looks at the settings
+    made = evaluation._provenance("p", "j")
     assert made.judge_protocol == OWN and made.choices["question"] == "chartmimic-direct"
     assert made.choices["time limit of a render"] == "120 s" and made.choices["repetition_penalty"] == "1"
 

@@ -3,6 +3,7 @@
 Not collected by `make test`: it needs .venv-vllm, which `make test-vllm` builds.
 """
 
+import json
 import random
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ from rrvf.judge.client import JudgeClient
 from rrvf.judge.local import encode
 from rrvf.judge.panel import Panel
 from rrvf.judge.scenes import draw_chart, random_chart
+from rrvf.profile import load_profile
 from rrvf.records import Judgement
+from rrvf.study import Study
 
 PICTURES = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(9)]
 UNDERSTOOD = """
@@ -27,7 +30,16 @@ for path in sys.argv[1:]:
     settings = make_arg_parser(FlexibleArgumentParser()).parse_args(["--config", path])
     print(settings.tensor_parallel_size, settings.enable_prefix_caching, settings.limit_mm_per_prompt)
 """
-pytestmark = pytest.mark.timeout(900)
+#: The nano profile's charts, a quarter of them.
+CHARTS = """
+name: served
+policy: {model: nano, prompts: nano, dtype: float32}
+canvas: {chart: {width: 280, height: 224, dpi: 100, font_size: 8}}
+data: {test: {kind: generated_charts, count: 100, seed: 2000000, pretraining: 1}}
+evaluations:
+  charts: {benchmark: chartmimic, dataset: test, table: 1, domain: chart, owned_canvas: true, max_new_tokens: 320, title: t}
+"""
+pytestmark = pytest.mark.timeout(1800)
 
 
 def whole(judged: Judgement) -> bool:
@@ -96,3 +108,29 @@ def test_a_third_picture_is_over_the_limit(url, judge):
     request = {"model": "nano", "messages": [{"role": "user", "content": [part] * 3}], "max_tokens": 1}
     reply = httpx.post(f"{url}/v1/chat/completions", json=request, timeout=60, trust_env=False)
     assert reply.status_code == 400
+
+
+@pytest.fixture(scope="module")
+def twice(url, tmp_path_factory):
+    """The records of one evaluation of the nano policy, run here by transformers and asked at vLLM: greedy, float32."""
+    place = tmp_path_factory.mktemp("twice")
+    (place / "served.yaml").write_text(CHARTS)
+    study = Study(load_profile(str(place / "served.yaml")), results=place, data=place / "data")
+    for name, model in {"here": "nano", "served": f"{url}/v1#nano"}.items():
+        study.evaluate_model("charts", name, model, place / name)
+    return [_records(place / name) for name in ("here", "served")]
+
+
+def _records(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+
+
+def test_a_policy_that_is_served_writes_what_it_writes_here(twice):
+    differ = [one["sample_id"] for one, other in zip(*twice, strict=True) if one["reply"] != other["reply"]]
+    assert len(twice[0]) == 100 and differ == []
+
+
+def test_a_policy_that_is_served_scores_what_it_scores_here(twice):
+    """Sample by sample: outcome, every metric, the judge's score."""
+    measured = [[(r["sample_id"], r["outcome"], r["metrics"]) for r in records] for records in twice]
+    assert measured[0] == measured[1] and {r["outcome"] for r in twice[0]} >= {"scored"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +14,7 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self._path, self._places = path, {}
+        self._writing = threading.Lock()
         if path.is_file():
             self._index()
 
@@ -33,8 +35,8 @@ class Lines:
             return json.loads(file.readline())
 
     def add(self, line: dict) -> None:
-        """Append a line with an `id`."""
-        with append_lines(self._path) as file:
+        """Append a line with an `id`; from any thread."""
+        with self._writing, append_lines(self._path) as file:
             self._places[line["id"]] = file.tell()
             file.write(json.dumps(line) + "\n")
 

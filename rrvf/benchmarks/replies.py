@@ -11,7 +11,7 @@ from PIL import Image
 
 from rrvf.benchmarks.runner import Replies
 from rrvf.errors import UserError
-from rrvf.policies import Answer
+from rrvf.policies import Answer, Keep
 from rrvf.policies.local import read_picture
 from rrvf.records import Sample, json_lines, storable
 
@@ -32,12 +32,16 @@ def local_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
-    """`reply` for a policy behind an endpoint: each answer as soon as those before it are there."""
+    """`reply` for a policy behind an endpoint.
+
+    Each answer comes as soon as those before it are there, and is told the moment it is there.
+    """
     from rrvf.policies.endpoint import question
 
-    def reply(samples: list[Sample]) -> Iterator[Answer]:
+    def reply(samples: list[Sample]) -> Callable[[Keep], Iterator[Answer]]:
         pictures = ((s, picture_of(root, s)) for s in samples)
-        return policy.answers(question(p, _words(asked, s)) if p else None for s, p in pictures)
+        questions = (question(p, _words(asked, s)) if p else None for s, p in pictures)
+        return lambda keep: policy.answers(questions, keep)
 
     return reply
 

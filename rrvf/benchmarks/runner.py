@@ -10,7 +10,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, Protocol, get_args
@@ -22,7 +23,7 @@ from rrvf.domains import domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.folders import claim, owned
 from rrvf.outputs import whole
-from rrvf.policies import Answer, NoReply
+from rrvf.policies import Answer, Keep, NoReply
 from rrvf.policies.local import picture_size, read_picture
 from rrvf.prices import price
 from rrvf.protocol import read_reply
@@ -34,6 +35,8 @@ from rrvf.records import (
     Render,
     Sample,
     SampleResult,
+    Trajectory,
+    Turn,
     Usage,
     json_lines,
     picture_name,
@@ -52,10 +55,13 @@ REPLIES, RECORDS = "replies.jsonl", "records.jsonl"
 OURS = ("judge_error", "harness_error", "excluded")
 #: So many samples in a row that the harness failed on stop a run: it is the machine.
 IN_A_ROW = 3
+#: How a sample's message begins where the policy could not be asked.
+_NO_ANSWER = "the policy cannot be asked: "
 
 
-#: Samples in, one answer each out, in order; it may give them one by one as they come.
-Replies = Callable[[list[Sample]], Iterable[str | NoReply | Answer | None]]
+#: Samples in, one answer each out, in order; it may give them one by one as they come. Those of an endpoint, which come
+#: in any order, are also told to `Keep` the moment they are there.
+Replies = Callable[[list[Sample]], Iterable[str | NoReply | Answer | None] | Callable[[Keep], Iterable[Answer]]]
 
 
 class Benchmark(Protocol):
@@ -122,7 +128,8 @@ def evaluate(run: Run, reply: Replies) -> dict:
     """Ask, score, write; gives the summary that `DIR/summary.json` holds.
 
     `reply` takes samples and gives one answer each, in order: a text, None where the policy itself failed, or an
-    Answer. While the policy writes, what it wrote before is rendered, measured and judged.
+    Answer; one that `failed` is not written down. While the policy writes, what it wrote before is rendered, measured
+    and judged.
     """
     with owned(run.out):
         claim(run.out, run.identity, begun=REPLIES)
@@ -134,7 +141,7 @@ def evaluate(run: Run, reply: Replies) -> dict:
             run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done)
         )
         # A machine that was short of something for a while may have it by now.
-        failed = score(run, kept(run, failed), len(failed)) if failed else []
+        failed = score(run, answers(replace(run, samples=failed), reply), len(failed)) if failed else []
         if failed and len(failed) == len(run.samples):
             raise UserError(_broken(read_results(run.out)[failed[0].id].message))
         return write_summary(run)
@@ -185,6 +192,8 @@ def _settled(
 
 
 def _broken(message: str) -> str:
+    if message.startswith(_NO_ANSWER):
+        return f"{message}: run the same command again when it works; what was written is kept"
     return f"nothing can be rendered here ({message}): see `rrvf doctor`, then run again; what was written is kept"
 
 
@@ -193,15 +202,27 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
     known = Lines(run.out / REPLIES)
     for block in _blocks(run, known):
         new = () if all(s.id in known for s in block) else reply(block)
+        keep = partial(_keep, known, block)
+        if told := callable(new):
+            new = new(keep)
         if isinstance(new, list):  # a block that is paid for is written down whole, whatever stops the run
-            for sample, given in zip(block, new, strict=True):
-                known.add({"id": sample.id, **_line(_answer(given))})
+            for place, given in zip(range(len(block)), new, strict=True):
+                keep(place, _answer(given))
             new = ()
         made = iter(new)
-        for sample in block:
+        for place, sample in enumerate(block):
             if (given := next(made, _NONE)) is not _NONE:
-                known.add({"id": sample.id, **_line(_answer(given))})
-            yield sample, _read(known[sample.id])
+                answer = _answer(given)
+                if answer.failed:
+                    yield sample, answer
+                    continue
+                if not (told and sample.id in known):
+                    keep(place, answer)
+            yield sample, answer_of(known[sample.id])
+
+
+def _keep(known: Lines, block: list[Sample], place: int, answer: Answer) -> None:
+    known.add({"id": block[place].id, **line_of(answer)})
 
 
 def _blocks(run: Run, known: Lines) -> Iterator[list[Sample]]:
@@ -215,26 +236,22 @@ def _blocks(run: Run, known: Lines) -> Iterator[list[Sample]]:
     yield [s for s in samples if s.id not in known]
 
 
-def kept(run: Run, samples: list[Sample]) -> Iterator[tuple[Sample, Answer]]:
-    """Samples with the answers that lie on disk."""
-    known = Lines(run.out / REPLIES)
-    return ((sample, _read(known[sample.id])) for sample in samples)
-
-
 def _answer(given: str | NoReply | Answer | None) -> Answer:
     if isinstance(given, Answer):
         return given
     if isinstance(given, str):
         return Answer(given)
-    return Answer(None, given.reason if given else "")
+    return Answer(None, given.reason, failed=given.failed) if given else Answer(None)
 
 
-def _line(answer: Answer) -> dict:
+def line_of(answer: Answer) -> dict:
+    """An answer as `replies.jsonl` has it, without its `id`."""
     told = {"problem": answer.problem} if answer.problem else {}
     return {"reply": answer.text, **told, **({"usage": answer.usage.model_dump()} if answer.usage else {})}
 
 
-def _read(line: dict) -> Answer:
+def answer_of(line: dict) -> Answer:
+    """The same, read again."""
     usage = line.get("usage")
     return Answer(line["reply"], line.get("problem", ""), Usage.model_validate(usage) if usage else None)
 
@@ -254,6 +271,8 @@ def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
         return SampleResult(outcome="harness_error", message=str(error), **fields)
     except (UserError, OSError, UnicodeDecodeError) as error:
         return SampleResult(outcome="excluded", message=f"the reference cannot be used: {error}", **fields)
+    if answer.failed:
+        return SampleResult(outcome="harness_error", message=_NO_ANSWER + answer.problem, **fields)
     if reply is None:
         why = answer.problem or "the policy gave no reply"
         return SampleResult(outcome="policy_error", message=why, **fields)
@@ -322,7 +341,7 @@ def _part_of(run: Run) -> dict:
     return part
 
 
-def usage_of(out: Path, results: Iterable[SampleResult]) -> dict[str, dict]:
+def usage_of(out: Path, results: Iterable[SampleResult | Trajectory | Turn]) -> dict[str, dict]:
     """What the policy's and the judge's calls cost, summed, with their price.
 
     Those whose endpoint counts nothing are left out.

@@ -6,12 +6,15 @@ answered had it been stopped after a turn is its code as of that turn, and is sc
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rrvf.benchmarks.lines import Lines
+from rrvf.benchmarks.runner import answer_of, line_of
 from rrvf.domains import domain
-from rrvf.policies import NoReply
+from rrvf.policies import Answer, NoReply
 from rrvf.policies.local import first_message, read_picture
 from rrvf.protocol import answer_text, call_content
 from rrvf.records import Sample, Trajectory
@@ -25,11 +28,16 @@ Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
 class _Game:
     episode: Episode
     messages: list[dict] = field(default_factory=list)
-    ended: Trajectory | None = None
+    ended: Trajectory | NoReply | None = None
 
 
-def play(samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int) -> list[Trajectory]:
-    """An episode of each sample. UserError for a picture that nobody can look at."""
+def play(
+    samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int
+) -> list[Trajectory | NoReply]:
+    """An episode of each sample, or why the policy could not be asked.
+
+    UserError for a picture that nobody can look at.
+    """
     games = []
     for sample in samples:
         path = root / sample.image
@@ -38,22 +46,70 @@ def play(samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tool
     for turn in range(1, max_turns + 1):
         going = [game for game in games if game.ended is None]
         texts = chat([game.messages for game in going]) if going else []
-        moves = [
-            tools.submit(_move, game, text if isinstance(text, str) else "", turn == max_turns)
-            for game, text in zip(going, texts, strict=True)
-        ]
+        moves = [tools.submit(_move, *pair, turn == max_turns) for pair in zip(going, texts, strict=True)]
         for move in moves:
             move.result()
     return [game.ended for game in games]
 
 
-def _move(game: _Game, text: str, last: bool) -> None:
+def _move(game: _Game, said: str | NoReply, last: bool) -> None:
+    if isinstance(said, NoReply) and said.failed:
+        game.ended = said
+        return
+    text = said if isinstance(said, str) else ""
     content = call_content(text)
     if content is None or last:
         game.ended = game.episode.finish(text)
         return
     feedback = game.episode.tool_call(content, text)
     game.messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": feedback}]
+
+
+def fault(played: Trajectory | NoReply) -> str | None:
+    """What failed of ours, so that an episode was no fair trial: the endpoint or a render."""
+    return played.reason if isinstance(played, NoReply) else played.harness_error
+
+
+def without_feedback(played: Iterable[Trajectory]) -> int:
+    """Drafts that the judge did not answer: their policies went on without its words."""
+    return sum(t.judgement is not None and not t.judgement.ok for episode in played for t in episode.turns)
+
+
+class Remembered:
+    """An endpoint's turns, written to a file the moment they are there: whoever goes on pays for none twice."""
+
+    def __init__(self, policy, path: Path) -> None:
+        self._policy, self._known = policy, Lines(path)
+        policy.answered = path.is_file()
+
+    def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
+        """The next turn of each conversation, in order."""
+        names = [_name(messages) for messages in conversations]
+        new = {name: messages for name, messages in zip(names, conversations, strict=True) if name not in self._known}
+        asked = list(new)
+
+        def keep(place: int, answer: Answer) -> None:
+            self._known.add({"id": asked[place], **line_of(answer)})
+
+        said = dict(zip(asked, self._policy.answers(new.values(), keep), strict=True))
+        return [_text(said[name] if name in said else answer_of(self._known[name])) for name in names]
+
+
+def _name(messages: list[dict]) -> str:
+    """A conversation by all that was said and shown in it."""
+    found = hashlib.sha256()
+    for message in messages:
+        content = message["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        for part in parts:
+            shown = part["image"] if part["type"] == "image" else None
+            data = shown.tobytes() + str(shown.size).encode() if shown else part["text"].encode()
+            found.update(f"{message['role']} {part['type']} {len(data)} ".encode() + data)
+    return found.hexdigest()
+
+
+def _text(answer: Answer) -> str | NoReply:
+    return NoReply(answer.problem, answer.failed) if answer.text is None else answer.text
 
 
 def as_of(trajectory: Trajectory, turn: int) -> str | None:

@@ -7,15 +7,15 @@ import base64
 import io
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 
 from openai import APIConnectionError, AsyncOpenAI, BadRequestError, UnprocessableEntityError
 from PIL import Image
 
 from rrvf.endpoints import Bounded, base_url, key_for, usage_of, words_of
 from rrvf.errors import UserError
-from rrvf.policies import Answer, NoReply
+from rrvf.policies import Answer, Keep, NoReply
 from rrvf.protocol import tool_response_text
 from rrvf.records import Usage, storable
 
@@ -23,6 +23,10 @@ from rrvf.records import Usage, storable
 _SILENT_S, _DEADLINE_S = 600.0, 3600.0
 #: Questions that are prepared and wait for a place, for each that is asked.
 _AHEAD = 4
+#: So many refusals in a row are no longer about the questions.
+_REFUSED_IN_A_ROW = 8
+_NOT_THIS_CALLER = (401, 402, 403, 404, 405, 407, 410)
+_LATER = (408, 409, 429, 502, 503, 504, 529)
 
 
 class EndpointPolicy:
@@ -33,9 +37,12 @@ class EndpointPolicy:
     A model that takes no `temperature`, or `max_completion_tokens` in the place of `max_tokens`, says so at the first
     call and is asked as it wants to be. What a reasoning model thinks apart from its reply is no part of it.
 
-    A call that the server answers with a failure of its own, or with nothing, gives no text and says why. UserError
-    where the call never came to the policy: nobody listens, the caller is refused or asks too much, after the client's
-    retries.
+    What the policy leaves empty gives no text and says why. So does a question that is refused, as a filter does; but
+    UserError where every question is: a wrong setting, a model that sees no pictures, money that is spent. A server
+    that fails gives a `failed` answer, after the client's retries. UserError where the call never came to the policy:
+    nobody listens, the caller is refused or asks too much.
+
+    answered: whether any question was, here or before.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class EndpointPolicy:
         if repetition_penalty is not None:
             self._settings |= {"extra_body": {"repetition_penalty": repetition_penalty}}
         self._in_flight = in_flight
+        self.answered = False
 
     def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str | NoReply]:
         """One turn per picture, in order; one prompt for all or one for each."""
@@ -61,21 +69,39 @@ class EndpointPolicy:
 
     def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
         """The next turn of each conversation, messages as `rrvf.rollout.run_episode` makes them."""
-        asked = ([_sent(message) for message in messages] for messages in conversations)
-        return self._texts(asked)
+        return self._texts(conversations)
 
     def _texts(self, asked: Iterable[list[dict]]) -> list[str | NoReply]:
-        return [NoReply(a.problem) if a.text is None else a.text for a in self.answers(asked)]
+        return [NoReply(a.problem, a.failed) if a.text is None else a.text for a in self.answers(asked)]
 
-    def answers(self, conversations: Iterable[list[dict] | None]) -> Iterator[Answer]:
+    def answers(self, conversations: Iterable[list[dict] | None], keep: Keep | None = None) -> Iterator[Answer]:
         """The next turn of each conversation, in order, as they come: `in_flight` at a time, read only a little ahead.
 
-        In the place of None, which nobody can be asked, there is no text.
+        In the place of None, which nobody can be asked, there is no text. keep: told of what the policy said, out of
+        order, in a thread of the client's.
         """
+        refused, held = 0, []
+        with closing(self._in_order(conversations, keep)) as coming:
+            for answer in coming:
+                held.append(answer)
+                if isinstance(answer, _Refused):
+                    if (refused := refused + 1) == _REFUSED_IN_A_ROW:
+                        raise _refusing(refused, answer)
+                elif answer.usage is not None:
+                    refused = 0
+                if not refused:
+                    yield from held
+                    held.clear()
+        if refused and not self.answered:
+            raise _refusing(refused, next(a for a in held if isinstance(a, _Refused)))
+        yield from held
+
+    def _in_order(self, conversations: Iterable[list[dict] | None], keep: Keep | None) -> Generator[Answer, None, None]:
         with self._running() as (loop, api, places):
             ahead: deque = deque()
-            for messages in conversations:
-                ahead.append(asyncio.run_coroutine_threadsafe(self._one(api, places, messages), loop))
+            for place, messages in enumerate(conversations):
+                told = self._told(api, places, messages, place, keep)
+                ahead.append(asyncio.run_coroutine_threadsafe(told, loop))
                 while ahead and (ahead[0].done() or len(ahead) >= _AHEAD * self._in_flight):
                     yield ahead.popleft().result()
             while ahead:
@@ -99,33 +125,41 @@ class EndpointPolicy:
             thread.join(10)
             loop.close()
 
+    async def _told(self, api, places, messages: list[dict] | None, place: int, keep: Keep | None) -> Answer:
+        answer = await self._one(api, places, messages)
+        if answer.usage is not None and not isinstance(answer, _Refused):
+            self.answered = True
+            if keep:
+                keep(place, answer)
+        return answer
+
     async def _one(self, api: AsyncOpenAI, places: asyncio.Semaphore, messages: list[dict] | None) -> Answer:
         if messages is None:
             return Answer(None)
         async with places:
             try:
                 async with asyncio.timeout(_DEADLINE_S):
-                    answer = await self._asked(api, messages)
+                    answer = await self._asked(api, [_sent(message) for message in messages])
                     return _said(answer, self._settings, usage_of(answer))
             except Exception as error:  # the library takes what it received for what it asked for
-                return Answer(None, self._why(error))
+                return self._unanswered(error)
 
-    def _why(self, error: Exception) -> str:
-        """What is said of a call that failed; UserError where it never came to the policy."""
-        status = getattr(error, "status_code", None)
-        if status in (401, 403, 404):
+    def _unanswered(self, error: Exception) -> Answer:
+        """What a call that failed came to; UserError where it never came to the policy."""
+        status, words = getattr(error, "status_code", None), _short(words_of(error))
+        if status in _NOT_THIS_CALLER:
             raise UserError(
-                f"the policy's endpoint refused the call: {_short(words_of(error))}; {self._key} is the key that is "
-                "sent to it"
+                f"the policy's endpoint refused the call: {words}; {self._key} is the key that is sent to it"
             ) from None
-        if isinstance(error, APIConnectionError | TimeoutError) or status in (429, 502, 503, 504):
+        if isinstance(error, APIConnectionError | TimeoutError) or status in _LATER:
             raise UserError(
-                f"the policy's endpoint does not answer ({_short(words_of(error))}): run the same command again when "
-                "it does; what was written is kept"
+                f"the policy's endpoint does not answer ({words}): run the same command again when it does; "
+                "what was written is kept"
             ) from None
         if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-            raise UserError(f"the policy's endpoint cannot be asked as it is here: {_short(words_of(error))}") from None
-        return f"the endpoint failed: {_short(words_of(error))}"
+            raise UserError(f"the policy's endpoint cannot be asked as it is here: {words}") from None
+        problem = f"the endpoint failed: {words}"
+        return _Refused(None, problem) if status and 400 <= status < 500 else Answer(None, problem, failed=True)
 
     async def _asked(self, api: AsyncOpenAI, messages: list[dict]):
         """The completion, with the settings that the model takes; they are kept once it has answered."""
@@ -139,6 +173,19 @@ class EndpointPolicy:
                 continue
             self._settings = settings
             return answer
+
+
+class _Refused(Answer):
+    """A question that the endpoint does not take: the sample's own fault, unless it takes none."""
+
+
+def _refusing(times: int, answer: Answer) -> UserError:
+    how = f"{times} questions in a row" if times > 1 else "the question"
+    return UserError(
+        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): see that its "
+        "model takes pictures, questions of this length and these settings, and that the account is in order; none is "
+        "scored, and what was written is kept"
+    )
 
 
 async def _stopped(api: AsyncOpenAI) -> None:
@@ -163,7 +210,9 @@ def _said(answer, settings: dict, usage: Usage) -> Answer:
     choices = getattr(answer, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
     if message is None:
-        return Answer(None, "the endpoint answered with something that is no chat completion", usage)
+        told = getattr(answer, "error", None)  # some send their errors as a success
+        words = f" ({_short(told)})" if told else ""
+        return _Refused(None, f"the endpoint answered with something that is no chat completion{words}", usage)
     text = getattr(message, "content", None)
     if isinstance(text, str) and text.strip():
         return Answer(storable(text), usage=usage)

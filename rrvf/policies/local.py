@@ -48,7 +48,7 @@ def load_processor(name: str) -> ProcessorMixin:
         processor = AutoProcessor.from_pretrained(path)
     except OSError as error:
         raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
-    except ImportError as error:  # what this family needs besides: SmolVLM's asks for num2words
+    except ImportError as error:  # what this family needs besides
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(processor, ProcessorMixin):
         raise UserError(f"{path} has no picture processor: it is not a vision-language model")
