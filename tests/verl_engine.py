@@ -6,7 +6,6 @@ set, token builder, advantages, losses and merger are real.
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -18,7 +17,16 @@ import pytest
 import torch
 from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, Judge, Renderer
+from torch.nn.utils.rnn import pad_sequence
+from transformers import (
+    AutoModelForImageTextToText,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLForConditionalGeneration,
+)
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
+from transformers.models.qwen2_vl.modeling_qwen2_vl import Qwen2VLModel
 from trl import GRPOTrainer
+from verl.models.transformers.monkey_patch import apply_monkey_patch
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage, compute_policy_loss_vanilla
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import omega_conf_to_dataclass, validate_config
@@ -80,7 +88,9 @@ def _tokens(trajectory, tokenizer):
         own = tokenizer(f"{turn.text}<|im_end|>", add_special_tokens=False)["input_ids"]
         ids, mask = ids + own, mask + [1] * len(own)
         if i + 1 < len(trajectory.turns):
-            said = f"<|im_start|>user\n<tool_response>{turn.feedback}</tool_response><|im_end|>\n<|im_start|>assistant\n"
+            said = (
+                f"<|im_start|>user\n<tool_response>{turn.feedback}</tool_response><|im_end|>\n<|im_start|>assistant\n"
+            )
             told = [x for part in ("\n", said) for x in tokenizer(part, add_special_tokens=False)["input_ids"]]
             ids, mask = ids + told, mask + [0] * len(told)
     return ids, mask
@@ -109,7 +119,9 @@ def test_the_server_is_asked_for_what_the_profile_says(policy, tmp_path, monkeyp
     )  # fmt: skip
     first, second = (asked["sampling"] for asked in server.asked)
     pad = load_processor(str(policy)).tokenizer.convert_tokens_to_ids("<|image_pad|>")
-    assert first["max_tokens"] == 300 and second["max_tokens"] == 400 + len(server.asked[0]["ids"]) - len(server.asked[1]["ids"])
+    assert first["max_tokens"] == 300 and second["max_tokens"] == 400 + len(server.asked[0]["ids"]) - len(
+        server.asked[1]["ids"]
+    )
     assert first["logit_bias"][pad] == -100 and first["temperature"] == 1.0
 
 
@@ -225,13 +237,43 @@ def test_verl_takes_the_settings(name):
     assert config.actor_rollout_ref.actor.loss_agg_mode == "seq-mean-token-mean"
 
 
+def test_the_forward_that_verl_trains_through_needs_no_flash_attention(policy, tmp_path, monkeypatch):
+    """Episodes of two lengths, padded as verl's engine pads them with `use_remove_padding: false`."""
+    samples = draw_samples(tmp_path, 2)
+    stored, _, _ = play(monkeypatch, policy, samples, tmp_path, lambda i, turn: [CALL, ANSWER][turn] if i else ANSWER)
+    rows = [stored["0", "0"], stored["1", "0"]]
+    model = AutoModelForImageTextToText.from_pretrained(policy, attn_implementation="sdpa").eval()
+    plain = [_logits(model, [row], mm_token_type_ids=_pictures(model, row)) for row in rows]
+    for known in (Qwen2_5_VLModel, Qwen2_5_VLForConditionalGeneration, Qwen2VLModel, Qwen2VLForConditionalGeneration):
+        monkeypatch.setattr(known, "forward", known.forward)
+    apply_monkey_patch(model, use_remove_padding=False)
+    places = pad_sequence([row["position_ids"].T for row in rows], batch_first=True).permute(2, 0, 1)
+    both = _logits(model, rows, position_ids=places)
+    for row, alone, together in zip(rows, plain, both, strict=True):
+        assert torch.allclose(together[: len(row["input_ids"])], alone[0], atol=1e-4)
+
+
+def _pictures(model, row):
+    return (row["input_ids"] == model.config.image_token_id).int()[None]
+
+
+@torch.no_grad()
+def _logits(model, rows, **more):
+    ids = pad_sequence([row["input_ids"] for row in rows], batch_first=True)
+    mask = pad_sequence([torch.ones_like(row["input_ids"]) for row in rows], batch_first=True)
+    seen = {k: torch.cat([row["multi_modal_inputs"][k] for row in rows]) for k in ("pixel_values", "image_grid_thw")}
+    return model(input_ids=ids, attention_mask=mask, **seen, **more).logits
+
+
 def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, tmp_path):
     """Two ranks save as verl's FSDP workers do; its merger makes one folder of it."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*torchrun, "tests/verl_two_ranks.py", policy, tmp_path / "saved"], check=True, timeout=900)
     merge = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
-    subprocess.run([*merge, "--local_dir", tmp_path / "saved", "--target_dir", tmp_path / "final"], check=True, timeout=900)
-    picture = Image.open(io.BytesIO((draw_samples(tmp_path, 1) and (tmp_path / "0.png").read_bytes())))
+    subprocess.run(
+        [*merge, "--local_dir", tmp_path / "saved", "--target_dir", tmp_path / "final"], check=True, timeout=900
+    )
+    picture = Image.new("RGB", (56, 56), "white")
     before, after = (LocalPolicy(str(folder), max_new_tokens=8) for folder in (policy, tmp_path / "final"))
     assert all(torch.equal(before.model.state_dict()[k] + 1, v) for k, v in after.model.state_dict().items())
-    assert isinstance(after.reply([picture.convert("RGB")], "Redraw it.")[0], str)
+    assert isinstance(after.reply([picture], "Redraw it.")[0], str)

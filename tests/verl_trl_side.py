@@ -1,6 +1,6 @@
 """The same scripted episodes on TRL, in the project's own environment: verl pins a transformers that is too old for them.
 
-    .venv/bin/python tests/verl_trl_side.py POLICY FOLDER       (writes FOLDER/trl.pt)
+.venv/bin/python tests/verl_trl_side.py POLICY FOLDER       (writes FOLDER/trl.pt)
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def main(policy: Path, folder: Path) -> None:
         rewards, output = seen[-2:]
         return {"rewards": rewards} | {k: v for k, v in output.items() if isinstance(v, torch.Tensor)}
 
-    episodes = {attach: play(f"turns-{attach}", lambda t, _: TURNS[t], 1, 2, attach_render=attach) for attach in (False, True)}
+    episodes = {
+        attach: play(f"turns-{attach}", lambda t, _: TURNS[t], 1, 2, attach_render=attach) for attach in (False, True)
+    }
     mixed = play("mixed", lambda t, row: BROKEN if t else [ANSWER, BROKEN, CALL, "no"][row % 4], 2, 4)
     torch.save({"episodes": episodes, "mixed": mixed}, folder / "trl.pt")
 

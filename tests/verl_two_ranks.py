@@ -1,6 +1,6 @@
 """One of two ranks that shard a policy as verl's FSDP2 workers do and save it with verl's checkpoint manager.
 
-    torchrun --nproc-per-node=2 tests/verl_two_ranks.py POLICY FOLDER
+torchrun --nproc-per-node=2 tests/verl_two_ranks.py POLICY FOLDER
 """
 
 import sys

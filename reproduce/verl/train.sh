@@ -24,4 +24,4 @@ export PYTHONPATH=$PWD
 run=runs/verl/$name-$section
 $python -m reproduce.verl.data --profile "$profile" --section "$section" --out "$run/pictures.parquet"
 exec $python -m verl.trainer.main_ppo --config-dir reproduce/verl --config-name "$name" "data.train_files=$run/pictures.parquet" \
-    "rrvf.profile=$profile" "rrvf.section=$section" "trainer.experiment_name=$name-$section" "$@"
+    "rrvf.profile=$profile" "rrvf.section=$section" "trainer.experiment_name=$name-$section" "hydra.run.dir=$run/hydra" "$@"
