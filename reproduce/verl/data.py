@@ -72,6 +72,7 @@ def _png(path: Path, bound: Bound | None) -> bytes:
 
 
 def main() -> int:
+    """The command; gives its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper")
     parser.add_argument("--section", default="chart")

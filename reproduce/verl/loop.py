@@ -1,8 +1,9 @@
-"""One episode of Alg. 1 as verl plays it: its agent loop around `rrvf.rollout.Episode`, the reward of Eq. (2) at its end.
+"""One episode of Alg. 1 as verl plays it: its agent loop around `rrvf.rollout.Episode`, with the reward of Eq. (2).
 
-verl owns tokens, masks and generation; the profile that the configuration names (`rrvf:`) says what a turn and an answer
-are worth. An agent loop and not a tool of verl's: its tool parser would read a call by other rules than `rrvf.protocol`,
-and a tool cannot see the answer. Every turn is asked for with the tokens of the turns before, as they were written.
+verl owns tokens, masks and generation; the profile that the configuration names (`rrvf:`) says what a turn and an
+answer are worth. An agent loop and not a tool of verl's: its tool parser would read a call by other rules than
+`rrvf.protocol`, and a tool cannot see the answer. A turn is asked for with the tokens of the turns before as they were
+written.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from verl.utils.profiler import simple_timer
 from rrvf.domains import domain
 from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, load_profile
-from rrvf.protocol import call_content
 from rrvf.records import Render, RewardTerms, Trajectory
-from rrvf.reward import PRESETS, RewardRule
+from rrvf.reward import RewardRule, reward_rule
 from rrvf.rollout import Episode, Tools
 from rrvf.study import Study
 
@@ -44,7 +44,7 @@ class RRVFLoop(AgentLoopBase):
     async def run(self, sampling_params: dict[str, Any], **row) -> AgentLoopOutput | list:
         """Play the episode of one row of the data set.
 
-        Gives nothing where the judge or the harness failed: verl then compares the group's other episodes with each other.
+        Gives nothing where the judge or the harness failed: verl then compares the rest of the group with each other.
         """
         at = row["extra_info"]
         episode = Episode(
@@ -55,9 +55,7 @@ class RRVFLoop(AgentLoopBase):
         pictures = (await self.process_multi_modal_info(messages))["images"]
         prompt = await self.ct_build_initial_tokens(messages, images=pictures)
         written = Written(prompt)
-        text = await self._turns(episode, written, messages, pictures, sampling_params)
-        with simple_timer("compute_score", written.seconds):
-            trajectory = await self._aside(episode.finish, text)
+        trajectory = await self._play(episode, written, messages, pictures, sampling_params)
         terms = self.rule.terms(trajectory)
         if terms.total is None:
             return []
@@ -73,13 +71,13 @@ class RRVFLoop(AgentLoopBase):
             extra_fields=written.said | {"reward_extra_info": _figures(trajectory, terms)},
         )
 
-    async def _turns(
+    async def _play(
         self, episode: Episode, written: Written, messages: list[dict], pictures: list, sampling: dict[str, Any]
-    ) -> str:
-        """Lines 3 to 12 of Alg. 1; gives the text of the last turn. `written` and `pictures` grow."""
+    ) -> Trajectory:
+        """Lines 3 to 14 of Alg. 1. `written` and `pictures` grow."""
         request, limit = uuid4().hex, self.rollout_config.response_length
         sampling = sampling | {"logit_bias": dict.fromkeys(picture_tokens(self.tokenizer), -100.0)}
-        for turn in range(1, episode.max_turns + 1):
+        while True:
             room = min(self.settings.max_turn_tokens, limit - len(written.mask))
             with simple_timer("generate_sequences", written.seconds):
                 output = await self.server_manager.generate(
@@ -93,22 +91,20 @@ class RRVFLoop(AgentLoopBase):
                 )
             )
             text = self.tokenizer.decode(output.token_ids, skip_special_tokens=True)
-            content = call_content(text)
-            if content is None or turn == episode.max_turns:
-                break
             with simple_timer("tool_calls", written.seconds):
-                feedback = await self._aside(episode.tool_call, content, text)
+                told = await self._aside(episode.take, text)
+            if isinstance(told, Trajectory):
+                return told
             shown = [_over(pictures[0].size, episode.turns[-1].render)] if self.settings.attach_render else []
-            before = messages + [{"role": "assistant", "content": text}]
-            messages = before + [_told(feedback, shown)]
+            before = [*messages, {"role": "assistant", "content": text}]
+            messages = [*before, _message(told, shown)]
             merged = await self.ct_merge_context_msg(before, messages, written.ids, written.mask, written.logprobs)
             if len(merged[1]) >= limit:
                 # The response does not fit any more: the policy never saw it, so it is no turn (as with TRL).
                 episode.turns.pop()
-                break
+                return await self._aside(episode.finish, text)
             written.take(*merged)
             pictures += shown
-        return text
 
     async def _aside(self, call, *arguments):
         """`call(*arguments)` on the tools' threads, while other episodes go on."""
@@ -134,19 +130,18 @@ class Written:
 
 @cache
 def _workplace(profile_name: str, section: str, sharers: int) -> tuple[GRPOConfigSection, Tools, RewardRule]:
-    """Settings, tools and reward of this process. sharers: processes that share the profile's renderers and its judge."""
+    """Settings, tools and reward of this process. sharers: processes that share the profile's renderers and judge."""
     profile = load_profile(profile_name)
     flight = max(1, profile.judge.max_in_flight // sharers)
     judge = profile.judge.model_copy(update={"max_in_flight": flight})
     study = Study(profile.model_copy(update={"workers": max(1, profile.workers // sharers), "judge": judge}))
-    settings, r = study.section("grpo", section), profile.reward
+    settings = study.section("grpo", section)
     stack = ExitStack()
     atexit.register(stack.close)
-    rule = RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)
-    return settings, stack.enter_context(study.tools_of(settings)), rule
+    return settings, stack.enter_context(study.tools_of(settings)), reward_rule(profile)
 
 
-def _told(feedback: str, shown: list[Image.Image]) -> dict:
+def _message(feedback: str, shown: list[Image.Image]) -> dict:
     """The tool's word as the user's, whose turn every template has: the same tokens as in training on TRL."""
     parts = [{"type": "image", "image": picture} for picture in shown]
     text = [{"type": "text", "text": part} for part in ("<tool_response>", f"{feedback}</tool_response>")]
