@@ -401,7 +401,9 @@ def plan_run(
     ] = None,
     gpu: Annotated[str | None, typer.Option(help="whose speed is counted: a100, h100, h200")] = None,
     model: Annotated[str | None, typer.Option(help="another policy: Qwen/Qwen2.5-VL-32B-Instruct, …")] = None,
-    engine: Annotated[str, typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, for what no GPU holds")] = "trl",
+    engine: Annotated[
+        Literal["trl", "verl"], typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, for what no GPU holds")
+    ] = "trl",
     measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
     sources: Annotated[bool, typer.Option("--sources", help="where each figure comes from")] = False,
     as_json: Json = False,
