@@ -13,7 +13,6 @@ from rrvf.profile import GRPOConfigSection, PolicyConfig, Profile
 from rrvf.protocol import answer_text, tool_call_text
 from rrvf.records import Judgement, Render
 from rrvf.rollout import Tools
-from rrvf.training.grpo import train_grpo
 
 CALL = tool_call_text("plt.plot([1])", CHART)
 ANSWER = answer_text("plt.plot([1])", CHART)
@@ -65,6 +64,8 @@ def profile_of(policy, **grpo) -> Profile:
 
 
 def run(policy, samples, tmp_path, judge=None, resume=False, out="run", lora_rank=None, autocast=False, **grpo):
+    from rrvf.training.grpo import train_grpo  # what else is here serves where TRL is not
+
     profile = profile_of(policy, **grpo)
     profile = profile.model_copy(
         update={"policy": profile.policy.model_copy(update={"lora_rank": lora_rank, "autocast": autocast})}

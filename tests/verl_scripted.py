@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import hydra
 import tiny_policy
 from scripted import Judge, Renderer, profile_of
-from trl.chat_template_utils import qwen2_5_vl_chat_template
 from verl.trainer.ppo.v1 import agent_loop_tq
 from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.workers.rollout.replica import TokenOutput
@@ -22,6 +21,14 @@ from rrvf.reward import RewardRule
 from rrvf.rollout import Tools
 
 FOLDER = Path(loop.__file__).parent
+#: As Qwen2.5-VL ships it, but for videos.
+TEMPLATE = (
+    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful "
+    "assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}"
+    "{{ message['content'] }}<|im_end|>\n{% else %}{% for content in message['content'] %}{% if content['type'] == 'image' "
+    "or 'image' in content %}<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}"
+    "{% endif %}{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 
 def configuration(name: str, *changes: str):
@@ -34,7 +41,7 @@ def build_policy(folder: Path) -> Path:
     """A tiny Qwen2.5-VL with the template that its family ships, system turn and all."""
     tiny_policy.build(folder)
     processor = load_processor(str(folder))
-    processor.chat_template = processor.tokenizer.chat_template = qwen2_5_vl_chat_template
+    processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
     processor.save_pretrained(folder)
     return folder
 

@@ -1,4 +1,4 @@
-"""The same scripted episodes on TRL, in the project's own environment: verl pins a transformers that is too old for them.
+"""The same scripted episodes and the same batch on TRL, in the project's own environment: verl does not load beside TRL.
 
 .venv/bin/python tests/verl_trl_side.py POLICY FOLDER       (writes FOLDER/trl.pt)
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import torch
 from PIL import Image
@@ -16,7 +18,6 @@ from rrvf.domains import CHART
 from rrvf.policies.local import load_processor
 from rrvf.protocol import tool_call_text
 from rrvf.records import Sample
-from rrvf.training.trainer import RRVFTrainer
 
 MALFORMED = "<think>hm</think><tool_call>{oops</tool_call>"
 FAILED = tool_call_text("plt.plot(", CHART)
@@ -33,7 +34,39 @@ def draw_samples(folder: Path, count: int) -> list[Sample]:
     return result
 
 
+def batch(far: bool) -> tuple[torch.Tensor, ...]:
+    """Log-probabilities now and then, advantages, mask. far: each token has become more likely by a factor of seven."""
+    torch.manual_seed(0)
+    mask = (torch.arange(10) < torch.tensor([[10], [4], [7], [2]])).long()
+    mask[:, 1] = 0  # a tool's word
+    logps = -torch.rand(4, 10)
+    shift = torch.full((4, 10), 2.0) if far else 0.3 * torch.randn(4, 10)
+    return logps, logps - shift, torch.tensor([1.2, -0.7, 0.4, -0.9]), mask
+
+
+def loss(kind: str, far: bool) -> float:
+    """TRL's own loss of the batch."""
+    from trl import GRPOTrainer
+
+    logps, old, advantages, mask = batch(far)
+    trainer = MagicMock(
+        loss_type=kind, importance_sampling_level="token", beta=0.0, epsilon_low=0.2, epsilon_high=0.2, use_vllm=False,
+        off_policy_mask_threshold=None, top_entropy_quantile=1.0, aux_loss_enabled=False, max_completion_length=10,
+        _entropy_bonus_enabled=False, args=SimpleNamespace(delta=None), model=SimpleNamespace(training=False),
+        _get_per_token_logps_and_entropies=lambda *a, **k: (logps, torch.zeros_like(logps), None),
+    )  # fmt: skip
+    trainer.accelerator.num_processes = 1
+    trainer.accelerator.gather = lambda x: x
+    inputs = dict(
+        prompt_ids=torch.zeros(4, 1).long(), prompt_mask=torch.ones(4, 1).long(), completion_ids=torch.zeros(4, 10).long(),
+        completion_mask=mask, advantages=advantages, old_per_token_logps=old, num_items_in_batch=mask.sum(),
+    )  # fmt: skip
+    return float(GRPOTrainer._compute_loss(trainer, MagicMock(), inputs))
+
+
 def main(policy: Path, folder: Path) -> None:
+    from rrvf.training.trainer import RRVFTrainer
+
     tokenizer, script, seen = load_processor(str(policy)).tokenizer, {}, []
 
     def generate(self, input_ids, **_):
@@ -64,7 +97,8 @@ def main(policy: Path, folder: Path) -> None:
         attach: play(f"turns-{attach}", lambda t, _: TURNS[t], 1, 2, attach_render=attach) for attach in (False, True)
     }
     mixed = play("mixed", lambda t, row: BROKEN if t else [ANSWER, BROKEN, CALL, "no"][row % 4], 2, 4)
-    torch.save({"episodes": episodes, "mixed": mixed}, folder / "trl.pt")
+    losses = {(kind, far): loss(kind, far) for kind in ("grpo", "dapo", "dr_grpo") for far in (False, True)}
+    torch.save({"episodes": episodes, "mixed": mixed, "losses": losses}, folder / "trl.pt")
 
 
 if __name__ == "__main__":

