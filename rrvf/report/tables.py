@@ -6,13 +6,14 @@ Example:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.judge.rubrics import OFFICIAL
-from rrvf.profile import EvalSet, Profile, trained_policies
+from rrvf.profile import CALIBRATION, EvalSet, Profile, table_policies
 from rrvf.records import TableRow
 from rrvf.report.audit import nearest_count
 from rrvf.report.grid import Block, Column, Group, Line, Table
@@ -70,15 +71,19 @@ MODELS = {
     "blank": "Blank picture (floor)",
     "base": "Base",
     "sft": "SFT [with code labels]",
+    "rft": "RFT [on its own best answers]",
     "rrvf": "RRVF [without code labels]",
 }
-CALIBRATION = ("reference", "blank")
 
 
 def model_title(policy: str) -> str:
-    """A policy as tables call it; `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`)."""
+    """A policy as tables call it; `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`), `bestN` is
+    the base with the best of N answers.
+    """
+    if found := re.fullmatch(r"best(\d+)", policy):
+        return f"Base, best of {found[1]} by the judge"
     method, _, section = policy.partition("_")
-    if policy not in MODELS and section and method in ("sft", "rrvf"):
+    if policy not in MODELS and section and method in ("sft", "rft", "rrvf"):
         return f"{MODELS[method]}, section {section}"
     return MODELS.get(policy, policy)
 
@@ -146,11 +151,11 @@ def _domain_of(benchmark: str) -> DomainName:
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
-    """Calibration and base, then SFT and RRVF where the profile trains them for this domain, then what else was run."""
+    """Those that the profile has for this domain, then what else was run."""
     if profile is None or settings.table not in PAPER_COLUMNS:
         expected = [name for name in MODELS if name in runs]
     else:
-        expected = ["reference", "blank", "base", *trained_policies(profile, settings.domain)]
+        expected = table_policies(profile, settings.domain)
     return tuple(expected + sorted(set(runs) - set(expected)))
 
 
