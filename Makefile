@@ -53,7 +53,7 @@ table: setup ## measure a row of Tables 1 to 3 and print it beside the paper's [
 released: setup ## evaluate the authors' two checkpoints and print the difference to the paper's rows (a GPU)
 	@$(PY) -m reproduce.rows --row rrvf-released-chart --row rrvf-released-web --profile $(ROWS_PROFILE) $(ROW_ARGS)
 
-seeds: assets ## the profile with two more seeds, so that tables say how far one goes [PROFILE=nano SEEDS="1 2"] (an hour a seed)
+seeds: assets ## after reproduce: best of 8, RFT, and two more seeds for the tables [PROFILE=nano SEEDS="1 2"] (two hours)
 	@$(PY) -m reproduce.seeds --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
 ablations: assets ## the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)

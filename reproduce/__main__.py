@@ -69,7 +69,7 @@ def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = N
     shown = out.relative_to(REPOSITORY) if out.is_relative_to(REPOSITORY) else out
     progress.say(f"Tables 1 to 3 and {kept} files in all: {shown}")
     if not find_seeds(results):
-        progress.say(f"one seed ({profile.seed}): `make seeds` runs the others")
+        progress.say(f"one seed ({profile.seed}), without the baselines that only pick: `make seeds` runs these too")
     progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")
 
 

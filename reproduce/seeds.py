@@ -1,7 +1,8 @@
-"""`python -m reproduce.seeds --profile nano`: train and evaluate with further seeds, so that tables say how far a seed goes.
+"""`python -m reproduce.seeds --profile nano`: what `make reproduce` leaves out: the baselines that only pick, and more seeds.
 
-Each seed is a study of its own under `runs/<profile>/seeds/N`, on the profile's pictures, in stages like any other: a killed
-run goes on where it was. What it came to is put into `results/<profile>/seed-N`. `make reproduce` is the first seed.
+First the baselines of the profile's own seed (best of N, and RFT) in `runs/<profile>`. Then each further seed, a study of its
+own under `runs/<profile>/seeds/N` on the same pictures; what it came to is put into `results/<profile>/seed-N`. All in stages
+like any other: a killed run goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from reproduce.publish import publish_results, show_tables
 from rrvf.errors import UserError
 from rrvf.outputs import trouble
-from rrvf.profile import Profile, drawn_policies, load_profile, trained_policies
+from rrvf.profile import Profile, baselines, load_profile, trained_policies
 from rrvf.study import REPOSITORY, Study
 
 
@@ -40,33 +41,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:
-    """Every seed to its published results, then the tables with all of them."""
+    """The baselines, every seed to its published results, then the tables with all of them."""
     if profile.seed in seeds:
         raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name others")
+    own = Study(profile, REPOSITORY / "runs" / profile.name)
+    own.prepare_data()
+    for name, config in profile.evaluations.items():
+        for policy in baselines(profile, config.domain):
+            own.evaluate(name, policy)
     for seed in seeds:
         study = seed_study(profile, seed)
-        study.prepare_data()
-        for name, policy in seeded(profile):
-            study.evaluate(name, policy)
+        for name, config in profile.evaluations.items():
+            for policy in trained_policies(profile, config.domain):
+                study.evaluate(name, policy)
         out = REPOSITORY / "results" / profile.name / f"seed-{seed}"
         print(f"seed {seed}: {publish_results(study.results, out)} files in {out.relative_to(REPOSITORY)}", flush=True)
-    if (runs := REPOSITORY / "runs" / profile.name / "eval").is_dir():
-        show_tables(profile, runs.parent)
+    show_tables(profile, own.results)
+    print("run `make reproduce` again: it puts them into results/ and the notebooks", flush=True)
 
 
 def seed_study(profile: Profile, seed: int) -> Study:
     """The profile with another seed, on the same pictures."""
     results = REPOSITORY / "runs" / profile.name / "seeds" / str(seed)
     return Study(profile.model_copy(update={"seed": seed}), results)
-
-
-def seeded(profile: Profile) -> list[tuple[str, str]]:
-    """Each set with each policy on it that another seed changes: what is trained, and what is drawn."""
-    return [
-        (name, policy)
-        for name, config in profile.evaluations.items()
-        for policy in (*trained_policies(profile, config.domain), *drawn_policies(profile, config.domain))
-    ]
 
 
 if __name__ == "__main__":

@@ -194,6 +194,13 @@ class GRPOConfigSection(Section):
     )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
     save_every: int = Field(default=10, ge=1, description="steps between checkpoints")
+    # Not dumped: what is kept of a run changes nothing of it.
+    keep_every: int | None = Field(
+        default=None,
+        ge=1,
+        exclude=True,
+        description="the weights of every so many steps stay for a look back, a multiple of save_every; None: the last two",
+    )
     guards: GuardConfig = GuardConfig()
 
     @property
@@ -300,9 +307,8 @@ class Profile(Section):
     data: dict[Name, Any] = Field(default={}, description="the data sets by name: where their pictures come from")
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
-    rft: dict[Name, RFTConfigSection] = Field(
-        default={}, exclude_if=lambda sections: not sections, description="rejection-sampling fine-tuning"
-    )
+    # Not dumped: baselines change no other row; what they were made with stands beside them (training.json, identity.json).
+    rft: dict[Name, RFTConfigSection] = Field(default={}, exclude=True, description="rejection-sampling fine-tuning")
     evaluations: dict[Name, EvalSet] = {}
     # Not dumped: who follows a run changes nothing of it.
     report_to: tuple[Tracker, ...] = Field(
@@ -358,6 +364,12 @@ def drawn_policies(profile: Profile, domain: str) -> dict[str, RFTConfigSection]
 def table_policies(profile: Profile, domain: str) -> list[str]:
     """The policies of a table's block in order: two calibration rows, the base without any training, then the trained."""
     return [*CALIBRATION, "base", *drawn_policies(profile, domain), *trained_policies(profile, domain)]
+
+
+def baselines(profile: Profile, domain: str) -> list[str]:
+    """Those of `table_policies` that an rft section adds, and `make seeds` runs: what picking alone gives, without a loop."""
+    trained = trained_policies(profile, domain)
+    return [*drawn_policies(profile, domain), *(title for title, (kind, _) in trained.items() if kind == "rft")]
 
 
 def training_folder(kind: str, section: str) -> str:

@@ -41,6 +41,7 @@ from rrvf.profile import (
     GRPOConfigSection,
     JudgeConfig,
     Profile,
+    baselines,
     drawn_policies,
     table_policies,
     trained_policies,
@@ -232,8 +233,12 @@ class Study:
         return out / "final"
 
     def policies(self, set_name: str) -> list[str]:
-        """The policies that belong on a set: of the trained ones those that the profile trains for its domain."""
-        return table_policies(self.profile, self.section("evaluations", set_name).domain)
+        """The policies that belong on a set: of the trained ones those that the profile trains for its domain, but for the
+        baselines that `make seeds` runs.
+        """
+        domain_name = self.section("evaluations", set_name).domain
+        later = baselines(self.profile, domain_name)
+        return [policy for policy in table_policies(self.profile, domain_name) if policy not in later]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
         """One policy (of `policies`) on one set of the profile; gives the summary that lies on disk."""

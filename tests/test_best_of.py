@@ -12,7 +12,7 @@ from rrvf.best_of import best_of
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.policies.address import BestOf, Settings, identity
-from rrvf.profile import RFTConfigSection, load_profile, table_policies, trained_policies
+from rrvf.profile import RFTConfigSection, baselines, load_profile, table_policies, trained_policies
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Judgement, Render
 from rrvf.report.tables import model_title
@@ -130,15 +130,18 @@ def test_answers_that_were_drawn_are_not_drawn_again(rft, samples, tmp_path, scr
 
 def test_a_profile_with_an_rft_section_has_both_rows(tmp_path):
     nano = load_profile("nano")
+    assert baselines(nano, "web") == ["best8", "rft"]
     assert table_policies(nano, "chart") == ["reference", "blank", "base", "best8", "sft", "rft", "rrvf"]
     assert Study(nano, tmp_path, tmp_path).model_of("best8", "chart") == BestOf("nano", 8, 1.0)
     assert model_title("best8") == "Base, best of 8 by the judge"
+    assert Study(nano, tmp_path, tmp_path).policies("pages") == ["reference", "blank", "base", "sft", "rrvf"]
     bare = nano.model_copy(update={"rft": {}})
     assert "best8" not in table_policies(bare, "chart") and "rft" not in trained_policies(bare, "chart")
 
 
-def test_a_profile_without_the_section_keeps_its_hash():
-    assert "rft" not in load_profile("paper").model_dump()
+def test_the_section_changes_the_hash_of_no_other_row():
+    nano = load_profile("nano")
+    assert nano.hash == nano.model_copy(update={"rft": {}}).hash
 
 
 def test_the_best_of_several_is_another_policy():

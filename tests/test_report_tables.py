@@ -57,7 +57,8 @@ def test_heads_do_not_run_into_each_other():
     for text in (t for t in figure.texts if t.get_weight() == "bold"):
         box = text.get_window_extent()
         rows.setdefault(text.get_position()[1], []).append((box.x0, box.x1))
-    assert all(a[1] < b[0] for row in rows.values() for a, b in pairwise(sorted(row)))
+    between = 0.2 * figure.dpi
+    assert all(a[1] + between < b[0] for row in rows.values() for a, b in pairwise(sorted(row)))
 
 
 def with_seeds(results, rates, **provenance):

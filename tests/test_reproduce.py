@@ -15,7 +15,7 @@ from reproduce import seeds as seeds_module
 from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results
-from reproduce.seeds import seed_study, seeded
+from reproduce.seeds import seed_study
 from rrvf.errors import UserError
 from rrvf.folders import owned
 from rrvf.profile import load_profile
@@ -132,7 +132,6 @@ def test_a_seed_is_a_study_of_its_own_on_the_same_pictures(tmp_path):
     first, second = (seed_study(nano, seed) for seed in (1, 2))
     assert first.data == second.data == Study(nano).data and first.results != second.results
     assert (second.profile.seed, second.profile.grpo) == (2, nano.grpo)
-    assert {policy for _, policy in seeded(nano)} == {"best8", "sft", "rft", "rrvf"}
 
 
 def test_the_profiles_own_seed_is_no_further_one(capsys):

@@ -123,8 +123,13 @@ def find_runs(results: Path) -> list[Run]:
 
 def find_seeds(results: Path) -> list[Run]:
     """The runs with other seeds that lie beside those of `results`: in `seeds/N` while they run, in `seed-N` as published."""
-    folders = sorted([*results.glob("seeds/*"), *results.glob("seed-*")])
+    folders = seed_folders(results)
     return [run for folder in folders if any(folder.glob("eval/*/*/summary.json")) for run in find_runs(folder)]
+
+
+def seed_folders(results: Path) -> list[Path]:
+    """Where the other seeds of a study lie beside `results`, itself left out."""
+    return sorted([*results.glob("seeds/*"), *results.glob("seed-*")])
 
 
 def _read(path: Path) -> Summary:

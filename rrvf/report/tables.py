@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.judge.rubrics import OFFICIAL
-from rrvf.profile import CALIBRATION, EvalSet, Profile, table_policies
+from rrvf.profile import CALIBRATION, EvalSet, Profile, baselines, table_policies
 from rrvf.records import TableRow
 from rrvf.report.audit import nearest_count
 from rrvf.report.grid import Block, Column, Group, Line, Table
@@ -157,11 +157,12 @@ def _domain_of(benchmark: str) -> DomainName:
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
-    """Those that the profile has for this domain, then what else was run."""
+    """Those that the profile has for this domain, baselines where they were run, then what else was run."""
     if profile is None or settings.table not in PAPER_COLUMNS:
         expected = [name for name in MODELS if name in runs]
     else:
-        expected = table_policies(profile, settings.domain)
+        later = baselines(profile, settings.domain)
+        expected = [p for p in table_policies(profile, settings.domain) if p not in later or p in runs]
     return tuple(expected + sorted(set(runs) - set(expected)))
 
 
@@ -256,7 +257,7 @@ def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) ->
         intervals={key: (min(values), max(values)) for key, values in whole.items()},
         ranked=False,
     )
-    return [Line(row)]
+    return [Line(row, of=model_title(policy))]
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:

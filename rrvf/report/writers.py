@@ -94,7 +94,8 @@ def _csv_lines(block: Block) -> list[list]:
     for group in block.groups:
         for line in group.lines:
             for row in (line.row, line.delta) if line.delta else (line.row,):
-                name = row.model if row is line.row else f"{line.row.model}: {row.model}"
+                of = line.of if row is line.row else line.row.model
+                name = f"{of}: {row.model}" if of else row.model
                 for column in block.columns:
                     mark = marked.get((number, column.key), "") if row is line.row else ""
                     note = "original benchmark" if column.key in row.starred else line.note
