@@ -20,7 +20,10 @@ MAX_BYTES = 2**20
 
 
 def publish_results(results: Path, out: Path) -> int:
-    """Copy the small files of KEPT from `results` to `out`, in place of what was there but for other seeds; gives their number."""
+    """Copy the small files of KEPT from `results` to `out`; gives their number.
+
+    They take the place of what was there, but for other seeds.
+    """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     files = [path for pattern in KEPT for path in sorted(results.glob(pattern)) if path.stat().st_size <= MAX_BYTES]

@@ -1,8 +1,8 @@
-"""`python -m reproduce.seeds --profile nano`: what `make reproduce` leaves out: the baselines that only pick, and more seeds.
+"""`python -m reproduce.seeds`: what `make reproduce` leaves out: the baselines that only pick, and more seeds.
 
-First the baselines of the profile's own seed (best of N, and RFT) in `runs/<profile>`. Then each further seed, a study of its
-own under `runs/<profile>/seeds/N` on the same pictures; what it came to is put into `results/<profile>/seed-N`. All in stages
-like any other: a killed run goes on where it was.
+First the baselines of the profile's own seed (best of N, and RFT) in `runs/<profile>`. Then each further seed, a study
+of its own under `runs/<profile>/seeds/N` on the same pictures; what it came to is put into `results/<profile>/seed-N`.
+All in stages like any other: a killed run goes on where it was.
 """
 
 from __future__ import annotations

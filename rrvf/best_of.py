@@ -1,7 +1,7 @@
-"""Best of N: a policy answers each picture N times, every answer is drawn, and the judge picks the one most like the picture.
+"""Best of N: a policy answers each picture N times, and of what the answers draw the judge picks the most alike.
 
-Two baselines stand on it that see no more than RRVF does: a picture, a sandbox and a judge. The row `best8` answers so on
-test pictures; `rft` answers so on the training pictures and learns what was picked (`rrvf.training.rft`).
+Two baselines stand on it that see no more than RRVF does: a picture, a sandbox and a judge. The row `best8` answers so
+on test pictures; `rft` answers so on the training pictures and learns what was picked (`rrvf.training.rft`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def best_of(
 ) -> list[Trajectory]:
     """The best of `count` single-turn episodes of each sample: the highest similarity, of equals the first.
 
-    seed: with the samples it decides what a policy draws that runs here, whatever was drawn before. What our own part or
-    the judge failed on takes no part. UserError where that is all, or for a picture that nobody can look at.
+    seed: with the samples it decides what a policy draws that runs here, whatever was drawn before. What our own part
+    or the judge failed on takes no part. UserError where that is all, or for a picture that nobody can look at.
     """
     torch.manual_seed(int(hashlib.sha256(f"{seed} {[s.id for s in samples]}".encode()).hexdigest()[:15], 16))
     asked = [[first_message(read_picture(root / s.image), prompt)] for s in samples for _ in range(count)]

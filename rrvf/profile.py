@@ -199,7 +199,7 @@ class GRPOConfigSection(Section):
         default=None,
         ge=1,
         exclude=True,
-        description="the weights of every so many steps stay for a look back, a multiple of save_every; None: the last two",
+        description="steps between weights that stay to be looked at, a multiple of save_every; None: the last two stay",
     )
     guards: GuardConfig = GuardConfig()
 
@@ -243,10 +243,10 @@ class SFTConfigSection(SupervisedSection):
 
 
 class RFTConfigSection(SupervisedSection):
-    """Rejection-sampling fine-tuning: of its own answers to each picture the policy learns the one that the judge likes best.
+    """Rejection-sampling fine-tuning: of its own answers to a picture the policy learns the one that the judge picks.
 
-    It sees what RRVF sees: pictures, a sandbox and a judge. Where a domain has a section, tables also have the base with
-    the best of as many answers.
+    It sees what RRVF sees: pictures, a sandbox and a judge. Where a domain has a section, tables also have the base
+    with the best of as many answers.
     """
 
     samples: int = Field(default=8, ge=2, description="answers that are drawn for each picture; the judge picks one")
@@ -307,7 +307,7 @@ class Profile(Section):
     data: dict[Name, Any] = Field(default={}, description="the data sets by name: where their pictures come from")
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
-    # Not dumped: baselines change no other row; what they were made with stands beside them (training.json, identity.json).
+    # Not dumped: baselines change no other row; what they were made with stands beside them (training.json).
     rft: dict[Name, RFTConfigSection] = Field(default={}, exclude=True, description="rejection-sampling fine-tuning")
     evaluations: dict[Name, EvalSet] = {}
     # Not dumped: who follows a run changes nothing of it.
@@ -357,17 +357,17 @@ def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]
 
 
 def drawn_policies(profile: Profile, domain: str) -> dict[str, RFTConfigSection]:
-    """`bestN` where the domain has an rft section: the base, of whose N answers the judge picks one, as that section draws."""
+    """`bestN` where the domain has an rft section: the base, of whose N answers, drawn so, the judge picks one."""
     return {f"best{section.samples}": section for section in profile.rft.values() if section.domain == domain}
 
 
 def table_policies(profile: Profile, domain: str) -> list[str]:
-    """The policies of a table's block in order: two calibration rows, the base without any training, then the trained."""
+    """The policies of a table's block in order: two calibration rows, the base without training, then the trained."""
     return [*CALIBRATION, "base", *drawn_policies(profile, domain), *trained_policies(profile, domain)]
 
 
 def baselines(profile: Profile, domain: str) -> list[str]:
-    """Those of `table_policies` that an rft section adds, and `make seeds` runs: what picking alone gives, without a loop."""
+    """Those of `table_policies` that an rft section adds, and `make seeds` runs: what picking gives without a loop."""
     trained = trained_policies(profile, domain)
     return [*drawn_policies(profile, domain), *(title for title, (kind, _) in trained.items() if kind == "rft")]
 

@@ -233,8 +233,9 @@ class Study:
         return out / "final"
 
     def policies(self, set_name: str) -> list[str]:
-        """The policies that belong on a set: of the trained ones those that the profile trains for its domain, but for the
-        baselines that `make seeds` runs.
+        """The policies that belong on a set: of the trained ones those that the profile trains for its domain.
+
+        The baselines are left to `make seeds`.
         """
         domain_name = self.section("evaluations", set_name).domain
         later = baselines(self.profile, domain_name)

@@ -49,7 +49,7 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int) -> Replies:
-    """`reply` for the best of `count` answers of a policy that draws them; None for a picture that nobody can look at."""
+    """`reply` for the best of `count` answers that a policy draws; None for a picture that nobody can look at."""
 
     def reply(samples: list[Sample]) -> list[str | None]:
         seen = [s for s in samples if picture_of(root, s)]

@@ -106,7 +106,7 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
-    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t); NaN where one seed was run."""
+    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN of one seed)."""
     rows = []
     for variant, part in evaluations.groupby("variant", sort=False):
         for metric in MEASURED if variant not in (BASE, default) else ():

@@ -135,9 +135,9 @@ def by_reward(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
 
 
 def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, str], Judgement]) -> float | None:
-    """How much closer to the target the answer is than the first draft was; a draft without a picture was not close at all.
+    """How much closer to the target the answer is than the first draft was; one without a picture was not close at all.
 
-    score: the judge's, of a draft that was told words alone. None for an episode without a draft or without the judge's word.
+    score: the judge's, of a draft that was told words alone. None for an episode without a draft or a judge's word.
     """
     draft = next((t for t in trajectory.turns if t.action == "tool_call"), None)
     if draft is None or trajectory.judgement is None or not trajectory.judgement.ok:
@@ -148,7 +148,7 @@ def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, s
 
 
 def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> Trajectory:
-    """What stands for the loop at its best: the episode with the largest gain; where none has one, the first by reward."""
+    """What stands for the loop at its best: the episode of largest gain; where none has one, the best by reward."""
     known = [i for i, found in enumerate(gains) if found is not None]
     if not known:
         return (by_reward(trajectories) or trajectories)[0]

@@ -127,8 +127,8 @@ TROUBLE = {
 def learning_curve(logs: Sequence[Sequence[Mapping[str, float]]], window: int = 5) -> Figure:
     """What people watch during GRPO, one panel each, as means over `window` steps; single steps are pale.
 
-    logs: the lines of `log.jsonl`, of one run or of several with other seeds: then the line is the mean over the seeds and
-    the band goes from the least to the greatest. A quantity that was not logged is named as such, never drawn as zero.
+    logs: the lines of `log.jsonl`, of one run or of several with other seeds: then the line is the mean over the seeds
+    and the band goes from the least to the greatest. What was not logged is named as such, never drawn as zero.
     """
     frames = [pd.DataFrame(list(log)).set_index("step") for log in logs if log]
     figure = blank_figure(13, 6.9)

@@ -34,8 +34,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """A row with its delta row. `printed`: cells to copy as they are; `note`: stands after the model's name; `of`: the row
-    above that it says more of.
+    """A row with its delta row.
+
+    printed: cells to copy as they are; note: stands after the model's name; of: the row above that it says more of.
     """
 
     row: TableRow

@@ -122,7 +122,7 @@ def find_runs(results: Path) -> list[Run]:
 
 
 def find_seeds(results: Path) -> list[Run]:
-    """The runs with other seeds that lie beside those of `results`: in `seeds/N` while they run, in `seed-N` as published."""
+    """The runs with other seeds that lie beside those of `results`: in `seeds/N` as run, in `seed-N` as published."""
     folders = seed_folders(results)
     return [run for folder in folders if any(folder.glob("eval/*/*/summary.json")) for run in find_runs(folder)]
 

@@ -79,8 +79,10 @@ TRAINED = ("sft", "rft", "rrvf")
 
 
 def model_title(policy: str) -> str:
-    """A policy as tables call it; `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`), `bestN` is
-    the base with the best of N answers.
+    """A policy as tables call it.
+
+    `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`), `bestN` is the base with the best of N
+    answers.
     """
     if found := re.fullmatch(r"best(\d+)", policy):
         return f"Base, best of {found[1]} by the judge"
@@ -100,7 +102,7 @@ NO_CLIP = "n/a: no CLIP weights on this machine."
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation set: its settings, the policies that belong to it, the runs that exist, and those with other seeds."""
+    """One evaluation set: its settings, the policies that belong to it, the runs that exist, those with other seeds."""
 
     name: str
     settings: EvalSet
@@ -375,7 +377,7 @@ def _footer(evaluated: Evaluated) -> list[str]:
 
 
 def seeds_line(evaluated: Evaluated) -> list[str]:
-    """With which seeds the rows that depend on one were made: a difference between two rows is to be more than a seed's."""
+    """With which seeds the rows that depend on one were made: what two rows differ by is to be more than a seed's."""
     seeds = {p: tuple(r.summary.provenance.seed for r in of_all_seeds(p, evaluated)) for p in evaluated.runs}
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for policy in (p for p in evaluated.policies if len(seeds.get(p, ())) > 1):

@@ -1,7 +1,7 @@
 """Rejection-sampling fine-tuning: what a policy learns by itself when the judge picks the best of its own answers.
 
-The middle way between SFT and RRVF: no code labels, as in RRVF; but what was drawn once is learned by heart, as in SFT. With
-as many answers drawn as RRVF plays episodes, the two compare.
+The middle way between SFT and RRVF: no code labels, as in RRVF; but what was drawn once is learned by heart, as in SFT.
+With as many answers drawn as RRVF plays episodes, the two compare.
 """
 
 from __future__ import annotations
