@@ -199,7 +199,7 @@ class GRPOConfigSection(Section):
         default=None,
         ge=1,
         exclude=True,
-        description="steps between weights that stay to be looked at, a multiple of save_every; None: the last two stay",
+        description="steps between weights that stay to be looked at, a multiple of save_every; None: none stay",
     )
     guards: GuardConfig = GuardConfig()
 
