@@ -47,7 +47,7 @@ from rrvf.training.grpo import reward_rule
 # %% tags=["parameters"]
 profile = "nano"
 results = None  # a folder; None means runs/<profile>
-episodes = 24
+episodes = 12
 
 # %%
 study = Study(load_profile(profile), Path(results) if results else None)
