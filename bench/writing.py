@@ -26,7 +26,7 @@ from rrvf.study import Study
 def write(policy: LocalPolicy, conversations: list) -> tuple[float, int]:
     """Seconds and tokens of one turn of all."""
     begun = time.perf_counter()
-    texts = policy.chat(conversations, sample=True)
+    texts = policy.chat(conversations, temperature=1.0)
     seconds = time.perf_counter() - begun
     return seconds, sum(len(ids) for ids in policy.processor.tokenizer(texts)["input_ids"])
 

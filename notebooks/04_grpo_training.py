@@ -24,16 +24,18 @@ import pandas as pd
 from IPython.display import display
 
 from rrvf.benchmarks.runner import read_results
+from rrvf.benchmarks.turns import play
 from rrvf.domains import domain
-from rrvf.policies.local import LocalPolicy, read_picture
+from rrvf.policies.local import LocalPolicy
 from rrvf.profile import load_profile
 from rrvf.protocol import load_prompt
 from rrvf.report.ablations import later_turns
-from rrvf.report.episodes import best_loop, kept_pictures, place, typical, worth
+from rrvf.report.contact_sheet import contact_sheet
+from rrvf.report.episodes import best_loop, gain, kept_pictures, place, read_trajectories, typical, worth
 from rrvf.report.figures import learning_curve, loop_figure
-from rrvf.rollout import Episode, run_episode
+from rrvf.report.runs import seed_folders
 from rrvf.study import Study
-from rrvf.training.checkpoints import read_log
+from rrvf.training.checkpoints import kept_weights, read_log
 from rrvf.training.grpo import reward_rule
 
 # %matplotlib inline
@@ -45,7 +47,7 @@ from rrvf.training.grpo import reward_rule
 # %% tags=["parameters"]
 profile = "nano"
 results = None  # a folder; None means runs/<profile>
-episodes = 6
+episodes = 12
 
 # %%
 study = Study(load_profile(profile), Path(results) if results else None)
@@ -71,8 +73,8 @@ print(prompt.text)
 # %% [markdown]
 # ## One episode, before any training
 #
-# The test pictures of notebook 1, the policy as it was shipped, greedy decoding. `run_episode` is Alg. 1 of the paper; the
-# training loop plays the same `Episode`, driven by TRL.
+# The test pictures of notebook 1, the policy as it was shipped, greedy decoding. `play` is Alg. 1 of the paper, many episodes
+# side by side; the training loop plays the same `Episode`, driven by TRL.
 
 # %%
 policy = LocalPolicy(settings.policy.model, settings.policy.dtype, config.max_turn_tokens)
@@ -87,11 +89,10 @@ tools = open_tools.enter_context(study.tools(task.name))
 
 
 # %%
-def play(policy, sample):
-    start = Episode(sample.id, task, files[sample.id].read_bytes(), tools, config.max_turns, config.last_turn_hint)
-    write = lambda messages: policy.chat([messages])[0]  # noqa: E731
-    trajectory = run_episode(write, prompt.text, read_picture(files[sample.id]), start)
-    return trajectory.model_copy(update={"reward": reward_rule(settings).terms(trajectory)})
+def played(policy):
+    root, rule = study.data / test_set.dataset, reward_rule(settings)
+    found = play(samples, root, prompt.text, policy.chat, tools, config.max_turns)
+    return [t.model_copy(update={"reward": rule.terms(t)}) for t in found]
 
 
 def strip(trajectory, note):
@@ -100,8 +101,8 @@ def strip(trajectory, note):
 
 
 # %%
-before = [play(policy, sample) for sample in samples]
-for t in before:
+before = played(policy)
+for t in before[:6]:
     turns = " > ".join(turn.action + ("" if turn.render is None or turn.render.ok else " (failed)") for turn in t.turns)
     print(f"{t.sample_id:15} {turns:45} {worth(t) or 'no picture'}")
 
@@ -135,8 +136,10 @@ print(shown.turns[0].text)
 trained = {section: study.train_grpo(section) for section in settings.grpo}
 
 # %% [markdown]
-# And the supervised baseline of the paper's ablation: the same policy, the same pictures, this time **with** their code. It
-# is a harder rival than it looks: it sees the one thing that RRVF never sees.
+# And a rival: the supervised baseline of the paper's ablation, the same policy, the same pictures, this time **with** their
+# code. It is a harder rival than it looks: it sees the one thing that RRVF never sees. (A fairer one, **RFT**, sees what RRVF
+# sees: the policy draws as many answers as RRVF plays episodes, eight to a picture, and learns by heart those that the judge
+# picks. `make seeds` runs it; its row stands in notebook 5.)
 
 # %%
 supervised = {section: study.train_sft(section) for section in settings.sft}
@@ -144,22 +147,27 @@ supervised = {section: study.train_sft(section) for section in settings.sft}
 # %% [markdown]
 # ## What happened
 #
-# The curves that anyone watches during GRPO, a faint line per step and a running mean. A reward alone hides what moves it, so its terms are apart; execution rate and
-# similarity are apart too, since a policy can raise one and not the other. `judge errors` must lie at zero, and where many
-# groups have no variance there is nothing to learn from.
+# The curves that anyone watches during GRPO. Where other seeds lie beside this run (`make seeds`), the line is the mean over
+# the seeds, and the band goes from the least to the greatest. A reward alone hides what moves it, so its terms are apart;
+# execution rate and similarity are apart too, since a policy can raise one and not the other. Judge errors must be none,
+# and where many groups have no variance there is nothing to learn from. The entropy falls as the policy becomes sure of
+# itself; near zero it would have nothing left to try. The KL to the policy at the start is logged where it has a weight
+# (`kl`); the paper's is 0.
 
 # %%
+runs = [study.results, *seed_folders(study.results)]
 logs = {section: read_log(study.results / f"train/rrvf_{section}/log.jsonl") for section in settings.grpo}
 folder = study.results / "report"
 folder.mkdir(parents=True, exist_ok=True)
 for section, log in logs.items():
-    figure = learning_curve(log)
+    of_seeds = [read_log(run / f"train/rrvf_{section}/log.jsonl") for run in runs]
+    figure = learning_curve([found for found in of_seeds if len(found) == len(log)])
     figure.suptitle(f"RRVF, {section}: {len(log)} steps", y=1.02)
     figure.savefig(folder / f"learning_curve_{section}.png", bbox_inches="tight")
     display(figure)
 
 # %% [markdown]
-# The same in numbers: the mean over the first fifth of the steps and over the last.
+# The same in numbers, of this run: the mean over the first fifth of the steps and over the last.
 
 # %%
 watched = [
@@ -170,7 +178,8 @@ watched = [
     "rrvf/similarity_given_exec",
     "rrvf/tool_calls",
     "rrvf/turns",
-    "rrvf/judge_errors",
+    "entropy",
+    "completions/mean_length",
 ]
 
 
@@ -195,35 +204,45 @@ for section in settings.sft:
     print(f"SFT, {section}: loss {loss[0]:.3f} at the first step, {loss[-1]:.3f} after {len(loss)}")
 
 # %% [markdown]
-# ## The same pictures, after training
+# ## The same pictures, step by step
 #
-# The picture from above again, with the trained policy; it may have got better or worse. And the **best** episode of all: the
-# one worth most by its reward among those with a draft. The best of a few is no typical one: its last line says what is.
+# The film of a run: the first four test pictures, answered in a single turn by the policy as it was at the start and after every
+# tenth step. The profile says which weights are kept (`keep_every`); the film is of the first seed whose run has them all.
 
 # %%
-after_policy = LocalPolicy(str(trained[name]), settings.policy.dtype, config.max_turn_tokens)
-after = [play(after_policy, sample) for sample in samples]
-again, best = next(t for t in after if t.sample_id == shown.sample_id), best_loop(after)
+target = study.data / test_set.dataset
+every = config.keep_every or config.steps
+kept = [kept_weights(run / f"train/rrvf_{name}", every) for run in runs]
+weights = {0: settings.policy.model} | max(kept, key=len) | ({} if any(kept) else {config.steps: trained[name]})
+test_name = next(n for n, e in settings.evaluations.items() if e == test_set)
+for step, model in weights.items():
+    study.evaluate_model(test_name, f"step {step}", str(model), study.results / "film" / f"step_{step}", limit=4)
+frames = [study.results / "film" / f"step_{step}" for step in weights]
+drawn = [[target / s.image, *(frame / "renders" / f"{s.id}.png" for frame in frames)] for s in samples[:4]]
+names = ["target", *(f"step {step}" for step in weights)]
+figure = contact_sheet([p if p.is_file() else None for row in drawn for p in row], names * len(drawn), len(names), 13)
+figure.savefig(folder / "film.png", bbox_inches="tight")
+display(figure)
+
+# %% [markdown]
+# And with the tool: the picture from above again, with the trained policy; it may have got better or worse. Then the episode of
+# all these that **gained** most from its draft to its answer, by the judge's score; what is typical stands in its last line.
+
+# %%
+after = played(LocalPolicy(str(trained[name]), settings.policy.dtype, config.max_turn_tokens))
+again = next(t for t in after if t.sample_id == shown.sample_id)
 display(strip(again, f"After training, the picture from above, {place(again, after, before)}."))
 
 # %%
-figure = strip(best, f"After training, the best: {place(best, after, before)}.")
-figure.savefig(study.results / "report" / "loop.png")
-if best is again:
-    print("the best episode is the one above")
-else:
-    display(figure)
-
-# %%
-rows = [
-    (b.sample_id, len(b.turns), b.reward.total, len(a.turns), a.reward.total)
-    for b, a in zip(before, after, strict=True)
-]
-print(
-    pd.DataFrame(rows, columns=["picture", "turns", "reward", "turns after", "reward after"])
-    .round(2)
-    .to_string(index=False)
-)
+with study.judge() as judge:
+    gains = [gain(t, files[t.sample_id].read_bytes(), judge.score) for t in after]
+best, known = best_loop(after, gains), [found for found in gains if found is not None] or [0.0]
+note = f"The largest gain from draft to answer, {max(known):+.2f}; of the {len(known)} test pictures with a draft the mean "
+figure = strip(best, f"{note} gain is {sum(known) / len(known):+.2f}. {place(best, after)}.")
+figure.savefig(folder / "loop.png")
+display(figure)
+totals = pd.DataFrame({"before": [t.reward.total for t in before], "after": [t.reward.total for t in after]})
+print(totals.rename_axis("reward of the episodes").describe().loc[["mean", "min", "50%", "max"]].round(2).to_string())
 open_tools.close()
 
 # %% [markdown]
@@ -284,6 +303,24 @@ for domain_name, set_name in sets.items():
     print(pd.DataFrame(table).round(2).to_string(), "\n")
 
 # %% [markdown]
+# When did it change? The same shares in the drafts of the training episodes that were kept, four of each step, by fifths of the
+# run, over all seeds whose episodes lie here. These are sampled, on the training pictures.
+
+
+# %%
+def by_fifths(section):
+    found = [read_trajectories(run / f"train/rrvf_{section}/episodes.jsonl") for run in runs]
+    words, fifths = parts[settings.grpo[section].domain], {}
+    for fifth in range(5):
+        some = [t for ts in found for t in ts[fifth * len(ts) // 5 : (fifth + 1) * len(ts) // 5]]
+        fifths[f"fifth {fifth + 1}"] = written([t.turns[0].code or "" for t in some], words) | {"drafts": len(some)}
+    return pd.DataFrame(fifths).round(2)
+
+
+for section in settings.grpo:
+    print(section, by_fifths(section).to_string(), sep="\n")
+
+# %% [markdown]
 # ## What this shows, and what it does not
 #
 # **Shows:** the whole loop of the paper at work with nothing simulated: code that runs or fails in a sandbox, a judge behind
@@ -291,7 +328,7 @@ for domain_name, set_name in sets.items():
 # intervals before the means.
 #
 # **Does not show:** the paper's result. The policy is a stand-in that only knows generated charts and pages, the judge is
-# OpenCV, and the steps are few. One seed is one run: the learning curve of another may look otherwise.
+# OpenCV, and the steps are few. A band over three seeds says how far a seed goes, and not more.
 #
 # **Try next:** `seed`, `steps` or `reward: {preset: literal}` in a copy of the profile; `advantage: max`, the form that the
 # paper prints; `tensorboard --logdir runs/nano/train` for every quantity that TRL logs. With a GPU, `profile = "gpu"` runs this

@@ -5,9 +5,12 @@
 # Every row is one model, asked once per picture, without tools. This notebook fills the same three tables with what was
 # trained in the last one, prints the paper's values above, and then asks of each claim of the paper: do our runs bear it?
 #
-# Five rows of ours. Two calibrate the measurement: the **reference** answers with the true code (the ceiling, below 100
-# where a metric says so), **blank** answers with empty axes or an empty page (the floor). Three are compared: the **base**
-# policy, **SFT** with code labels, and **RRVF** without.
+# Up to seven rows of ours. Two calibrate the measurement: the **reference** answers with the true code (the ceiling, below 100
+# where a metric says so), **blank** answers with empty axes or an empty page (the floor). Five are compared: the **base**
+# policy; the base with the **best of eight** answers, drawn at temperature 1 and picked by the judge; **SFT** with code labels;
+# **RFT**, which learned the best of its own answers to the training pictures; and **RRVF**. The second and the fourth see what
+# RRVF sees: where RRVF is no better than they are, the loop has taught nothing that picking would not give. `make reproduce`
+# leaves these two to `make seeds`.
 
 # %%
 from pathlib import Path
@@ -20,7 +23,7 @@ from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
 from rrvf.report.contact_sheet import contact_sheet
 from rrvf.report.decomposition import CAVEAT, our_splits
 from rrvf.report.figures import decomposition_figure
-from rrvf.report.runs import by_set, find_runs
+from rrvf.report.runs import by_set, find_runs, find_seeds
 from rrvf.report.tables import build_tables
 from rrvf.report.write import write_report
 from rrvf.report.writers import markdown
@@ -80,11 +83,12 @@ _ = axes.legend(ncols=5, bbox_to_anchor=(0, 1), loc="lower left", frameon=False)
 #
 # The paper's block first, as printed; under it ours, apart, each with the protocol, the judge and the profile that made it.
 # Two numbers that were not measured alike do not share a column. In brackets 95 % intervals: Wilson's for rates, bootstrap
-# over samples for means, paired bootstrap for the differences against the base policy.
+# over samples for means, paired bootstrap for the differences against the base policy. Those are over pictures. How far
+# another seed goes stands in a line of its own, where `make seeds` was run: the mean over the seeds, and the range.
 
 # %%
 runs = find_runs(study.results)
-tables = build_tables(runs, settings)
+tables = build_tables(runs, settings, seeds=find_seeds(study.results))
 display(Markdown(markdown(tables[0])))
 
 # %%
@@ -168,8 +172,8 @@ print("\n".join(str(p.relative_to(study.results)) for p in paths if p.suffix in 
 #
 # **Does not show:** that a claim which is supported here replicates the paper: a small stand-in policy on generated
 # pictures shows that the mechanism works, no more. The gallery and the real pages are far from anything the policy was
-# trained on; low scores there are the expected and honest result. One training run per policy: the intervals are over
-# samples, not over seeds. And **the comparison with SFT says little** for this policy: from labels it learns to write lists as
+# trained on; low scores there are the expected and honest result. The intervals are over samples; three seeds give a range,
+# and no interval. And **the comparison with SFT says little** for this policy: from labels it learns to write lists as
 # long as these charts need, but not to keep them equally long, and such code does not run. On pages, where nothing must
 # match, labels teach it more than RRVF does.
 #

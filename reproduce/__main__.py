@@ -21,6 +21,7 @@ from reproduce.publish import publish_notebooks, publish_results, show_tables
 from rrvf.folders import owned
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, load_profile
+from rrvf.report.runs import find_seeds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,6 +68,8 @@ def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = N
     show_tables(profile, results)
     shown = out.relative_to(REPOSITORY) if out.is_relative_to(REPOSITORY) else out
     progress.say(f"Tables 1 to 3 and {kept} files in all: {shown}")
+    if not find_seeds(results):
+        progress.say(f"one seed ({profile.seed}), without the baselines that only pick: `make seeds` runs these too")
     progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")
 
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, checked, load_profile, training_folder
-from rrvf.report.ablations import BASE, AblationRun, curves, curves_figure, write_ablations
+from rrvf.report.ablations import BASE, AblationRun, differences, evaluated, forest_figure, write_ablations
 from rrvf.report.runs import Summary
 from rrvf.study import REPOSITORY, Study
 from rrvf.training.logs import read_log
@@ -104,7 +104,8 @@ def run(todo: list[Job], at_once: int) -> None:
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
             write_ablations(runs := [done[place] for place in sorted(done)], out)
-    curves_figure(curves(runs)).savefig(out / "curves.png", bbox_inches="tight")
+    default = runs[1].variant
+    forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
 
 
 if __name__ == "__main__":

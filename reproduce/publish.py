@@ -13,12 +13,17 @@ KEPT = (
     "report/*.md", "report/*.csv", "report/*.tex", "report/*.png",
     "eval/*/*/summary.json", "eval/*/*/records.jsonl", "train/*/log.jsonl",
 )  # fmt: skip
+#: What `reproduce.seeds` puts beside them.
+SEEDS = "seed-*"
 #: A file beyond this is no result to look at and stays where it is.
 MAX_BYTES = 2**20
 
 
 def publish_results(results: Path, out: Path) -> int:
-    """Copy the small files of KEPT from `results` to `out`, in place of what was there; gives their number."""
+    """Copy the small files of KEPT from `results` to `out`; gives their number.
+
+    They take the place of what was there, but for other seeds.
+    """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     files = [path for pattern in KEPT for path in sorted(results.glob(pattern)) if path.stat().st_size <= MAX_BYTES]
@@ -26,6 +31,8 @@ def publish_results(results: Path, out: Path) -> int:
         target = partial / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    for seed in out.glob(SEEDS):
+        seed.rename(partial / seed.name)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
     return len(files)
@@ -33,11 +40,11 @@ def publish_results(results: Path, out: Path) -> int:
 
 def show_tables(profile: Profile, results: Path) -> None:
     """Tables 1 to 3 on the terminal."""
-    from rrvf.report.runs import find_runs
+    from rrvf.report.runs import find_runs, find_seeds
     from rrvf.report.tables import build_tables
     from rrvf.report.writers import print_tables
 
-    print_tables(build_tables(find_runs(results), profile))
+    print_tables(build_tables(find_runs(results), profile, seeds=find_seeds(results)))
 
 
 def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Path]:

@@ -22,7 +22,14 @@ from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.questions import Question, question
-from rrvf.benchmarks.replies import endpoint_replies, file_replies, local_replies, oracle_replies, picture_of
+from rrvf.benchmarks.replies import (
+    best_replies,
+    endpoint_replies,
+    file_replies,
+    local_replies,
+    oracle_replies,
+    picture_of,
+)
 from rrvf.benchmarks.runner import BLOCK, REPLIES, Replies, Run, evaluate, usage_of
 from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
 from rrvf.data import DataConfig, prompts
@@ -31,19 +38,21 @@ from rrvf.errors import UserError
 from rrvf.folders import claim, owned
 from rrvf.judge.prompts import load_judge_prompt
 from rrvf.judge.rubrics import OWN, Rubric, official
-from rrvf.policies.address import Settings, identity, is_endpoint, is_url, open_policy
+from rrvf.policies.address import BestOf, Settings, identity, is_endpoint, is_url, open_policy
 from rrvf.policies.local import picture_size
 from rrvf.prices import Asked, estimate
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample, Trajectory, json_lines
 from rrvf.render import Limits, Renderer
+from rrvf.rollout import Tools
 from rrvf.rows import Row
 
 if TYPE_CHECKING:
     from rrvf.study import Study
 
-#: An address (`rrvf.policies.address`), a row of the paper's tables, or None for a calibration policy.
-Model = str | Row | None
+#: An address (`rrvf.policies.address`), the best of several answers there, a row of the paper's tables, or None for a
+#: calibration policy.
+Model = str | BestOf | Row | None
 Shard = tuple[int, int] | None
 EPISODES = "episodes.jsonl"
 
@@ -115,6 +124,8 @@ class Evaluation:
         """
 
         def replies(renderer: Renderer, stack: ExitStack) -> Replies:
+            if isinstance(model, BestOf):
+                return self._best(model, renderer, stack)
             return self._oracle(policy) if model is None else self._policy(model, renderer, stack, out)
 
         # Of an endpoint no answer is asked for twice for its neighbours' sake; on GPUs like pictures go together.
@@ -258,6 +269,22 @@ class Evaluation:
         from rrvf.policies.oracle import Blank, Reference
 
         return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(self.config.domain)), self.root)
+
+    def _best(self, model: BestOf, renderer: Renderer, stack: ExitStack) -> Replies:
+        """The judge of training picks, as it does for rft; the judge of the tables scores what was picked."""
+        profile = self.study.profile
+        judge = stack.enter_context(self.study.judge())
+        tools = Tools({self.config.domain: renderer}, judge, profile.workers + profile.judge.max_in_flight)
+        stack.callback(tools.close)
+        settings, text = replace(self.decoding, temperature=model.temperature), self.question.text()
+
+        def reply(samples: list[Sample]) -> list[str | None]:
+            if not loaded:
+                loaded.append(open_policy(model.model, settings, stack))
+            return best_replies(loaded[0], model.count, self.root, text, tools, profile.seed)(samples)
+
+        loaded: list = []
+        return reply
 
     def _policy(self, model: str | Row, renderer: Renderer, stack: ExitStack, out: Path) -> Replies:
         def reply(samples: list[Sample]) -> Iterable:

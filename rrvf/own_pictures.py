@@ -40,7 +40,7 @@ def with_folder(profile: Profile, folder: Path, domain_name: str) -> tuple[Profi
     sections = {name: like.model_copy(update={"domain": domain_name, "train_set": name})} if like else {}
     data = {name: split.model_dump(mode="json")}
     return profile.model_copy(
-        update={"data": data, "grpo": sections, "sft": {}, "evaluations": {name: evaluation}}
+        update={"data": data, "grpo": sections, "sft": {}, "rft": {}, "evaluations": {name: evaluation}}
     ), name
 
 

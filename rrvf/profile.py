@@ -19,6 +19,8 @@ from rrvf.wrong_keys import explained
 #: Settings of a training that change no weight: what is watched and kept, and what fits into memory (of the losses,
 #: bnpo alone takes its mean over a micro-batch).
 WITHOUT_EFFECT = {"save_every", "guards", "micro_batch", "vllm_memory"}
+#: Rows of every table that say what its numbers can be: the true code, and nothing drawn.
+CALIBRATION = ("reference", "blank")
 PROFILES = (SHIPPED / "profiles").resolve()
 SUFFIXES = (".yaml", ".yml")
 
@@ -192,6 +194,13 @@ class GRPOConfigSection(Section):
     )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
     save_every: int = Field(default=10, ge=1, description="steps between checkpoints")
+    # Not dumped: what is kept of a run changes nothing of it.
+    keep_every: int | None = Field(
+        default=None,
+        ge=1,
+        exclude=True,
+        description="steps between weights that stay to be looked at, a multiple of save_every; None: none stay",
+    )
     guards: GuardConfig = GuardConfig()
 
     @property
@@ -207,11 +216,11 @@ class GRPOConfigSection(Section):
         return (self.train_set,) if isinstance(self.train_set, str) else self.train_set
 
 
-class SFTConfigSection(Section):
-    """The supervised baseline: pictures with their true code; with `transcripts`, a cold start before RRVF (D8)."""
+class SupervisedSection(Section):
+    """What every training on written answers is told."""
 
     domain: DomainName = Field(description="what the pictures show")
-    train_set: str = Field(description="the split of `data`, with true code, that is trained on")
+    train_set: str = Field(description="the split of `data` that is trained on")
     steps: int = Field(ge=1, description="of the optimiser")
     batch: int = Field(ge=1, description="pairs of a step, whatever the number of processes")
     micro_batch: int | None = Field(
@@ -219,13 +228,30 @@ class SFTConfigSection(Section):
     )
     learning_rate: float = Field(default=1e-5, description="of AdamW, at its highest")
     save_every: int = Field(default=50, ge=1, description="steps between checkpoints")
-    transcripts: str | None = Field(
-        default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
-    )
 
     def together(self, processes: int) -> int:
         """Pairs that go through each process together: micro_batch, where it is named, else its share of the step's."""
         return self.micro_batch or max(1, self.batch // processes)
+
+
+class SFTConfigSection(SupervisedSection):
+    """The supervised baseline: pictures with their true code; with `transcripts`, a cold start before RRVF (D8)."""
+
+    transcripts: str | None = Field(
+        default=None, description="multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: the pairs"
+    )
+
+
+class RFTConfigSection(SupervisedSection):
+    """Rejection-sampling fine-tuning: of its own answers to a picture the policy learns the one that the judge picks.
+
+    It sees what RRVF sees: pictures, a sandbox and a judge. Where a domain has a section, tables also have the base
+    with the best of as many answers.
+    """
+
+    samples: int = Field(default=8, ge=2, description="answers that are drawn for each picture; the judge picks one")
+    temperature: float = Field(default=1.0, gt=0, description="that they are drawn at")
+    max_new_tokens: int = Field(default=4_096, ge=1, description="one answer")
 
 
 class EvalSet(Section):
@@ -281,6 +307,8 @@ class Profile(Section):
     data: dict[Name, Any] = Field(default={}, description="the data sets by name: where their pictures come from")
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
+    # Not dumped: baselines change no other row; what they were made with stands beside them (training.json).
+    rft: dict[Name, RFTConfigSection] = Field(default={}, exclude=True, description="rejection-sampling fine-tuning")
     evaluations: dict[Name, EvalSet] = {}
     # Not dumped: who follows a run changes nothing of it.
     report_to: tuple[Tracker, ...] = Field(
@@ -313,20 +341,40 @@ class Profile(Section):
 def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]]:
     """The policies that a profile trains for a domain: what tables call them, and their kind and section.
 
-    They are `sft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain name
-    and the others have their own behind it: `rrvf_NAME`.
+    They are `sft`, `rft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain
+    name and the others have their own behind it: `rrvf_NAME`.
     """
     found = {}
-    for title, kind, sections in (("sft", "sft", profile.sft), ("rrvf", "grpo", profile.grpo)):
+    for title, kind, sections in (
+        ("sft", "sft", profile.sft),
+        ("rft", "rft", profile.rft),
+        ("rrvf", "grpo", profile.grpo),
+    ):
         names = [n for n, section in sections.items() if domain in getattr(section, "domains", (section.domain,))]
         for name in sorted(names, key=lambda name: name != domain):
             found[title if title not in found else f"{title}_{name}"] = (kind, name)
     return found
 
 
+def drawn_policies(profile: Profile, domain: str) -> dict[str, RFTConfigSection]:
+    """`bestN` where the domain has an rft section: the base, of whose N answers, drawn so, the judge picks one."""
+    return {f"best{section.samples}": section for section in profile.rft.values() if section.domain == domain}
+
+
+def table_policies(profile: Profile, domain: str) -> list[str]:
+    """The policies of a table's block in order: two calibration rows, the base without training, then the trained."""
+    return [*CALIBRATION, "base", *drawn_policies(profile, domain), *trained_policies(profile, domain)]
+
+
+def baselines(profile: Profile, domain: str) -> list[str]:
+    """Those of `table_policies` that an rft section adds, and `make seeds` runs: what picking gives without a loop."""
+    trained = trained_policies(profile, domain)
+    return [*drawn_policies(profile, domain), *(title for title, (kind, _) in trained.items() if kind == "rft")]
+
+
 def training_folder(kind: str, section: str) -> str:
-    """Where a training lies in a study's results. kind: grpo or sft."""
-    return f"train/{'rrvf' if kind == 'grpo' else 'sft'}_{section}"
+    """Where a training lies in a study's results. kind: grpo, sft or rft."""
+    return f"train/{'rrvf' if kind == 'grpo' else kind}_{section}"
 
 
 def profile_file(name_or_path: str) -> Path:

@@ -34,13 +34,16 @@ from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
 from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, PLOT_PINS, RUNS
-from rrvf.policies.address import identity
+from rrvf.policies.address import BestOf, identity
 from rrvf.profile import (
     WITHOUT_EFFECT,
     EvalSet,
     GRPOConfigSection,
     JudgeConfig,
     Profile,
+    baselines,
+    drawn_policies,
+    table_policies,
     trained_policies,
     training_folder,
 )
@@ -51,15 +54,27 @@ from rrvf.rows import Row, find_row, load_rows
 
 REPOSITORY = CHECKOUT or Path.cwd()
 
+#: An address (`rrvf.policies.address`), the best of several answers there, a row of the paper's tables, or None for a
+#: calibration policy.
+Model = str | BestOf | Row | None
+
 #: What each kind of stage is made of: a change in one of these makes a finished stage stale.
 CODE = {
     "data": ("domains", "render", "data"),
-    "train": ("domains", "protocol", "render", "judge", "policies", "reward.py", "rollout.py", "training", "nano"),
+    "train": (
+        "domains",
+        "protocol",
+        "render",
+        "judge",
+        "policies",
+        "reward.py",
+        "rollout.py",
+        "best_of.py",
+        "training",
+        "nano",
+    ),
     "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
 }
-
-#: Policies of every table, in its order: two calibration rows, then the policy before any training.
-UNTRAINED = ("reference", "blank", "base")
 
 
 class Study:
@@ -201,10 +216,30 @@ class Study:
                 train_sft(self.profile, config, samples, root, out, resume=True)
         return out / "final"
 
+    def train_rft(self, name: str) -> Path:
+        """Rejection-sampling fine-tuning on one domain's pictures; gives the folder of the trained policy."""
+        from rrvf.training.rft import draw
+        from rrvf.training.sft import train_sft
+
+        config = self.section("rft", name)
+        inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
+        inputs |= config.model_dump(exclude=WITHOUT_EFFECT) | {"judge": self.profile.judge.identity}
+        with self.stage(training_folder("rft", name), "train", inputs) as (out, finished):
+            if not finished and not (out / "final").exists():
+                samples, root = self.split(config.train_set), self.data / config.train_set
+                with self.tools(config.domain) as tools:
+                    drawn = draw(self.profile, config, samples, root, tools, out / "drawn.jsonl")
+                train_sft(self.profile, config, samples, root, out, resume=True, drawn=drawn)
+        return out / "final"
+
     def policies(self, set_name: str) -> list[str]:
-        """The policies that belong on a set: of the trained ones those that the profile trains for its domain."""
+        """The policies that belong on a set: of the trained ones those that the profile trains for its domain.
+
+        The baselines are left to `make seeds`.
+        """
         domain_name = self.section("evaluations", set_name).domain
-        return [*UNTRAINED, *trained_policies(self.profile, domain_name)]
+        later = baselines(self.profile, domain_name)
+        return [policy for policy in table_policies(self.profile, domain_name) if policy not in later]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
         """One policy (of `policies`) on one set of the profile; gives the summary that lies on disk."""
@@ -223,7 +258,7 @@ class Study:
         return summary
 
     def evaluate_model(
-        self, set_name: str, policy: str, model: str | Row | None, out: Path, limit: int | None = None,
+        self, set_name: str, policy: str, model: Model, out: Path, limit: int | None = None,
         shard: tuple[int, int] | None = None,
     ) -> dict:  # fmt: skip
         """Evaluate `model` (None: the calibration policy called `policy`) on a set of the profile into `out`.
@@ -233,7 +268,7 @@ class Study:
         # What loads torch is imported where it is used: most of a study needs none.
         from rrvf.evaluation import Evaluation
 
-        own = isinstance(model, Row) and model.prompt == "own"
+        own = isinstance(model, BestOf) or isinstance(model, Row) and model.prompt == "own"
         samples = self.samples(set_name, limit, shard)
         return Evaluation(self, set_name, own).run(policy, model, out, samples, shard)
 
@@ -256,7 +291,7 @@ class Study:
         return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit), judge_only)
 
     def estimate(
-        self, set_name: str, policy: str, model: str | Row | None, limit: int | None, shard: tuple[int, int] | None
+        self, set_name: str, policy: str, model: Model, limit: int | None, shard: tuple[int, int] | None
     ) -> str:
         """Calls, tokens, price and time of an evaluation, without a call."""
         from rrvf.evaluation import Evaluation
@@ -273,16 +308,18 @@ class Study:
         check_labels(config, samples)
         return samples[shard[0] - 1 :: shard[1]] if shard else samples
 
-    def model_of(self, policy: str, domain_name: str) -> str | Row | None:
+    def model_of(self, policy: str, domain_name: str) -> Model:
         """What a policy's name stands for in this profile; one that is to be trained is trained first.
 
-        `base`, `sft` and `rrvf` are the profile's own; any other row of the paper's tables is as
-        `reproduce/models.yaml` says.
+        `base`, `bestN`, `sft`, `rft` and `rrvf` are the profile's own; any other row of the paper's tables is
+        as `reproduce/models.yaml` says.
         """
         if policy in ("reference", "blank"):
             return None
         if policy == "base":
             return self.profile.policy.model
+        if (drawn := drawn_policies(self.profile, domain_name).get(policy)) is not None:
+            return BestOf(self.profile.policy.model, drawn.samples, drawn.temperature)
         trained = trained_policies(self.profile, domain_name)
         if policy not in trained and policy in load_rows():
             row = find_row(policy)
@@ -292,13 +329,14 @@ class Study:
                 )
             return row
         if policy not in trained:
-            known = ", ".join((*UNTRAINED, *trained, *load_rows()))
+            known = ", ".join((*table_policies(self.profile, domain_name), *load_rows()))
             raise UserError(f"no policy called {policy!r} for the {domain_name} domain: choose one of {known}")
         kind, name = trained[policy]
-        return str(self.train_sft(name) if kind == "sft" else self.train_grpo(name))
+        train = {"sft": self.train_sft, "rft": self.train_rft, "grpo": self.train_grpo}[kind]
+        return str(train(name))
 
     def section(self, kind: str, name: str) -> Any:
-        """A named section of the profile; `kind` is grpo, sft or evaluations."""
+        """A named section of the profile; `kind` is grpo, sft, rft or evaluations."""
         sections = getattr(self.profile, kind)
         if name not in sections:
             known = ", ".join(sections) or "none"

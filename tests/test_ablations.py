@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import yaml
 
 from reproduce.ablations import PLAN, changed, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.report.ablations import BASE, AblationRun, curves_figure, later_turns, read_ablations, write_ablations
+from rrvf.report.ablations import (
+    BASE,
+    AblationRun,
+    differences,
+    forest_figure,
+    later_turns,
+    read_ablations,
+    write_ablations,
+)
 from rrvf.report.runs import Metric
 
 
@@ -48,8 +57,20 @@ def test_what_was_written_can_be_read_again(tmp_path):
     write_ablations(runs, tmp_path)
     evaluations, steps = read_ablations(tmp_path, [BASE, "a", "b"])
     assert list(evaluations["given_exec"]) == [25.0] * 5
-    assert len(curves_figure(steps).axes) == 3  # of b against a, a panel for each quantity
     assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
+
+
+def test_a_variant_is_compared_with_the_default_over_their_seeds():
+    rates = {BASE: [50.0], "default": [60.0, 62.0, 64.0], "same": [60.0, 62.0, 64.0], "worse": [40.0, 41.0, 42.0]}
+    rows = [(v, rate, rate / 2, 50.0) for v, values in rates.items() for rate in values]
+    found = differences(pd.DataFrame(rows, columns=["variant", "exec_rate", "judge", "given_exec"]), "default")
+    by_variant = found[found["metric"] == "exec_rate"].set_index("variant")
+    assert list(by_variant.index) == ["same", "worse"]
+    same, worse = by_variant.loc["same"], by_variant.loc["worse"]
+    assert same["difference"] == 0 and same["low"] < 0 < same["high"]
+    assert worse["difference"] == -21 and worse["high"] < 0
+    labels = [t.get_text() for t in forest_figure(found, "default").axes[0].get_yticklabels()]
+    assert labels == ["same", "worse"]
 
 
 def test_the_policy_before_training_needs_no_log(tmp_path):

@@ -22,7 +22,7 @@ protocol endpoints profile prices runtime
 render served rows reward
 data judge rollout
 policies own_pictures starter
-nano references
+best_of nano references
 benchmarks
 evaluation report
 training redrawing

@@ -84,6 +84,7 @@ def smallest(tmp_path_factory):
     }
     profile["grpo"] = {"chart": profile["grpo"]["chart"] | step}
     profile["sft"] = {"chart": profile["sft"]["chart"] | {"steps": 1, "batch": 2}}
+    del profile["rft"]
     profile["evaluations"] = {"charts": profile["evaluations"]["charts"] | {"max_new_tokens": 120}}
     path = folder / "smallest.yaml"
     path.write_text(yaml.safe_dump(profile))

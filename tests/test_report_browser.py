@@ -20,6 +20,7 @@ from rrvf.report.decomposition import paper_splits
 from rrvf.report.episodes import (
     best_loop,
     drawn_again,
+    gain,
     kept_pictures,
     place,
     read_trajectories,
@@ -201,9 +202,23 @@ def test_the_loop_figure_has_a_panel_a_turn_and_the_target():
 
 
 def test_the_learning_curve_names_what_was_not_logged():
-    figure = learning_curve([{"step": i, "rrvf/exec_rate": 0.5} for i in range(1, 4)])
-    words = {axes.get_title(loc="left"): [t.get_text() for t in axes.texts] for axes in figure.axes}
-    assert words["Execution rate"] == [] and words["Judge and harness errors (share)"] == ["not logged"]
+    figure = learning_curve([[{"step": i, "rrvf/exec_rate": 0.5} for i in range(1, 4)]])
+    words = {a.get_title(loc="left"): [t.get_text() for t in a.get_legend().get_texts()] for a in figure.axes}
+    assert words["Execution rate"] == ["final code", "drafts: not logged"]
+
+
+def test_several_seeds_are_a_line_with_a_band():
+    logs = [[{"step": step, "rrvf/exec_rate": rate} for step in (1, 2)] for rate in (0.2, 0.6, 0.7)]
+    axes = next(a for a in learning_curve(logs).axes if a.get_title(loc="left") == "Execution rate")
+    (line,) = (x for x in axes.lines if len(x.get_xdata()))
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert list(line.get_ydata()) == pytest.approx([0.5, 0.5])
+    assert (heights.min(), heights.max()) == pytest.approx((0.2, 0.7))
+
+
+def test_what_must_be_nothing_stands_in_words():
+    log = [{"step": 1, "rrvf/judge_errors": 0.0}, {"step": 2, "rrvf/judge_errors": 0.1}]
+    assert any("judge errors 5.0%" in t.get_text() for t in learning_curve([log]).texts)
 
 
 def test_an_empty_log_draws():
@@ -246,9 +261,19 @@ def an_end(name: str, total: float | None, score: float, turns: int = 2) -> Traj
     )
 
 
-def test_the_loop_s_episode_is_the_best_one_with_a_draft_and_its_caption_says_what_is_typical():
+def test_a_gain_is_from_the_first_draft_to_the_answer():
+    drawn = an_episode().turns[0].model_copy(update={"render": Render(status="ok", png=b"draft")})
+    failed = drawn.model_copy(update={"render": Render(status="render_error", reason="exception")})
+    half = lambda target, png, domain: Judgement(status="ok", score=0.5 if png == b"draft" else 0.0)  # noqa: E731
+    end = an_end("a", 1.0, 0.9)
+    episodes = [end.model_copy(update={"turns": (draft, end.turns[-1])}) for draft in (drawn, failed)]
+    assert [gain(t, b"target", half) for t in episodes] == [pytest.approx(0.4), pytest.approx(0.9)]
+    assert gain(an_end("a", 1.0, 0.9, turns=1), b"target", half) is None
+
+
+def test_the_loop_s_episode_has_the_largest_gain_and_its_caption_says_what_is_typical():
     episodes = [an_end("a", 1.5, 0.9, turns=1), an_end("b", 1.2, 0.7), an_end("c", 0.4, 0.2), an_end("d", None, 0.99)]
-    shown = best_loop(episodes)
+    shown = best_loop(episodes, [None, 0.3, -0.1, None])
     assert (shown.sample_id, typical(episodes).sample_id) == ("b", "b")
     note = place(shown, episodes, [an_end("b", 0.1, 0.3)])
     assert note == "no. 2 of 4 episodes by reward; similarity 0.70, median of all 0.70; the same picture before: 0.30"
@@ -258,7 +283,7 @@ def test_the_loop_s_episode_is_the_best_one_with_a_draft_and_its_caption_says_wh
 
 def test_an_episode_is_shown_where_no_judge_scored_any():
     episodes = [an_end("a", None, 0.5)]
-    assert best_loop(episodes) is typical(episodes) is episodes[0]
+    assert best_loop(episodes, [None]) is typical(episodes) is episodes[0]
     assert "no judge scored" in place(episodes[0], episodes)
 
 

@@ -15,7 +15,7 @@ from rrvf.errors import UserError
 from rrvf.profile import EvalSet, PolicyConfig, Profile, SFTConfigSection, load_profile
 from rrvf.report.grid import lay_out
 from rrvf.report.picture import table_picture
-from rrvf.report.runs import find_runs
+from rrvf.report.runs import find_runs, find_seeds
 from rrvf.report.tables import build_tables
 from rrvf.report.writers import comma_separated, latex, markdown, print_tables, write_tables
 from rrvf.study import REPOSITORY
@@ -57,7 +57,33 @@ def test_heads_do_not_run_into_each_other():
     for text in (t for t in figure.texts if t.get_weight() == "bold"):
         box = text.get_window_extent()
         rows.setdefault(text.get_position()[1], []).append((box.x0, box.x1))
-    assert all(a[1] < b[0] for row in rows.values() for a, b in pairwise(sorted(row)))
+    between = 0.2 * figure.dpi
+    assert all(a[1] + between < b[0] for row in rows.values() for a, b in pairwise(sorted(row)))
+
+
+def with_seeds(results, rates, **provenance):
+    """The tables with a run of RRVF for each further seed."""
+    for seed, rate in enumerate(rates, 1):
+        made = PROVENANCE.model_copy(update={"seed": seed, **provenance})
+        write_run(results / "seeds" / str(seed) / "eval" / "charts" / "rrvf", exec_rate=rate, provenance=made)
+    return build_tables(find_runs(results), a_profile(), seeds=find_seeds(results))[0].blocks[1]
+
+
+def test_under_a_row_stand_the_mean_and_the_range_of_its_seeds(results):
+    block = with_seeds(results, [0.8, 0.9])
+    cell = printed(block)["mean and range of 3 seeds"][0]
+    assert (cell.text, cell.interval, cell.mark) == ("88.33", "[80.0, 95.0]", "")
+    assert "Seeds: 0, 1, 2 for rrvf;" in block.footer[1]
+
+
+@pytest.mark.parametrize("other", [{"judge": "another"}, {"protocol": "another"}, {"prompt_hash": "1"}])
+def test_a_seed_that_was_measured_otherwise_is_not_counted(results, other):
+    assert not any("seeds" in label for label in printed(with_seeds(results, [0.8], **other)))
+
+
+def test_one_seed_says_so(tables):
+    assert any(line.startswith("One seed:") for line in tables[0].blocks[1].footer)
+    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # nothing is trained there
 
 
 def test_the_papers_block_prints_the_paper(tables):

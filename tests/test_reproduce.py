@@ -11,12 +11,15 @@ import nbformat
 import pytest
 
 from reproduce import __main__ as main_module
+from reproduce import seeds as seeds_module
 from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results
+from reproduce.seeds import seed_study
 from rrvf.errors import UserError
 from rrvf.folders import owned
 from rrvf.profile import load_profile
+from rrvf.study import Study
 
 ROOT = Path(__file__).parent.parent
 HEAD = '# %% tags=["parameters"]\nprofile = "nano"\nresults = None\n\n# %%\n'
@@ -113,6 +116,27 @@ def test_small_results_replace_what_was_published_before(tmp_path):
     (out / "old").mkdir(parents=True)
     assert publish_results(results, out) == 2
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
+
+
+def test_published_seeds_stay_when_the_results_beside_them_are_replaced(tmp_path):
+    results, out = tmp_path / "runs", tmp_path / "results" / "nano"
+    for path in (results / "report" / "table1.md", out / "seed-1" / "eval" / "summary.json", out / "old.md"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    publish_results(results, out)
+    assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
+
+
+def test_a_seed_is_a_study_of_its_own_on_the_same_pictures(tmp_path):
+    nano = load_profile("nano")
+    first, second = (seed_study(nano, seed) for seed in (1, 2))
+    assert first.data == second.data == Study(nano).data and first.results != second.results
+    assert (second.profile.seed, second.profile.grpo) == (2, nano.grpo)
+
+
+def test_the_profiles_own_seed_is_no_further_one(capsys):
+    assert seeds_module.main(["--seeds", "0"]) == 2
+    assert "`make reproduce` runs" in capsys.readouterr().err
 
 
 def test_published_notebooks_hold_neither_bars_nor_the_runs_own_parameters(folder):

@@ -27,7 +27,7 @@ def classes(base: type[BaseModel]):
     "section", sorted({*classes(Section), *classes(SplitConfig)}, key=str), ids=lambda c: c.__name__
 )
 def test_every_setting_says_what_it_does(section):
-    nested = {"policy", "judge", "canvas", "reward", "grpo", "sft", "evaluations", "guards"}
+    nested = {"policy", "judge", "canvas", "reward", "grpo", "sft", "rft", "evaluations", "guards"}
     silent = [name for name, field in section.model_fields.items() if not comment(field) and name not in nested]
     assert not silent, f"{section.__name__} needs a description of {silent}"
 

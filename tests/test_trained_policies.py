@@ -16,7 +16,7 @@ def profile() -> Profile:
     nano = load_profile("nano")
     chart, web = nano.grpo["chart"], nano.grpo["web"]
     sections = {"hot": chart, "chart": chart, "pages": web}
-    return nano.model_copy(update={"grpo": sections, "sft": {"pairs": nano.sft["chart"]}})
+    return nano.model_copy(update={"grpo": sections, "sft": {"pairs": nano.sft["chart"]}, "rft": {}})
 
 
 def test_every_section_of_a_domain_has_a_policy(profile):

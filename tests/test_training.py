@@ -321,7 +321,7 @@ def test_no_sampler_here_writes_a_token_of_a_picture(policy, monkeypatch):
     torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # makes them as likely as any other
     seen = []
     monkeypatch.setattr(local.processor, "batch_decode", lambda ids, **_: seen.append(ids) or [""])
-    local.chat([[first_message(Image.new("RGB", (56, 56)), "Redraw.")]] * 8, sample=True, temperature=9.0)
+    local.chat([[first_message(Image.new("RGB", (56, 56)), "Redraw.")]] * 8, temperature=9.0)
     assert not pictures & set(seen[0].flatten().tolist())
     settings = grpo_settings(
         profile_of(policy).grpo["chart"], profile_of(policy), Path("x"), [1.0], 0, sorted(pictures)

@@ -9,7 +9,7 @@ import torch
 from scripted import ANSWER, BROKEN, Model, run
 
 from rrvf.errors import UserError
-from rrvf.training.checkpoints import last_checkpoint
+from rrvf.training.checkpoints import kept_weights, last_checkpoint
 from rrvf.training.logs import read_log
 
 
@@ -44,6 +44,15 @@ def test_a_checkpoint_cut_short_is_not_the_last_one(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "checkpoint-5/trainer_state.json").write_text("{}")
     assert last_checkpoint(tmp_path).name == "checkpoint-5"
+
+
+def test_the_weights_of_some_steps_stay_and_no_run_goes_on_from_them(policy, samples, tmp_path, script):
+    script["write"] = lambda turn, row: ANSWER
+    run(policy, samples, tmp_path, steps=5, keep_every=2)
+    kept = kept_weights(tmp_path / "run", 2)
+    assert sorted(p.name for p in (tmp_path / "run").glob("checkpoint-*")) == [f"checkpoint-{n}" for n in (2, 4, 5)]
+    assert list(kept) == [2, 4] and not (kept[2] / "trainer_state.json").exists()
+    assert Model.from_pretrained(kept[2]) and last_checkpoint(tmp_path / "run").name == "checkpoint-5"
 
 
 @pytest.fixture

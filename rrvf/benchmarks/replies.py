@@ -10,10 +10,12 @@ from pathlib import Path
 from PIL import Image
 
 from rrvf.benchmarks.runner import Replies
+from rrvf.best_of import best_of
 from rrvf.errors import UserError
 from rrvf.policies import Answer, Keep
 from rrvf.policies.local import read_picture
 from rrvf.records import Sample, json_lines, storable
+from rrvf.rollout import Tools
 
 #: The words beside a picture: one for all samples, or each sample's own.
 Asked = str | Callable[[Sample], str]
@@ -42,6 +44,18 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
         pictures = ((s, picture_of(root, s)) for s in samples)
         questions = (question(p, _words(asked, s)) if p else None for s, p in pictures)
         return lambda keep: policy.answers(questions, keep)
+
+    return reply
+
+
+def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int) -> Replies:
+    """`reply` for the best of `count` answers that a policy draws; None for a picture that nobody can look at."""
+
+    def reply(samples: list[Sample]) -> list[str | None]:
+        seen = [s for s in samples if picture_of(root, s)]
+        best = best_of(count, seen, root, prompt, policy.chat, tools, seed) if seen else []
+        texts = {t.sample_id: t.turns[-1].text for t in best}
+        return [texts.get(s.id) for s in samples]
 
     return reply
 

@@ -156,7 +156,7 @@ class Corpora:
 
 
 def _sampled(policy: LocalPolicy, prompt: str, pictures: np.ndarray) -> list[str]:
-    return policy.chat([[first_message(Image.fromarray(p), prompt)] for p in pictures], sample=True)
+    return policy.chat([[first_message(Image.fromarray(p), prompt)] for p in pictures], temperature=1.0)
 
 
 def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:

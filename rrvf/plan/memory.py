@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rrvf.errors import UserError
 from rrvf.plan.judges import ENGINE, GIB, JudgeNeed, judge_need
 from rrvf.plan.models import PATCHES_A_TOKEN, VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
-from rrvf.profile import GRPOConfigSection, Profile, SFTConfigSection
+from rrvf.profile import GRPOConfigSection, Profile, SupervisedSection
 
 #: Share of a GPU that a plan leaves free: fragments of torch's allocator, and that an 80 GB card has 79.1 to 79.6 GiB.
 MARGIN = 0.08
@@ -128,7 +128,7 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
     return Memory(gpu_gb, tuple(phases), reason)
 
 
-def sft_memory(profile: Profile, config: SFTConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
+def sft_memory(profile: Profile, config: SupervisedSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
     """An SFT section on `gpus` GPUs, with pairs of the longest prompt and code."""
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)

@@ -16,7 +16,7 @@ from rrvf.plan.machine import Machine, driver_problem
 from rrvf.plan.memory import BLOCK, Memory, evaluation_memory, grpo_memory, sft_memory
 from rrvf.plan.models import shape
 from rrvf.plan.planner import plan
-from rrvf.profile import Profile, trained_policies
+from rrvf.profile import Profile, SupervisedSection, drawn_policies, trained_policies
 
 GB = 10**9
 #: GB of .venv with torch for CUDA and vLLM, .venv-plot and the browser; for a profile without GPUs, of all that it
@@ -115,7 +115,8 @@ def stages(profile: Profile, machine: Machine, judge_answers: bool = False) -> l
     book = _Ledger(profile, load_latencies(profile), machine)
     found = [_data(book), _judge(book, judge_answers)]
     found += [_grpo(book, name) for name in profile.grpo]
-    found += [_sft(book, name) for name in profile.sft]
+    found += [_sft(book, f"SFT {name}", section) for name, section in profile.sft.items()]
+    found += [_sft(book, f"RFT {name}", section) for name, section in profile.rft.items()]
     return [*found, _evaluation(book), Stage("tables", True, "minutes, no GPU")]
 
 
@@ -175,14 +176,15 @@ def _grpo(book: _Ledger, name: str) -> Stage:
     return _trained(book, f"GRPO {name}", memory, hours)
 
 
-def _sft(book: _Ledger, name: str) -> Stage:
-    profile, times, config = book.profile, book.times, book.profile.sft[name]
+def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
+    """Training on answers; the time to draw those of an rft section is not counted."""
+    profile, times = book.profile, book.times
     tokens = config.steps * config.batch * (times.prompt_tokens.value + times.turn_tokens.value)
     hours = tokens * times.train.value / max(1, book.gpus) / 3600
     if not book.gpus:
-        return book.stage(f"SFT {name}", [_time(hours)], [], ram=WORKER * profile.workers + REST)
+        return book.stage(name, [_time(hours)], [], ram=WORKER * profile.workers + REST)
     memory = sft_memory(profile, config, book.gpus, book.machine.gpu_memory_gb, profile.judge.serve)
-    return _trained(book, f"SFT {name}", memory, hours)
+    return _trained(book, name, memory, hours)
 
 
 def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
@@ -207,7 +209,8 @@ def _evaluation(book: _Ledger) -> Stage:
     for config in profile.evaluations.values():
         split = data[config.dataset]
         count = config.limit or getattr(split, "count", None) or getattr(split, "size", 0)
-        policies = 1 + len(trained_policies(profile, config.domain))
+        drawn = drawn_policies(profile, config.domain).values()
+        policies = 1 + sum(section.samples for section in drawn) + len(trained_policies(profile, config.domain))
         tokens += policies * math.ceil(count / BLOCK) * config.max_new_tokens
     memory = evaluation_memory(profile, book.machine.gpu_memory_gb, profile.judge.serve)
     hours = tokens * LAYER_S * shape(profile.policy.model).layers / 3600

@@ -25,10 +25,19 @@ _HUB_S = 20.0
 
 
 @dataclass(frozen=True)
+class BestOf:
+    """In the place of an address: the policy there answers `count` times at a temperature, and the judge picks one."""
+
+    model: str
+    count: int
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Settings:
     """How a policy is run and decodes.
 
-    gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's.
+    temperature: 0 is greedy. gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's.
     """
 
     dtype: str = "float32"
@@ -36,10 +45,13 @@ class Settings:
     repetition_penalty: float | None = None
     gpu_share: float = 0.9
     server: tuple[str, ...] = ()
+    temperature: float = 0.0
 
 
-def identity(model: str | Row | None) -> str | None:
+def identity(model: str | Row | BestOf | None) -> str | None:
     """Whose answers they are: the sha256 of a folder's weights; of hub ids the id, of rows with the revision."""
+    if isinstance(model, BestOf):
+        return f"best of {model.count} at {model.temperature:g}: {identity(model.model)}"
     if isinstance(model, Row):
         return f"{model.model} at {urlsplit(model.url).hostname}" if model.url else f"{model.model}@{revision(model)}"
     folder = CHECKPOINT if model == "nano" else Path(model or "")
@@ -66,8 +78,9 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
 
         url, _, name = model.partition("#")
         return EndpointPolicy(
-            url, name or "default", settings.max_new_tokens, repetition_penalty=settings.repetition_penalty
-        )
+            url, name or "default", settings.max_new_tokens, temperature=settings.temperature,
+            repetition_penalty=settings.repetition_penalty,
+        )  # fmt: skip
     else:
         name, version, gpus = model, None, 1
     transformers = isinstance(model, Row) and model.route == "transformers"
@@ -76,7 +89,9 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
     from rrvf.policies.local import LocalPolicy
 
     local = f"{name}@{version}" if version else name
-    return LocalPolicy(local, settings.dtype, settings.max_new_tokens, settings.repetition_penalty)
+    return LocalPolicy(
+        local, settings.dtype, settings.max_new_tokens, settings.repetition_penalty, settings.temperature
+    )
 
 
 def load_policy(model: str, dtype: str, max_new_tokens: int):
@@ -94,8 +109,10 @@ def is_url(model: str) -> bool:
     return model.startswith(("http://", "https://"))
 
 
-def is_endpoint(model: str | Row | None) -> bool:
+def is_endpoint(model: str | Row | BestOf | None) -> bool:
     """Whether each sample is a call of its own, so that none is asked again for its neighbours' sake."""
+    if isinstance(model, BestOf):
+        return False
     if isinstance(model, Row):
         return model.route == "openai" or model.route == "vllm" and _vllm_here()
     return model is not None and (is_url(model) or model != "nano" and _vllm_here())
@@ -158,5 +175,6 @@ def _served(name: str, version: str | None, gpus: int, settings: Settings, stack
     url = f"http://127.0.0.1:{port}/v1"
     stack.enter_context(serving([*command, *words], url, log))
     return EndpointPolicy(
-        url, "policy", settings.max_new_tokens, in_flight=64 * copies, repetition_penalty=settings.repetition_penalty
-    )
+        url, "policy", settings.max_new_tokens, in_flight=64 * copies, temperature=settings.temperature,
+        repetition_penalty=settings.repetition_penalty,
+    )  # fmt: skip

@@ -73,16 +73,17 @@ def load_model(name: str, dtype: str) -> PreTrainedModel:
 
 
 class LocalPolicy:
-    """Greedy generation in batches. `model` is `nano`, a folder, or a hub id.
+    """Generation in batches. `model` is `nano`, a folder, or a hub id.
 
-    repetition_penalty: None is as the model's own files say.
+    repetition_penalty: None is as the model's own files say. temperature: 0 is greedy.
     """
 
     def __init__(
-        self, model: str, dtype: str = "float32", max_new_tokens: int = 4_096, repetition_penalty: float | None = None
-    ) -> None:
+        self, model: str, dtype: str = "float32", max_new_tokens: int = 4_096, repetition_penalty: float | None = None,
+        temperature: float = 0.0,
+    ) -> None:  # fmt: skip
         self.name = model
-        self.max_new_tokens = max_new_tokens
+        self.max_new_tokens, self.temperature = max_new_tokens, temperature
         self._penalty = {} if repetition_penalty is None else {"repetition_penalty": repetition_penalty}
         self.processor = load_processor(model)
         self.model = load_model(model, dtype).to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -93,8 +94,12 @@ class LocalPolicy:
         return self.chat([[first_message(*pair)] for pair in zip(pictures, prompts, strict=True)])
 
     @torch.inference_mode()
-    def chat(self, conversations: list[list[dict]], sample: bool = False, temperature: float = 1.0) -> list[str]:
-        """The next turn of each conversation (messages with pictures inside). Special tokens are left out."""
+    def chat(self, conversations: list[list[dict]], temperature: float | None = None) -> list[str]:
+        """The next turn of each conversation (messages with pictures inside). Special tokens are left out.
+
+        temperature: None is the policy's own.
+        """
+        temperature = self.temperature if temperature is None else temperature
         texts = [
             self.processor.apply_chat_template(_harmless(c), add_generation_prompt=True, tokenize=False)
             for c in conversations
@@ -105,10 +110,10 @@ class LocalPolicy:
         batch = self.processor(
             text=texts, images=pictures if any(pictures) else None, padding=True, return_tensors="pt"
         )
-        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if sample else {}
+        sampled = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
         output = self.model.generate(
             **batch.to(self.model.device, self.model.dtype),
-            **(sampling or {"do_sample": False}),
+            **(sampled if temperature else {"do_sample": False}),
             **self._penalty,
             max_new_tokens=self.max_new_tokens,
             suppress_tokens=picture_tokens(self.processor.tokenizer),

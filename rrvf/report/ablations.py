@@ -1,4 +1,4 @@
-"""The study of variants: what each run came to, as tables and as learning curves with bands over the seeds."""
+"""The study of variants: what each run came to, as tables and as one figure of differences from the default."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from scipy.stats import ttest_ind
 
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.runs import Metric
 
 #: The policy that every variant starts from, as a row beside theirs.
 BASE = "before training"
-#: Columns of the learning curves, with the titles of their panels.
-WATCHED = {
-    "rrvf/exec_rate": "final code runs (share)",
-    "rrvf/similarity_given_exec": "similarity given execution",
-    "rrvf/tool_calls": "calls that rendered",
-}
+#: What is read of an evaluation, as the figure calls it.
+MEASURED = {"exec_rate": "execution rate", "judge": "judge score", "given_exec": "judge score given execution"}
+#: Columns of the learning curves.
+WATCHED = ("rrvf/exec_rate", "rrvf/similarity_given_exec", "rrvf/tool_calls")
 #: What later turns do; the share of each over a run's first and last third of the steps.
 TURNS = {f"rrvf/{what}_turn_{turn}": f"{what}, turn {turn}" for turn in (2, 3, 4) for what in ("repaired", "refined")}
 
@@ -80,7 +80,7 @@ def curves(runs: Sequence[AblationRun]) -> pd.DataFrame:
 
 def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Per variant the mean over the seeds, with the least and the greatest."""
-    groups = evaluations.groupby("variant", sort=False)[["exec_rate", "judge", "given_exec"]]
+    groups = evaluations.groupby("variant", sort=False)[list(MEASURED)]
     mean, low, high = groups.mean(), groups.min(), groups.max()
     shown = pd.DataFrame(index=mean.index)
     for column in mean:
@@ -105,24 +105,39 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T.dropna(how="all").dropna(axis=1, how="all")
 
 
-def curves_figure(steps: pd.DataFrame) -> Figure:
-    """A column per variant and a row per quantity, each against the first variant in gray.
+def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
+    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN of one seed)."""
+    rows = []
+    for variant, part in evaluations.groupby("variant", sort=False):
+        for metric in MEASURED if variant not in (BASE, default) else ():
+            ours, theirs = (
+                part[metric].dropna(),
+                evaluations.loc[evaluations["variant"] == default, metric].dropna(),
+            )
+            several = min(len(ours), len(theirs)) > 1
+            low, high = ttest_ind(ours, theirs, equal_var=False).confidence_interval() if several else (np.nan, np.nan)
+            rows.append((variant, metric, ours.mean() - theirs.mean(), low, high))
+    return pd.DataFrame(rows, columns=["variant", "metric", "difference", "low", "high"])
 
-    The mean over the seeds, with a band from the least to the greatest.
-    """
-    default, *others = steps["variant"].unique()
-    figure = blank_figure(2.5 * max(1, len(others)) + 0.5, 2.1 * len(WATCHED))
+
+def forest_figure(found: pd.DataFrame, default: str) -> Figure:
+    """A row per variant: how far it is from the default, a dot for each metric with its interval (`differences`)."""
+    variants = list(found["variant"].unique())
+    figure = blank_figure(9, 0.55 * len(variants) + 1.5)
     with sns.axes_style(STYLE):
-        panels = figure.subplots(len(WATCHED), max(1, len(others)), sharex=True, sharey="row", squeeze=False)
-    for row, (key, title) in zip(panels, WATCHED.items(), strict=True):
-        for axes, variant in zip(row, others, strict=False):
-            for name, color in ((default, SOFT), (variant, PALETTE[3])):
-                sns.lineplot(
-                    steps[steps["variant"] == name], x="step", y=key, errorbar=("pi", 100), color=color, ax=axes
-                )
-            axes.set_ylabel(title if axes is row[0] else "", size=9)
-            sns.despine(ax=axes)
-    for axes, variant in zip(panels[0], others, strict=False):
-        axes.set_title(variant, loc="left", weight="bold", size=10)
+        axes = figure.subplots()
+    axes.axvline(0, color=SOFT, linewidth=1)
+    for i, (metric, label) in enumerate(MEASURED.items()):
+        part = found[found["metric"] == metric].set_index("variant").loc[variants]
+        y = np.arange(len(variants)) + 0.22 * (i - 1)
+        around = np.abs(part[["low", "high"]].T.to_numpy() - part["difference"].to_numpy())
+        axes.errorbar(
+            part["difference"], y, xerr=around, fmt="o", color=PALETTE[i], label=label, markersize=6, capsize=2
+        )
+    axes.set_yticks(range(len(variants)), variants)
+    axes.set_ylim(len(variants) - 0.4, -0.6)
+    axes.set_xlabel(f"points more (right) or less (left) than {default!r}; bars: 95 % intervals over the seeds")
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    sns.despine(ax=axes, left=True)
     figure.tight_layout()
     return figure

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.records import Render, Trajectory, Turn, json_lines
+from rrvf.records import Judgement, Render, Trajectory, Turn, json_lines
 from rrvf.report.highlight import highlighted
 from rrvf.report.html import page
 from rrvf.report.thumbnails import data_uri
@@ -134,13 +134,25 @@ def by_reward(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
     return sorted(scored, key=lambda t: (t.reward.total, similarity(t)), reverse=True)
 
 
-def best_loop(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """What stands for the method at its best.
+def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, str], Judgement]) -> float | None:
+    """How much closer to the target the answer is than the first draft was; one without a picture was not close at all.
 
-    The episode worth most among those with a draft, or where none has one, of all.
+    score: the judge's, of a draft that was told words alone. None for an episode without a draft or a judge's word.
     """
-    ranked = by_reward(trajectories) or trajectories
-    return next((t for t in ranked if len(t.turns) > 1), ranked[0])
+    draft = next((t for t in trajectory.turns if t.action == "tool_call"), None)
+    if draft is None or trajectory.judgement is None or not trajectory.judgement.ok:
+        return None
+    png = draft.render.png if draft.render is not None else None
+    before = score(target, png, trajectory.domain) if png else Judgement(status="ok", score=0.0)
+    return trajectory.judgement.score - before.score if before.ok else None
+
+
+def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> Trajectory:
+    """What stands for the loop at its best: the episode of largest gain; where none has one, the best by reward."""
+    known = [i for i, found in enumerate(gains) if found is not None]
+    if not known:
+        return (by_reward(trajectories) or trajectories)[0]
+    return trajectories[max(known, key=lambda i: gains[i])]
 
 
 def typical(trajectories: Sequence[Trajectory]) -> Trajectory:

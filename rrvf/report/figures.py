@@ -99,58 +99,74 @@ def _frame_picture(axes: Axes, column: _Column) -> None:
         spine.set(color=column.frame, linewidth=1.8)
 
 
-#: Panels of the learning curve: title, y limits, and the log's keys with their labels.
+#: Panels of the learning curve: title, least and greatest of the y axis, and the log's keys with their labels.
 PANELS = (
     (
         "Reward terms",
-        None,
+        (-1.05, 1.05),
         {"rewards/vision/mean": "R_vision", "rewards/format/mean": "R_format", "rewards/tool/mean": "R_tool"},
     ),
-    ("Execution rate", (0, 1.02), {"rrvf/exec_rate": "final code", "rrvf/draft_exec_rate": "drafts"}),
+    ("Execution rate", (-0.02, 1.05), {"rrvf/exec_rate": "final code", "rrvf/draft_exec_rate": "drafts"}),
     (
         "Similarity",
-        (0, 1.02),
-        {"rrvf/similarity_given_exec": "given execution", "rewards/vision/mean": "all (failures 0)"},
+        (-0.02, 1.05),
+        {"rrvf/similarity_given_exec": "where the code runs", "rewards/vision/mean": "all (failures 0)"},
     ),
-    ("Tool calls per episode", None, {"rrvf/tool_calls": "calls that rendered", "rrvf/turns": "turns"}),
-    (
-        "Judge and harness errors (share)",
-        (-0.02, 1.02),
-        {"rrvf/judge_errors": "judge", "rrvf/harness_errors": "harness"},
-    ),
-    ("Groups without a signal (share)", (-0.02, 1.02), {"frac_reward_zero_std": "zero-variance groups"}),
+    ("Turns per episode", (-0.05, None), {"rrvf/turns": "turns", "rrvf/tool_calls": "calls that rendered"}),
+    ("Tokens per episode", (0, None), {"completions/mean_length": "mean length"}),
+    ("Entropy, and KL to the start", (-0.01, None), {"entropy": "entropy of a token", "kl": "KL of a token"}),
 )
+#: What must be nothing, and is drawn for nobody while it is.
+TROUBLE = {
+    "rrvf/judge_errors": "judge errors",
+    "rrvf/harness_errors": "harness errors",
+    "frac_reward_zero_std": "groups without variance",
+}
 
 
-def learning_curve(log: Sequence[Mapping[str, float]], window: int = 5) -> Figure:
-    """What people watch during GRPO, one panel each: a faint line per step, a bold running mean over `window` steps.
+def learning_curve(logs: Sequence[Sequence[Mapping[str, float]]], window: int = 5) -> Figure:
+    """What people watch during GRPO, one panel each, as means over `window` steps; single steps are pale.
 
-    log: lines of a run's `log.jsonl`. A quantity that was not logged is named as such, never drawn as zero.
+    logs: the lines of `log.jsonl`, of one run or of several with other seeds: then the line is the mean over the seeds
+    and the band goes from the least to the greatest. What was not logged is named as such, never drawn as zero.
     """
-    frame = pd.DataFrame(list(log))
-    figure = blank_figure(13, 6.4)
+    frames = [pd.DataFrame(list(log)).set_index("step") for log in logs if log]
+    figure = blank_figure(13, 6.9)
     with sns.axes_style(STYLE):
         panels = figure.subplots(2, 3).ravel()
     for axes, (title, limits, keys) in zip(panels, PANELS, strict=True):
-        _panel(axes, frame, title, keys, window)
-        if limits:
-            axes.set_ylim(limits)
-    figure.tight_layout()
+        _panel(axes, frames, title, keys, window)
+        axes.set_ylim(*limits)
+    many = f"line: mean over {len(frames)} seeds of means over {window} steps; band: least to greatest seed"
+    told = many if len(frames) > 1 else f"thick: mean over {window} steps; pale: single steps"
+    figure.tight_layout(rect=(0, 0.04, 1, 1))
+    figure.text(0.01, 0.01, f"{told}. {_trouble(frames)}", size=10, color=SOFT, parse_math=False)
     return figure
 
 
-def _panel(axes: Axes, frame: pd.DataFrame, title: str, keys: Mapping[str, str], window: int) -> None:
-    axes.set_title(title, loc="left", weight="bold", size=12)
-    present = [key for key in keys if key in frame and frame[key].notna().any()]
+def _trouble(frames: Sequence[pd.DataFrame]) -> str:
+    """The mean share of each kind of trouble, in words."""
+    steps = pd.concat(frames or [pd.DataFrame()])
+    shares = {told: steps[key].mean() for key, told in TROUBLE.items() if key in steps}
+    return "Mean shares over the run: " + ", ".join(f"{told} {share:.1%}" for told, share in shares.items()) + "."
+
+
+def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping[str, str], window: int) -> None:
+    axes.set_title(title, loc="left", weight="bold", size=12, pad=22)
+    logged = lambda key: frames and all(key in frame and frame[key].notna().any() for frame in frames)  # noqa: E731
+    present = [key for key in keys if logged(key)]
     for color, key in zip(PALETTE, present, strict=False):
-        series = frame[["step", key]].dropna()
-        axes.plot(series["step"], series[key], color=color, alpha=0.25, linewidth=1)
-        smooth = series[key].rolling(window, min_periods=1, center=True).mean()
-        axes.plot(series["step"], smooth, color=color, linewidth=2.2, label=keys[key])
-    if not present:
-        axes.text(0.5, 0.5, "not logged", ha="center", va="center", color=SOFT, transform=axes.transAxes)
-    elif len(keys) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        series = [frame[key].dropna() for frame in frames]
+        smooth = pd.concat([s.rolling(window, min_periods=1, center=True).mean() for s in series], axis=1)
+        if len(frames) == 1:
+            axes.plot(series[0].index, series[0], color=color, alpha=0.25, linewidth=1)
+        else:
+            axes.fill_between(smooth.index, smooth.min(axis=1), smooth.max(axis=1), color=color, alpha=0.2, linewidth=0)
+        axes.plot(smooth.index, smooth.mean(axis=1), color=color, linewidth=2.2, label=keys[key])
+    for missing in (label for key, label in keys.items() if key not in present):
+        axes.plot([], [], color="none", label=f"{missing}: not logged")
+    # Over the panel, where no line is.
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.99), borderpad=0)
     axes.set_xlabel("step")
     sns.despine(ax=axes)
 

@@ -34,13 +34,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """A row with its delta row. `printed`: cells to copy as they are; `note`: stands after the model's name."""
+    """A row with its delta row.
+
+    printed: cells to copy as they are; note: stands after the model's name; of: the row above that it says more of.
+    """
 
     row: TableRow
     delta: TableRow | None = None
     printed: Mapping[str, str] = field(default_factory=dict)
     delta_printed: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,9 @@ def lay_out(block: Block) -> list[Printed]:
         for line in group.lines:
             row = line.row
             cells = tuple(_cell(c, row, line.printed, marked.get((number, c.key), "")) for c in block.columns)
-            rows.append(Printed("row", f"{row.model} ({line.note})" if line.note else row.model, cells))
+            rows.append(
+                Printed("delta" if line.of else "row", f"{row.model} ({line.note})" if line.note else row.model, cells)
+            )
             if line.delta is not None:
                 cells = tuple(_delta_cell(c, line.delta, line.delta_printed) for c in block.columns)
                 rows.append(Printed("delta", line.delta.model, cells))

@@ -14,7 +14,7 @@ from rrvf.report.grid import Block, Cell, Printed, Table, lay_out
 #: Inches. The picture grows with its rows; its width is that of a slide.
 WIDTH, ROW, MARGIN = 16.0, 0.29, 0.35
 #: Between two heads.
-GAP = 0.12
+GAP = 0.3
 INK, SOFT = "#1b1f24", "#6a737d"
 SIZE, SMALL = 12.5, 9.0
 
@@ -76,7 +76,7 @@ class _Pen:
 
 
 def _wrap(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, 190))
+    return "\n".join(textwrap.wrap(text, 200))
 
 
 def _rows_of(row: Printed) -> float:
@@ -86,7 +86,7 @@ def _rows_of(row: Printed) -> float:
 
 def _block_height(block: Block, rows: list[Printed]) -> float:
     notes = sum(_wrap(f).count("\n") + 1 for f in (*block.footer, *([block.head] if block.head else [])))
-    return ROW * (sum(map(_rows_of, rows)) + 3.4 + 0.75 * notes)
+    return ROW * (sum(map(_rows_of, rows)) + 4.0 + 0.75 * notes)
 
 
 def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
@@ -96,10 +96,11 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
     if block.head:
         pen.note(_wrap(block.head))
     pen.rule(1.6)
-    pen.text(MARGIN, "Model", weight="bold")
+    pen.text(MARGIN, "Model", weight="bold", drop=0.3)
     for edge, column in zip(edges, block.columns, strict=True):
-        pen.shrink(pen.text(edge, column.label, ha="right", weight="bold"), _step(block) - GAP)
-    pen.down(1.1)
+        label = "\n".join(textwrap.wrap(column.label, 10, break_long_words=False))
+        pen.shrink(pen.text(edge, label, ha="right", weight="bold", drop=0.3, linespacing=1.1), _step(block) - GAP)
+    pen.down(1.7)
     pen.rule(0.8)
     for row in rows:
         _draw_row(pen, row, edges)

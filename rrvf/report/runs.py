@@ -121,6 +121,17 @@ def find_runs(results: Path) -> list[Run]:
     return runs
 
 
+def find_seeds(results: Path) -> list[Run]:
+    """The runs with other seeds that lie beside those of `results`: in `seeds/N` as run, in `seed-N` as published."""
+    folders = seed_folders(results)
+    return [run for folder in folders if any(folder.glob("eval/*/*/summary.json")) for run in find_runs(folder)]
+
+
+def seed_folders(results: Path) -> list[Path]:
+    """Where the other seeds of a study lie beside `results`, itself left out."""
+    return sorted([*results.glob("seeds/*"), *results.glob("seed-*")])
+
+
 def _read(path: Path) -> Summary:
     try:
         return Summary.model_validate(json.loads(path.read_text(encoding="utf-8")))

@@ -6,13 +6,14 @@ Example:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.judge.rubrics import OFFICIAL
-from rrvf.profile import EvalSet, Profile, trained_policies
+from rrvf.profile import CALIBRATION, EvalSet, Profile, baselines, table_policies
 from rrvf.records import TableRow
 from rrvf.report.audit import nearest_count
 from rrvf.report.grid import Block, Column, Group, Line, Table
@@ -70,15 +71,23 @@ MODELS = {
     "blank": "Blank picture (floor)",
     "base": "Base",
     "sft": "SFT [with code labels]",
+    "rft": "RFT [on its own best answers]",
     "rrvf": "RRVF [without code labels]",
 }
-CALIBRATION = ("reference", "blank")
+
+TRAINED = ("sft", "rft", "rrvf")
 
 
 def model_title(policy: str) -> str:
-    """A policy as tables call it; `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`)."""
+    """A policy as tables call it.
+
+    `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`), `bestN` is the base with the best of N
+    answers.
+    """
+    if found := re.fullmatch(r"best(\d+)", policy):
+        return f"Base, best of {found[1]} by the judge"
     method, _, section = policy.partition("_")
-    if policy not in MODELS and section and method in ("sft", "rrvf"):
+    if policy not in MODELS and section and method in TRAINED:
         return f"{MODELS[method]}, section {section}"
     return MODELS.get(policy, policy)
 
@@ -93,26 +102,30 @@ NO_CLIP = "n/a: no CLIP weights on this machine."
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation set: its settings, the policies that belong to it and the runs that exist."""
+    """One evaluation set: its settings, the policies that belong to it, the runs that exist, those with other seeds."""
 
     name: str
     settings: EvalSet
     policies: tuple[str, ...]
     runs: Mapping[str, Run]
+    seeds: tuple[Run, ...] = ()
 
 
-def build_tables(runs: Sequence[Run], profile: Profile | None = None, allow_judge_errors: bool = False) -> list[Table]:
+def build_tables(
+    runs: Sequence[Run], profile: Profile | None = None, allow_judge_errors: bool = False, seeds: Sequence[Run] = ()
+) -> list[Table]:
     """Tables 1 to 3 with the paper's block first, then one block per evaluation set.
 
     Table 4 is there where pictures without code were run.
 
-    profile: names the sets and the policies that should be there; None prints what was found. UserError where the judge
+    profile: names the sets and the policies that should be there; None prints what was found. seeds: the same policies
+    made with other seeds (`find_seeds`), whose mean and range stand under a row. UserError where the judge
     failed on more than 1 % of a run's samples, unless allowed.
     """
     if not allow_judge_errors:
-        for run in runs:
+        for run in (*runs, *seeds):
             run.check_judge()
-    sets = evaluated_sets(runs, profile)
+    sets = [replace(s, seeds=tuple(r for r in seeds if r.summary.set == s.name)) for s in evaluated_sets(runs, profile)]
     by_table = {n: [s for s in sets if s.settings.table == n] for n in TABLE_OF.values()}
     tables = [_table(number, by_table[number], profile) for number in PAPER_COLUMNS]
     return [*tables, pictures_table(by_table[4])] if by_table[4] else tables
@@ -146,11 +159,12 @@ def _domain_of(benchmark: str) -> DomainName:
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
-    """Calibration and base, then SFT and RRVF where the profile trains them for this domain, then what else was run."""
+    """Those that the profile has for this domain, baselines where they were run, then what else was run."""
     if profile is None or settings.table not in PAPER_COLUMNS:
         expected = [name for name in MODELS if name in runs]
     else:
-        expected = ["reference", "blank", "base", *trained_policies(profile, settings.domain)]
+        later = baselines(profile, settings.domain)
+        expected = [p for p in table_policies(profile, settings.domain) if p not in later or p in runs]
     return tuple(expected + sorted(set(runs) - set(expected)))
 
 
@@ -194,6 +208,7 @@ def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
     lines = []
     for policy in evaluated.policies:
         lines.append(our_line(policy, evaluated, columns, profile))
+        lines += _over_seeds(policy, evaluated, columns)
         lines += _beside(policy, evaluated, profile)
     return Block(
         _title(evaluated, profile),
@@ -212,6 +227,39 @@ def head_of(runs: Mapping[str, Run]) -> str:
     named |= {"protocol": [p.protocol for p in made], "prompt": [p.prompt_hash for p in made]}
     named |= {name: [p.choices.get(name, "not recorded") for p in made] for name in choices}
     return ", ".join(f"{name} {' or '.join(dict.fromkeys(values))}" for name, values in named.items() if values)
+
+
+def of_all_seeds(policy: str, evaluated: Evaluated) -> list[Run]:
+    """A row's run and those with other seeds that were measured alike, in the order of their seeds."""
+    run = evaluated.runs.get(policy)
+    if run is None:
+        return []
+
+    def measured(other: Run) -> tuple:
+        made = other.summary.provenance
+        return other.summary.n, made.protocol, made.judge, made.judge_protocol, made.prompt_hash, made.metric_version
+
+    seeds = {run.summary.provenance.seed: run}
+    for other in evaluated.seeds:
+        if other.summary.policy == policy and measured(other) == measured(run):
+            seeds.setdefault(other.summary.provenance.seed, other)
+    return [seeds[seed] for seed in sorted(seeds)]
+
+
+def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) -> list[Line]:
+    """The mean over the seeds, with the least and the greatest; nothing where there is one."""
+    runs = of_all_seeds(policy, evaluated)
+    if len(runs) < 2:
+        return []
+    found = {c.key: [run.summary.metrics[c.key].value for run in runs if c.key in run.summary.metrics] for c in columns}
+    whole = {key: values for key, values in found.items() if len(values) == len(runs) and None not in values}
+    row = TableRow(
+        model=f"mean and range of {len(runs)} seeds",
+        values={key: sum(values) / len(values) for key, values in whole.items()},
+        intervals={key: (min(values), max(values)) for key, values in whole.items()},
+        ranked=False,
+    )
+    return [Line(row, of=model_title(policy))]
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
@@ -320,12 +368,25 @@ def _footer(evaluated: Evaluated) -> list[str]:
     runs = evaluated.runs
     if not runs:
         return [f"{evaluated.settings.title}: not run."]
-    lines = [f"{evaluated.settings.title}: {provenance_line(runs)}"]
+    lines = [f"{evaluated.settings.title}: {provenance_line(runs)}", *seeds_line(evaluated)]
     if any(
         r.summary.metrics.get("clip") is not None and r.summary.metrics["clip"].value is None for r in runs.values()
     ):
         lines.append(NO_CLIP)
     return lines
+
+
+def seeds_line(evaluated: Evaluated) -> list[str]:
+    """With which seeds the rows that depend on one were made: what two rows differ by is to be more than a seed's."""
+    seeds = {p: tuple(r.summary.provenance.seed for r in of_all_seeds(p, evaluated)) for p in evaluated.runs}
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
+    for policy in (p for p in evaluated.policies if len(seeds.get(p, ())) > 1):
+        by_seeds.setdefault(seeds[policy], []).append(policy)
+    if not by_seeds:
+        trained = any(policy.partition("_")[0] in TRAINED for policy in evaluated.runs)
+        return ["One seed: what another would give is not known (`make seeds`)."] if trained else []
+    told = "; ".join(f"{', '.join(map(str, made))} for {', '.join(rows)}" for made, rows in by_seeds.items())
+    return [f"Seeds: {told}; under a row the mean of all its seeds, in brackets the least and the greatest."]
 
 
 def provenance_line(runs: Mapping[str, Run]) -> str:

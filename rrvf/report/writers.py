@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 from rrvf.profile import Profile
 from rrvf.report.grid import Block, Cell, Printed, Table, lay_out, marks
 from rrvf.report.picture import table_picture
-from rrvf.report.runs import find_runs
+from rrvf.report.runs import find_runs, find_seeds
 from rrvf.report.tables import build_tables
 
 
@@ -26,7 +26,7 @@ def write_tables(
     results_dir: Path, out_dir: Path, profile: Profile | None = None, allow_judge_errors: bool = False
 ) -> list[Path]:
     """The tables of the runs under `results_dir`: `table{1,2,3,4}.{md,csv,tex,png}` in `out_dir`; gives the paths."""
-    tables = build_tables(find_runs(results_dir), profile, allow_judge_errors)
+    tables = build_tables(find_runs(results_dir), profile, allow_judge_errors, find_seeds(results_dir))
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = []
     for table in tables:
@@ -94,7 +94,8 @@ def _csv_lines(block: Block) -> list[list]:
     for group in block.groups:
         for line in group.lines:
             for row in (line.row, line.delta) if line.delta else (line.row,):
-                name = row.model if row is line.row else f"{line.row.model}: {row.model}"
+                of = line.of if row is line.row else line.row.model
+                name = f"{of}: {row.model}" if of else row.model
                 for column in block.columns:
                     mark = marked.get((number, column.key), "") if row is line.row else ""
                     note = "original benchmark" if column.key in row.starred else line.note

@@ -21,6 +21,7 @@ SHOWN = (
 METHODS = {
     "grpo": "RRVF: GRPO from pictures alone, with rendering and visual feedback (arXiv 2507.20766)",
     "sft": "supervised training on pictures with their true code",
+    "rft": "rejection-sampling fine-tuning: supervised training on its own answers that the judge picked",
     "cold_start": "supervised training on episodes of several turns",
 }
 
@@ -37,7 +38,7 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
         "begun from": start,
         "pictures": f"{sets} ({named}), digest {made['pictures']}",
         "steps": f"{steps[-1]['step'] if steps else config['steps']}",
-        "judge": judge if made["method"] == "grpo" else "none",
+        "judge": judge if made["method"] in ("grpo", "rft") else "none",
         "seed": made["seed"],
         "profile": f"{made['profile']}, settings {made['settings']}",
         "numbers": made["numbers"],

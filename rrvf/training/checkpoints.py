@@ -76,8 +76,10 @@ class SafeCheckpoints:
     Atomic: a checkpoint is written beside, brought to the disk and renamed, and only then are older ones removed, so a
     kill or a full disk costs the new checkpoint and never the last good one.
     Exact: Qwen2.5-VL's weights are really loaded on resume (see `load_weights`).
+    keep_every: of so many steps the weights stay; None: those of the last checkpoints alone.
     """
 
+    keep_every: int | None = None
     _beside: Path | None = None
 
     def _get_output_dir(self, trial):
@@ -94,7 +96,7 @@ class SafeCheckpoints:
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 _keep(self._beside / name, out / name)
-                _remove_older(out, self.args.save_total_limit)
+                _remove_older(out, self.args.save_total_limit, self.keep_every)
         # A full disk is an OSError, a SafetensorError or, from torch's writer, a RuntimeError.
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(self._beside, ignore_errors=True)
@@ -126,9 +128,20 @@ def _keep(partial: Path, whole: Path) -> None:
     shutil.rmtree(partial.parent, ignore_errors=True)
 
 
-def _remove_older(out: Path, limit: int) -> None:
+def _remove_older(out: Path, limit: int, keep_every: int | None) -> None:
+    """All but the last `limit` checkpoints; of those to be kept the weights stay, from which no run is taken up."""
     for checkpoint in sorted(out.glob("checkpoint-*"), key=checkpoint_step)[:-limit]:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        if keep_every is None or checkpoint_step(checkpoint) % keep_every:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            continue
+        for path in [checkpoint / "trainer_state.json", *checkpoint.glob("*.pt"), *checkpoint.glob("global_step*/*")]:
+            path.unlink(missing_ok=True)
+
+
+def kept_weights(out: Path, every: int) -> dict[int, Path]:
+    """The policies of a run's steps that are multiples of `every`, as far as they were kept."""
+    found = {checkpoint_step(path): path for path in out.glob("checkpoint-*") if any(path.glob("model*.safetensors"))}
+    return {step: found[step] for step in sorted(found) if step % every == 0}
 
 
 def load_weights(model, checkpoint: str | Path) -> None:

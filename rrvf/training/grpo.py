@@ -148,7 +148,7 @@ def _trainer(
     check_sharding(trainer)
     # TRL prints prompts and pictures of each episode whose judge failed; the step's line counts them.
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "returned None for" not in r.getMessage())
-    trainer.advantage = config.advantage
+    trainer.advantage, trainer.keep_every = config.advantage, config.keep_every
     guards = Guards(config.guards, multi_turn=config.max_turns > 1)
     trainer.remove_callback(PrinterCallback)
     disable_progress_bar()

@@ -12,7 +12,7 @@ from trl import GRPOConfig
 
 from rrvf.errors import UserError
 from rrvf.policies.precision import autocasts, weights_dtype
-from rrvf.profile import GRPOConfigSection, Profile, SFTConfigSection
+from rrvf.profile import GRPOConfigSection, Profile, SupervisedSection
 from rrvf.training.ranks import processes
 from rrvf.training.tracking import check_trackers
 
@@ -84,7 +84,7 @@ def accumulation(config: GRPOConfigSection, world: int) -> int:
     return _rounds(config.prompts_per_step * config.group_size, together, world, "completions", "prompts_per_step")
 
 
-def sft_batch(config: SFTConfigSection, world: int) -> tuple[int, int]:
+def sft_batch(config: SupervisedSection, world: int) -> tuple[int, int]:
     """Pairs that go through a process together, and how often in a step. UserError where the step's do not divide."""
     together = config.together(world)
     return together, _rounds(config.batch, together * world, world, "pairs", "batch")

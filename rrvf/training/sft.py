@@ -1,7 +1,7 @@
 """Supervised training on TRL's SFTTrainer: the baseline of the paper's ablation, and the optional cold start (D8).
 
 The baseline learns pairs of picture and true code, in the form in which a policy is evaluated. The cold start learns
-whole episodes of several turns, in the form in which RRVF plays them.
+whole episodes of several turns, in the form in which RRVF plays them; `rrvf.training.rft` learns such of a single turn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trl import SFTConfig, SFTTrainer
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.policies.local import training_processor
-from rrvf.profile import Profile, SFTConfigSection
+from rrvf.profile import Profile, RFTConfigSection, SFTConfigSection, SupervisedSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
 from rrvf.references import usable
@@ -47,14 +47,14 @@ def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
 
 
 def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], root: Path, style: str) -> Dataset:
-    """Picture, tool prompt and every turn with its feedback, of the episodes whose final code ran.
+    """Picture, prompt and every turn with its feedback, of the episodes whose final code ran.
 
     UserError where none did, or where an episode's picture is not among `samples`.
     """
     images = {s.id: root / s.image for s in samples}
     good = [t for t in trajectories if t.final_render is not None and t.final_render.ok]
     if not good:
-        raise UserError("no transcript ends in an answer that ran: a cold start needs episodes that succeeded")
+        raise UserError("no transcript ends in an answer that ran: this training needs episodes that succeeded")
     strange = [t.sample_id for t in good if t.sample_id not in images]
     if strange:
         raise UserError(f"no picture for transcript {strange[0]}: train_set must hold the transcripts' pictures")
@@ -63,7 +63,8 @@ def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], ro
 
 
 def _dialogue(trajectory: Trajectory, style: str, max_turns: int) -> list[dict[str, str]]:
-    messages = [_said("user", load_prompt(domain(trajectory.domain), "tools", style, max_turns).text)]
+    mode = "tools" if max_turns > 1 else "direct"
+    messages = [_said("user", load_prompt(domain(trajectory.domain), mode, style, max_turns).text)]
     for turn in trajectory.turns:
         messages.append(_said("assistant", turn.text))
         if turn.feedback is not None:
@@ -83,30 +84,37 @@ def _dataset(dialogues: list[list[dict[str, str]]], pictures: list[Path]) -> Dat
 
 def train_sft(
     profile: Profile,
-    config: SFTConfigSection,
+    config: SFTConfigSection | RFTConfigSection,
     samples: list[Sample],
     root: Path,
     out: Path,
     seed: int | None = None,
     resume: bool = False,
+    drawn: Path | None = None,
 ) -> Path:
     """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone.
 
-    Resume and errors as in `train_grpo`.
+    drawn: the transcripts of an rft section, which come from `rrvf.training.rft.draw`. Resume and errors as in
+    `train_grpo`.
     """
     seed = profile.seed if seed is None else seed
-    made = how_made("cold_start" if config.transcripts else "sft", profile, config, seed, samples)
+    if isinstance(config, RFTConfigSection):
+        method, transcripts = "rft", drawn
+    else:
+        transcripts = Path(config.transcripts) if config.transcripts else None
+        method = "cold_start" if transcripts else "sft"
+    made = how_made(method, profile, config, seed, samples)
     with training_run(out, resume, made) as checkpoint:
         if finished(out, checkpoint, config.steps):
             return out / "final"
-        trainer = _trainer(profile, config, samples, root, out, seed, checkpoint)
+        trainer = _trainer(profile, config, samples, root, transcripts, out, seed, checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         return save_final(trainer, trainer.processing_class, out, made)
 
 
 def _trainer(
-    profile: Profile, config: SFTConfigSection, samples: list[Sample], root: Path, out: Path, seed: int,
-    checkpoint: Path | None,
+    profile: Profile, config: SupervisedSection, samples: list[Sample], root: Path, transcripts: Path | None, out: Path,
+    seed: int, checkpoint: Path | None,
 ) -> SupervisedTrainer:  # fmt: skip
     """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
     torch.manual_seed(seed)
@@ -114,7 +122,7 @@ def _trainer(
     trainer = SupervisedTrainer(
         args=_settings(config, profile, out, seed),  # first: it refuses what cannot work here before weights are loaded
         model=load_policy_model(profile),
-        train_dataset=_examples(config, samples, root, profile.policy.prompts),
+        train_dataset=_examples(transcripts, samples, root, profile.policy.prompts),
         processing_class=processor,
         peft_config=lora(profile),
     )
@@ -125,11 +133,10 @@ def _trainer(
     return trainer
 
 
-def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style: str) -> Dataset:
+def _examples(path: Path | None, samples: list[Sample], root: Path, style: str) -> Dataset:
     kept = usable(samples, root)
-    if config.transcripts is None:
+    if path is None:
         return pair_dataset(kept, root, style)
-    path = Path(config.transcripts)
     if not path.is_file():
         raise UserError(f"no transcripts at {path}: name a file of trajectories, such as a run's episodes.jsonl")
     excluded = {s.id for s in samples} - {s.id for s in kept}
@@ -137,7 +144,7 @@ def _examples(config: SFTConfigSection, samples: list[Sample], root: Path, style
     return transcript_dataset(trajectories, kept, root, style)
 
 
-def _settings(config: SFTConfigSection, profile: Profile, out: Path, seed: int) -> SFTConfig:
+def _settings(config: SupervisedSection, profile: Profile, out: Path, seed: int) -> SFTConfig:
     together, rounds = sft_batch(config, processes())
     return SFTConfig(
         output_dir=str(out),

@@ -1,0 +1,70 @@
+"""`python -m reproduce.seeds`: what `make reproduce` leaves out: the baselines that only pick, and more seeds.
+
+First the baselines of the profile's own seed (best of N, and RFT) in `runs/<profile>`. Then each further seed, a study
+of its own under `runs/<profile>/seeds/N` on the same pictures; what it came to is put into `results/<profile>/seed-N`.
+All in stages like any other: a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from reproduce.publish import publish_results, show_tables
+from rrvf.errors import UserError
+from rrvf.outputs import trouble
+from rrvf.profile import Profile, baselines, load_profile, trained_policies
+from rrvf.study import REPOSITORY, Study
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; gives its exit code, as `python -m reproduce`."""
+    parser = argparse.ArgumentParser(prog="python -m reproduce.seeds", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="besides the profile's own [default: 1 2]")
+    options = parser.parse_args(arguments)
+    try:
+        repeat(load_profile(options.profile), options.seeds)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if (line := trouble(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to continue", file=sys.stderr)
+        return 130
+    return 0
+
+
+def repeat(profile: Profile, seeds: Sequence[int]) -> None:
+    """The baselines, every seed to its published results, then the tables with all of them."""
+    if profile.seed in seeds:
+        raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name others")
+    own = Study(profile, REPOSITORY / "runs" / profile.name)
+    own.prepare_data()
+    for name, config in profile.evaluations.items():
+        for policy in baselines(profile, config.domain):
+            own.evaluate(name, policy)
+    for seed in seeds:
+        study = seed_study(profile, seed)
+        for name, config in profile.evaluations.items():
+            for policy in trained_policies(profile, config.domain):
+                study.evaluate(name, policy)
+        out = REPOSITORY / "results" / profile.name / f"seed-{seed}"
+        print(f"seed {seed}: {publish_results(study.results, out)} files in {out.relative_to(REPOSITORY)}", flush=True)
+    show_tables(profile, own.results)
+    print("run `make reproduce` again: it puts them into results/ and the notebooks", flush=True)
+
+
+def seed_study(profile: Profile, seed: int) -> Study:
+    """The profile with another seed, on the same pictures."""
+    results = REPOSITORY / "runs" / profile.name / "seeds" / str(seed)
+    return Study(profile.model_copy(update={"seed": seed}), results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Best of N: a policy answers each picture N times, and of what the answers draw the judge picks the most alike.
+
+Two baselines stand on it that see no more than RRVF does: a picture, a sandbox and a judge. The row `best8` answers so
+on test pictures; `rft` answers so on the training pictures and learns what was picked (`rrvf.training.rft`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from rrvf.domains import domain
+from rrvf.errors import UserError
+from rrvf.policies import NoReply
+from rrvf.policies.local import first_message, read_picture
+from rrvf.records import Sample, Trajectory
+from rrvf.rollout import Episode, Tools
+
+#: The next turn of each conversation, or why there is none.
+Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
+
+
+def best_of(
+    count: int, samples: Sequence[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, seed: int
+) -> list[Trajectory]:
+    """The best of `count` single-turn episodes of each sample: the highest similarity, of equals the first.
+
+    seed: with the samples it decides what a policy draws that runs here, whatever was drawn before. What our own part
+    or the judge failed on takes no part. UserError where that is all, or for a picture that nobody can look at.
+    """
+    torch.manual_seed(int(hashlib.sha256(f"{seed} {[s.id for s in samples]}".encode()).hexdigest()[:15], 16))
+    asked = [[first_message(read_picture(root / s.image), prompt)] for s in samples for _ in range(count)]
+    episodes = [
+        Episode(s.id, domain(s.domain), (root / s.image).read_bytes(), tools, max_turns=1)
+        for s in samples
+        for _ in range(count)
+    ]
+    drawn = [
+        tools.submit(episode.finish, text if isinstance(text, str) else "")
+        for episode, text in zip(episodes, chat(asked), strict=True)
+    ]
+    played = [episode.result() for episode in drawn]
+    return [_best(played[i : i + count]) for i in range(0, len(played), count)]
+
+
+def _best(group: list[Trajectory]) -> Trajectory:
+    fair = [t for t in group if t.harness_error is None and (t.judgement is None or t.judgement.ok)]
+    if not fair:
+        failed = group[0].harness_error or f"the judge: {group[0].judgement.reason}"
+        raise UserError(f"none of {len(group)} answers to {group[0].sample_id} could be compared ({failed}): run again")
+    return max(fair, key=lambda t: -1.0 if t.judgement is None else t.judgement.score)

@@ -1,0 +1,51 @@
+"""Rejection-sampling fine-tuning: what a policy learns by itself when the judge picks the best of its own answers.
+
+The middle way between SFT and RRVF: no code labels, as in RRVF; but what was drawn once is learned by heart, as in SFT.
+With as many answers drawn as RRVF plays episodes, the two compare.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rrvf.benchmarks.lines import append_lines
+from rrvf.benchmarks.runner import BLOCK
+from rrvf.best_of import best_of
+from rrvf.domains import domain
+from rrvf.policies.address import Settings, open_policy
+from rrvf.profile import Profile, RFTConfigSection
+from rrvf.protocol import load_prompt
+from rrvf.records import Sample, json_lines
+from rrvf.references import usable
+from rrvf.rollout import Tools
+
+
+def draw(
+    profile: Profile, config: RFTConfigSection, samples: list[Sample], root: Path, tools: Tools, out: Path
+) -> Path:
+    """The untrained policy's best answer to each picture, a line each in `out`; what is there already is kept.
+
+    Gives `out`, the transcripts for `train_sft`, which learns of them those that ran.
+    """
+    samples = usable(samples, root)
+    known = {line["sample_id"] for line in json_lines(out)}
+    prompt = load_prompt(domain(config.domain), "direct", profile.policy.prompts).text
+    settings = Settings(profile.policy.dtype, config.max_new_tokens, temperature=config.temperature)
+    with ExitStack() as stack:
+        policy = None
+        for start in tqdm(range(0, len(samples), BLOCK), desc=f"draw {config.samples} answers each", unit="block"):
+            block = samples[start : start + BLOCK]
+            if all(s.id in known for s in block):
+                continue
+            policy = policy or open_policy(profile.policy.model, settings, stack)
+            best = best_of(config.samples, block, root, prompt, policy.chat, tools, profile.seed)
+            with append_lines(out) as file:
+                file.writelines(t.model_dump_json() + "\n" for t in best if t.sample_id not in known)
+    ran = sum((line["final_render"] or {}).get("status") == "ok" for line in json_lines(out))
+    print(
+        f"drew {config.samples * len(samples)} answers to {len(samples)} pictures; for {ran} of these the best one runs"
+    )
+    return out
