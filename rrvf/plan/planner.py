@@ -40,8 +40,8 @@ def plan(
 ) -> Plan:
     """What `section` of a profile takes. `measured`: a run's log lines, whose turns and lengths are then used.
 
-    latencies: of the machine; None takes the profile's own. together: policy GPUs that are one process (verl's engines).
-    UserError where there are no latencies or no such section.
+    latencies: of the machine; None takes the profile's own. together: policy GPUs that are one process (verl's
+    engines). UserError where there are no latencies or no such section.
     """
     times = latencies or load_latencies(profile)
     if section not in profile.grpo:

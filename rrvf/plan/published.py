@@ -49,14 +49,19 @@ class Published(Section):
         raw = yaml.safe_load(LATENCIES.read_text())["gpu"]
         free = Figure(value=0.0, kind="estimate", source="a reward by rule")
         times = Latencies.model_validate(raw).model_copy(
-            update={name: free for name in ("judge_busy", "compare", "score")} | {"render": {"chart": free}}
+            update=dict.fromkeys(("judge_busy", "compare", "score"), free) | {"render": {"chart": free}}
         )
         gpu = Gpu(self.gpu.flops, self.gpu.bandwidth, 0, self.address)
         written = self.tokens - self.prompt
+        half = self.prompt + written / 2
         times = reckoned(
-            times, self.parameters, self.cache_bytes, gpu, self.engine, self.together, self.prompt + written / 2, self.prompt
+            times, self.parameters, self.cache_bytes, gpu, self.engine, self.together, half, self.prompt
         )  # fmt: skip
-        work = Workload("chart", self.episodes, self.gpus // self.together, 1, self.cap, 1.0, written, 1.0, self.prompt, 0, 8, 64, 1, self.passes)  # fmt: skip
+        work = Workload(
+            domain="chart", episodes=self.episodes, processes=self.gpus // self.together, max_turns=1,
+            max_turn_tokens=self.cap, turns=1.0, turn_tokens=written, answered=1.0, prompt_tokens=self.prompt,
+            feedback_tokens=0.0, render_workers=8, judge_in_flight=64, judge_gpus=1, passes=self.passes,
+        )  # fmt: skip
         return statistics.mean(Step(work, times, seed).run().seconds for seed in range(3))
 
 
@@ -73,6 +78,7 @@ def lines() -> list[str]:
     times = sorted(run.seconds / planned for run, planned in found)
     told = [f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times what this reckoning gives:"]
     return told + [
-        f"{'':12}{run.name} on {run.gpus} GPUs: {planned:.0f} s for {run.seconds:.0f} s ({planned / run.seconds - 1:+.0%}) {run.address}"
+        f"{'':12}{run.name} on {run.gpus} GPUs: {planned:.0f} s for {run.seconds:.0f} s "
+        f"({planned / run.seconds - 1:+.0%}) {run.address}"
         for run, planned in found
     ]

@@ -1,9 +1,10 @@
-"""Latencies of another policy, GPU or engine than a profile's own, reckoned from sizes as `latencies.yaml` reckons them.
+"""Latencies of another policy, GPU or engine than a profile's own, reckoned from sizes as in `latencies.yaml`.
 
     reckoned(times, size.parameters, size.cache_bytes, GPUS["h100"], "verl", together=4)
 
-Two layouts are known. trl: every GPU holds the whole policy with its own engine (rrvf train). verl: weights, gradients and moments
-are sharded over all GPUs by FSDP, engines of `together` GPUs (tensor parallel) share the same GPUs and sleep while it trains.
+Two layouts are known. trl: every GPU holds the whole policy with its own engine (rrvf train). verl: weights, gradients
+and moments are sharded over all GPUs by FSDP; engines of `together` GPUs (tensor parallel) share these GPUs and sleep
+while it trains.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ GPUS = {
     "h100": Gpu(989e12, 3.35e12, 80, "https://www.nvidia.com/en-us/data-center/h100/"),
     "h200": Gpu(989e12, 4.8e12, 141, "https://www.nvidia.com/en-us/data-center/h200/"),
 }
-#: Share of a GPU's FLOP/s that training reaches. trl: as in latencies.yaml. verl: two public runs, 8 FLOP a parameter and token
-#: over `timing_s/update_actor`.
+#: Share of a GPU's FLOP/s that training reaches. trl: as in latencies.yaml. verl: two public runs, 8 FLOP a parameter
+#: and token over `timing_s/update_actor`.
 UTILISATION: dict[Engine, tuple[float, str]] = {
     "trl": (0.4, "an estimate, as for the other figures"),
     "verl": (
@@ -64,7 +65,8 @@ def reckoned(
     """
     share, why = UTILISATION[engine]
     flops, bandwidth, a100 = gpu.flops * together, gpu.bandwidth * together, GPUS["a100"]
-    per = f"{parameters / 1e9:.1f}e9 parameters, {together} x {gpu.flops / 1e12:.0f} TFLOP/s and {gpu.bandwidth / 1e12:.2f} TB/s"
+    speed = f"{gpu.flops / 1e12:.0f} TFLOP/s and {gpu.bandwidth / 1e12:.2f} TB/s"
+    per = f"{parameters / 1e9:.1f}e9 parameters, {together} x {speed}"
 
     def figure(value: float, how: str) -> Figure:
         return Figure(value=value, kind="estimate", source=f"{how}; {per}")
@@ -93,5 +95,5 @@ def reckoned(
 
 
 def engine_gpus(parameters: float, gpu_gb: float, share: float) -> int:
-    """GPUs of an engine under verl: the fewest, a power of two, whose `share` holds the weights twice, one half for the cache."""
+    """GPUs of an engine under verl: the fewest, a power of two, whose `share` holds the weights and as much cache."""
     return 2 ** max(0, math.ceil(math.log2(2 * 2 * parameters / (share * gpu_gb * 2**30))))

@@ -14,9 +14,10 @@ SHARE = 0.5
 def sharded_memory(size: Shape, config: GRPOConfigSection, gpus: int, gpu_gb: float, together: int) -> Memory:
     """A GRPO section on `gpus` GPUs under verl, engines of `together` of them.
 
-    FSDP keeps 1/N of float32 weights, gradients and both moments of Adam (16 bytes a weight while it trains, 12 besides:
-    arXiv 1910.02054, section 5.3) and gathers a layer at a time in bfloat16. Where they do not fit beside the awake engine,
-    they wait in main memory (`param_offload`, `optimizer_offload`). The logits of a micro-batch are whole, in bfloat16 and float32.
+    FSDP keeps 1/N of float32 weights, gradients and both moments of Adam (16 bytes a weight while it trains, 12
+    besides: arXiv 1910.02054, section 5.3) and gathers a layer at a time in bfloat16. Where they do not fit beside the
+    awake engine, they wait in main memory (`param_offload`, `optimizer_offload`). The logits of a micro-batch are
+    whole, in bfloat16 and float32.
     """
     kept, layer = 12 * size.parameters / gpus / GIB, 2 * 2 * size.parameters / size.layers / GIB
     engine = {"context": CONTEXT, "engine": SHARE * gpu_gb}
@@ -35,7 +36,8 @@ def sharded_memory(size: Shape, config: GRPOConfigSection, gpus: int, gpu_gb: fl
         2 * size.parameters / together / GIB + ENGINE + tokens / config.micro_batch * size.cache_bytes / together / GIB
     )
     short = "" if needed <= engine["engine"] else (
-        f"an engine of {together} GPUs needs {needed:.1f} GiB on each and has {engine['engine']:.1f}: take GPUs with more memory"
+        f"an engine of {together} GPUs needs {needed:.1f} GiB on each and has {engine['engine']:.1f}: take GPUs with "
+        "more memory"
     )  # fmt: skip
     rollout = Phase("rollout, all else in main memory", engine) if offloaded else beside
     return Memory(gpu_gb, (rollout, Phase("backward pass", backward)), short)

@@ -24,8 +24,8 @@ from rrvf.training.logs import read_log
 class Layout:
     """On what a run is planned instead of what its profile was written for. None: as the profile has it.
 
-    engine: trl (`rrvf train`) or verl (reproduce/verl). model: a hub id of `rrvf.plan.models`, or a folder. gpu: a name of
-    `rrvf.plan.scaling.GPUS`.
+    engine: trl (`rrvf train`) or verl (reproduce/verl). model: a hub id of `rrvf.plan.models`, or a folder. gpu: a name
+    of `rrvf.plan.scaling.GPUS`.
     """
 
     engine: Engine = "trl"
@@ -65,8 +65,8 @@ def show(
 ) -> str:
     """The plan of a section as text or JSON, time and memory; with a run's log, each phase beside what was measured.
 
-    GPUs None: as many as the profile was written for. gpu_gb: memory of each; None: as the GPU is sold, 80 where none is
-    named. sources: where each figure comes from. UserError for a plan that cannot fit.
+    GPUs None: as many as the profile was written for. gpu_gb: memory of each; None: as the GPU is sold, 80 where none
+    is named. sources: where each figure comes from. UserError for a plan that cannot fit.
     """
     if log is not None and not log.is_file():
         raise UserError(f"no log at {log}: name the log.jsonl of a GRPO run")
@@ -98,9 +98,7 @@ def show(
     told = _summary(planned, config.steps)
     if judge and judge_gpus and busy_judge(planned):
         enough = judges_enough(profile, section, policy_gpus, times, judge.gpus, together)
-        told.append(
-            f"judges      {f'{enough} GPUs of judges are enough' if enough else 'not even 128 GPUs of judges are enough'}"
-        )
+        told.append(f"judges      {enough or 'not even 128'} GPUs of judges are enough")
     if memory:
         told += memory_lines(memory)
         if config.use_vllm and layout.engine == "trl":
@@ -134,7 +132,8 @@ def _scaled(
 
 
 def _memory(
-    profile: Profile, config: GRPOConfigSection, layout: Layout, gpus: int, judge_gpus: int, gpu_gb: float, together: int
+    profile: Profile, config: GRPOConfigSection, layout: Layout, gpus: int, judge_gpus: int, gpu_gb: float,
+    together: int,
 ) -> Memory | None:  # fmt: skip
     if not gpus:
         return None
