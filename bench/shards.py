@@ -102,10 +102,8 @@ def main() -> None:
         print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
         print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
         ratio = whole["mb"] / tenth["mb"]
-        print(
-            f"memory: {tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count} ({ratio:.2f} times, at "
-            "most 1.25)"
-        )
+        sizes = f"{tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count}"
+        print(f"memory: {sizes} ({ratio:.2f} times, at most 1.25)")
         sys.exit(not same)
 
 

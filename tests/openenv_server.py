@@ -15,23 +15,27 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import uvicorn
 import yaml
 from openenv.core.env_server.http_server import create_app
 from PIL import Image as Picture
-from scripted import ANSWER, BROKEN, CALL, Judge, Model, Renderer, png, profile_of
+from scripted import ANSWER, BROKEN, CALL, Judge, Model, png, profile_of
+from scripted import Renderer as Balanced
 
 from reproduce.openenv.client import Redraw, Told, Turn
 from reproduce.openenv.server import RedrawEnvironment
 from rrvf.domains import CHART
 from rrvf.judge.child import running_server
+from rrvf.judge.client import JudgeClient
 from rrvf.judge.local import encode
 from rrvf.judge.scenes import draw_chart, random_chart
 from rrvf.profile import load_profile, profile_file
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
 from rrvf.records import Judgement
+from rrvf.render import Renderer
 from rrvf.reward import reward_rule
 from rrvf.rollout import Episode, Tools, run_episode
 from rrvf.study import Study
@@ -44,9 +48,9 @@ SCRIPTS = [
 
 
 @contextmanager
-def served(profile, judge=None, sessions=32):
-    """The address of a server in this process, its tools stand-ins."""
-    tools = Tools({"chart": Renderer()}, judge or Judge())
+def served(profile, judge=None, sessions=32, renderer=None):
+    """The address of a server in this process; its tools are stand-ins where none are given."""
+    tools = Tools({"chart": renderer or Balanced()}, judge or Judge())
     app = create_app(
         functools.partial(RedrawEnvironment, profile, "chart", tools), Turn, Told, max_concurrent_envs=sessions
     )
@@ -98,39 +102,49 @@ def programs(number: int) -> tuple[str, ...]:
     return (tool_call_text(draft, CHART), answer_text(fixed if number % 4 else "plt.bar(", CHART))
 
 
-@pytest.fixture
-def judged(tmp_path):
-    """The nano profile's file with its judge at a URL."""
-    with running_server(wait_s=600) as url:
-        settings = yaml.safe_load(profile_file("nano").read_text())
-        (tmp_path / "judged.yaml").write_text(yaml.safe_dump(settings | {"judge": {"url": url}}))
-        yield str(tmp_path / "judged.yaml")
-
-
-def test_sixteen_episodes_are_worth_what_they_are_without_a_server(judged):
-    """The command with its real renderer and judge."""
-    profile = load_profile(judged)
+def test_sixteen_episodes_are_worth_what_they_are_without_a_server():
+    """With the real renderer and judge, and all the time that a busy machine takes for a render."""
+    profile = load_profile("nano")
     targets = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(16)]
-    command = [sys.executable, "-m", "reproduce.openenv.server", "--profile", judged, "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            url = json.loads(server.stdout.readline())["url"]
-            with client(url) as env:
-                ours = [play(env, programs(i), target, domain="chart") for i, target in enumerate(targets)]
-        finally:
-            server.terminate()
-    with Study(profile).tools("chart") as tools:
+    limits = replace(Study(profile).limits("chart"), wall_s=600.0, cpu_s=600.0)
+    with (
+        running_server(wait_s=600) as judge_url,
+        JudgeClient(judge_url, timeout_s=300) as judge,
+        Renderer("chart", 1, limits) as renderer,
+        served(profile, judge, renderer=renderer) as url,
+        client(url) as env,
+    ):
+        ours = [play(env, programs(i), target, domain="chart") for i, target in enumerate(targets)]
+        tools = Tools({"chart": renderer}, judge)
         theirs = [alone(programs(i), target, profile, tools) for i, target in enumerate(targets)]
+        tools.close()
     for results, (heard, terms) in zip(ours, theirs, strict=True):
         assert [r.observation.words for r in results[1:-1]] == heard and results[-1].reward == terms.total
         assert results[-1].done and results[-1].metadata == terms.model_dump()
     assert len({terms.total for _, terms in theirs}) > 8
 
 
+def test_the_command_serves_what_its_profile_says(tmp_path):
+    settings = yaml.safe_load(profile_file("nano").read_text())
+    with running_server(wait_s=600) as judge:
+        (tmp_path / "judged.yaml").write_text(yaml.safe_dump(settings | {"judge": {"url": judge}}))
+        command = [sys.executable, "-m", "reproduce.openenv.server", "--profile", str(tmp_path / "judged.yaml")]
+        with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
+            try:
+                url = json.loads(server.stdout.readline())["url"]
+                with client(url) as env:
+                    begun, ended = play(env, ("no code",), png(), domain="chart")
+            finally:
+                server.terminate()
+    profile = load_profile("nano")
+    assert begun.observation.words == load_prompt(CHART, "tools", "nano", profile.grpo["chart"].max_turns).text
+    assert ended.done and ended.reward == reward_rule(profile).weights.format * profile.reward.format_penalty
+
+
 @pytest.mark.parametrize("turns", SCRIPTS)
 def test_every_end_of_an_episode_is_that_of_run_episode(turns):
     profile = profile_of("none", max_turns=4)
-    tools = Tools({"chart": Renderer()}, Judge())
+    tools = Tools({"chart": Balanced()}, Judge())
     heard, terms = alone(turns, png(), profile, tools)
     with served(profile) as url, client(url) as env:
         results = play(env, turns, png())

@@ -150,6 +150,14 @@ def test_a_job_on_more_nodes_trains_on_all_that_serve_no_judge(place, monkeypatc
         assert asked == {"num_machines": 3, "num_processes": 24, "machine_rank": rank, "main": "one:29500"}
 
 
+def test_settings_of_one_process_are_refused_on_several_machines(place, monkeypatch):
+    """accelerate would start a training on each, all of them in one folder."""
+    for name, value in {"MACHINES": "2", "MACHINE": "0", "MAIN": "here:29500"}.items():
+        monkeypatch.setenv(name, value)
+    done = run(place, "train.sh", "grpo", "one_gpu", "paper", "chart", "runs/x")
+    assert done.returncode == 2 and "one_gpu is for one process" in done.stderr and not (place / "accelerate").exists()
+
+
 def test_no_machine_logs_into_another():
     """accelerate's own choice for DeepSpeed on several machines is pdsh."""
     settings = yaml.safe_load((LAUNCH / "eight_gpus.yaml").read_text())["deepspeed_config"]

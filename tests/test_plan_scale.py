@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from rrvf.errors import UserError
@@ -80,6 +82,12 @@ def test_the_judges_that_are_enough_are_enough_and_one_fewer_is_not():
     enough = judges_enough(PAPER, "chart", 8, times, 8)
     assert enough == 16 and f"{enough} GPUs of judges are enough" in show(PAPER, "chart", 8, 8)
     assert busy_judge(plan(PAPER, "chart", 8, enough - 8)) and not busy_judge(plan(PAPER, "chart", 8, enough))
+
+
+def test_as_json_a_plan_holds_the_published_steps_and_the_sources_too():
+    told = json.loads(show(PAPER, "chart", 8, 8, as_json=True, layout=Layout(gpu="h100"), sources=True))
+    assert {run["address"] for run in told["published"]} == {run.address for run, _ in published.checked()}
+    assert told["figures"]["train"]["source"].startswith("8 FLOP")
 
 
 def test_every_figure_is_told_with_its_source():

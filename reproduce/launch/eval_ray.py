@@ -1,7 +1,6 @@
 r"""An evaluation in parts on a Ray cluster whose machines see one file system, joined at the end.
 
-    python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- \
-        --benchmark chartmimic --policy base --profile paper
+    python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base ...
 
 What stands after `--` goes to `rrvf eval`. A part that was lost is named; the same command again goes on with it alone,
 for finished parts have nothing left to do. Ray is no dependency of this project: `pip install ray` where it runs.

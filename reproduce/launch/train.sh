@@ -19,7 +19,8 @@ cd "$here/../.."
 several=()
 if [[ ${MACHINES:-1} -gt 1 ]]; then
     : "${MAIN:?set MAIN=HOST:PORT of the first machine}"
-    each=$(sed -n 's/^num_processes: *//p' "$config")
+    grep -qiE '^distributed_type: *"?no' "$config" && { echo "train.sh: $2 is for one process: name other settings" >&2; exit 2; }
+    each=$(sed -nE 's/^num_processes: *([0-9]+).*/\1/p' "$config")
     several=(--num_machines "$MACHINES" --num_processes $((MACHINES * each)) --machine_rank "${MACHINE:-${SLURM_PROCID:?set MACHINE, the number of this one from 0}}"
         --main_process_ip "${MAIN%:*}" --main_process_port "${MAIN##*:}")
 fi

@@ -53,13 +53,14 @@ class Published(Section):
         )
         gpu = Gpu(self.gpu.flops, self.gpu.bandwidth, 0, self.address)
         written = self.tokens - self.prompt
+        half = self.prompt + written / 2
         times = reckoned(
-            times, self.parameters, self.cache_bytes, gpu, self.engine, self.together,
-            self.prompt + written / 2, self.prompt,
+            times, self.parameters, self.cache_bytes, gpu, self.engine, self.together, half, self.prompt
         )  # fmt: skip
         work = Workload(
-            "chart", self.episodes, self.gpus // self.together, 1, self.cap, 1.0, written, 1.0, self.prompt, 0, 8, 64,
-            1, self.passes,
+            domain="chart", episodes=self.episodes, processes=self.gpus // self.together, max_turns=1,
+            max_turn_tokens=self.cap, turns=1.0, turn_tokens=written, answered=1.0, prompt_tokens=self.prompt,
+            feedback_tokens=0.0, render_workers=8, judge_in_flight=64, judge_gpus=1, passes=self.passes,
         )  # fmt: skip
         return statistics.mean(Step(work, times, seed).run().seconds for seed in range(3))
 

@@ -1,10 +1,10 @@
-"""Latencies of another policy, GPU or engine than a profile's own, reckoned from sizes as `latencies.yaml` does.
+"""Latencies of another policy, GPU or engine than a profile's own, reckoned from sizes as in `latencies.yaml`.
 
     reckoned(times, size.parameters, size.cache_bytes, GPUS["h100"], "verl", together=4)
 
 Two layouts are known. trl: every GPU holds the whole policy with its own engine (rrvf train). verl: weights, gradients
-and moments are sharded over all GPUs by FSDP, engines of `together` GPUs (tensor parallel) share the same GPUs and
-sleep while it trains.
+and moments are sharded over all GPUs by FSDP; engines of `together` GPUs (tensor parallel) share these GPUs and sleep
+while it trains.
 """
 
 from __future__ import annotations
@@ -95,8 +95,5 @@ def reckoned(
 
 
 def engine_gpus(parameters: float, gpu_gb: float, share: float) -> int:
-    """GPUs of an engine under verl.
-
-    The fewest, a power of two, whose `share` holds the weights twice, one half for the cache.
-    """
+    """GPUs of an engine under verl: the fewest, a power of two, whose `share` holds the weights and as much cache."""
     return 2 ** max(0, math.ceil(math.log2(2 * 2 * parameters / (share * gpu_gb * 2**30))))

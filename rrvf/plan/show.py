@@ -92,6 +92,8 @@ def show(
         if memory:
             phases = {phase.name: phase.parts for phase in memory.phases}
             more["memory"] = {"gpu_gb": gpu_gb, "limit_gib": memory.limit, "gib": phases}
+        if not layout.own:
+            more["published"] = [run.model_dump() | {"planned": planned} for run, planned in published.checked()]
         if sources:
             more["figures"] = {name: figure.model_dump() for name, figure in times.figures().items()}
         return json.dumps(asdict(planned) | more, indent=1)
