@@ -143,12 +143,3 @@ def test_a_step_that_fails_leaves_no_runtime_and_one_line(tmp_path, monkeypatch)
     with pytest.raises(UserError, match="cannot make a virtual environment"):
         runtime.build(runtime=tmp_path / "plot")
     assert not (tmp_path / "plot").exists()
-
-
-def test_the_dependencies_are_those_of_the_lock():
-    import tomllib
-
-    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    sections = (ROOT / "requirements.in").read_text().split("\n\n")
-    needed = [s for s in sections if not s.startswith(("# notebooks", "# building"))]
-    assert asked == [line for s in needed for line in s.splitlines() if line and not line.startswith("#")]
