@@ -98,9 +98,7 @@ def redraw(
     domain: Annotated[DomainName, typer.Option(help="domain of the picture")] = CHART.name,
     policy: Annotated[str, typer.Option(help="nano, a folder, a hub id, or http://…/v1#model")] = "nano",
     turns: Annotated[int, typer.Option(min=1, max=100, help="T_max: at most so many turns, the answer included")] = 4,
-    judge: Annotated[
-        str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")
-    ] = None,
+    judge: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     as_json: Json = False,
 ) -> None:
     """Turn one picture into the code that draws it: draft, compare, repair, answer.

@@ -180,9 +180,7 @@ class GRPOConfigSection(Section):
     loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = Field(
         default="grpo", description="how TRL averages the loss over tokens and episodes"
     )
-    importance_level: Literal["token", "sequence"] = Field(
-        default="token", description="level of the importance ratio"
-    )
+    importance_level: Literal["token", "sequence"] = Field(default="token", description="level of the importance ratio")
     use_vllm: bool = Field(default=False, description="sample with vLLM, on the GPUs that train")
     vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
     max_prompt_tokens: int = Field(default=4_096, description="picture and prompt; sizes vLLM's context")
