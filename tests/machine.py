@@ -43,9 +43,8 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root, self.bin, self.calls_file = root / "project", root / "bin", root / "calls"
         shutil.copytree(REPOSITORY / "reproduce" / "setup", self.root / "reproduce" / "setup")
-        locks = [f"requirements{kind}.lock" for kind in ("", "-plot", "-gpu", "-vllm-cpu", "-verl")]
-        for name in (*locks, "pyproject.toml"):
-            shutil.copy(REPOSITORY / name, self.root / name)
+        for path in (*REPOSITORY.glob("requirements*.lock"), REPOSITORY / "pyproject.toml"):
+            shutil.copy(path, self.root / path.name)
         self.bin.mkdir()
         for command in COMMANDS.split():
             os.symlink(shutil.which(command), self.bin / command)

@@ -150,6 +150,12 @@ def test_vllm_is_added_where_there_is_a_gpu(machine):
     assert machine.calls == []
 
 
+def test_the_site_builder_needs_no_other_environment(machine):
+    assert machine.set_up("docs").returncode == 0
+    assert [call.split()[-1] for call in machine.calls] == ["requirements-docs.lock"]
+    assert machine.set_up("docs").returncode == 0 and machine.calls == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_a_hash(lock):
     blocks = re.split(r"^(?=[a-z])", (REPOSITORY / lock).read_text(), flags=re.MULTILINE)[1:]
@@ -179,7 +185,7 @@ def test_no_place_of_one_machine_is_written_down():
 
 
 def test_every_promised_target_exists():
-    for target in ("setup", "reproduce", "test", "notebooks", "bench", "lint", "assets", "clean", "help"):
+    for target in ("setup", "reproduce", "test", "notebooks", "docs", "bench", "lint", "assets", "clean", "help"):
         subprocess.run(["make", "-n", target], cwd=REPOSITORY, check=True, capture_output=True)
 
 
