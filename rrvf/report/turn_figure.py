@@ -6,6 +6,7 @@ import io
 import textwrap
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -26,17 +27,20 @@ def turn_figure(trajectory: Trajectory, target: bytes, number: int) -> Figure:
         axes = figure.add_axes((left, 0.04, 0.27, 0.84))
         axes.set(xticks=[], yticks=[])
         axes.set_title(name, size=10, weight="bold", color=INK)
-        if png is None:
-            axes.text(0.5, 0.5, "no picture", ha="center", va="center", color=SOFT, transform=axes.transAxes)
-        else:
-            axes.imshow(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")), interpolation="lanczos")
-        for spine in axes.spines.values():
-            spine.set_color(LINE)
+        axes.spines[:].set_color(LINE)
+        _show_picture(axes, png)
     code, reply = _lines(turn.code or turn.text, 52, 8), _lines(said(trajectory, turn), 58, 9)
     style = {"va": "top", "parse_math": False, "color": INK, "size": 7.5}
     figure.text(0.59, 0.95, "\n".join(code), family="monospace", **style)
     figure.text(0.59, 0.9 - 0.052 * len(code), "\n".join(reply), **style | {"color": SOFT})
     return figure
+
+
+def _show_picture(axes: Axes, png: bytes | None) -> None:
+    if png is None:
+        axes.text(0.5, 0.5, "no picture", ha="center", va="center", color=SOFT, transform=axes.transAxes)
+    else:
+        axes.imshow(np.asarray(Image.open(io.BytesIO(png)).convert("RGB")), interpolation="lanczos")
 
 
 def _lines(text: str, width: int, most: int) -> list[str]:
