@@ -44,12 +44,10 @@ import pandas as pd
 from rrvf.domains import CHART
 from rrvf.profile import load_profile
 from rrvf.protocol import answer_text, tool_call_text
-from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.render import render
-from rrvf.report.figures import loop_figure
 from rrvf.report.knob import knob
 from rrvf.report.recorded import recorded_groups
-from rrvf.report.reward_figures import advantage_figure, advantages, agreement, curves_figure, weights_figure
+from rrvf.report.reward_figures import advantage_figure, advantages, agreement, weights_figure
 from rrvf.report.shown import show
 from rrvf.report.turn_figure import turn_figure
 from rrvf.reward import PRESETS, RewardRule, Weights
@@ -69,10 +67,6 @@ print(study.describe())
 #
 # `paper_abs` drops the minus; it is the default of every profile but `nano`. `literal` keeps the minus. `deepeyes` has the
 # weights of DeepEyes, the project that the authors thank and whose recipe this one resembles (decision D2).
-
-# %%
-# NBVAL_CHECK_OUTPUT
-print(pd.DataFrame({name: vars(weights) for name, weights in PRESETS.items()}).T)
 
 # %% [markdown]
 # ## Six episodes, written by hand
@@ -95,6 +89,8 @@ broken_code = true_code.replace("'Q4']", "'Q4'")
 
 # %%
 draft, answer = (lambda code: tool_call_text(code, CHART)), (lambda code: answer_text(code, CHART))
+
+# %%
 scripts = {
     "perfect at once": [answer(true_code)],
     "perfect after one draft": [draft(rough_code), answer(true_code)],
@@ -120,29 +116,18 @@ episodes = {name: play(name) for name in scripts}
 tools_stack.close()
 
 # %% [markdown]
-# One episode as a strip: the target, the draft with the judge's feedback, and the answer. This is the loop of the paper's
-# Figure 2; only the policy is simulated.
-
-# %%
-shown = episodes["perfect after one draft"]
-shown = shown.model_copy(update={"reward": RewardRule().terms(shown)})
-
-# %%
-show(
-    loop_figure(shown, target, [shown.turns[0].render.png, shown.final_render.png]),
-    "Three pictures. The target: a green line titled 'Orders'. Turn 1, a draft: a blue line with other values, and feedback "
-    "by aspect. Turn 2, the answer: the green line again.",
-    "one round of feedback can turn a rough draft into a perfect answer.",
-)
-
-# %% [markdown]
-# Another one, turn by turn. In a live notebook, step through it.
+# One of them, turn by turn: this is the loop of the paper's Figure 2, and only the policy is simulated. In a live notebook,
+# step through the turns.
 
 
 # %%
 def one_turn(turn=3):
-    told = f"Turn {turn} of an episode: the target, the picture that the turn drew, its code and the feedback."
-    show(turn_figure(episodes["three drafts, then rough"], target, turn), told)
+    alt = f"Turn {turn} of an episode: the target, the picture that the turn drew, its code and the feedback."
+    show(
+        turn_figure(episodes["three drafts, then rough"], target, turn),
+        alt,
+        "feedback names what is left to mend, by aspect.",
+    )
 
 
 knob(one_turn, turn=(1, 4, 1))
@@ -159,18 +144,15 @@ terms = {name: RewardRule().terms(episode) for name, episode in episodes.items()
 R = pd.DataFrame({n: t.model_dump(exclude={"total"}) for n, t in terms.items()}).T.astype(float)
 w = pd.DataFrame({name: vars(weights) for name, weights in PRESETS.items()})
 totals = R @ w  # Eq. (2)
-assert all(np.isclose(totals.loc[n, p], RewardRule(PRESETS[p]).terms(e).total) for n, e in episodes.items() for p in w)
 print(R.join(totals).round(2).to_string())
-
-# %% [markdown]
-# Which episode does each reading push up most? The ranks of the six, 1 the best:
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(totals.rank(ascending=False, method="min").astype(int).to_string())
+assert all(np.isclose(totals.loc[n, p], RewardRule(PRESETS[p]).terms(e).total) for n, e in episodes.items() for p in w)
+print("ranks, 1 the best\n" + totals.rank(ascending=False, method="min").astype(int).to_string())
 
 # %% [markdown]
-# Two things stand out.
+# Three things stand out.
 #
 # **Under `literal`, three drafts and a rough answer beat a perfect answer at once.** Under `paper_abs` the order is reversed,
 # but by little: with w_t = 1.0 and w_v = 0.2, calling the tool pays five times as much as being right. The rule that sets
@@ -178,45 +160,21 @@ print(totals.rank(ascending=False, method="min").astype(int).to_string())
 #
 # **Drafts without an answer** still earn R_tool. They lose R_format.
 #
-# The next figure shows the reward of an answer that runs, as a function of its similarity, without and with two calls.
-
-
-# %%
-def reward_at(similarity, calls, weights):
-    ok = Render(status="ok")
-    turns = (Turn(text="", action="tool_call", render=ok),) * calls
-    judged = Judgement(status="ok", score=similarity)
-    episode = Trajectory(sample_id="", domain="chart", turns=turns, final_code="", final_render=ok, judgement=judged)
-    return RewardRule(weights).terms(episode).total
-
-
-grid = np.linspace(0, 1, 201)
-frame = pd.DataFrame(
-    {f"{p}, {c} calls": [reward_at(s, c, v) for s in grid] for p, v in PRESETS.items() for c in (0, 2)}, grid
-)
-
-# %%
-# NBVAL_CHECK_OUTPUT
-print(frame.loc[[0.0, 0.5, 0.9, 1.0]].T.round(2).to_string())
-
-# %%
-show(
-    curves_figure(frame),
-    "Six lines of reward over similarity. The two of literal fall; those of paper_abs rise slightly, those of deepeyes "
-    "steeply. All jump at 0.95.",
-    "below 0.95 the printed weights make each step towards the target cost reward.",
-)
+# **Under `literal`, each step towards the target costs reward** until the similarity passes 0.95: dR/dR_vision = w_v < 0.
 
 # %% [markdown]
 # ## Weights on recorded episodes
 #
 # Six episodes by hand prove little. Recorded beside this notebook are four groups of GRPO: eight episodes of each of four
 # training pictures, played by the shipped policy at temperature 1 with up to four turns, before any training. Take all
-# pairs of episodes of one picture that differ in similarity. In which share of them is the closer picture paid more?
+# pairs of episodes of one picture whose final code runs in both. In which share of them is the closer picture paid more?
+
+# %%
+groups = recorded_groups()
+print({picture: len(group) for picture, group in groups.items()})
 
 # %%
 # NBVAL_CHECK_OUTPUT
-groups = recorded_groups()
 for name, weights in PRESETS.items():
     print(f"{name:10} pays the closer picture more in {agreement(groups, weights):.0%} of the pairs")
 
@@ -228,9 +186,7 @@ for name, weights in PRESETS.items():
 def weighed(w_v=0.8, w_f=0.2, w_t=1.2):
     weights = Weights(w_v, w_f, w_t)
     alt = f"Reward over similarity, a dot per recorded episode, at w_v {w_v}, w_f {w_f}, w_t {w_t}."
-    one = (
-        f"at these weights the closer picture is paid more in {agreement(groups, weights):.0%} of the pairs of a group."
-    )
+    one = f"at these weights the closer picture is paid more in {agreement(groups, weights):.0%} of the pairs."
     show(weights_figure(groups, weights), alt, one)
 
 
@@ -255,6 +211,9 @@ knob(weighed, w_v=(-1.0, 1.5, 0.1), w_f=(0.0, 1.5, 0.1), w_t=(0.0, 1.5, 0.1))
 r = np.array([-0.8, -0.8, 0.85, 0.87, 1.15, 1.25, 1.55, 2.0])
 A = pd.DataFrame({"reward": r, "mean": (r - r.mean()) / r.std(ddof=1), "max": (r - r.max()) / r.std(ddof=1)})
 print(A.round(2).T.to_string(header=False))
+
+# %%
+# NBVAL_CHECK_OUTPUT
 print("the mean form less its largest value is the max form:", np.allclose(A["mean"] - A["mean"].max(), A["max"]))
 
 # %% [markdown]
@@ -302,7 +261,7 @@ print("one without a judge:", advantages([*r[:7], np.nan]).round(2))
 # <details><summary>Answer</summary>
 #
 # R_vision = 0.7, R_format = 1, R_tool = 2/3. `paper_abs`: 0.14 + 0.8 + 0.67 = 1.61. `literal`: -0.14 + 0.8 + 0.67 = 1.33.
-# `deepeyes`: 0.56 + 0.2 + 0.8 = 1.56. Check: `reward_at(0.7, 2, PRESETS["deepeyes"])`.
+# `deepeyes`: 0.56 + 0.2 + 0.8 = 1.56.
 #
 # </details>
 #

@@ -61,7 +61,7 @@ def margin_figure(specs: Sequence[ClaimSpec], margin: float) -> Figure:
     found = sorted(map(deciding, specs), key=lambda d: d.value)
     colors = {"holds": PALETTE[2], "open": PALETTE[1], "fails": PALETTE[3]}
     verdicts = [d.verdict(margin) for d in found]
-    figure = blank_figure(9, 0.23 * len(found) + 1)
+    figure = blank_figure(9, 0.19 * len(found) + 1)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
     for y, (d, verdict) in enumerate(zip(found, verdicts, strict=True)):
@@ -82,7 +82,7 @@ def margin_figure(specs: Sequence[ClaimSpec], margin: float) -> Figure:
 
 def rates_figure(rates: Sequence[tuple[str, Interval]]) -> Figure:
     """Rates in percent with their intervals, a line each, in the order given."""
-    figure = blank_figure(8, 0.32 * len(rates) + 0.9)
+    figure = blank_figure(8, 0.26 * len(rates) + 0.9)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
     for y, (_, rate) in enumerate(rates):

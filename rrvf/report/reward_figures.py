@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -40,10 +39,10 @@ def advantages(rewards: Sequence[float], baseline: str = "mean", normalised: boo
 
 
 def agreement(groups: Groups, weights: Weights) -> float:
-    """Of all pairs of episodes of one picture that differ in similarity, the share in which the closer is paid more."""
+    """Of all pairs of episodes of one picture that both drew something, the share in which the closer is paid more."""
     rule, won = RewardRule(weights), []
     for group in groups.values():
-        for a, b in combinations(group, 2):
+        for a, b in combinations([t for t in group if t.final_render is not None and t.final_render.ok], 2):
             closer = np.sign(similarity(a) - similarity(b))
             if closer:
                 won.append(closer == np.sign(round(rule.terms(a).total - rule.terms(b).total, 9)))
@@ -89,23 +88,6 @@ def advantage_figure(rewards: Sequence[float], baseline: str = "mean", normalise
     axes.set(xlabel="reward of the episode", ylabel="advantage" + (" (standard deviations)" if normalised else ""))
     divided = "divided by the standard deviation" if normalised else "not divided"
     axes.set_title(f"Advantages of one group: baseline {baseline}, {divided}", loc="left", weight="bold", size=11)
-    sns.despine(ax=axes)
-    figure.tight_layout()
-    return figure
-
-
-def curves_figure(rewards: pd.DataFrame) -> Figure:
-    """Reward against similarity: columns `PRESET, N calls` over an index of similarities; dashed without a call."""
-    figure = blank_figure(8, 3)
-    with sns.axes_style(STYLE):
-        axes = figure.subplots()
-    presets = list(dict.fromkeys(name.partition(",")[0] for name in rewards))
-    for name in rewards:
-        color, style = PALETTE[presets.index(name.partition(",")[0])], "--" if ", 0 " in name else "-"
-        axes.plot(rewards.index, rewards[name], style, color=color, label=name)
-    axes.set(xlabel="similarity of the final picture (0 to 1)", ylabel="reward R", xlim=(0, 1))
-    axes.set_title("Reward of an answer that runs", loc="left", weight="bold", size=11)
-    axes.legend(bbox_to_anchor=(1.01, 1), loc="upper left", frameon=False, fontsize=8)
     sns.despine(ax=axes)
     figure.tight_layout()
     return figure
