@@ -14,32 +14,37 @@
 # %% [markdown]
 # # 1. The pictures
 #
-# RRVF ("Learning Only with Images", arXiv 2507.20766) trains a model to turn a picture of a chart or of a web page into
-# the code that draws it, and it trains **from pictures alone**: no sample ever shows the code that it came from.
+# **Is anything in the test sets that the policy was trained on?** Every result of this project depends on the answer.
 #
-# What the paper uses:
+# RRVF ("Learning Only with Images", arXiv 2507.20766) trains a model to turn a picture of a chart or of a web page into
+# the code that draws it. It trains **from pictures alone**: the policy never sees the code behind a training picture. The
+# paper uses these sets:
 #
 # | | train | test |
 # |---|---|---|
-# | charts | ChartMimic, 1,800 pictures | ChartMimic, 600; and, never trained on, Plot2Code |
+# | charts | ChartMimic, 1,800 pictures | ChartMimic, 600; Plot2Code, never trained on |
 # | web pages | WebSight, 1,000 screenshots | WebSight, 500 others |
 #
-# Those sets live on a model hub. This notebook builds the sets that the small CPU profile uses in their place, looks at
-# them, and asks the question that every test set must bear: is anything in it that was trained on?
+# They live on a model hub. The CPU profile `nano` replaces them by sets that it builds on your machine.
+#
+# **After this notebook you can** build and verify the sets of a profile, tell a held-out set from an out-of-distribution
+# set, and test any two sets for duplicates.
+#
+# **Time:** five minutes of reading. The first run draws the pictures and takes a few minutes; later runs take seconds.
+# **Prerequisites:** `make setup`; basic Python.
 
 # %%
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import display
-from PIL import Image
 
-from rrvf.data import DataConfig, load_split, near_duplicates, split_digest, verify_split
+from rrvf.data import DataConfig, load_split, split_digest, verify_split
 from rrvf.profile import load_profile
 from rrvf.report.contact_sheet import contact_sheet
+from rrvf.report.knob import knob
+from rrvf.report.neighbours import all_pairs, nearest_figure
+from rrvf.report.shown import show
 from rrvf.study import Study
-
-# %matplotlib inline
 
 # %% [markdown]
 # The next cell is all there is to set. `profile` names a file in `reproduce/profiles/`, or is the path of your own.
@@ -56,8 +61,8 @@ print(study.describe())
 # %% [markdown]
 # ## What the profile asks for
 #
-# A split is a recipe: where its pictures come from, how many, and from which seed. The recipe is part of the profile, and
-# the profile's hash stands in every result.
+# A split is a recipe: the kind of its source, the number of pictures, and a seed. The recipe belongs to the profile, and
+# the hash of the profile stands in every result.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -65,138 +70,146 @@ recipes = DataConfig.read(settings.data).root
 print(pd.DataFrame({name: {"kind": r.kind, "count": r.count, "domain": r.domain} for name, r in recipes.items()}).T)
 
 # %% [markdown]
-# ## Building them
+# ## Build and verify
 #
-# Generated charts and pages are programs from our own generators, run in the same sandbox that will later run the
-# policy's code. The gallery is matplotlib's own, at the version that the sandbox draws with; the real pages come from
-# packages under the MIT licence. Nobody here made those two, and nothing is trained on them.
+# Our own generators write the programs of the generated charts and pages. They are drawn in the sandbox that later runs
+# the policy's code. The gallery is matplotlib's own, at the version of the sandbox. The real pages come from packages under
+# the MIT licence. Gallery and real pages are for testing only.
 #
-# A split is written beside and renamed at the end, so a folder that exists is whole. If you stop this cell, run it again:
-# it goes on with the first split that is missing. The first run takes a few minutes, every other one a second.
+# A split is written to a temporary folder and renamed at the end, so a folder that exists is complete. If you stop the
+# cell, run it again: it continues with the first missing split.
 
 # %%
 study.prepare_data(progress=False)
 
 # %% [markdown]
-# ## Checking them
-#
-# `verify_split` compares every file with its SHA-256. The digest is one number for a whole split: if yours equals your
-# neighbour's, you have the same pictures and the same code in the same order. (The digests of pages depend on the
-# Chromium that drew them.)
+# `verify_split` compares every file with its SHA-256. The digest is one hash for a whole split. If your digest equals that
+# of a colleague, you both have the same pictures and the same code in the same order. (The digests of pages depend on the
+# version of Chromium that drew them.)
 
 # %%
 # NBVAL_CHECK_OUTPUT
 for name in settings.data:
-    print(f"{name:13} {verify_split(name, study.data):4} pictures, every file as it was written")
-
-# %%
-for name in settings.data:
-    print(f"{name:13} {split_digest(name, study.data)}")
+    print(f"{name:13} {verify_split(name, study.data):4} pictures verified, digest {split_digest(name, study.data)}")
 
 # %% [markdown]
-# Each picture has one line in its manifest. `code` is the label. It is there for the supervised baseline and for the
-# metrics of the evaluation; the dataset that GRPO reads has a prompt and a picture, and no column for code.
+# ## One sample
+#
+# Each picture has one line in its manifest. `code` is the label. Only the supervised baseline and the metrics of the
+# evaluation read it. The dataset of GRPO has a prompt and a picture, and no column for code.
 
 # %%
 splits = {name: load_split(name, study.data) for name in settings.data}
-train_name = next(iter(settings.grpo.values())).train_set
-example = splits[train_name][0]
-print(example.model_dump_json(indent=1))
+trained_on = [config.train_set for config in settings.grpo.values()]
+tested_on = [config.dataset for config in settings.evaluations.values()]
+example = splits[trained_on[0]][0]
+print(f"{example.id}: {example.source}; licence {example.licence}; hash {example.phash}; label {example.code}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print((study.data / train_name / example.code).read_text())
+print((study.data / trained_on[0] / example.code).read_text())
 
 # %% [markdown]
-# ## Looking at them
+# ## Look at every set
 #
-# First what the policy is trained on: small pictures, 280 x 224 pixels, so that a policy of a few million parameters can
-# read them on a laptop. The charts have seven to ten categories and the pages more cards, rows, fields or items than most: such
-# pictures were rare in its pre-training, so there is something to learn.
+# Four pictures of each set. There are three kinds:
+#
+# - **Training sets** (`*_train`): generated, 280 x 224 pixels, so that a policy of a few million parameters can read them
+#   on a laptop.
+# - **Held-out sets** (`*_test`): the same generators with other seeds. They play the part of ChartMimic's and WebSight's
+#   own test sets.
+# - **Out-of-distribution sets**: wide charts and long pages have more categories, rows or items than any training picture.
+#   The gallery (300 to 1,200 pixels wide) and the real pages (1280 x 720) differ in content and size too. They play the
+#   part of Plot2Code, which the paper calls zero-shot.
 
 
 # %%
-def sheet(name, count=12, columns=6):
-    some = splits[name][:count]
-    return contact_sheet([study.data / name / s.image for s in some], [s.id for s in some], columns)
+def sheet(each=4):
+    shown = [(name, s) for name in settings.data for s in splits[name][:each]]
+    files = [study.data / name / s.image for name, s in shown]
+    captions = [name if i % each == 0 else "" for i, (name, _) in enumerate(shown)]
+    return contact_sheet(files, captions, columns=2 * each, width=9)
 
 
-trained_on = [config.train_set for config in settings.grpo.values()]
-for name in trained_on:
-    print(name, len(splits[name]))
-    display(sheet(name))
-
-# %% [markdown]
-# Then what it is tested on. The first set of each domain comes from the same generator with other seeds: the analogue of
-# ChartMimic's and WebSight's own test parts. The others are the ones to watch, since neither their content nor their size
-# was ever seen: the analogue of Plot2Code, which the paper calls zero-shot.
-
-# %%
-tested_on = [config.dataset for config in settings.evaluations.values()]
-for name in tested_on:
-    print(name, len(splits[name]))
-    display(sheet(name, 6))
-
-# %% [markdown]
-# How large are the pictures? A test set whose pictures have their own sizes is harder for a policy that saw one size only.
-
-# %%
-sizes = {n: [Image.open(study.data / n / s.image).size for s in samples] for n, samples in splits.items()}
-frame = pd.DataFrame(
-    [(n, *wh) for n, all_sizes in sizes.items() for wh in all_sizes], columns=["split", "width", "height"]
+show(
+    sheet(),
+    "A grid of small pictures, four from each of the eight sets: charts, wide charts, web pages, long web pages, figures "
+    "of the matplotlib gallery and screenshots of real pages.",
+    "generated pictures are small and plain; the gallery and the real pages look like nothing in the training sets.",
 )
-print(frame.groupby("split", sort=False).agg(["min", "median", "max"]))
 
 # %% [markdown]
 # ## Is anything in both train and test?
 #
-# Three guards. Generated splits never hold the same program twice, not in one split and not in two, and none that the
-# shipped policy was pre-trained on. Below we check it from outside, on the files: equal code, and a 64-bit perceptual
-# hash of the pictures. A small hash distance is a hint to look, not a verdict: two bar charts with one title can be
-# close at the 8 x 8 pixels that the hash sees.
-
+# The generators guard against it: no program occurs twice, neither in one split nor in two, and none occurs in the
+# pre-training of the shipped policy. Here we check the files themselves, by two tests:
+#
+# 1. Is the code of a test picture equal to the code of a training picture?
+# 2. How far apart are their perceptual hashes? A hash has 64 bits; the distance of two pictures is the number of bits in
+#    which their hashes differ (Hamming distance):
+#
+# $$d(a, b) = \sum_{i=1}^{64} \left[h_i(a) \ne h_i(b)\right]$$
 
 # %%
-def closest(test_name):
-    domain = splits[test_name][0].domain
-    train = [s for name in trained_on for s in splits[name] if s.domain == domain]
-    pairs = near_duplicates(train, splits[test_name], max_distance=64, root=study.data)
-    return pd.DataFrame(pairs).assign(test_set=test_name)
+a, b = splits[trained_on[0]][:2]
+print(f"d = {(int(a.phash, 16) ^ int(b.phash, 16)).bit_count()} bits between {a.id} and {b.id}")
 
-
-pairs = pd.concat([closest(name) for name in tested_on], ignore_index=True)
-nearest = pairs.loc[pairs.groupby(["test_set", "second"]).distance.idxmin()]
+# %% [markdown]
+# `all_pairs` computes the distance of every training picture from every test picture of its domain.
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print("test pictures whose code stands in the training set:", int((pairs.same_code == True).sum()))  # noqa: E712
-
-# %%
-print(nearest.groupby("test_set", sort=False).distance.describe()[["count", "min", "50%", "max"]])
-axes = nearest.hist("distance", by="test_set", bins=range(0, 34, 2), figsize=(12, 2.6), layout=(1, len(tested_on)))
+train = [sample for name in trained_on for sample in splits[name]]
+pairs = all_pairs(train, {name: splits[name] for name in tested_on}, study.data)
+print("test pictures whose code occurs in a training set:", int((pairs.same_code == True).sum()))  # noqa: E712
 
 # %% [markdown]
-# Each panel counts test pictures by their distance, in bits of 64, from the nearest training picture. Unrelated pictures
-# differ in about 32 bits. The hash is blind to colour and to words, so pages of one layout can stand at 0 and still be
-# different pages. The three closest pairs, to judge by eye (training picture on top):
+# The figure shows, for each test set, how near its pictures lie to their nearest training picture. The hashes of unrelated
+# pictures differ in about 32 bits. The hash sees 8 x 8 grey pixels. It is blind to colour and to words, so a small distance
+# is a reason to look, not a verdict. In a live notebook, move the limit.
 
 # %%
-top = nearest.sort_values("distance").head(3)
-files = {s.id: study.data / s.split / s.image for samples in splits.values() for s in samples}
-display(contact_sheet([files[i] for i in (*top["first"], *top["second"])], [*top["first"], *top["second"]], columns=3))
-print(top[["first", "second", "distance", "same_code"]].to_string(index=False))
+nearest = pairs.loc[pairs.groupby(["test_set", "second"]).distance.idxmin()]
+middle = nearest.groupby("test_set", sort=False).distance.median()
+where = (
+    f"{middle.idxmin()} lies nearest to its training set (median {middle.min():.0f} bits), {middle.idxmax()} farthest"
+)
+
+
+def within(limit=4):
+    shares = (nearest.distance <= limit).groupby(nearest.test_set, sort=False).mean()
+    words = "; ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    alt = f"A rising curve per test set. Share of pictures within {limit} bits of a training picture: {words}."
+    show(nearest_figure(nearest, limit), alt, f"{where} ({middle.max():.0f}).")
+
+
+knob(within, limit=(0, 32, 1))
+
+# %% [markdown]
+# The three nearest pairs, to judge by eye. The training picture is on top.
+
+# %%
+top = nearest.sort_values("distance", kind="stable").head(3)
+train_files = {s.id: study.data / s.split / s.image for s in train}
+test_files = {(name, s.id): study.data / name / s.image for name in tested_on for s in splits[name]}
+rows = [[train_files[i] for i in top["first"]], [test_files[key] for key in zip(top.test_set, top.second, strict=True)]]
+show(
+    contact_sheet([*rows[0], *rows[1]], [*top["first"], *top["second"]], columns=3, width=5),
+    "Three pairs of web pages, the training page above the test page. Layouts agree; colours and words differ.",
+    f"pages of one layout can have distance {top.distance.min()} and still be different pages.",
+)
 
 # %% [markdown]
 # ## The paper's own sets
 #
-# With access to the hub the same code reads the paper's data. The recipes below are checked when they are read; to build
+# With access to the hub, the same code reads the paper's sets. The recipes below are checked when they are read. To build
 # them, put them into a profile of your own and run `rrvf data prepare --profile my.yaml`.
 #
-# - **ChartMimic** is read from its ICLR archive, whose SHA-256 is pinned.
-# - **Plot2Code** has 368 figures, but every execution rate that the paper prints for it is some k/132: the matplotlib
-#   part. So 132 is the default (`docs/decisions.md`, D7).
-# - **WebSight has no test part**, though the paper speaks of one. Ours are rows drawn by a fixed seed from the train part,
-#   train and test from one permutation, so that they cannot overlap (D6).
+# - **ChartMimic** comes from its ICLR archive, whose SHA-256 is pinned.
+# - **Plot2Code** has 368 figures, but every execution rate that the paper prints for it is some k/132. 132 is the number of
+#   its matplotlib figures, so 132 is our default (D7 in `docs/decisions.md`).
+# - **WebSight** has no test split, though the paper speaks of one. Ours are rows of the train split, drawn by a fixed seed:
+#   training takes the front of one permutation, test its back, so they cannot overlap (D6).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -211,14 +224,41 @@ for name, recipe in DataConfig.read(paper).root.items():
     print(f"{name:16} {recipe.source:24} {recipe.domain}")
 
 # %% [markdown]
-# ## What this shows, and what it does not
+# ## Summary
 #
-# **Shows:** every picture has a source, a licence and a hash; no test program was trained on; two of the test sets come
+# **Shows:** every picture has a source, a licence and a hash. No test program occurs in a training set. Two test sets come
 # from the world and not from our generators.
 #
 # **Does not show:** that generated pictures are as varied as ChartMimic's. They are not: thirteen kinds of chart, a small
-# vocabulary, one size. A policy that does well on them has learnt those, which is why the gallery and the real pages
-# stand beside them. Nor does a perceptual hash catch a near-copy that a person would call one.
+# vocabulary, one size. A perceptual hash does not find every near-copy that a person would call one either.
 #
-# **Try next:** change `count` or `seed` of a split in a copy of `reproduce/profiles/nano.yaml`, point `profile` at it, and
-# watch the digests change. Or add a folder of your own ChartMimic download as `source` of a `chartmimic` split.
+# **Try next: exercises**
+#
+# 1. Two unrelated pictures have independent hash bits. What mean and standard deviation of the distance do you expect? Does
+#    the figure agree?
+#
+# <details><summary>Answer</summary>
+#
+# The distance is binomial with n = 64 and p = 1/2: mean 32, standard deviation √(64 · ¼) = 4. The figure shows much smaller
+# values for two reasons. It shows the *nearest* of some hundred training pictures, a minimum. And pictures of one generator
+# are not unrelated: a title above, axes left and below.
+#
+# </details>
+#
+# 2. Change `seed` of `charts_test` to that of `charts_train` in a copy of `reproduce/profiles/nano.yaml`. What happens?
+#
+# <details><summary>Answer</summary>
+#
+# The generator never draws a program twice, so a second split with the same seed does not repeat the first one's programs.
+# Its digest changes all the same. Run the cell with `same_code` again: it still prints 0.
+#
+# </details>
+#
+# 3. You have 50 screenshots in a folder and no code for them. How do you make them a split?
+#
+# <details><summary>Answer</summary>
+#
+# Use the kind `folder`: `{kind: folder, path: /my/screenshots, domain: web}` under `data:` of your profile. Code is not
+# needed; metrics that compare code are then absent.
+#
+# </details>

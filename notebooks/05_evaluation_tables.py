@@ -1,6 +1,14 @@
 # %% [markdown]
 # # 5. The tables
 #
+# **Does training from pictures alone make the policy better, and on which pictures?**
+#
+# **After this notebook you can** read the three tables with their intervals, tell a ceiling and a floor from a result, separate
+# execution rate from fidelity, and decide whether a claim is supported.
+#
+# **Time:** fifteen minutes of reading. The first run takes as long as the evaluations (about half an hour on two cores, more
+# where the policies are trained first); later runs take seconds. **Prerequisites:** notebooks 1 to 4; confidence intervals.
+#
 # The paper's evidence is three tables: ChartMimic (Table 1), Plot2Code (Table 2, never trained on) and WebSight (Table 3).
 # Every row is one model, asked once per picture, without tools. This notebook fills the same three tables with what was
 # trained in the last one, prints the paper's values above, and then asks of each claim of the paper: do our runs bear it?
@@ -179,3 +187,34 @@ print("\n".join(str(p.relative_to(study.results)) for p in paths if p.suffix in 
 #
 # **Try next:** your own model under the same rules, `rrvf eval --benchmark charts --policy FOLDER --out runs/mine`, or any
 # OpenAI-compatible endpoint as `http://HOST/v1#MODEL`; then open the browser on both.
+#
+# **Exercises**
+#
+# 1. The row *reference* answers with the true code. Why is it below 100 in some columns?
+#
+# <details><summary>Answer</summary>
+#
+# Some metrics do not give full marks to equal programs. A benchmark may compare a picture saved in one way with a reference
+# saved in another, or skip elements that it cannot trace. The reference row is the ceiling of each column, and other rows are
+# to be read against it.
+#
+# </details>
+#
+# 2. Two policies have execution rates of 90 % [86, 93] and 94 % [91, 96] on the same 400 pictures. The intervals overlap. Is the
+#    difference significant?
+#
+# <details><summary>Answer</summary>
+#
+# The overlap does not decide. Both answered the same pictures, so the right interval is that of the paired difference: easy
+# pictures, on which both run, cancel out. Look at the row of differences, whose intervals come from a paired bootstrap.
+#
+# </details>
+#
+# 3. A claim holds with a difference of +3 and a 95 % interval of [-1, +7]. Which verdict does it get, and what changes it?
+#
+# <details><summary>Answer</summary>
+#
+# *Undecided*: the interval holds the margin 0. More pictures make it narrower, by the square root of their number. More seeds
+# answer another question: whether a new training run would show the same.
+#
+# </details>

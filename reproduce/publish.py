@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Pa
     return [_publish(path, folder / path.name) for path in sorted(executed.glob("[0-9]*.ipynb"))]
 
 
+def code_digest(notebook) -> str:
+    """A hash of a notebook's code. Kept with the outputs: syncing a changed text into a notebook keeps its old outputs."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
+
+
 def _publish(path: Path, target: Path) -> Path:
     import nbformat
 
@@ -72,6 +79,7 @@ def _publish(path: Path, target: Path) -> Path:
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
+    notebook.metadata["executed"] = code_digest(notebook)
     nbformat.write(notebook, target)
     return target
 

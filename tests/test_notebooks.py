@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import statistics
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import yaml
 
 from reproduce.driver import NOTEBOOKS, execute, read_notebook
 from reproduce.progress import Progress
+from reproduce.publish import code_digest
 from rrvf.profile import PROFILES
 from rrvf.training.checkpoints import read_log
 
@@ -63,6 +65,37 @@ def test_the_saved_notebook_is_its_text_with_outputs(source):
     outputs = [o for c in saved.cells if c.cell_type == "code" for o in c.outputs]
     assert outputs and not any(o.output_type == "error" for o in outputs)
     assert str(NOTEBOOKS.parent) not in json.dumps(outputs)
+
+
+@every
+def test_the_saved_outputs_are_of_this_code(source):
+    saved, text = nbformat.read(source.with_suffix(".ipynb"), as_version=4), read_notebook(source)
+    made = saved.metadata.get("executed", code_digest(text))  # notebooks published before this was kept have none
+    assert made == code_digest(text), "run it and publish it: its code changed after its run"
+    silent = [c.source for c in saved.cells if c.cell_type == "code" and speaks(c.source) and not c.outputs]
+    assert not silent, "these cells print or show something, and nothing is saved"
+
+
+def speaks(code: str) -> bool:
+    """Whether a cell prints or shows something whenever it runs; what a function of it would print is not meant."""
+    body = [n for n in ast.parse(plain(code)).body if not isinstance(n, ast.FunctionDef)]
+    calls = [n.func.id for part in body for n in ast.walk(part) if isinstance(n, ast.Call) and hasattr(n.func, "id")]
+    return not {"print", "display", "show", "knob"}.isdisjoint(calls)
+
+
+@pytest.mark.parametrize("source", [s for s in SOURCES if "report.shown" in s.read_text()], ids=lambda p: p.stem)
+def test_every_saved_picture_has_its_words(source):
+    saved = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    outputs = [o for c in saved.cells if c.cell_type == "code" for o in c.outputs if "image/png" in o.get("data", {})]
+    assert all(o.metadata.get("image/png", {}).get("alt") for o in outputs)
+
+
+@pytest.mark.parametrize("source", [s for s in SOURCES if s.stem[:2] not in ("04", "07")], ids=lambda p: p.stem)
+def test_a_notebook_opens_with_a_question_and_closes_with_exercises(source):
+    prose = cells(source, "markdown")
+    assert re.match(r"# \d\. .+\n\n\*\*.+\?\*\*", prose[0]), "a question in bold under the title"
+    assert all(f"**{word}" in prose[0] for word in ("After this notebook you can**", "Time:**", "Prerequisites:**"))
+    assert 2 <= prose[-1].count("<details><summary>Answer</summary>") == prose[-1].count("</details>") <= 3
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from PIL import Image
 from test_report_runs import write_run
 from test_report_tables import a_profile
 
-from rrvf.judge.calibration import FamilyResult
 from rrvf.records import Judgement, Render, RewardTerms, Trajectory, Turn
 from rrvf.report.browser import write_browser
 from rrvf.report.chart_types import chart_types, type_in_name
@@ -28,7 +27,7 @@ from rrvf.report.episodes import (
     typical,
     worth,
 )
-from rrvf.report.figures import calibration_figure, decomposition_figure, learning_curve, loop_figure
+from rrvf.report.figures import decomposition_figure, learning_curve, loop_figure
 from rrvf.report.highlight import highlighted
 from rrvf.report.html import visible
 from rrvf.report.runs import find_runs
@@ -223,12 +222,6 @@ def test_what_must_be_nothing_stands_in_words():
 
 def test_an_empty_log_draws():
     assert isinstance(learning_curve([]), Figure)
-
-
-def test_the_calibration_figure_has_a_panel_a_family():
-    family = FamilyResult(domain="chart", scores=((1.0, 0.5), (1.0, 0.7)), spearman=1.0)
-    figure = calibration_figure({"chart/a": family, "chart/b": family}, columns=3)
-    assert [a.get_visible() for a in figure.axes] == [True, True, False]
 
 
 def test_the_decomposition_figure_names_the_papers_rows():

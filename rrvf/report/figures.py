@@ -1,4 +1,4 @@
-"""Figures for the README and the notebooks: the loop on a real sample, the learning curve, the judge's calibration.
+"""Figures for the README and the notebooks: the loop on a real sample, the learning curve, a score in its two factors.
 
 Each function gives a matplotlib Figure and keeps no global state; `numbers` of a figure are printed by its caller.
 """
@@ -19,7 +19,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rrvf.judge.calibration import FamilyResult
 from rrvf.records import Trajectory
 from rrvf.report.decomposition import Split
 from rrvf.report.episodes import said, worth
@@ -169,35 +168,6 @@ def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.99), borderpad=0)
     axes.set_xlabel("step")
     sns.despine(ax=axes)
-
-
-def calibration_figure(families: Mapping[str, FamilyResult], columns: int = 5) -> Figure:
-    """The judge's score against steps of known damage, one panel per family.
-
-    A faint line per picture, the mean in bold.
-
-    families: what `rrvf.judge.calibration.calibrate` gives; rho is its mean Spearman correlation with the damage.
-    """
-    rows = -(-len(families) // columns)
-    figure = blank_figure(2.7 * columns, 2.3 * rows + 0.3)
-    with sns.axes_style(STYLE):
-        panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-    for axes, (name, family) in zip(panels, families.items(), strict=False):
-        for scores in family.scores:
-            axes.plot(range(len(scores)), scores, color=PALETTE[0], alpha=0.22, linewidth=1)
-        if family.scores:
-            axes.plot(range(len(family.curve)), family.curve, color=PALETTE[0], linewidth=2.4)
-            axes.set_xticks(range(len(family.curve)))
-        errors = f", {family.errors} errors" if family.errors else ""
-        axes.set_title(f"{name}\nρ = {family.spearman:.2f}{errors}", loc="left", size=10)
-        axes.set_ylim(-0.03, 1.05)
-        sns.despine(ax=axes)
-    for axes in panels[len(families) :]:
-        axes.set_visible(False)
-    figure.supxlabel("damage, in steps", size=10)
-    figure.supylabel("judge's score", size=10)
-    figure.tight_layout()
-    return figure
 
 
 def decomposition_figure(splits: Sequence[Split], title: str = "Running, and being right where it runs") -> Figure:

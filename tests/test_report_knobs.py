@@ -1,0 +1,130 @@
+"""The notebooks' figures: words beside every picture, knobs that need no front end, and the numbers that they turn."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from IPython.utils.capture import capture_output
+
+from rrvf.judge.calibration import FamilyResult
+from rrvf.records import Judgement, Render, Trajectory, Turn
+from rrvf.report import knob as knobs
+from rrvf.report.claims import load_claims
+from rrvf.report.claims_figure import deciding, margin_figure
+from rrvf.report.figures import blank_figure
+from rrvf.report.judge_figures import calibration_figure, passed
+from rrvf.report.recorded import recorded_groups
+from rrvf.report.reward_figures import advantage_figure, advantages, agreement, weights_figure
+from rrvf.report.shown import show
+from rrvf.report.turn_figure import turn_figure
+from rrvf.reward import PRESETS, RewardRule, Weights
+
+FAMILIES = {
+    "chart/a": FamilyResult(domain="chart", scores=((1.0, 0.5), (1.0, 0.7)), spearman=1.0),
+    "chart/b": FamilyResult(domain="chart", scores=((1.0, 0.96),), spearman=1.0),
+    "web/c": FamilyResult(domain="web", scores=((1.0, 0.1),), spearman=1.0),
+}
+
+
+@pytest.fixture
+def nobody_reads(monkeypatch):
+    for name in knobs.FRONT_ENDS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def an_episode(score: float | None, calls: int = 0) -> Trajectory:
+    """An answer of that similarity, None where its code failed, after so many drafts that rendered."""
+    turns = (Turn(text="", action="tool_call", render=Render(status="ok")),) * calls
+    if score is None:
+        return Trajectory(sample_id="a", domain="chart", turns=turns, final_code="(")
+    judged = Judgement(status="ok", score=score)
+    return Trajectory(
+        sample_id="a", domain="chart", turns=turns, final_code="", final_render=Render(status="ok"), judgement=judged
+    )
+
+
+def test_a_figure_has_its_words_for_readers_and_for_screen_readers():
+    with capture_output() as captured:
+        show(blank_figure(4, 2), "Two bars.", "one is higher.")
+    picture, finding = captured.outputs
+    assert picture.metadata["image/png"]["alt"] == picture.data["text/plain"] == "Two bars."
+    assert "one is higher." in finding.data["text/markdown"]
+
+
+def test_a_knob_draws_once_at_the_defaults_where_nobody_reads(nobody_reads, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)  # not installed
+    drawn = []
+    knobs.knob(lambda level=3: drawn.append(level), level=(0, 9, 1))
+    assert drawn == [3] and not knobs.live()
+
+
+def test_a_knob_needs_its_widgets_even_where_somebody_reads(monkeypatch):
+    monkeypatch.setenv(knobs.FRONT_ENDS[0], "a.ipynb")
+    monkeypatch.setattr(knobs, "find_spec", lambda name: None)
+    assert not knobs.live()
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_the_maximum_reinforces_nothing(normalised):
+    assert advantages([0.1, 0.5, 2.0], "max", normalised).max() == 0
+
+
+def test_equal_rewards_and_unjudged_episodes_push_nobody():
+    assert not advantages([0.8] * 8).any()
+    pushes = advantages([0.0, 1.0, np.nan])
+    assert np.isnan(pushes[2]) and pushes[0] == -pushes[1]
+
+
+@pytest.mark.parametrize(("w_v", "share"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.0)])
+def test_agreement_is_the_share_of_pairs_in_which_the_closer_is_paid_more(w_v, share):
+    groups = {"a": [an_episode(0.2), an_episode(0.5), an_episode(0.9)]}
+    assert agreement(groups, Weights(w_v, 1.0, 0.0)) == share
+
+
+def test_agreement_needs_a_difference():
+    assert np.isnan(agreement({"a": [an_episode(0.5), an_episode(0.5)]}, PRESETS["deepeyes"]))
+
+
+def test_the_recorded_groups_are_groups_of_eight_and_all_are_scored():
+    groups = recorded_groups()
+    assert len(groups) == 4 and {len(g) for g in groups.values()} == {8}
+    assert all(RewardRule().terms(t).total is not None for g in groups.values() for t in g)
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: weights_figure({"a": [an_episode(0.2, 4), an_episode(None)]}, PRESETS["literal"]),
+    lambda: advantage_figure([0.0, 1.0, 2.0], "median", normalised=False),
+    lambda: turn_figure(an_episode(0.5, 2), b"", 1),
+    lambda: margin_figure(load_claims(), 2.5),
+    lambda: calibration_figure(FAMILIES),
+])  # fmt: skip
+def test_every_figure_of_a_knob_has_a_title(draw, monkeypatch):
+    monkeypatch.setattr("rrvf.report.turn_figure._show_picture", lambda *args: None)
+    assert any(axes.get_title() or axes.get_title(loc="left") for axes in draw().axes)
+
+
+def test_the_calibration_is_one_panel_a_domain():
+    assert len(calibration_figure(FAMILIES).axes) == 2
+
+
+def test_what_a_threshold_passes_counts_pictures_by_steps():
+    assert passed(FAMILIES, 0.95) == [1.0, 0.25]
+
+
+@pytest.mark.parametrize(("claim", "margin", "verdict"), [
+    ("exec_vs_base", 0, "holds"), ("exec_vs_base", 30, "open"), ("exec_vs_base", 40, "fails"),
+    ("rrvf_stable_unseen", -5, "open"), ("rrvf_stable_unseen", -7, "holds"),
+    ("all_low_level_vs_sft", 0, "fails"), ("sft_drops_unseen", 0, "holds"),
+])  # fmt: skip
+def test_a_claim_is_open_where_its_interval_holds_the_margin(claim, margin, verdict):
+    spec = next(c for c in load_claims() if c.id == claim)
+    assert deciding(spec).verdict(margin) == verdict
+
+
+def test_judge_scores_out_of_ten_are_shown_in_points_of_a_hundred():
+    spec = next(c for c in load_claims() if c.id == "surpasses_teacher_unseen")
+    assert deciding(spec).value == pytest.approx(-16.85)
+    alone = spec.model_copy(update={"left": spec.left.model_copy(update={"column": ("judge",)})})
+    assert deciding(alone).value == pytest.approx(-13.5)
