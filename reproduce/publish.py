@@ -59,7 +59,7 @@ def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Pa
 
 
 def code_digest(notebook) -> str:
-    """A hash of a notebook's code. Kept with the outputs: syncing a changed text into a notebook keeps its old outputs."""
+    """A hash of a notebook's code, kept with the outputs: a changed text synced into a notebook leaves old outputs."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 

@@ -18,8 +18,9 @@ BITS = 64
 
 
 def all_pairs(train: Sequence[Sample], tests: Mapping[str, Sequence[Sample]], root: Path) -> pd.DataFrame:
-    """Every training picture with every test picture of its domain: `first`, `second` (their ids), `distance` in bits,
-    `same_code`, `test_set`.
+    """Every training picture with every test picture of its domain.
+
+    Columns: `first`, `second` (their ids), `distance` in bits, `same_code`, `test_set`.
     """
     frames = []
     for name, test in tests.items():

@@ -2,8 +2,9 @@
 
     groups = recorded_groups()["chart-1000042"]     # eight episodes of one training picture
 
-Eight episodes of each picture, played by the shipped policy at temperature 1 with the paper's four turns. They lie beside
-this file, so that a notebook shows the same ones everywhere. Played anew after a change of policy, judge or protocol:
+Eight episodes of each picture, played by the shipped policy at temperature 1 with the paper's four turns. They lie
+beside this file, so that a notebook shows the same ones everywhere. Played anew after a change of policy, judge or
+protocol:
 
     python -m rrvf.report.recorded chart-1000042 chart-1000118
 """

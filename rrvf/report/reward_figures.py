@@ -50,8 +50,9 @@ def agreement(groups: Groups, weights: Weights) -> float:
 
 
 def weights_figure(groups: Groups, weights: Weights) -> Figure:
-    """Reward against similarity, a dot an episode: its colour the number of calls that rendered, a cross where the final
-    code gave no picture.
+    """Reward against similarity, a dot an episode.
+
+    Its colour is the number of calls that rendered; a cross: the final code gave no picture.
     """
     rule, episodes = RewardRule(weights), [t for group in groups.values() for t in group]
     figure = blank_figure(8, 3.3)

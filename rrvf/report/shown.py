@@ -2,9 +2,9 @@
 
     show(figure, "Two bars: 53 % before, 58 % after.", "The execution rate rises by five points.")
 
-The words stand in the output as Jupyter's `alt` of the picture and as its plain text, so that a reader who sees no picture
-has them too, and under it as one line of finding. Pictures are finer than they are shown, on white, which reads in a
-light and in a dark notebook.
+The words stand in the output as Jupyter's `alt` of the picture and as its plain text, so that a reader who sees no
+picture has them too, and under it as one line of finding. Pictures are finer than they are shown, on white, which
+reads in a light and in a dark notebook.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ FINE = 1.5
 
 
 def show(figure: Figure, alt: str, finding: str = "", width: int = WIDTH) -> None:
-    """Display `figure`. alt: what is drawn, in a sentence. finding: what to learn from it, in one line; Markdown. width: pixels."""
+    """Display `figure`, `width` pixels wide.
+
+    alt: what is drawn, in a sentence. finding: what to learn from it, in one line of Markdown.
+    """
     inches = figure.get_size_inches()
     width = round(min(width, 100 * inches[0]))
     png = io.BytesIO()

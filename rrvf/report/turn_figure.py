@@ -18,7 +18,7 @@ KINDS = {"tool_call": "draft", "answer": "final answer", "none": "no action"}
 
 
 def turn_figure(trajectory: Trajectory, target: bytes, number: int) -> Figure:
-    """Turn `number` (from 1) of an episode whose renders are in memory: target, its picture, its code and what came back."""
+    """Turn `number` (from 1) of an episode whose renders are in memory: target, picture, code and what came back."""
     turn = trajectory.turns[number - 1]
     picture = kept_pictures({})(trajectory).turns[number - 1]
     figure = blank_figure(9, 2.7)
