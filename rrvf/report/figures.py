@@ -102,7 +102,7 @@ def _frame_picture(axes: Axes, column: _Column) -> None:
 PANELS = (
     (
         "Reward terms",
-        (-1.05, 1.05),
+        (None, 1.05),
         {"rewards/vision/mean": "R_vision", "rewards/format/mean": "R_format", "rewards/tool/mean": "R_tool"},
     ),
     ("Execution rate", (-0.02, 1.05), {"rrvf/exec_rate": "final code", "rrvf/draft_exec_rate": "drafts"}),

@@ -98,7 +98,9 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
     pen.rule(1.6)
     pen.text(MARGIN, "Model", weight="bold", drop=0.3)
     for edge, column in zip(edges, block.columns, strict=True):
-        label = "\n".join(textwrap.wrap(column.label, 10, break_long_words=False))
+        label = "\n".join(
+            textwrap.wrap(column.label, max(10, round(8.5 * (_step(block) - GAP))), break_long_words=False)
+        )
         pen.shrink(pen.text(edge, label, ha="right", weight="bold", drop=0.3, linespacing=1.1), _step(block) - GAP)
     pen.down(1.7)
     pen.rule(0.8)
