@@ -154,9 +154,6 @@ show(
 a, b = splits[trained_on[0]][:2]
 print(f"d = {(int(a.phash, 16) ^ int(b.phash, 16)).bit_count()} bits between {a.id} and {b.id}")
 
-# %% [markdown]
-# `all_pairs` computes the distance of every training picture from every test picture of its domain.
-
 # %%
 # NBVAL_CHECK_OUTPUT
 train = [sample for name in trained_on for sample in splits[name]]
@@ -171,16 +168,18 @@ print("test pictures whose code occurs in a training set:", int((pairs.same_code
 # %%
 nearest = pairs.loc[pairs.groupby(["test_set", "second"]).distance.idxmin()]
 middle = nearest.groupby("test_set", sort=False).distance.median()
-where = (
-    f"{middle.idxmin()} lies nearest to its training set (median {middle.min():.0f} bits), {middle.idxmax()} farthest"
-)
+near, far = middle.idxmin(), middle.idxmax()
 
 
 def within(limit=4):
     shares = (nearest.distance <= limit).groupby(nearest.test_set, sort=False).mean()
     words = "; ".join(f"{name} {share:.0%}" for name, share in shares.items())
     alt = f"A rising curve per test set. Share of pictures within {limit} bits of a training picture: {words}."
-    show(nearest_figure(nearest, limit), alt, f"{where} ({middle.max():.0f}).")
+    show(
+        nearest_figure(nearest, limit),
+        alt,
+        f"median distance {middle[near]:.0f} bits in {near}, {middle[far]:.0f} in {far}.",
+    )
 
 
 knob(within, limit=(0, 32, 1))

@@ -123,11 +123,8 @@ tools_stack.close()
 # %%
 def one_turn(turn=3):
     alt = f"Turn {turn} of an episode: the target, the picture that the turn drew, its code and the feedback."
-    show(
-        turn_figure(episodes["three drafts, then rough"], target, turn),
-        alt,
-        "feedback names what is left to mend, by aspect.",
-    )
+    figure = turn_figure(episodes["three drafts, then rough"], target, turn)
+    show(figure, alt, "the feedback names what is left to mend, by aspect.")
 
 
 knob(one_turn, turn=(1, 4, 1))
@@ -170,11 +167,8 @@ print("ranks, 1 the best\n" + totals.rank(ascending=False, method="min").astype(
 # pairs of episodes of one picture whose final code runs in both. In which share of them is the closer picture paid more?
 
 # %%
-groups = recorded_groups()
-print({picture: len(group) for picture, group in groups.items()})
-
-# %%
 # NBVAL_CHECK_OUTPUT
+groups = recorded_groups()
 for name, weights in PRESETS.items():
     print(f"{name:10} pays the closer picture more in {agreement(groups, weights):.0%} of the pairs")
 
@@ -193,7 +187,8 @@ def weighed(w_v=0.8, w_f=0.2, w_t=1.2):
 knob(weighed, w_v=(-1.0, 1.5, 0.1), w_f=(0.0, 1.5, 0.1), w_t=(0.0, 1.5, 0.1))
 
 # %% [markdown]
-# A policy learns what pays most. Under `paper_abs` the nano policy learned to draw fewer marks than it sees, since short
+# The green dot made two drafts and ended with a similarity of 0.02. It earns more than an episode with one draft that reached
+# 0.48. A policy learns what pays most. Under `paper_abs` the nano policy learned to draw fewer marks than it sees, since short
 # programs fail less often. So the nano profile trains under `deepeyes`. The trials stand in `docs/log.md`.
 #
 # ## From reward to advantage
@@ -211,10 +206,6 @@ knob(weighed, w_v=(-1.0, 1.5, 0.1), w_f=(0.0, 1.5, 0.1), w_t=(0.0, 1.5, 0.1))
 r = np.array([-0.8, -0.8, 0.85, 0.87, 1.15, 1.25, 1.55, 2.0])
 A = pd.DataFrame({"reward": r, "mean": (r - r.mean()) / r.std(ddof=1), "max": (r - r.max()) / r.std(ddof=1)})
 print(A.round(2).T.to_string(header=False))
-
-# %%
-# NBVAL_CHECK_OUTPUT
-print("the mean form less its largest value is the max form:", np.allclose(A["mean"] - A["mean"].max(), A["max"]))
 
 # %% [markdown]
 # Under `max` the best episode gets **no** push and every other one is pushed down. Both forms share the divisor, so the
