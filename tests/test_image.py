@@ -41,7 +41,7 @@ def copied_before_the_environments() -> list[Path]:
     for kind, rest in STEPS[: at("RUN", "install.sh")]:
         if kind == "COPY":
             names += [name for name in rest.split()[:-1] if not name.startswith("--")]
-    paths = [REPOSITORY / name for name in names]
+    paths = [path for name in names for path in REPOSITORY.glob(name)]
     return [file for path in paths for file in ([path] if path.is_file() else path.iterdir()) if file.is_file()]
 
 
