@@ -100,6 +100,7 @@ show(
     contact_sheet([target, draft], ["target", "draft"], columns=2, width=5),
     "Two bar charts. Target: blue bars titled 'Visitors per day' over an axis 'Day'. Draft: orange bars, the last one short, "
     "titled 'Visitor per day', without the axis label.",
+    "the draft misses the target in colour, text and data, and keeps its layout and its kind of mark.",
 )
 
 # %% [markdown]
@@ -147,7 +148,7 @@ print("empty axes", f"{judge.score(target, empty, 'chart').score:.2f}")
 # Spearman's rho compares the ranks $R$ of the damage steps and of the falling scores over $n$ steps. It is 1 where the score
 # falls at every step:
 #
-# $$\rho = 1 - \frac{6 \sum_i (R_i^{step} - R_i^{-score})^2}{n (n^2 - 1)}$$
+# $$\rho = 1 - \frac{6 \sum_i (R_i^{\text{step}} - R_i^{-\text{score}})^2}{n (n^2 - 1)}$$
 
 # %%
 families = calibrate(pictures=pictures)
@@ -180,7 +181,7 @@ print(EMBEDDED_NOTE)
 # %%
 def damaged(family="chart/colour", threshold=0.95):
     shares = passed(families, threshold)
-    words = ", ".join(f"{100 * share:.0f} % after {step} steps" for step, share in enumerate(shares))
+    words = ", ".join(f"step {step} {100 * share:.0f} %" for step, share in enumerate(shares))
     alt = f"Lines of the five parts and the score of {family}; bars of the pictures above {threshold:.2f}: {words}."
     one = f"{100 * shares[1]:.0f} % of the pictures still pass {threshold:.2f} after one step of damage."
     show(damage_figure(families, family, threshold), alt, one)

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from IPython.utils.capture import capture_output
 
 from rrvf.judge.calibration import FamilyResult
 from rrvf.records import Judgement, Render, Trajectory, Turn
@@ -45,12 +44,13 @@ def an_episode(score: float | None, calls: int = 0) -> Trajectory:
     )
 
 
-def test_a_figure_has_its_words_for_readers_and_for_screen_readers():
-    with capture_output() as captured:
-        show(blank_figure(4, 2), "Two bars.", "one is higher.")
-    picture, finding = captured.outputs
-    assert picture.metadata["image/png"]["alt"] == picture.data["text/plain"] == "Two bars."
-    assert "one is higher." in finding.data["text/markdown"]
+def test_a_figure_has_its_words_for_readers_and_for_screen_readers(monkeypatch):
+    shown = []
+    monkeypatch.setattr("rrvf.report.shown.display", lambda data, **how: shown.append((data, how)))
+    show(blank_figure(4, 2), "Two bars.", "one is higher.")
+    (picture, how), (finding, _) = shown
+    assert how["metadata"]["image/png"]["alt"] == picture["text/plain"] == "Two bars."
+    assert picture["image/png"].startswith(b"\x89PNG") and "one is higher." in finding.data
 
 
 def test_a_knob_draws_once_at_the_defaults_where_nobody_reads(nobody_reads, monkeypatch):
