@@ -240,7 +240,7 @@ def _logits(model, rows, **more):
 
 
 def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, tmp_path, monkeypatch):
-    """Two ranks save as verl's FSDP workers do; its merger makes one folder of it."""
+    """Two ranks save as verl's FSDP workers do; its merger makes one folder of it, in bfloat16."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*torchrun, "tests/verl_two_ranks.py", policy, tmp_path / "saved"], check=True)
     monkeypatch.setattr(sys, "argv", ["merge", "merge", "--backend", "fsdp", "--local_dir", str(tmp_path / "saved"),
@@ -248,5 +248,6 @@ def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, tmp_pat
     model_merger.main()
     picture = Image.new("RGB", (56, 56), "white")
     before, after = (LocalPolicy(str(folder), max_new_tokens=8) for folder in (policy, tmp_path / "final"))
-    assert all(torch.equal(before.model.state_dict()[k] + 1, v) for k, v in after.model.state_dict().items())
+    trained = {name: (weight + 1).bfloat16().float() for name, weight in before.model.state_dict().items()}
+    assert all(torch.equal(trained[name], weight) for name, weight in after.model.state_dict().items())
     assert isinstance(after.reply([picture], "Redraw it.")[0], str)
