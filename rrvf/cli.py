@@ -420,7 +420,7 @@ def plan_run(
     """
     from rrvf.plan.show import Layout, show
 
-    layout = Layout(engine, model, gpu)
+    layout = Layout(engine, model, gpu)  # type: ignore[arg-type]  # it refuses other engines
     print(
         show(_study(profile).profile, section, policy_gpus, judge_gpus, measured, as_json, gpu_memory, layout, sources)
     )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from rrvf.benchmarks import intervals
 from rrvf.benchmarks.intervals import bootstrap, independent_difference, newcombe, paired_difference, wilson
 
 DATA = np.random.default_rng(3).normal(50, 10, 400)
@@ -70,3 +71,16 @@ def test_no_interval_of_nothing(values):
 def test_paired_values_must_match():
     with pytest.raises(ValueError, match="same samples"):
         paired_difference([1, 2], [1])
+
+
+@pytest.mark.parametrize("kept", [0, 2**26])
+@pytest.mark.parametrize("block", [1, 1_000, 2**22])
+def test_draws_that_come_in_blocks_are_the_same_draws(monkeypatch, block, kept):
+    """As one matrix they would take gigabytes for a hundred thousand samples."""
+    values = np.random.default_rng(1).random(400)
+    counts = np.random.default_rng(7).multinomial(400, np.full(400, 1 / 400), size=600)
+    whole = np.percentile(counts @ values / 400, [2.5, 97.5])
+    monkeypatch.setattr(intervals, "BLOCK", block)
+    monkeypatch.setattr(intervals, "KEPT", kept)
+    intervals._all_drawn.cache_clear()
+    assert bootstrap(values, resamples=600, seed=7).bounds == pytest.approx(tuple(whole), rel=1e-12)

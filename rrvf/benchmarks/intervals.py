@@ -10,6 +10,7 @@ where the code ran, else 0) go through the same code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ from scipy.stats import binomtest
 LEVEL = 0.95
 RESAMPLES = 5_000
 SEED = 0
+#: Counts that are worked on at once (32 MB), and those that are kept, a byte each.
+BLOCK, KEPT = 2**22, 2**26
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def bootstrap(values, weights=None, *, level: float = LEVEL, resamples: int = RE
     (0.5, 0.4, 0.6)
     """
     values, weights = _pair(values, weights)
-    counts = _counts(len(values), resamples, seed)
-    return _interval(_ratio(values, weights), _ratios(counts, values, weights), level)
+    draws = _ratios(_counts(len(values), resamples, seed), values, weights)
+    return _interval(_ratio(values, weights), draws, level)
 
 
 def paired_difference(
@@ -86,8 +89,8 @@ def paired_difference(
     b, b_weights = _pair(b, b_weights)
     if len(a) != len(b):
         raise ValueError(f"paired values must be of the same samples, here are {len(a)} and {len(b)}")
-    counts = _counts(len(a), resamples, seed)
-    draws = _ratios(counts, a, a_weights) - _ratios(counts, b, b_weights)
+    draws = _ratios(_counts(len(a), resamples, seed), a, a_weights)
+    draws = draws - _ratios(_counts(len(b), resamples, seed), b, b_weights)
     return _interval(_ratio(a, a_weights) - _ratio(b, b_weights), draws, level)
 
 
@@ -110,23 +113,43 @@ def _pair(values, weights) -> tuple[np.ndarray, np.ndarray]:
     return values, weights
 
 
-@lru_cache(maxsize=4)
-def _counts(n: int, resamples: int, seed: int) -> np.ndarray:
-    """(resamples, n): how often each sample is drawn in each resample.
+def _counts(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """(rows, n) at a time, `resamples` rows in all: how often each sample is drawn in each resample.
 
-    Kept: a table asks for the same draws many times.
+    The rows are the same however many come at once. A set of some thousands keeps them, since a table asks for the same
+    draws many times; what a larger one would keep takes gigabytes.
     """
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    if n * resamples > KEPT:
+        yield from _drawn(n, resamples, seed)
+        return
+    kept, rows = _all_drawn(n, resamples, seed), max(1, BLOCK // n)
+    yield from (kept[begun : begun + rows] for begun in range(0, resamples, rows))
+
+
+def _drawn(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    rng, even, rows = np.random.default_rng(seed), np.full(n, 1 / n), max(1, BLOCK // n)
+    for begun in range(0, resamples, rows):
+        yield rng.multinomial(n, even, size=min(rows, resamples - begun))
+
+
+@lru_cache(maxsize=4)
+def _all_drawn(n: int, resamples: int, seed: int) -> np.ndarray:
+    # A byte holds a count: of 256 samples or more nobody lives to see one drawn 256 times.
+    return np.concatenate([block.astype(np.uint8) for block in _drawn(n, resamples, seed)])
 
 
 def _ratio(values: np.ndarray, weights: np.ndarray) -> float:
     return float(values.sum() / weights.sum()) if weights.sum() else float("nan")
 
 
-def _ratios(counts: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    below = counts @ weights
-    # A resample in which nothing ran has no conditional mean: nan, left out of the percentiles.
-    return np.divide(counts @ values, below, out=np.full(len(counts), np.nan), where=below > 0)
+def _ratios(counts: Iterable[np.ndarray], values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    found = []
+    for block in counts:
+        drawn = block.astype(float)
+        below = drawn @ weights
+        # A resample in which nothing ran has no conditional mean: nan, left out of the percentiles.
+        found.append(np.divide(drawn @ values, below, out=np.full(len(drawn), np.nan), where=below > 0))
+    return np.concatenate(found)
 
 
 def _interval(value: float, draws: np.ndarray, level: float) -> Interval:
