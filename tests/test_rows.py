@@ -151,7 +151,7 @@ def test_without_vllm_a_local_row_is_run_by_transformers(monkeypatch):
     monkeypatch.setattr("rrvf.policies.local.LocalPolicy", lambda *words: made.append(words))
     with ExitStack() as stack:
         open_policy(ROWS["base"], Settings("bfloat16", 2048, 1.0), stack)
-    assert made == [(f"{ROWS['base'].model}@{ROWS['base'].revision}", "bfloat16", 2048, 1.0)]
+    assert made == [(f"{ROWS['base'].model}@{ROWS['base'].revision}", "bfloat16", 2048, 1.0, 0.0)]
 
 
 def test_on_gpus_with_vllm_a_trained_folder_is_served_and_nano_is_not(monkeypatch):
