@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 @contextmanager
-def running_vllm(config: Path, wait_s: float = 600.0) -> Iterator[str]:
+def running_vllm(config: Path, wait_s: float = 1200.0) -> Iterator[str]:
     """The server of one of `reproduce/judges` for as long as the block lasts; gives its URL. Its words: .cache/vllm.log."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
