@@ -68,7 +68,7 @@ def test_every_stage_is_named():
         ("gpu", {"gpus": 0}, {"judge", "GRPO chart", "GRPO web", "SFT chart", "evaluation"}, "1 GPU needed, none there"),
         ("gpu", {"gpu_memory_gb": 40}, {"judge", "GRPO chart", "GRPO web", "SFT chart", "evaluation"}, "judge 7b"),
         ("gpu", {"disk_gb": 10}, {"data", "judge", "GRPO chart", "GRPO web", "SFT chart"}, "free disk"),
-        ("nano", {"ram_gb": 4}, {"data", "GRPO chart", "GRPO web", "SFT chart", "SFT web", "evaluation"}, "main memory"),
+        ("nano", {"ram_gb": 4}, {"data", *(f"{kind} {name}" for kind in ("GRPO", "SFT", "RFT") for name in ("chart", "web")), "evaluation"}, "main memory"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named_with_what_to_change(profile, change, hit, words):

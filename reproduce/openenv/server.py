@@ -18,6 +18,7 @@ from openenv.core.env_server.interfaces import Environment
 from openenv.core.env_server.types import State
 
 from reproduce.openenv.client import Told, Turn
+from rrvf.domains import CHART
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.local import decode
@@ -80,7 +81,7 @@ class RedrawEnvironment(Environment[Turn, Told, State]):
         return self._state
 
 
-def serve(profile="nano", section="chart", host: str = "127.0.0.1", port: int = 8010, sessions: int = 32) -> None:
+def serve(profile="nano", section=CHART.name, host: str = "127.0.0.1", port: int = 8010, sessions: int = 32) -> None:
     """Serve a section; prints one JSON line, {"url": ...}, once the port is held (0: a free one)."""
     study = Study(load_profile(profile))
     with study.tools_of(study.section("grpo", section)) as tools:

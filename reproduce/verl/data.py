@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from rrvf.domains import domain
+from rrvf.domains import CHART, domain
 from rrvf.errors import UserError
 from rrvf.policies.local import load_processor
 from rrvf.profile import GRPOConfigSection, load_profile
@@ -75,7 +75,7 @@ def main() -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper")
-    parser.add_argument("--section", default="chart")
+    parser.add_argument("--section", default=CHART.name)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     try:

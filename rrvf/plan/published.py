@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field
 
+from rrvf.domains import CHART
 from rrvf.plan.latencies import FILE as LATENCIES
 from rrvf.plan.latencies import Figure, Latencies
 from rrvf.plan.scaling import Engine, Gpu, reckoned
@@ -49,7 +50,7 @@ class Published(Section):
         raw = yaml.safe_load(LATENCIES.read_text())["gpu"]
         free = Figure(value=0.0, kind="estimate", source="a reward by rule")
         times = Latencies.model_validate(raw).model_copy(
-            update=dict.fromkeys(("judge_busy", "compare", "score"), free) | {"render": {"chart": free}}
+            update=dict.fromkeys(("judge_busy", "compare", "score"), free) | {"render": {CHART.name: free}}
         )
         gpu = Gpu(self.gpu.flops, self.gpu.bandwidth, 0, self.address)
         written = self.tokens - self.prompt
@@ -58,7 +59,7 @@ class Published(Section):
             times, self.parameters, self.cache_bytes, gpu, self.engine, self.together, half, self.prompt
         )  # fmt: skip
         work = Workload(
-            domain="chart", episodes=self.episodes, processes=self.gpus // self.together, max_turns=1,
+            domain=CHART.name, episodes=self.episodes, processes=self.gpus // self.together, max_turns=1,
             max_turn_tokens=self.cap, turns=1.0, turn_tokens=written, answered=1.0, prompt_tokens=self.prompt,
             feedback_tokens=0.0, render_workers=8, judge_in_flight=64, judge_gpus=1, passes=self.passes,
         )  # fmt: skip
