@@ -1,6 +1,14 @@
 # %% [markdown]
 # # 4. Training from pictures alone
 #
+# **Does a policy that only sees pictures, renders and feedback get better, and at what?**
+#
+# **After this notebook you can** read a GRPO run: the reward and each of its terms, execution rate, length, entropy; tell
+# learning from a collapse to short programs; and follow one episode from draft to answer.
+#
+# **Time:** twenty minutes of reading. The first run trains, about 25 minutes on two cores; later runs take a minute.
+# **Prerequisites:** notebooks 1 to 3; the idea of a policy gradient.
+#
 # Here the parts come together. The policy sees a picture and writes code; the sandbox of notebook 1 draws it; the judge of
 # notebook 2 says what differs; after at most four turns (two in this profile: a draft and an answer) the reward of notebook
 # 3 says what the episode was worth. Eight episodes are played of each picture, and **GRPO** makes those that did better than
@@ -333,3 +341,32 @@ for section in settings.grpo:
 # **Try next:** `seed`, `steps` or `reward: {preset: literal}` in a copy of the profile; `advantage: max`, the form that the
 # paper prints; `tensorboard --logdir runs/nano/train` for every quantity that TRL logs. With a GPU, `profile = "gpu"` runs this
 # same notebook on Qwen2.5-VL-3B.
+#
+# **Exercises**
+#
+# 1. The execution rate rises and the mean length falls. Which two tables of this notebook tell learning from collapse?
+#
+# <details><summary>Answer</summary>
+#
+# The table of parts (do the shares of titles, labels and colours rise towards those of the true programs, or fall?) and the
+# similarity where the code runs. In a collapse both fall while the execution rate rises.
+#
+# </details>
+#
+# 2. All eight episodes of a group fail. What does the group teach?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing: equal rewards have advantage 0 (notebook 3). With a base that never runs, GRPO has no signal; that is why the base
+# must already succeed now and then.
+#
+# </details>
+#
+# 3. On average the answer here is no closer than its draft. Why do two turns still train the draft?
+#
+# <details><summary>Answer</summary>
+#
+# The advantage of the episode goes to every token of it, drafts included. An episode whose answer keeps a good draft is
+# rewarded, so good drafts become more likely. Drafts run more often at the end of the run than at its start.
+#
+# </details>

@@ -35,7 +35,7 @@ def play_groups(sample_ids: Sequence[str]) -> Iterable[Trajectory]:
         for sample_id in sample_ids:
             for _ in range(GROUP):
                 episode = Episode(sample_id, CHART, files[sample_id].read_bytes(), tools, TURNS)
-                write = lambda messages: policy.chat([messages], sample=True)[0]  # noqa: E731
+                write = lambda messages: policy.chat([messages], temperature=1.0)[0]  # noqa: E731
                 yield run_episode(write, prompt, read_picture(files[sample_id]), episode)
 
 
