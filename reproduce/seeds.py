@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from reproduce.publish import publish_results, show_tables
 from rrvf.errors import UserError
-from rrvf.outputs import trouble
+from rrvf.outputs import exit_code
 from rrvf.profile import Profile, baselines, load_profile, trained_policies
 from rrvf.study import REPOSITORY, Study
 
@@ -24,20 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="besides the profile's own [default: 1 2]")
     options = parser.parse_args(arguments)
-    try:
-        repeat(load_profile(options.profile), options.seeds)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if (line := trouble(error)) is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: run the same command again to continue", file=sys.stderr)
-        return 130
-    return 0
+    work = partial(_repeat, options.profile, options.seeds)
+    return exit_code(work, lambda line: print(f"error: {line}", file=sys.stderr))
+
+
+def _repeat(name: str, seeds: Sequence[int]) -> None:
+    repeat(load_profile(name), seeds)
 
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:
