@@ -37,7 +37,7 @@ class Servers:
         self._servers = [_Server(api) for api in apis]
 
     async def call(self, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) -> T:
-        """`ask` of the least busy server; of several, each is tried once without patience before one is with it."""
+        """`ask` of the least busy server. Several are each tried once without retries, then one of them with."""
         untried = list(self._servers) if len(self._servers) > 1 else []
         while untried:
             server = min(untried, key=lambda s: s.order)
