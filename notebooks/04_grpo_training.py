@@ -245,8 +245,8 @@ display(strip(again, f"After training, the picture from above, {place(again, aft
 with study.judge() as judge:
     gains = [gain(t, files[t.sample_id].read_bytes(), judge.score) for t in after]
 best, known = best_loop(after, gains), [found for found in gains if found is not None] or [0.0]
-note = f"The largest gain from draft to answer of {len(known)} test pictures, {max(known):+.2f}; their mean gain is"
-figure = strip(best, f"{note} {sum(known) / len(known):+.2f}. This is {place(best, after)}.")
+note = f"The answer is closer than the draft by {max(known):+.2f}, the most of {len(known)} test pictures with a draft"
+figure = strip(best, f"{note} (mean {sum(known) / len(known):+.2f}). It is {place(best, after)}.")
 figure.savefig(folder / "loop.png")
 display(figure)
 totals = pd.DataFrame({"before": [t.reward.total for t in before], "after": [t.reward.total for t in after]})
