@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from rrvf.errors import UserError
+from rrvf.folders import moved_aside
 from rrvf.profile import Profile
 
 #: Under the runs folder: the tables and texts, what each number comes from, the learning curves.
@@ -27,7 +28,8 @@ def publish_results(results: Path, out: Path) -> int:
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    files = [path for pattern in KEPT for path in sorted(results.glob(pattern)) if path.stat().st_size <= MAX_BYTES]
+    found = [path for pattern in KEPT for path in sorted(results.glob(pattern))]
+    files = [p for p in found if p.stat().st_size <= MAX_BYTES and not moved_aside(p.relative_to(results))]
     for path in files:
         target = partial / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)

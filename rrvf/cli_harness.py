@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from rrvf.errors import UserError
-from rrvf.folders import owned
+from rrvf.folders import ASIDE, moved_aside, owned
 from rrvf.profile import trained_policies, training_folder
 from rrvf.rows import Row, load_rows
 from rrvf.study import Study
@@ -73,7 +73,8 @@ def place(
 
 def remove_stale(results: Path, yes: bool = False) -> None:
     """Name the folders that `Study.stage` moved aside, with their sizes, and remove them once a person says so."""
-    found = sorted(p for p in results.glob("*/**/*.stale-*") if p.is_dir() and ".stale-" not in str(p.parent))
+    aside = (path for path in results.glob(f"*/**/*{ASIDE}*") if path.is_dir())
+    found = sorted(path for path in aside if not moved_aside(path.parent.relative_to(results)))
     if not found:
         print(f"nothing stale in {results}")
         return

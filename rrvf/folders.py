@@ -24,6 +24,13 @@ from rrvf.outputs import whole
 
 LOCK = ".lock"
 IDENTITY = "identity.json"
+#: In the name of a folder whose inputs changed: `Study.stage` moves it aside and nothing reads it any more.
+ASIDE = ".stale-"
+
+
+def moved_aside(path: Path) -> bool:
+    """Whether a path lies in a folder that was moved aside."""
+    return any(ASIDE in part for part in path.parts)
 
 
 @contextmanager

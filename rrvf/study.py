@@ -29,7 +29,7 @@ from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
 from rrvf.data.manifest import MANIFEST
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
-from rrvf.folders import make, owned
+from rrvf.folders import ASIDE, make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
@@ -407,7 +407,7 @@ class Study:
 def _move_aside(out: Path) -> None:
     """Give a folder whose inputs have changed a name with its key, beside its place."""
     with owned(out):  # nobody else is writing it
-        aside = out.with_name(f"{out.name}.stale-{(out / 'key').read_text().split()[0]}")
+        aside = out.with_name(f"{out.name}{ASIDE}{(out / 'key').read_text().split()[0]}")
         while aside.exists():
             aside = aside.with_name(aside.name + "+")
         out.rename(aside)

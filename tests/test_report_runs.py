@@ -124,6 +124,12 @@ def test_records_lead_to_every_summary_value(tmp_path, benchmark):
             assert values.sum() / weights.sum() == pytest.approx(metric.value), name
 
 
+def test_a_run_that_was_moved_aside_is_no_run(tmp_path):
+    for name in ("base", "base.stale-0123"):
+        write_run(tmp_path / "eval" / "charts" / name, n=3)
+    assert [run.folder.name for run in find_runs(tmp_path)] == ["base"]
+
+
 def test_a_metric_that_was_not_measured_has_no_difference(tmp_path):
     write_run(tmp_path / "set" / "base", "websight")
     write_run(tmp_path / "set" / "rrvf", "websight")

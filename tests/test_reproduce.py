@@ -110,6 +110,7 @@ def test_small_results_replace_what_was_published_before(tmp_path):
         "report/table1.md": 10,
         "eval/a/base/summary.json": 10,
         "eval/a/base/records.jsonl": 2**20 + 1,
+        "eval/a/base.stale-0123/summary.json": 10,  # moved aside by a stage
     }.items():
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_bytes(b"x" * size)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 from rrvf.domains import DomainName
 from rrvf.errors import UserError
+from rrvf.folders import moved_aside
 from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
 
@@ -111,10 +112,12 @@ class Run:
 def find_runs(results: Path) -> list[Run]:
     """Every finished evaluation under a folder (its `eval/`, where it has one), in path order; tables are single turn.
 
+    What moved aside because its inputs changed is left out.
     UserError where there is none or one is unreadable.
     """
     root = results / "eval" if (results / "eval").is_dir() else results
-    found = [Run(_read(path), path.parent) for path in sorted(root.rglob("summary.json"))]
+    paths = [path for path in sorted(root.rglob("summary.json")) if not moved_aside(path.relative_to(root))]
+    found = [Run(_read(path), path.parent) for path in paths]
     runs = [run for run in found if run.summary.turn is None and run.summary.shard is None]
     if not runs:
         raise UserError(f"no evaluation under {results}: run `rrvf eval` first, or name the folder that holds eval/")
