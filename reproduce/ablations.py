@@ -91,8 +91,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.jobs < 1:
         parser.error("--jobs: one at least")
-    work = lambda: run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)  # noqa: E731
-    return exit_code(work, lambda line: print(f"error: {line}", file=sys.stderr))
+    return exit_code(
+        lambda: run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
+    )
 
 
 def run(todo: list[Job], at_once: int) -> None:

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reproduce.fixtures", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
-    return exit_code(lambda: write_fixtures(folder), lambda line: print(f"error: {line}", file=sys.stderr))
+    return exit_code(lambda: write_fixtures(folder))
 
 
 def write_fixtures(folder: Path) -> None:

@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
-    return exit_code(lambda: rehearse(options.profile), lambda line: print(f"error: {line}", file=sys.stderr))
+    return exit_code(lambda: rehearse(options.profile))
 
 
 if __name__ == "__main__":

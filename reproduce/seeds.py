@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 from reproduce.publish import publish_results, show_tables
 from rrvf.errors import UserError
@@ -25,12 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="besides the profile's own [default: 1 2]")
     options = parser.parse_args(arguments)
-    work = partial(_repeat, options.profile, options.seeds)
-    return exit_code(work, lambda line: print(f"error: {line}", file=sys.stderr))
-
-
-def _repeat(name: str, seeds: Sequence[int]) -> None:
-    repeat(load_profile(name), seeds)
+    return exit_code(lambda: repeat(load_profile(options.profile), options.seeds))
 
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:

@@ -32,12 +32,12 @@ def best_of(
     or the judge failed on takes no part. UserError where that is all, or for a picture that nobody can look at.
     """
     torch.manual_seed(int(hashlib.sha256(f"{seed} {[s.id for s in samples]}".encode()).hexdigest()[:15], 16))
-    asked = [[first_message(read_picture(root / s.image), prompt)] for s in samples for _ in range(count)]
-    episodes = [
-        Episode(s.id, domain(s.domain), (root / s.image).read_bytes(), tools, max_turns=1)
-        for s in samples
-        for _ in range(count)
-    ]
+    asked, episodes = [], []
+    for sample in samples:
+        path = root / sample.image
+        picture, target = read_picture(path), path.read_bytes()
+        asked += [[first_message(picture, prompt)] for _ in range(count)]
+        episodes += [Episode(sample.id, domain(sample.domain), target, tools, max_turns=1) for _ in range(count)]
     drawn = [
         tools.submit(episode.finish, text if isinstance(text, str) else "")
         for episode, text in zip(episodes, chat(asked), strict=True)

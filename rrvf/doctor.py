@@ -10,7 +10,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -24,7 +23,7 @@ from typing import Literal
 
 import psutil
 
-from rrvf import places
+from rrvf import places, runtime
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
 from rrvf.profile import Profile
@@ -175,7 +174,7 @@ def plotting() -> Check:
 
     code = "import importlib.metadata as m; [print(d.name.lower(), d.version, sep='==') for d in m.distributions()]"
     found = set(_output([plot_python(), "-c", code]).replace("_", "-").split())
-    pins = re.findall(r"^[\w-]+==[\w.]+", places.PLOT_PINS.read_text(), re.MULTILINE)
+    pins = [f"{name}=={pinned}" for name, pinned in runtime.pins().items()]
     if wrong := [pin for pin in pins if pin not in found]:
         return Check(
             "plotting", "missing", f"not as pinned: {', '.join(wrong)}", mend=f"remove {places.PLOT}, then {SETUP}"

@@ -38,7 +38,7 @@ from rrvf.errors import UserError
 from rrvf.folders import claim, owned
 from rrvf.judge.prompts import load_judge_prompt
 from rrvf.judge.rubrics import OWN, Rubric, official
-from rrvf.policies.address import BestOf, Settings, identity, is_endpoint, is_url, open_policy
+from rrvf.policies.address import BestOf, Model, Settings, identity, is_endpoint, is_url, open_policy
 from rrvf.policies.local import picture_size
 from rrvf.prices import Asked, estimate
 from rrvf.protocol import load_prompt
@@ -50,9 +50,6 @@ from rrvf.rows import Row
 if TYPE_CHECKING:
     from rrvf.study import Study
 
-#: An address (`rrvf.policies.address`), the best of several answers there, a row of the paper's tables, or None for a
-#: calibration policy.
-Model = str | BestOf | Row | None
 Shard = tuple[int, int] | None
 EPISODES = "episodes.jsonl"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -73,7 +74,12 @@ def trouble(error: OSError) -> str | None:
     return f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts"
 
 
-def exit_code(work: Callable[[], object], say: Callable[[str], object]) -> int:
+def error_line(line: str) -> None:
+    """Say on standard error why a command ends."""
+    print(f"error: {line}", file=sys.stderr)
+
+
+def exit_code(work: Callable[[], object], say: Callable[[str], object] = error_line) -> int:
     """Do `work`; 0, or for what a person can mend one line to `say` and 2, and where it was interrupted 130."""
     try:
         work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,11 @@ from rrvf.folders import owned
 
 #: Matplotlib lists the machine's fonts at its first import; the sandbox cannot.
 FIRST_IMPORT = "import matplotlib.pyplot"
+
+
+def pins() -> dict[str, str]:
+    """The version of each package that the plotting runtime is asked to hold."""
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", places.PLOT_PINS.read_text(), re.MULTILINE))
 
 
 def build(lock: Path = places.PLOT_LOCK, runtime: Path = places.PLOT, first: str = FIRST_IMPORT) -> Path:

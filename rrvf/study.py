@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -25,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rrvf import runtime
 from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
 from rrvf.data.manifest import MANIFEST
 from rrvf.domains import DOMAINS
@@ -33,8 +33,8 @@ from rrvf.folders import ASIDE, make, owned
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
-from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, PLOT_PINS, RUNS
-from rrvf.policies.address import BestOf, identity
+from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, RUNS
+from rrvf.policies.address import BestOf, Model, identity
 from rrvf.profile import (
     WITHOUT_EFFECT,
     EvalSet,
@@ -53,10 +53,6 @@ from rrvf.rollout import Tools
 from rrvf.rows import Row, find_row, load_rows
 
 REPOSITORY = CHECKOUT or Path.cwd()
-
-#: An address (`rrvf.policies.address`), the best of several answers there, a row of the paper's tables, or None for a
-#: calibration policy.
-Model = str | BestOf | Row | None
 
 #: What each kind of stage is made of: a change in one of these makes a finished stage stale.
 CODE = {
@@ -351,7 +347,7 @@ class Study:
             prompt_hash=prompt_hash[:12],
             judge=judge,
             metric_version=version("rrvf"),
-            versions={name: version(name) for name in names} | {"matplotlib (sandbox)": _plotting_version()},
+            versions={n: version(n) for n in names} | {"matplotlib (sandbox)": runtime.pins()["matplotlib"]},
             seed=self.profile.seed,
             profile_hash=self.profile.hash,
         )
@@ -424,12 +420,6 @@ def stage_key(kind: str, inputs: dict) -> str:
             if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
                 digest.update(file.read_bytes())
     return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
-
-
-def _plotting_version() -> str:
-    """Of the sandbox's matplotlib, as it is pinned."""
-    pins: dict[str, str] = dict(re.findall(r"^([\w-]+)==([\w.]+)", PLOT_PINS.read_text(), re.MULTILINE))
-    return pins["matplotlib"]
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:

@@ -33,6 +33,11 @@ class BestOf:
     temperature: float
 
 
+#: What is evaluated: an address, the best of several answers there, a row of the paper's tables, or None for a
+#: calibration policy.
+Model = str | BestOf | Row | None
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a policy is run and decodes.
@@ -48,7 +53,7 @@ class Settings:
     temperature: float = 0.0
 
 
-def identity(model: str | Row | BestOf | None) -> str | None:
+def identity(model: Model) -> str | None:
     """Whose answers they are: the sha256 of a folder's weights; of hub ids the id, of rows with the revision."""
     if isinstance(model, BestOf):
         return f"best of {model.count} at {model.temperature:g}: {identity(model.model)}"
@@ -109,7 +114,7 @@ def is_url(model: str) -> bool:
     return model.startswith(("http://", "https://"))
 
 
-def is_endpoint(model: str | Row | BestOf | None) -> bool:
+def is_endpoint(model: Model) -> bool:
     """Whether each sample is a call of its own, so that none is asked again for its neighbours' sake."""
     if isinstance(model, BestOf):
         return False
