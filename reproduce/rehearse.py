@@ -11,10 +11,13 @@ import argparse
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
+
+import psutil
 
 from reproduce.publish import show_tables
 from reproduce.rehearsal import FILES, REPOSITORY, Rehearsal
@@ -56,10 +59,38 @@ def _judge(rehearsal: Rehearsal) -> Iterator[None]:
 def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
     print(f"stage {stage.name}: begins", flush=True)
     began, cpu = time.monotonic(), _cpu_seconds(rehearsal)
-    said = stage.run(rehearsal)
+    with peak_memory() as peak:
+        said = stage.run(rehearsal)
     seconds, used = time.monotonic() - began, _cpu_seconds(rehearsal) - cpu
+    spent = f"{seconds:.0f} s, {used:.0f} of CPU, {max(peak) / 2**30:.1f} GiB of memory"
     words = f"real: {stage.real}; substituted: {stage.substituted(rehearsal.change)}"
-    print(f"stage {stage.name}: {seconds:.0f} s, {used:.0f} of CPU; {words}{f'; {said}' if said else ''}", flush=True)
+    print(f"stage {stage.name}: {spent}; {words}{f'; {said}' if said else ''}", flush=True)
+
+
+@contextmanager
+def peak_memory(every_s: float = 1.0) -> Iterator[list[int]]:
+    """Bytes of main memory that this process and all that it started hold, once in `every_s`; shared pages count once."""
+    held, ended = [_memory()], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every_s):
+            held.append(_memory())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield held
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _memory() -> int:
+    total, family = 0, [psutil.Process(), *psutil.Process().children(recursive=True)]
+    for process in family:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            total += process.memory_full_info().pss
+    return total
 
 
 def _cpu_seconds(rehearsal: Rehearsal) -> float:

@@ -167,6 +167,18 @@ def test_a_killed_training_leaves_no_process(tmp_path):
     assert not psutil.pid_exists(int(text)) or psutil.Process(int(text)).status() == psutil.STATUS_ZOMBIE
 
 
+def test_the_memory_of_a_stage_is_that_of_all_it_started():
+    command = [sys.executable, "-c", "held = b'1' * 200_000_000; print('held', flush=True); input()"]
+    with rehearse.peak_memory(0.01) as held:
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child.stdout.readline()
+        before = len(held)
+        while len(held) < before + 2:
+            assert child.poll() is None
+        child.communicate(b"\n")
+    assert max(held) - held[0] > 200_000_000
+
+
 def test_a_real_judge_at_the_profiles_address_is_left_alone(monkeypatch):
     monkeypatch.setattr(rehearse, "answers", lambda url: True)
     with pytest.raises(UserError, match="stop it"), rehearse._judge(SimpleNamespace(profile=load_profile("paper"))):
