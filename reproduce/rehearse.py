@@ -69,7 +69,7 @@ def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
 
 @contextmanager
 def peak_memory(every_s: float = 1.0) -> Iterator[list[int]]:
-    """Bytes of main memory that this process and all that it started hold, once in `every_s`; shared pages count once."""
+    """Bytes of main memory that this process and all it started hold, read each `every_s`; shared pages count once."""
     held, ended = [_memory()], threading.Event()
 
     def watch() -> None:
