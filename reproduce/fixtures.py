@@ -26,18 +26,17 @@ from PIL import Image
 
 from rrvf.data import gallery
 from rrvf.data.generated import charts, pages
-from rrvf.domains import CHART, WEB, Canvas
+from rrvf.domains import CHART, WEB
 from rrvf.errors import UserError
 from rrvf.folders import make
 from rrvf.outputs import exit_code
 from rrvf.render import Limits, Renderer
+from rrvf.render.browser import VIEWPORT
 
 #: How many of each: enough that no batch of a rehearsal sees one picture only.
 TRAIN, TEST, FIGURES, PAGES = 8, 4, 4, 24
 #: Inches. ChartMimic's scripts choose their own, and an archive of one size would hide what sizes do.
 SIZES = ((6.4, 4.8), (10, 6), (5, 8), (12, 4), (7, 7), (8, 6))
-#: A page's viewport; WebSight shows the whole page, at twice its size.
-VIEWPORT = Canvas(width=640, height=360, full_page=True)
 TAILWIND = "https://cdn.jsdelivr.net/npm/tailwindcss@2.2.19/dist/tailwind.min.css"
 #: Seeds from here on are the generators' pictures for tests.
 SEED = 2_500_000
@@ -65,6 +64,7 @@ def write_fixtures(folder: Path) -> None:
         _chartmimic(partial / "chartmimic.tar.gz", renderer)
         figures = list(gallery.items(FIGURES - 1, 0, renderer.render_many))
     _plot2code(partial / "plot2code" / "test-00000-of-00001.parquet", figures)
+    # As evaluations draw them, so that true code can reach every score; the set's pictures are twice that size.
     with Renderer(WEB.name, 2, Limits(wall_s=gallery.LIMITS.wall_s, canvas=VIEWPORT)) as renderer:
         _websight(partial / "websight" / "v0.2" / "train-00000-of-00001.parquet", renderer)
     partial.rename(folder)
