@@ -67,5 +67,41 @@ def test_what_code_cites_is_in_the_docs():
     assert all(f"| {row} |" in decisions for row in set(re.findall(r"\bD(?:10|[1-9])\b", code)))
 
 
+#: The README's names of the test sets, and the titles of the nano profile's.
+SETS = {
+    "held-out charts": "generated charts",
+    "held-out pages": "generated pages",
+    "wide charts": "wide generated charts, out-of-distribution",
+    "long pages": "long generated pages, out-of-distribution",
+    "gallery": "matplotlib gallery, out-of-distribution",
+    "real pages": "real pages of MIT packages, out-of-distribution",
+}
+COLUMNS = ("base", "best8", "rft", "sft", "rrvf")
+
+
+def published() -> dict[tuple[str, ...], list[str]]:
+    """The lines of the published seeds.md: n, value and differences by set, metric and row."""
+    text = (ROOT / "results" / "nano" / "report" / "seeds.md").read_text()
+    return {
+        (title, metric, row): rest
+        for title, body in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        for metric, row, *rest in (
+            [cell.strip() for cell in line.split("|")[1:-1]] for line in body.strip().splitlines()[2:]
+        )
+    }
+
+
+def test_the_readmes_results_are_the_published_ones():
+    readme, found = (ROOT / "README.md").read_text(), published()
+    rows = re.findall(r"^\| ([a-z -]+) \((\d+)\)[^|]*\|(.*)\|$", readme, re.MULTILINE)
+    assert len(rows) == 9
+    for name, n, cells in rows:
+        metric, *values, gains = [cell.strip() for cell in cells.split("|")]
+        lines = [found[SETS[name], metric, row] for row in COLUMNS]
+        assert [(n, value) for value in values] == [(line[0], line[1]) for line in lines]
+        first, *others = re.findall(r"([+-][\d.]+) (\[[^]]*\])", lines[0][2])
+        assert gains == ", ".join([" ".join(first), *(gain for gain, _ in others)])
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -79,6 +79,13 @@ class Run:
             found[record.sample_id] = record
         return found
 
+    def value(self, metric: str) -> float | None:
+        """The summary's value, or None; `low_level` is the mean of ChartMimic's four scores that read the code."""
+        names = LOW_LEVEL if metric == "low_level" else (metric,)
+        found = [self.summary.metrics[name].value for name in names if name in self.summary.metrics]
+        whole = [value for value in found if value is not None]
+        return sum(whole) / len(whole) if len(whole) == len(names) else None
+
     @property
     def judge_protocol(self) -> str:
         """How its judge was asked: scores of two protocols do not compare."""
@@ -172,15 +179,15 @@ def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None
     None where the records do not lead to the summary's value (another aggregation, or a metric that was not measured).
     """
     records = [run.records[i] for i in sorted(run.records)]
-    target = run.summary.metrics.get(metric)
-    if target is None or target.value is None or not records:
+    target = run.value(metric)
+    if target is None or not records:
         return None
     name, given_exec = metric.removesuffix("_pass"), metric.endswith("_pass")
     pairs = [_contribution(record, name, given_exec) for record in records]
     if any(pair is None for pair in pairs):
         return None
     values, weights = np.array(pairs, dtype=float).T
-    factor = _unit(values.sum() / weights.sum() if weights.sum() else 0.0, target.value)
+    factor = _unit(values.sum() / weights.sum() if weights.sum() else 0.0, target)
     return None if factor is None else (factor * values, weights)
 
 
@@ -193,8 +200,15 @@ def _contribution(record: SampleResult, name: str, given_exec: bool) -> tuple[fl
         return 0.0, float(not given_exec)
     if record.outcome == "judge_error":
         return 0.0, 0.0
-    value = sample_overall(record.metrics) if name == "overall" else record.metrics.get(name)
+    value = _sample_value(record.metrics, name)
     return None if value is None or not math.isfinite(value) else (value, 1.0)
+
+
+def _sample_value(metrics: dict[str, float | None], name: str) -> float | None:
+    if name == "overall":
+        return sample_overall(metrics)
+    values = [metrics.get(c) for c in (LOW_LEVEL if name == "low_level" else (name,))]
+    return None if None in values else sum(values) / len(values)
 
 
 def sample_overall(metrics: dict[str, float | None]) -> float | None:

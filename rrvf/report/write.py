@@ -16,7 +16,8 @@ from rrvf.report.cells import cells_markdown, judge_cells
 from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
 from rrvf.report.decomposition import decomposition_markdown, our_splits, paper_splits
 from rrvf.report.figures import decomposition_figure
-from rrvf.report.runs import find_runs
+from rrvf.report.runs import find_runs, find_seeds
+from rrvf.report.seeds import seeds_markdown
 from rrvf.report.tables import is_stand_in
 from rrvf.report.writers import write_tables
 
@@ -46,6 +47,8 @@ def write_report(
     }
     if profile is None or not is_stand_in(profile):
         texts["cells.md"] = cells_markdown(judge_cells(runs))
+    if profile and (by_seed := seeds_markdown(runs, find_seeds(results_dir), profile)):
+        texts["seeds.md"] = by_seed
     for name, text in texts.items():
         paths.append(out_dir / name)
         paths[-1].write_text(text, encoding="utf-8")

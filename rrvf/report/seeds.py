@@ -1,0 +1,55 @@
+"""What RRVF gains over each other row, seed by seed, with paired intervals: `seeds.md`, the figures of the README.
+
+Example:
+    seeds_markdown(find_runs(Path("results/nano")), find_seeds(Path("results/nano")), load_profile("nano"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rrvf.profile import CALIBRATION, Profile
+from rrvf.report.runs import Run, difference
+from rrvf.report.tables import Evaluated, evaluated_sets, of_all_seeds
+
+#: The row that is compared with all others.
+OURS = "rrvf"
+#: The metrics of a set that are set side by side, where it has them. `low_level`: ChartMimic's score without the judge.
+COMPARED = {"exec_rate": "execution rate", "judge": "judge score", "low_level": "low-level score", "overall": "Overall"}
+HEAD = (
+    "# RRVF against each other row, by seed\n\n"
+    "Rows: mean over the seeds (min, max). Differences: RRVF less the row, by seed in order, each with the 95 % CI of "
+    "the paired bootstrap over pictures. A row with one seed is compared with every seed of RRVF."
+)
+
+
+def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) -> str:
+    """One table per evaluation set, a block of lines per metric; empty where no other seed was run."""
+    sets = [replace(s, seeds=tuple(r for r in seeds if r.summary.set == s.name)) for s in evaluated_sets(runs, profile)]
+    parts = [_of_set(s) for s in sets if len(of_all_seeds(OURS, s)) > 1]
+    return "\n\n".join([HEAD, *parts]) + "\n" if parts else ""
+
+
+def _of_set(evaluated: Evaluated) -> str:
+    ours = of_all_seeds(OURS, evaluated)
+    lines = ["| metric | row | n | value | RRVF less the row |", "|---|---|---:|---:|---|"]
+    for metric, title in COMPARED.items():
+        for policy in evaluated.policies:
+            others = of_all_seeds(policy, evaluated)
+            values = [value for run in others if (value := run.value(metric)) is not None]
+            if policy not in CALIBRATION and values:
+                against = "" if policy == OURS else _differences(ours, others, metric)
+                lines.append(f"| {title} | {policy} | {others[0].summary.n} | {_range(values)} | {against} |")
+    return f"## {evaluated.settings.title}\n\n" + "\n".join(lines)
+
+
+def _range(values: Sequence[float]) -> str:
+    mean = f"{sum(values) / len(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f}, {max(values):.1f})"
+
+
+def _differences(ours: Sequence[Run], others: Sequence[Run], metric: str) -> str:
+    by_seed = {run.summary.provenance.seed: run for run in others}
+    found = [difference(run, by_seed.get(run.summary.provenance.seed, others[0]), metric) for run in ours]
+    return ", ".join("n/a" if d is None else f"{d.value:+.1f} [{d.low:.1f}, {d.high:.1f}]" for d in found)

@@ -1,0 +1,62 @@
+"""What RRVF gains over each other row, by seed."""
+
+import math
+from pathlib import Path
+
+import pytest
+from test_report_runs import PROVENANCE, write_run
+
+from rrvf.profile import load_profile
+from rrvf.report.runs import Run, difference, find_runs, find_seeds
+from rrvf.report.seeds import seeds_markdown
+
+PUBLISHED = Path(__file__).parent.parent / "results" / "nano"
+CHARTS = "eval/charts"
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Base, and RRVF with two seeds: 0.5, 0.8 and 0.9 of 60 answers run."""
+    write_run(tmp_path / CHARTS / "base", exec_rate=0.5)
+    write_run(tmp_path / CHARTS / "rrvf", exec_rate=0.8)
+    second = PROVENANCE.model_copy(update={"seed": 1})
+    write_run(tmp_path / "seeds" / "1" / CHARTS / "rrvf", exec_rate=0.9, provenance=second)
+    return tmp_path
+
+
+def lines(results: Path) -> dict[tuple[str, str], list[str]]:
+    text = seeds_markdown(find_runs(results), find_seeds(results), load_profile("nano"))
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {(metric, row): rest for metric, row, *rest in cells}
+
+
+def run(results: Path, policy: str) -> Run:
+    return next(r for r in find_runs(results) if r.summary.policy == policy)
+
+
+def test_a_row_with_one_seed_is_compared_with_every_seed_of_rrvf(results):
+    n, value, gains = lines(results)["execution rate", "base"]
+    assert (n, value) == ("60", "50.0")
+    assert [gain.split(" ")[0] for gain in gains.split("], ")] == ["+30.0", "+40.0"]
+
+
+def test_rows_of_several_seeds_show_mean_and_range(results):
+    assert lines(results)["execution rate", "rrvf"] == ["60", "85.0 (80.0, 90.0)", ""]
+
+
+def test_one_seed_makes_no_page(results):
+    assert seeds_markdown(find_runs(results), [], load_profile("nano")) == ""
+
+
+def test_the_low_level_score_is_the_mean_of_four(results):
+    rrvf, base = run(results, "rrvf"), run(results, "base")
+    parts = [rrvf.summary.metrics[name].value for name in ("text", "layout", "type", "color")]
+    assert math.isclose(rrvf.value("low_level"), sum(parts) / 4)
+    gain = difference(rrvf, base, "low_level")
+    assert math.isclose(gain.value, rrvf.value("low_level") - base.value("low_level"), abs_tol=1e-6)
+    assert gain.low < gain.value < gain.high
+
+
+def test_the_published_page_is_that_of_the_published_records():
+    made = seeds_markdown(find_runs(PUBLISHED), find_seeds(PUBLISHED), load_profile("nano"))
+    assert (PUBLISHED / "report" / "seeds.md").read_text() == made
