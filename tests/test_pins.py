@@ -62,9 +62,13 @@ def test_vllm_is_one_that_trl_is_tested_with(file, package):
     assert lowest <= Version(locked((file,))[package]) <= highest
 
 
-def test_package_changelog_citation_and_tag_name_one_version():
+def test_package_changelog_and_citation_name_one_version():
     released = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
     assert rrvf.__version__ == PROJECT["project"]["version"] == cited == released[0]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no repository here")
+def test_a_tag_of_this_commit_names_its_version():
     here = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert set(here.stdout.split()) <= {f"v{rrvf.__version__}"}

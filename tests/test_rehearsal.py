@@ -228,6 +228,7 @@ def test_vllms_cpu_form_keeps_its_weights_and_takes_the_checkpoints_base(tmp_pat
     setup = ROOT / "reproduce" / "setup"
     command = [
         sys.executable,
+        "-S",  # without site-packages, where vLLM itself may be
         "-c",
         f"import sys; sys.path[:0] = {[str(tmp_path), str(setup)]}; import rrvf_rehearsal\n{HOOKED}",
     ]
