@@ -1,10 +1,12 @@
 """Is an evaluation in four parts the table of one run, whatever its size, and does memory stay flat?
 
-    python bench/shards.py [--samples 10000]
+    python bench/shards.py [--samples 10000] [--real [--keep FOLDER]]
 
 Each run is a process of its own. Policy, renderer and judge are stand-ins that answer at once; runner, records,
 intervals and merge are real. The parts' table must be that of the whole, and the whole may take 1.5 times the memory
-of a tenth of it.
+of a tenth of it. With --real nothing is a stand-in: `rrvf eval` renders generated charts, which their own programs
+answer (policy `reference`), and the embedded judge compares; that takes about SECONDS of one core a chart in all.
+Under --keep it goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +35,16 @@ PARTS = 4
 #: Modules are loaded once, for all of them.
 FORK = multiprocessing.get_context("fork")
 METRICS = ("text", "layout", "type", "color")
+#: Seeds beyond those of any other split. The shipped policy does not answer: none of its programs are left out.
+PROFILE = """name: parts
+policy: {{model: nano, prompts: nano, dtype: float32}}
+canvas:
+  chart: {{width: 280, height: 224, dpi: 100, font_size: 8}}
+data:
+  test: {{kind: generated_charts, count: {count}, seed: 5000000, pretraining: 1}}
+evaluations:
+  charts: {{benchmark: chartmimic, dataset: test, table: 1, domain: chart, owned_canvas: true, title: parts}}
+"""
 DRAWN = Render(status="ok", png=b"a picture of some kilobytes " * 200)
 
 
@@ -83,28 +97,61 @@ def started(place: Path, count: int, part: int = 0) -> dict:
     return answers.get()
 
 
+def evaluated(place: Path, count: int, part: int = 0) -> dict:
+    """The same by `rrvf eval`, with its own renders; the memory is that of its largest process."""
+    out = place / (f"part-{part}" if part else f"whole-{count}")
+    shard = ["--shard", f"{part}/{PARTS}"] if part else []
+    asked = ["--benchmark", "charts", "--policy", "reference", "--limit", str(count), "--out", str(out), *shard]
+    return {"out": str(out)} | command(place, "eval", *asked)
+
+
+def command(place: Path, *words: str) -> dict:
+    """`rrvf WORDS` on the profile in `place`."""
+    begun = time.perf_counter()
+    with (place / "log").open("a") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "rrvf", *words, "--profile", str(place / "profile.yaml")],
+            env=os.environ | {"RRVF_DATA": str(place / "data")}, stdout=log, stderr=log,
+        )  # fmt: skip
+        _, status, took = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"rrvf {words[0]} failed: {(place / 'log').read_text().splitlines()[-1]}")
+    return {"seconds": time.perf_counter() - begun, "mb": took.ru_maxrss / 1024}
+
+
+def compared(place: Path, count: int, run) -> bool:
+    """Whole, a tenth and parts by `run`, told; whether the parts' table is the whole's."""
+    tenth, whole = run(place, count // 10), run(place, count)
+    folders = [place / f"part-{number}" for number in range(1, PARTS + 1)]
+    took = [run(place, count, number) for number in (1, 2, 4)]
+    try:
+        merge(place / "merged", folders)
+    except UserError as error:
+        print(f"a lost part: {str(error).replace(str(place), '…')}")
+    took.append(run(place, count, 3))
+    table = merge(place / "merged", folders)
+    same = table == json.loads((Path(whole["out"]) / "summary.json").read_text())
+    print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
+    print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
+    ratio = whole["mb"] / tenth["mb"]
+    sizes = f"{tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count}"
+    print(f"memory: {sizes} ({ratio:.2f} times, at most 1.5)")
+    return same
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=10_000)
-    count = parser.parse_args().samples
+    parser.add_argument("--real", action="store_true", help="render and judge generated charts")
+    parser.add_argument("--keep", type=Path, help="a folder to keep it all in, and to go on from")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        tenth, whole = started(place, count // 10), started(place, count)
-        folders = [place / f"part-{number}" for number in range(1, PARTS + 1)]
-        took = [started(place, count, number) for number in (1, 2, 4)]
-        try:
-            merge(place / "merged", folders)
-        except UserError as error:
-            print(f"a lost part: {str(error).replace(folder, '…')}")
-        took.append(started(place, count, 3))
-        table = merge(place / "merged", folders)
-        same = table == json.loads((Path(whole["out"]) / "summary.json").read_text())
-        print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
-        print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
-        ratio = whole["mb"] / tenth["mb"]
-        sizes = f"{tenth['mb']:.0f} MB for {count // 10}, {whole['mb']:.0f} MB for {count}"
-        print(f"memory: {sizes} ({ratio:.2f} times, at most 1.5)")
-        sys.exit(not same)
+        place = (asked.keep or Path(folder)).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        if asked.real:
+            (place / "profile.yaml").write_text(PROFILE.format(count=asked.samples))
+            print(f"charts built in {command(place, 'data', 'prepare')['seconds']:.0f} s", flush=True)
+        sys.exit(not compared(place, asked.samples, evaluated if asked.real else started))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import pytest
 
 from rrvf.errors import UserError
 from rrvf.plan import load_latencies, plan, published
+from rrvf.plan.judges import GIB
 from rrvf.plan.models import SHAPES, shape
 from rrvf.plan.planner import busy_judge, judges_enough
 from rrvf.plan.scaling import GPUS, engine_gpus, reckoned
-from rrvf.plan.sharded import SHARE, sharded_memory
+from rrvf.plan.sharded import SHARE, fused_head, sharded_memory
 from rrvf.plan.show import Layout, show
 from rrvf.profile import load_profile
 
@@ -29,8 +30,10 @@ def test_the_papers_own_figures_are_those_that_are_reckoned_for_it():
 
 def test_published_steps_are_met_or_their_error_stands_beside_the_plan():
     errors = {run.name: planned / run.seconds - 1 for run, planned in published.checked()}
-    assert sum(abs(error) <= 0.3 for error in errors.values()) >= 2 and min(errors.values()) > -0.5
+    near = {name for name, error in errors.items() if abs(error) <= published.NEAR}
+    assert len(near) >= 3 and any("VL" in name for name in near) and min(errors.values()) > -0.6
     told = "\n".join(published.lines())
+    assert f"{len(near)} of {len(errors)} are met within 30%" in told
     for run, _ in published.checked():
         assert f"({errors[run.name]:+.0%}) {run.address}" in told and run.address.startswith("https://")
 
@@ -53,10 +56,19 @@ def test_an_engine_takes_as_many_gpus_as_its_weights_need():
 
 def test_shards_shrink_with_the_gpus_and_wait_in_main_memory_where_they_must():
     size = shape(SIZES["32B"])
-    few, many = (sharded_memory(size, CHART, gpus, 80, 4) for gpus in (16, 64))
+    few, many = (sharded_memory(size, CHART, gpus, 80, 4) for gpus in (8, 32))
     assert few.peak.parts["shards"] == pytest.approx(4 * many.peak.parts["shards"])
     assert not few.fits and "more GPUs" in few.refusal() and many.fits
     assert sharded_memory(size, CHART, 8, 80, 4).phases[0].name == "rollout, all else in main memory"
+
+
+def test_longer_episodes_make_no_larger_head_under_verl():
+    size = shape(SIZES["32B"])
+    half = CHART.model_copy(update={"max_completion_tokens": CHART.max_completion_tokens // 2})
+    whole, shorter = (sharded_memory(size, config, 16, 80, 4).phases[1].parts for config in (CHART, half))
+    assert (
+        whole["head"] == shorter["head"] == fused_head(size) / GIB < 5 and whole["activations"] > shorter["activations"]
+    )
 
 
 @pytest.mark.parametrize("engine", ["trl", "verl"])

@@ -15,6 +15,9 @@ from PIL import Image
 from scripted import profile_of
 
 from reproduce.verl.data import write_parquet
+from rrvf.plan.models import shape
+from rrvf.plan.scaling import engine_gpus
+from rrvf.plan.sharded import SHARE, sharded_memory
 from rrvf.profile import load_profile
 from rrvf.records import Sample
 
@@ -57,6 +60,19 @@ def test_the_32b_policy_differs_from_the_papers_setting_in_size_alone():
         "actor_rollout_ref.actor.fsdp_config.optimizer_offload", "actor_rollout_ref.rollout.tensor_model_parallel_size",
         "trainer.experiment_name", "trainer.nnodes",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["paper", "qwen_32b"])
+def test_every_setting_fits_the_gpus_that_it_names_by_the_plan_for_it(name):
+    verl = settings("paper") | settings(name)
+    gpus, engine = verl["trainer.nnodes"] * verl["trainer.n_gpus_per_node"], "actor_rollout_ref.rollout."
+    size, config = shape(verl["actor_rollout_ref.model.path"]), load_profile("paper").grpo["chart"]
+    assert verl["actor_rollout_ref.model.use_fused_kernels"] is True
+    assert verl[engine + "gpu_memory_utilization"] == SHARE
+    assert "actor_rollout_ref.actor.strategy" not in verl  # verl's own, fsdp: tests/verl_engine.py says why
+    together = verl[engine + "tensor_model_parallel_size"]
+    assert together == engine_gpus(size.parameters, 80, SHARE)
+    assert sharded_memory(size, config, gpus, 80, together).refusal() == ""
 
 
 @pytest.fixture

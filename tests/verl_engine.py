@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, Judge, Renderer
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import (
     AutoModelForImageTextToText,
     Qwen2_5_VLForConditionalGeneration,
@@ -28,11 +29,13 @@ from verl.models.transformers.monkey_patch import apply_monkey_patch
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage, compute_policy_loss_vanilla
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import omega_conf_to_dataclass, validate_config
+from verl.utils.experimental.torch_functional import FusedLinearForPPO
 from verl_scripted import build_policy, configuration, play
 from verl_trl_side import FAILED, MALFORMED, TURNS, batch, draw_samples
 
 from reproduce.verl import loop
 from rrvf.domains import CHART
+from rrvf.plan.sharded import PIECE
 from rrvf.policies.local import LocalPolicy, load_processor
 from rrvf.records import Judgement
 from rrvf.reward import RewardRule
@@ -41,6 +44,8 @@ from rrvf.study import Study
 
 pytestmark = pytest.mark.timeout(3600)  # two more interpreters import torch and verl; a busy machine is no failure
 
+#: Of a step of gradient ascent in tests/verl_two_ranks.py.
+RATE = 100
 #: One episode each; the pictures take them in turn.
 SCRIPTS = [
     [ANSWER], [CALL, ANSWER], [FAILED, CALL, ANSWER], [MALFORMED, ANSWER], [CALL, CALL, CALL, ANSWER],
@@ -239,15 +244,73 @@ def _logits(model, rows, **more):
     return model(input_ids=ids, attention_mask=mask, **seen, **more).logits
 
 
-def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, tmp_path, monkeypatch):
-    """Two ranks save as verl's FSDP workers do; its merger makes one folder of it, in bfloat16."""
+@pytest.fixture(scope="module")
+def ranks(policy, tmp_path_factory):
+    """Two ranks of verl's FSDP train the policy on an episode each and save it; gives episodes, folder, what they told."""
+    folder = tmp_path_factory.mktemp("ranks")
+    with pytest.MonkeyPatch.context() as patched:
+        samples = draw_samples(folder, 2)
+        stored, _, _ = play(patched, policy, samples, folder, lambda i, turn: [CALL, ANSWER][turn] if i else ANSWER)
+    rows = [stored["0", "0"], stored["1", "0"]]
+    torch.save(rows, folder / "episodes.pt")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run([*torchrun, "tests/verl_two_ranks.py", policy, tmp_path / "saved"], check=True)
-    monkeypatch.setattr(sys, "argv", ["merge", "merge", "--backend", "fsdp", "--local_dir", str(tmp_path / "saved"),
+    arguments = ["tests/verl_two_ranks.py", policy, folder / "episodes.pt", folder / "saved"]
+    subprocess.run([*torchrun, *arguments], check=True)
+    return rows, folder / "saved", torch.load(folder / "saved" / "told.pt", weights_only=False)
+
+
+def test_the_fused_head_trains_the_sharded_policy_as_its_whole_logits_would(policy, ranks):
+    rows, _, told = ranks
+    model = AutoModelForImageTextToText.from_pretrained(policy, attn_implementation="sdpa").eval()
+    wanted = []
+    for row in rows:
+        seen = {name: row["multi_modal_inputs"][name] for name in ("pixel_values", "image_grid_thw")}
+        logits = model(input_ids=row["input_ids"][None], mm_token_type_ids=_pictures(model, row), **seen).logits[0, :-1]
+        wanted.append(logits.log_softmax(-1).gather(-1, row["input_ids"][1:, None])[:, 0])
+    for ours, there in zip(wanted, told["log_probs"], strict=True):
+        assert torch.allclose(ours, there, atol=1e-4)
+    (sum(each.mean() for each in wanted) / len(wanted)).backward()
+    moved = 0.0
+    for name, weight in model.named_parameters():
+        step = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        assert torch.allclose(told["trained"][name] - weight, RATE * step, atol=1e-4), name
+        moved = max(moved, float(step.abs().max()))
+    assert RATE * moved > 0.01
+
+
+def test_the_fused_head_never_holds_the_logits_of_an_episode():
+    hidden, weight = torch.randn(1, 4 * PIECE, 8, requires_grad=True), torch.randn(50, 8, requires_grad=True)
+    with Largest() as seen:
+        told, _ = FusedLinearForPPO().forward(hidden, weight, torch.zeros(1, 4 * PIECE, dtype=torch.long))
+        told.sum().backward()
+    assert seen.rows == PIECE
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the most rows of logits (their last dimension is the vocabulary, 50) that any operation makes."""
+
+    rows = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.ndim > 1 and made.shape[-1] == 50:
+            self.rows = max(self.rows, made.numel() // 50)
+        return made
+
+
+def test_fsdp2_cannot_have_the_fused_head(ranks):
+    """Why reproduce/verl keeps verl's own strategy: once this fails, it need not."""
+    assert "DTensor" in ranks[2]["fsdp2"]
+
+
+def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, ranks, tmp_path, monkeypatch):
+    """verl's merger makes one folder of what two of its workers saved, in bfloat16."""
+    _, saved, told = ranks
+    monkeypatch.setattr(sys, "argv", ["merge", "merge", "--backend", "fsdp", "--local_dir", str(saved),
                                       "--target_dir", str(tmp_path / "final")])  # fmt: skip
     model_merger.main()
-    picture = Image.new("RGB", (56, 56), "white")
-    before, after = (LocalPolicy(str(folder), max_new_tokens=8) for folder in (policy, tmp_path / "final"))
-    trained = {name: (weight + 1).bfloat16().float() for name, weight in before.model.state_dict().items()}
-    assert all(torch.equal(trained[name], weight) for name, weight in after.model.state_dict().items())
-    assert isinstance(after.reply([picture], "Redraw it.")[0], str)
+    after = LocalPolicy(str(tmp_path / "final"), max_new_tokens=8)
+    weights = dict(after.model.named_parameters())
+    assert weights.keys() == told["trained"].keys()
+    assert all(torch.equal(told["trained"][name].bfloat16().float(), weight) for name, weight in weights.items())
+    assert isinstance(after.reply([Image.new("RGB", (56, 56), "white")], "Redraw it.")[0], str)
