@@ -19,7 +19,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
 
-.PHONY: help setup vllm assets reproduce rehearse table released seeds ablations test test-vllm test-nodes test-verl openenv test-openenv notebooks docs bench judge image lint clean
+.PHONY: help setup vllm assets reproduce rehearse table released answers seeds ablations test test-vllm test-nodes test-verl openenv test-openenv notebooks docs bench judge image lint clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ table: setup ## measure a row of Tables 1 to 3 and print it beside the paper's [
 
 released: setup ## evaluate the authors' two checkpoints and print the difference to the paper's rows (a GPU)
 	@$(PY) -m reproduce.rows --row rrvf-released-chart --row rrvf-released-web --profile $(ROWS_PROFILE) $(ROW_ARGS)
+
+answers: setup ## score another model's published answers beside the numbers published with them [MODEL=gpt-4o]
+	@$(PY) -m reproduce.answers --model $(or $(MODEL),gpt-4o)
 
 seeds: assets ## after reproduce: best of 8, RFT, and two more seeds for the tables [PROFILE=nano SEEDS="1 2"] (two hours)
 	@$(PY) -m reproduce.seeds --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))

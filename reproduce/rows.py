@@ -16,7 +16,7 @@ from rrvf.outputs import exit_code
 from rrvf.profile import load_profile
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, Summary
-from rrvf.report.tables import TABLE_OF, against_paper, measured_alike
+from rrvf.report.tables import PAPER_COLUMNS, TABLE_OF, against_paper, measured_alike
 from rrvf.rows import find_row
 from rrvf.study import Study
 
@@ -69,16 +69,16 @@ def beside_paper(run: Run) -> str:
         "| column | measured, 95 % interval | printed | difference, 95 % interval |",
         "|---|---|---:|---|",
     ]
-    for column in paper_table(number).columns:
+    for column, digits in ((c.key, c.interval_digits) for c in PAPER_COLUMNS[number]):
         metric, printed = run.summary.metrics.get(column), row.printed.get(column, "–")
         ours = (
             "n/a"
             if metric is None or metric.value is None
-            else f"{metric.value:.2f} [{metric.low:.1f}, {metric.high:.1f}]"
+            else f"{metric.value:.2f} [{metric.low:.{digits}f}, {metric.high:.{digits}f}]"
         )
         if column in less.values:
             low, high = less.intervals[column]
-            gap = f"{less.values[column]:+.2f} [{low:+.1f}, {high:+.1f}]"
+            gap = f"{less.values[column]:+.2f} [{low:+.{digits}f}, {high:+.{digits}f}]"
         else:
             gap = "–" if measured_alike(column, run) else "another judge, or asked otherwise"
         lines.append(f"| {column} | {ours} | {printed} | {gap} |")

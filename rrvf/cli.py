@@ -477,10 +477,10 @@ def evaluate(
         study, benchmark = _on_pictures(asked, pictures, domain)
     else:
         study = _study(profile or default_profile(policy), seed)
-    config, part = study.section("evaluations", benchmark), part_of(shard)
+    config, part = study.section("evaluations", benchmark), part_of(shard, turns)
     model = model_of(study, policy, config.domain)
     if estimate:
-        print(study.estimate(benchmark, policy, model, limit, part))
+        print(study.estimate(benchmark, policy, model, limit, part, turns or 1))
         return
     out = out_folder(out or place(study, benchmark, policy, limit, part, turns))
     if turns:

@@ -44,10 +44,15 @@ def _is_row(policy: str) -> bool:
     return policy in load_rows()  # a folder of the same name is ./NAME
 
 
-def part_of(shard: str | None) -> tuple[int, int] | None:
-    """`i/n` as numbers. UserError for what is none, or names no part."""
+def part_of(shard: str | None, turns: int | None = None) -> tuple[int, int] | None:
+    """`i/n` as numbers.
+
+    UserError for what is none, names no part, or stands beside turns, whose parts nothing joins.
+    """
     if shard is None:
         return None
+    if turns:
+        raise UserError("an evaluation over turns is not run in parts: leave --shard or --turns out")
     found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", shard)
     number, of = map(int, found.groups()) if found else (0, 0)
     if not 1 <= number <= of:

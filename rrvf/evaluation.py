@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ from rrvf.judge.prompts import load_judge_prompt
 from rrvf.judge.rubrics import OWN, Rubric, official
 from rrvf.policies.address import BestOf, Model, Settings, identity, is_endpoint, is_url, open_policy
 from rrvf.policies.local import picture_size
-from rrvf.prices import Asked, estimate
+from rrvf.prices import Asked, characters, estimate, written_by
+from rrvf.profile import JudgeConfig
 from rrvf.protocol import load_prompt
 from rrvf.records import Provenance, Sample, Trajectory, json_lines
 from rrvf.render import Limits, Renderer
@@ -52,12 +54,15 @@ if TYPE_CHECKING:
 
 Shard = tuple[int, int] | None
 EPISODES = "episodes.jsonl"
+#: Tokens of a judge's words on a draft, about.
+_FEEDBACK = 300
 
 
 class Evaluation:
     """A set of the profile with everything that decides how it is asked and judged.
 
-    own_prompt: whatever the set says.
+    own_prompt: whatever the set says. The benchmark's texts are fetched where the set asks in them and they are
+    missing.
     """
 
     def __init__(self, study: Study, set_name: str, own_prompt: bool = False) -> None:
@@ -66,6 +71,8 @@ class Evaluation:
         if own_prompt:
             self.config = self.config.model_copy(update={"prompt": "own"})
         self.root = study.data / self.config.dataset
+        if (self.config.prompt, self.config.judge_prompt) != ("own", "own"):
+            _bring(study.prompts)
         self.question = question(self.config, study.profile.policy.prompts, study.prompts)
         self._fallback = ""
         self.rubric = self._rubric()
@@ -205,21 +212,35 @@ class Evaluation:
                 "others are kept"
             )
 
-    def estimate(self, policy: str, model: Model, samples: list[Sample]) -> str:
-        """What the calls of a run would cost, before any is made: every sample judged, nothing of it on disk."""
+    def estimate(self, policy: str, model: Model, samples: list[Sample], turns: int = 1) -> str:
+        """What the calls of a run would cost, before any is made: every sample judged, nothing of it on disk.
+
+        turns: of a run over several, every episode's all of them, and every turn scored.
+        """
         self._tell_rubric()
         sizes = [picture_size(self.root / s.image) for s in samples]
         parts = []
         if _hosted(model):
             name = model.model if isinstance(model, Row) else model.partition("#")[2] or model
-            parts.append(Asked("policy", name, len(self.question.template), tuple((size,) for size in sizes), 8))
-        judge, own = self.study.profile.table_judge, load_judge_prompt(self.config.domain, "score")
+            asked = tuple((size,) for size in sizes) * turns
+            parts.append(Asked("policy", name, self._words_of_a_turn(name, turns), asked, 8))
+        pairs, profile = tuple((size, size) for size in sizes), self.study.profile
+        if turns > 1 and profile.judge.url:
+            words = len(load_judge_prompt(self.config.domain, "feedback").text)
+            parts.append(_judging("feedback", profile.judge, words, pairs * (turns - 1), _FEEDBACK))
+        judge, own = profile.table_judge, load_judge_prompt(self.config.domain, "score")
         if judge.url:
             words, written = (len(self.rubric.prompt.text), 400) if self.rubric else (len(own.text), 60)
-            pairs = tuple((size, size) for size in sizes)
-            parts.append(Asked("judge", judge.model or judge.url, words, pairs, judge.max_in_flight, written))
+            parts.append(_judging("judge", judge, words, pairs * turns, written))
         local = "" if _hosted(model) else f"policy: {policy} runs here, no calls\n"
         return local + ("" if judge.url else "judge: embedded, no calls\n") + estimate(parts)
+
+    def _words_of_a_turn(self, model: str, turns: int) -> int:
+        """Characters of a question, on average over the turns: each repeats what was said before it."""
+        if turns == 1:
+            return len(self.question.template)
+        prompt = load_prompt(domain(self.config.domain), "tools", self.study.profile.policy.prompts, turns).text
+        return len(prompt) + characters(written_by(model) + _FEEDBACK) * (turns - 1) // 2
 
     def _evaluated(
         self, policy: str, who: dict, out: Path, samples: list[Sample], replies: Callable, kept: Path | None = None,
@@ -315,6 +336,22 @@ class Evaluation:
             return self.question.text(items["size"] if items else (6.4, 4.8))  # matplotlib's own
 
         return asked
+
+
+@cache
+def _bring(folder: Path) -> None:
+    """Download the benchmarks' own texts that are not here, tried once a process.
+
+    Where that fails, which is said, our words are asked.
+    """
+    try:
+        prompts.download(folder)
+    except UserError as error:
+        print(f"rrvf: {error}", file=sys.stderr, flush=True)
+
+
+def _judging(who: str, judge: JudgeConfig, words: int, pairs: tuple, written: int) -> Asked:
+    return Asked(who, judge.model or judge.url or "", words, pairs, judge.max_in_flight, written)
 
 
 def _hosted(model: Model) -> bool:

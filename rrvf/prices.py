@@ -51,6 +51,17 @@ def picture_tokens(width: int, height: int) -> int:
     return 85 + 170 * math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
 
 
+def written_by(model: str) -> int:
+    """Tokens of one reply of a model, about."""
+    written: int = price_table().get(model, {}).get("written", _WRITTEN)
+    return written
+
+
+def characters(tokens: int) -> int:
+    """Of a text of so many tokens, about."""
+    return tokens * _CHARACTERS
+
+
 @dataclass(frozen=True)
 class Asked:
     """Calls of one model. words: characters of each question; sizes: of the pictures of each.
@@ -68,8 +79,7 @@ class Asked:
     def usage(self) -> Usage:
         """The tokens of all calls."""
         pictures = sum(picture_tokens(*size) for sizes in self.sizes for size in sizes)
-        calls, known = len(self.sizes), price_table().get(self.model, {})
-        each = self.written or known.get("written", _WRITTEN)
+        calls, each = len(self.sizes), self.written or written_by(self.model)
         asked = pictures + calls * self.words // _CHARACTERS
         return Usage(calls=calls, input_tokens=asked, output_tokens=calls * each, models=(self.model,))
 

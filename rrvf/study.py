@@ -287,12 +287,12 @@ class Study:
         return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit), judge_only)
 
     def estimate(
-        self, set_name: str, policy: str, model: Model, limit: int | None, shard: tuple[int, int] | None
+        self, set_name: str, policy: str, model: Model, limit: int | None, shard: tuple[int, int] | None, turns: int = 1
     ) -> str:
         """Calls, tokens, price and time of an evaluation, without a call."""
         from rrvf.evaluation import Evaluation
 
-        return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard))
+        return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard), turns)
 
     def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
         """The pictures of an evaluation set, or of a part of it.

@@ -22,9 +22,12 @@ def today(monkeypatch):
 
 
 def test_every_printed_cell_is_covered():
-    ours = {(c.table, c.row, c.column) for c in cell_claims()}
-    printed = {(n, row.key, column) for n in (1, 2, 3) for row in paper_table(n).rows for column in row.printed}
-    assert ours == printed and all(c.tolerance > 0 and c.how for c in cell_claims())
+    ours = [(c.table, c.row, c.less, c.column, c.printed) for c in cell_claims()]
+    rows = [(n, row) for n in (1, 2, 3) for row in paper_table(n).rows]
+    printed = [(n, row.key, "", column, value) for n, row in rows for column, value in row.values.items()]
+    deltas = [(n, row.key, "base", column, value) for n, row in rows for column, value in row.delta_values.items()]
+    assert sorted(ours) == sorted(printed + deltas) and (len(printed), len(deltas)) == (170, 20)
+    assert all(c.tolerance > 0 and c.how for c in cell_claims())
 
 
 def test_every_claim_says_what_measures_it_and_names_rows_that_exist():
@@ -44,6 +47,20 @@ def test_another_judges_score_decides_no_cell(tmp_path):
     write_run(tmp_path / "chartmimic" / "gpt-4o")
     cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
     assert "another judge" in cells[1, "gpt-4o", "overall"].ours and cells[1, "gpt-4o", "text"].verdict != "not_run"
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(0.99, "supported"), (0.95, "undecided"), (0.5, "not_supported")])
+def test_a_printed_deltas_verdict_follows_from_our_two_runs(tmp_path, rate, verdict):
+    """Printed: +29.00, of 97.83 and 68.83."""
+    write_run(tmp_path / "chartmimic" / "rrvf", n=2000, exec_rate=rate)
+    alone = {(c.row, c.less, c.column): c for c in judge_cells(find_runs(tmp_path)) if c.table == 1}
+    assert alone["rrvf", "base", "exec_rate"].verdict == "not_run"
+    write_run(tmp_path / "chartmimic" / "base", n=2000, exec_rate=0.7)
+    cells = {(c.row, c.less, c.column): c for c in judge_cells(find_runs(tmp_path)) if c.table == 1}
+    assert cells["rrvf", "base", "exec_rate"].verdict == verdict
+    assert (
+        "another judge" in cells["rrvf", "base", "overall"].ours and cells["sft", "base", "text"].verdict == "not_run"
+    )
 
 
 @pytest.mark.parametrize("folders", ["ab", "ba"])

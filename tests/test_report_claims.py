@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from test_report_runs import write_run
 from test_report_tables import a_profile
 
 from rrvf.errors import UserError
-from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
+from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims, load_untested
 from rrvf.report.decomposition import decomposition_markdown, gain, our_splits, paper_splits
+from rrvf.report.paper import paper_table
 from rrvf.report.runs import find_runs
 
 #: What the paper's own printed values do not bear out.
@@ -31,6 +34,33 @@ def root(tmp_path):
 def test_claims_on_the_papers_own_values(root):
     findings = evaluate_claims(load_claims(), find_runs(root))
     assert {f.claim.id for f in findings if not f.claim.paper_holds} == FALSE_ON_PAPER
+
+
+def others(table: int, group: str = "", ranked: bool = False) -> set[str]:
+    rows = (r for r in paper_table(table).rows if r.group.startswith(group) and r.ranked >= ranked)
+    return {row.key for row in rows} - {"rrvf"}
+
+
+@pytest.mark.parametrize(("claim", "rows"), [
+    ("exec_vs_everyone", others(1)), ("best_open_overall", others(1, "Open")), ("best_open_exec_unseen", others(2, "Open")),
+    ("charts_vs_similar_size", others(1, ranked=True) - {"sft"}), ("unseen_vs_similar_size", others(2, ranked=True)),
+    ("web_vs_similar_size", others(3, ranked=True)),
+])  # fmt: skip
+def test_a_claim_on_all_others_names_them_all(claim, rows):
+    assert set(next(c for c in load_claims() if c.id == claim).right.row) == rows
+
+
+@pytest.mark.parametrize("spec", load_claims(), ids=lambda spec: spec.id)
+def test_each_inequality_of_a_claim_is_told_from_the_others(spec):
+    names = [spec.named(column, right) for column, _, right in spec.pairs()]
+    assert len(set(names)) == len(names) and (names == [""]) == (len(names) == 1)
+
+
+def test_a_score_out_of_ten_has_an_interval_of_two_digits(tmp_path):
+    for i, policy in enumerate(("base", "rrvf")):
+        write_run(tmp_path / "gallery" / policy, "plot2code", n=132, seed=i)
+    ours = next(f.ours for f in evaluate_claims(load_claims(), find_runs(tmp_path)) if f.claim.id == "unseen_vs_base")
+    assert re.search(r"judge [+-]\d\.\d\d \[[+-]\d\.\d\d, [+-]\d\.\d\d\]", ours)
 
 
 def test_a_real_difference_is_supported_and_its_opposite_is_not(root):
@@ -83,7 +113,7 @@ def test_the_stand_in_cannot_surpass_a_judge_that_writes_no_code(root):
 def test_the_markdown_has_a_row_a_claim_and_says_what_a_stand_in_is(root):
     text = claims_markdown(evaluate_claims(load_claims(), find_runs(root), a_profile()), a_profile())
     assert sum(line.startswith("| ") for line in text.splitlines()) == len(load_claims()) + 1
-    assert "no replication" in text
+    assert "no replication" in text and all(f"- {x.statement}" in text for x in load_untested())
 
 
 def test_a_wrong_claims_file_is_named(tmp_path):

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from test_report_browser import a_png, an_episode
 from test_report_runs import write_run
 
 from rrvf.chromium import find_chromium
-from rrvf.records import Render, Turn
+from rrvf.records import Outcome, Render, Turn
 from rrvf.report import thumbnails
 from rrvf.report.browser import write_browser
 from rrvf.report.episodes import kept_pictures, trajectory_html
@@ -133,6 +134,25 @@ def test_the_address_filters_and_sorts(page, state, expected):
     page.evaluate("state => { history.replaceState(null, '', '#' + state); restore(); }", state)
     assert listed(page) == expected
     assert page.inner_text("#count") == f"{len(expected)} of {N} samples"
+
+
+def test_a_sample_whose_reference_cannot_be_used_has_no_score(browser, tmp_path):
+    run = write_run(tmp_path / "eval" / "charts" / "base", n=4, exec_rate=0.5)
+    rows = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    rows[3] |= {"outcome": "excluded", "render": None, "message": "the reference cannot be used"}
+    (run / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    summary = json.loads((run / "summary.json").read_text())
+    summary["outcomes"] |= {"render_error": 1, "excluded": 1}
+    (run / "summary.json").write_text(json.dumps(summary))
+    write_browser(find_runs(tmp_path), tmp_path / "out")
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path}/out/charts.html#metric=judge&to-a=0")
+    assert listed(page) == names(2)
+    meanings = page.eval_on_selector_all(".meanings .badge", "badges => badges.map(badge => badge.classList[1])")
+    assert tuple(meanings) == get_args(Outcome)
+    black = "rects => rects.filter(r => getComputedStyle(r).fill === 'rgb(0, 0, 0)').length"
+    assert page.eval_on_selector_all(".tally rect", black) == 0
+    page.close()
 
 
 def test_a_filter_changes_the_list_and_the_address(visit):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -11,6 +13,7 @@ import pytest
 from dialects import body, reply
 from pydantic import ValidationError
 
+from reproduce import rows
 from reproduce.rows import beside_paper, sets_of
 from rrvf import cli
 from rrvf.environment import SETTINGS
@@ -22,7 +25,7 @@ from rrvf.policies.endpoint import EndpointPolicy
 from rrvf.prices import PRICES, Asked, estimate, price, price_table
 from rrvf.profile import load_profile
 from rrvf.records import Usage
-from rrvf.report.claims import CLAIMS
+from rrvf.report.claim_specs import CLAIMS
 from rrvf.report.paper import paper_table
 from rrvf.rows import MODELS, Row, find_row, load_rows
 from rrvf.study import Study
@@ -53,6 +56,12 @@ def test_a_row_says_how_it_is_reached_or_why_not(key):
     row = ROWS[key]
     assert row.route == "reported" or row.access
     assert row.route != "openai" or (row.key in SETTINGS and row.url.startswith("https://"))
+
+
+@pytest.mark.parametrize("key", [key for key, row in ROWS.items() if row.revision])
+def test_a_pin_is_a_whole_commit(key):
+    """The hub takes no shorter one."""
+    assert re.fullmatch("[0-9a-f]{40}", ROWS[key].revision)
 
 
 def test_the_starred_rows_are_those_that_nobody_can_run_and_deepseek():
@@ -100,7 +109,7 @@ def test_a_hosted_row_without_its_key_names_the_variable(monkeypatch):
 
 def test_a_row_is_known_by_its_revision(monkeypatch):
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "/hub/snapshots/abc/config.json")
-    assert identity(ROWS["internvl3"]) == "OpenGVLab/InternVL3-8B-hf@abc"
+    assert identity(ROWS["deepseek-vl"]) == "deepseek-community/deepseek-vl-7b-chat@abc"
     assert identity(ROWS["base"]).endswith(ROWS["base"].revision)
     assert identity(ROWS["gpt-4o"]) == "gpt-4o-2024-11-20 at api.openai.com"
 
@@ -185,8 +194,29 @@ def test_a_measured_row_is_printed_beside_the_papers(tmp_path):
     assert text.count("another judge") == 0
 
 
+def test_the_authors_checkpoints_are_one_command_over_all_their_tables(tmp_path, monkeypatch, capsys):
+    """`make released`; what evaluates is a stand-in here."""
+    from test_report_runs import write_run
+    from test_two_judges import GPT
+
+    def evaluate(study, name, key):
+        config = study.profile.evaluations[name]
+        folder = write_run(study.results / "eval" / name / key, config.benchmark, n=200, exec_rate=0.9, provenance=GPT)
+        return json.loads((folder / "summary.json").read_text())
+
+    monkeypatch.setattr("rrvf.study.RUNS", tmp_path)
+    monkeypatch.setattr(Study, "evaluate", evaluate)
+    assert rows.main(["--row", "rrvf-released-chart", "--row", "rrvf-released-web"]) == 0
+    told = capsys.readouterr().out
+    heads = [line.partition(":")[0] for line in told.splitlines() if line.startswith("Table ")]
+    assert heads == [f"Table {n}, rrvf-released-{of} beside RRVF (Ours)" + " [without text labels]" * (n < 3)
+                     for n, of in ((1, "chart"), (2, "chart"), (3, "web"))]  # fmt: skip
+    assert "| 97.83 | -7.83 [" in told and "| 96.21 | -6.21 [" in told
+
+
 @pytest.mark.parametrize(("words", "said"), [
     ("--policy gpt-4v", "reported only"), ("--policy rrvf", "not trained yet"), ("--policy gpt-4o --shard 4/3", "--shard"),
+    ("--policy gpt-4o --shard 1/3 --turns 4", "not run in parts"),
 ])  # fmt: skip
 def test_the_command_refuses_a_row_in_one_line(words, said, capsys):
     assert cli.run(["eval", "--benchmark", "chartmimic", *words.split()]) == 2

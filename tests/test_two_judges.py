@@ -10,12 +10,15 @@ from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
 from rrvf.judge.rubrics import OFFICIAL, OWN
 from rrvf.profile import EvalSet, JudgeConfig, load_profile
+from rrvf.records import Sample
 from rrvf.report.claims import evaluate_claims, load_claims
 from rrvf.report.runs import find_runs
 from rrvf.report.tables import build_tables
 from rrvf.report.writers import comma_separated, latex, markdown
+from rrvf.rows import load_rows
 from rrvf.study import Study
 
+SAMPLE = Sample(id="a", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
 NANO, PAPER = load_profile("nano"), load_profile("paper")
 GPT = PROVENANCE.model_copy(
     update={
@@ -41,8 +44,25 @@ def test_what_is_not_set_leaves_a_profiles_hash_as_it_was():
 
 
 @pytest.fixture
-def study(tmp_path):
+def study(tmp_path, monkeypatch):
+    """The paper's profile on a machine without a network."""
+
+    def fails(folder):
+        raise UserError("no network")
+
+    monkeypatch.setattr("rrvf.evaluation.prompts.download", fails)
     return Study(PAPER, tmp_path / "runs", tmp_path / "data")
+
+
+def test_a_set_that_asks_in_the_benchmarks_words_brings_them(study, monkeypatch):
+    """So that a row's one command is judged as its benchmark judges on a fresh machine too."""
+    here = []
+    monkeypatch.setattr("rrvf.evaluation.prompts.download", here.append)
+    monkeypatch.setattr("rrvf.evaluation.prompts.text", lambda name, folder: f"text of {name}" if here else None)
+    assert Evaluation(study, "websight").rubric is None and not here
+    for _ in range(2):
+        assert Evaluation(study, "chartmimic").rubric.id == OFFICIAL["chartmimic"]
+    assert here == [study.prompts]
 
 
 def test_without_the_benchmarks_text_our_rubric_is_asked_and_said(study, capsys):
@@ -50,7 +70,9 @@ def test_without_the_benchmarks_text_our_rubric_is_asked_and_said(study, capsys)
     assert evaluation.rubric is None
     for _ in range(2):
         evaluation.estimate("reference", None, [])
-    assert capsys.readouterr().err.count("our rubric") == 1  # by who judges, and not by who only looks at the settings
+    told = capsys.readouterr().err
+    assert told.count("our rubric") == 1  # by who judges, and not by who only looks at the settings
+    assert told.count("no network") == 1
     made = evaluation._provenance("p", "j")
     assert made.judge_protocol == OWN and made.choices["question"] == "chartmimic-direct"
     assert made.choices["time limit of a render"] == "120 s" and made.choices["repetition_penalty"] == "1"
@@ -63,6 +85,19 @@ def test_with_the_text_the_official_rubric_is_asked_but_not_of_the_embedded_judg
     assert Evaluation(study, "websight").rubric is None
     embedded = PAPER.model_copy(update={"evaluation_judge": JudgeConfig()})
     assert Evaluation(Study(embedded, study.results, study.data), "chartmimic").rubric is None
+
+
+def test_an_estimate_of_turns_counts_every_turn_with_what_was_said_before(study, monkeypatch):
+    monkeypatch.setattr("rrvf.evaluation.picture_size", lambda path: (512, 512))
+    one, four = (
+        {line.split(":")[0]: line for line in Evaluation(study, "chartmimic").estimate(
+            "gpt-4o", load_rows()["gpt-4o"], [SAMPLE] * 10, turns).splitlines()}
+        for turns in (1, 4)
+    )  # fmt: skip
+    assert " 10 calls" in one["policy"] and " 40 calls" in four["policy"] and "feedback" not in one
+    assert " 30 calls" in four["feedback"] and "72B" in four["feedback"] and " 40 calls" in four["judge"]
+    tokens = [int(line["policy"].split(" tokens in")[0].split()[-1].replace(",", "")) for line in (one, four)]
+    assert tokens[1] > 6 * tokens[0]
 
 
 def test_a_judge_whose_key_is_not_set_is_refused_before_anything_is_asked(study, monkeypatch):

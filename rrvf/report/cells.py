@@ -6,23 +6,29 @@ cells_markdown(judge_cells(find_runs(Path("runs/paper"))))
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from rrvf.report.claims import CLAIMS, MIN_SAMPLES, Verdict, how
+from rrvf.report.claim_specs import CLAIMS
+from rrvf.report.claims import MIN_SAMPLES, Verdict, how
 from rrvf.report.paper import paper_table
-from rrvf.report.runs import Run
+from rrvf.report.runs import Run, difference
 from rrvf.report.tables import TABLE_OF, against_paper, measured_alike
 from rrvf.rows import load_rows
 
 TABLES = (1, 2, 3)
+#: The row that every printed Δ is to.
+BASE = "base"
 
 
 @dataclass(frozen=True)
 class CellClaim:
-    """One printed value. how: what measures it. verdict and ours: what came out here."""
+    """One printed value. less: the row that a Δ is to.
+
+    how: what measures it. verdict and ours: what came out here.
+    """
 
     table: int
     row: str
@@ -32,15 +38,25 @@ class CellClaim:
     how: str
     verdict: Verdict = "not_run"
     ours: str = ""
+    less: str = ""
+
+    @property
+    def named(self) -> str:
+        """Its row, or the two that it lies between."""
+        return f"{self.row} - {self.less}" if self.less else self.row
 
 
 def cell_claims(path: Path = CLAIMS) -> Iterator[CellClaim]:
-    """All printed cells, untested."""
-    tolerances = yaml.safe_load(path.read_text(encoding="utf-8"))["tolerances"]
+    """All printed cells, untested; under a row its Δ to the base, where one is printed."""
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
     for number in TABLES:
+        tolerances = written["tolerances"][number]
         for row in paper_table(number).rows:
             for column, value in row.values.items():
-                yield CellClaim(number, row.key, column, value, tolerances[number][column], how([row.key]))
+                yield CellClaim(number, row.key, column, value, tolerances[column], how([row.key]))
+            for column, value in row.delta_values.items():
+                by, tolerance = how([row.key, BASE]), round(written["delta"] * tolerances[column], 2)
+                yield CellClaim(number, row.key, column, value, tolerance, by, less=BASE)
 
 
 def judge_cells(runs: Sequence[Run], path: Path = CLAIMS) -> list[CellClaim]:
@@ -50,19 +66,22 @@ def judge_cells(runs: Sequence[Run], path: Path = CLAIMS) -> list[CellClaim]:
     found = {(TABLE_OF[run.summary.benchmark], run.summary.policy): run for run in by_judge}
     rows = load_rows()
     return [
-        _judged(cell, found.get((cell.table, cell.row)), rows[cell.row].why_reported()) for cell in cell_claims(path)
+        _judged(
+            cell, [found.get((cell.table, row)) for row in (cell.row, cell.less) if row], rows[cell.row].why_reported()
+        )
+        for cell in cell_claims(path)
     ]
 
 
-def _judged(cell: CellClaim, run: Run | None, reported: str | None) -> CellClaim:
-    if run is None:
+def _judged(cell: CellClaim, of: list[Run | None], reported: str | None) -> CellClaim:
+    runs = [run for run in of if run is not None]
+    if len(runs) < len(of):
         return _with(cell, "not_run", f"reported only: {reported}" if reported else "not run")
-    if not measured_alike(cell.column, run):
-        return _with(cell, "not_run", f"another judge, or asked otherwise ({run.judge_protocol})")
-    less = against_paper(run, paper_table(cell.table).row(cell.row), cell.table)
-    if cell.column not in less.values:
+    if other := next((run for run in runs if not measured_alike(cell.column, run)), None):
+        return _with(cell, "not_run", f"another judge, or asked otherwise ({other.judge_protocol})")
+    if (less := _less_printed(cell, runs)) is None:
         return _with(cell, "not_run", "not measured on this machine")
-    value, (low, high) = less.values[cell.column], less.intervals[cell.column]
+    run, (value, low, high) = runs[0], less
     inside = -cell.tolerance <= low and high <= cell.tolerance
     outside = low > cell.tolerance or high < -cell.tolerance
     verdict = "supported" if inside else "not_supported" if outside else "undecided"
@@ -70,8 +89,17 @@ def _judged(cell: CellClaim, run: Run | None, reported: str | None) -> CellClaim
     return _with(cell, "undecided" if few else verdict, f"{value:+.2f} [{low:+.2f}, {high:+.2f}]")
 
 
+def _less_printed(cell: CellClaim, runs: list[Run]) -> tuple[float, ...] | None:
+    """Ours less the printed value with the 95 % interval; None where it was not measured."""
+    if cell.less:
+        found = difference(*runs, cell.column)
+        return None if found is None else tuple(x - cell.printed for x in (found.value, *found.bounds))
+    less = against_paper(runs[0], paper_table(cell.table).row(cell.row), cell.table)
+    return (less.values[cell.column], *less.intervals[cell.column]) if cell.column in less.values else None
+
+
 def _with(cell: CellClaim, verdict: Verdict, ours: str) -> CellClaim:
-    return CellClaim(cell.table, cell.row, cell.column, cell.printed, cell.tolerance, cell.how, verdict, ours)
+    return replace(cell, verdict=verdict, ours=ours)
 
 
 def cells_markdown(cells: Sequence[CellClaim]) -> str:
@@ -91,7 +119,7 @@ def cells_markdown(cells: Sequence[CellClaim]) -> str:
         "|---:|---|---|---:|---:|---|---|---|",
     ]
     lines += [
-        f"| {c.table} | {c.row} | {c.column} | {c.printed:.2f} | {c.tolerance:g} | {c.ours} | "
+        f"| {c.table} | {c.named} | {c.column} | {c.printed:.2f} | {c.tolerance:g} | {c.ours} | "
         f"{c.verdict.replace('_', ' ')} | {c.how} |"
         for c in cells
     ]

@@ -12,71 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
-
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
-from rrvf.errors import UserError
-from rrvf.places import SHIPPED
 from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
+from rrvf.report.claim_specs import CellSpec, ClaimSpec, load_claims, load_untested
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.tables import JUDGED, Evaluated, evaluated_sets, is_stand_in
+from rrvf.report.tables import JUDGED, PAPER_COLUMNS, Evaluated, evaluated_sets, is_stand_in
 from rrvf.rows import load_rows
 
-CLAIMS = SHIPPED / "claims.yaml"
+__all__ = ["Finding", "Verdict", "claims_markdown", "evaluate_claims", "how", "load_claims", "load_untested"]
+
 #: Below this a bootstrap interval says little: such a difference stays undecided.
 MIN_SAMPLES = 20
 
 Verdict = Literal["supported", "not_supported", "undecided", "not_run"]
-
-
-class CellSpec(BaseModel):
-    """Cells of one table: one row or several, one column or several."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    table: Literal[1, 2, 3]
-    row: tuple[str, ...]
-    column: tuple[str, ...]
-
-    @field_validator("row", "column", mode="before")
-    @classmethod
-    def _listed(cls, value):
-        return (value,) if isinstance(value, str) else value
-
-
-class ClaimSpec(BaseModel):
-    """One claim of `claims.yaml`: left - right `relation` margin, for every pair of cells named."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    statement: str
-    where: str
-    left: CellSpec
-    right: CellSpec
-    relation: Literal[">", "<"] = ">"
-    margin: float = 0.0
-    stand_in: str | None = None
-
-    def pairs(self) -> list[tuple[str, str, str]]:
-        """(column, left row, right row) of every inequality in the claim."""
-        columns = self.left.column
-        return [(c, left, right) for c in columns for left in self.left.row for right in self.right.row]
-
-    def needed(self) -> list[str]:
-        """The rows that must be measured for it, each once."""
-        return list(dict.fromkeys((*self.left.row, *self.right.row)))
-
-    def holds(self, value: float) -> bool:
-        """Whether a value (a difference, in the metric's unit) lies on the claimed side of the margin."""
-        return value > self.margin if self.relation == ">" else value < self.margin
 
 
 @dataclass(frozen=True)
@@ -88,17 +41,6 @@ class Finding:
     paper: str
     ours: str
     how: str = ""
-
-
-def load_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
-    """The claims of a YAML file; UserError names the claim and the key that is wrong."""
-    try:
-        return [ClaimSpec.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]]
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (OSError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise UserError(f"{path} holds no list of claims: {str(error).splitlines()[0]}") from None
 
 
 def evaluate_claims(specs: Sequence[ClaimSpec], runs: Sequence[Run], profile: Profile | None = None) -> list[Finding]:
@@ -153,8 +95,8 @@ def on_paper(spec: ClaimSpec) -> tuple[bool, str]:
         if column == "exec_rate":
             rates = [wilson(nearest_count(v, t.n)[0], t.n) for v, t in ((a, left_table), (b, right_table))]
             interval = " " + _bounds(newcombe(*rates))
-        name = f"{right_row}: " if len(spec.right.row) > 1 else f"{column}: " if len(spec.left.column) > 1 else ""
-        parts.append(f"{name}{a:.2f} - {b:.2f} = {a - b:+.2f}{interval}")
+        name = spec.named(column, right_row)
+        parts.append(f"{name}{': ' if name else ''}{a:.2f} - {b:.2f} = {a - b:+.2f}{interval}")
     return all(holds), "; ".join(parts)
 
 
@@ -173,9 +115,9 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
             return "not_run", _why_none(column, a, b)
         n = min(a.summary.n, b.summary.n)
         verdicts.append(_verdict(spec, found) if n >= MIN_SAMPLES else "undecided")
-        name = f"{right_row} " if len(spec.right.row) > 1 else f"{column} " if len(spec.left.column) > 1 else ""
         few = f", fewer than {MIN_SAMPLES} samples" if n < MIN_SAMPLES else ""
-        parts.append(f"{name}{found.value:+.2f} {_bounds(found)}{few}")
+        told = f"{found.value:+.2f} {_bounds(found, _digits(spec.left.table, column))}{few}"
+        parts.append(f"{spec.named(column, right_row)} {told}".strip())
     titles = dict.fromkeys(sets[side.table].settings.title for side in (spec.left, spec.right))
     return _together(verdicts), f"{'; '.join(parts)} ({' against '.join(titles)})"
 
@@ -220,8 +162,13 @@ def _together(verdicts: Sequence[Verdict]) -> Verdict:
     return "supported"
 
 
-def _bounds(interval: Interval) -> str:
-    return f"[{interval.low:+.1f}, {interval.high:+.1f}]"
+def _bounds(interval: Interval, digits: int = 1) -> str:
+    return f"[{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
+
+
+def _digits(table: int, column: str) -> int:
+    """Of an interval, as the table prints it: a score of 10 needs more than one of 100."""
+    return next(c.interval_digits for c in PAPER_COLUMNS[table] if c.key == column)
 
 
 def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None) -> str:
@@ -239,13 +186,17 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
         lines.append(
             f"| {f.claim.statement} <sub>{f.where}</sub> | {f.paper} | {holds} | {f.ours} | {verdict} | {f.how} |"
         )
-    return "\n".join([*lines, "", *_rules(findings, profile)]) + "\n"
+    untested = [f"- {x.statement} <sub>{x.where}</sub> Instead: {x.instead}." for x in load_untested()]
+    return "\n".join([*lines, "", *_rules(findings, profile), UNTESTED, *untested]) + "\n"
 
 
 RULES = """
 Supported: the whole 95 % interval lies on the claimed side of the margin; undecided: it holds the margin. {n} claims are
 tested at 95 % each, without a correction for their number. The paper prints no per-sample results: only its execution
 rates, being counts, carry an interval here."""  # noqa: E501
+UNTESTED = """
+Sentences that no cell of a table bears, so that they are no inequality here:
+"""
 STAND_IN = """
 A supported claim of this profile says that the mechanism works on a small stand-in policy and generated pictures. It
 is no replication of the paper's numbers."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
 from rrvf.report.audit import nearest_count
-from rrvf.report.claims import ClaimSpec
+from rrvf.report.claim_specs import ClaimSpec
 from rrvf.report.figures import INK, PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.paper import paper_table
 

@@ -16,10 +16,10 @@ function read(element, number) {
 
 // ---- scores, filters, order
 
-/** As in the tables: 0 where the policy failed, null where the judge or our own part did. */
+/** As in the tables: 0 where the policy failed, null where the judge, the reference or our own part did. */
 function score(part) {
-  if (!part || part.outcome === "judge_error" || part.outcome === "harness_error") return null;
-  return part.outcome === "scored" ? part.scores[field("metric").value] ?? null : 0;
+  if (part?.outcome === "scored") return part.scores[field("metric").value] ?? null;
+  return part?.outcome === "policy_error" || part?.outcome === "render_error" ? 0 : null;
 }
 
 /** The parts of a card that side "a" or "b" names. */

@@ -1,0 +1,96 @@
+"""The paper's sentences as `reproduce/claims.yaml` writes them: inequalities between cells, and what no cell bears.
+
+load_claims()[0].pairs()        # [("exec_rate", "rrvf", "base")]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from rrvf.errors import UserError
+from rrvf.places import SHIPPED
+
+CLAIMS = SHIPPED / "claims.yaml"
+T = TypeVar("T", bound=BaseModel)
+
+
+class CellSpec(BaseModel):
+    """Cells of one table: one row or several, one column or several."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: Literal[1, 2, 3]
+    row: tuple[str, ...]
+    column: tuple[str, ...]
+
+    @field_validator("row", "column", mode="before")
+    @classmethod
+    def _listed(cls, value):
+        return (value,) if isinstance(value, str) else value
+
+
+class ClaimSpec(BaseModel):
+    """One claim of `claims.yaml`: left - right `relation` margin, for every pair of cells named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    statement: str
+    where: str
+    left: CellSpec
+    right: CellSpec
+    relation: Literal[">", "<"] = ">"
+    margin: float = 0.0
+    stand_in: str | None = None
+
+    def pairs(self) -> list[tuple[str, str, str]]:
+        """(column, left row, right row) of every inequality in the claim."""
+        columns = self.left.column
+        return [(c, left, right) for c in columns for left in self.left.row for right in self.right.row]
+
+    def named(self, column: str, right_row: str) -> str:
+        """What tells one of the claim's inequalities from the others; nothing where there is one."""
+        several = ((right_row, self.right.row), (column, self.left.column))
+        return ", ".join(name for name, names in several if len(names) > 1)
+
+    def needed(self) -> list[str]:
+        """The rows that must be measured for it, each once."""
+        return list(dict.fromkeys((*self.left.row, *self.right.row)))
+
+    def holds(self, value: float) -> bool:
+        """Whether a value (a difference, in the metric's unit) lies on the claimed side of the margin."""
+        return value > self.margin if self.relation == ">" else value < self.margin
+
+
+class Untested(BaseModel):
+    """A sentence that asserts a result and that no cell bears, and what speaks to it instead."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statement: str
+    where: str
+    instead: str
+
+
+def load_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
+    """The claims of a YAML file; UserError names the claim and the key that is wrong."""
+    return _loaded(path, "claims", ClaimSpec)
+
+
+def load_untested(path: Path = CLAIMS) -> list[Untested]:
+    """The sentences of the same file that no cell of a table bears."""
+    return _loaded(path, "untested", Untested)
+
+
+def _loaded(path: Path, part: str, kind: type[T]) -> list[T]:
+    try:
+        return [kind.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))[part]]
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (OSError, TypeError, KeyError, yaml.YAMLError) as error:
+        raise UserError(f"{path} holds no list of claims: {str(error).splitlines()[0]}") from None
