@@ -8,13 +8,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from rrvf import cli
 from rrvf.environment import SETTINGS
+from rrvf.places import PACKAGE
 from rrvf.profile import load_profile
 
 COMMANDS = ["render", "extract", "score", "judge", "data", "train", "eval", "report", "doctor"]
@@ -176,10 +176,9 @@ def test_every_environment_variable_that_is_read_stands_in_the_help(rrvf):
     _, shown = rrvf("--help")
     internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, torchrun's
     internal |= {"ACCELERATE_USE_DEEPSPEED"}  # set by `accelerate launch`
-    package = Path(cli.__file__).parent
     read = {
         name
-        for path in package.rglob("*.py")
+        for path in PACKAGE.rglob("*.py")
         for name in re.findall(r"os\.environ(?:\.get\(|\[)\"(\w+)\"", path.read_text(encoding="utf-8"))
     }
     assert read - internal <= set(SETTINGS) and all(name in shown for name in SETTINGS)

@@ -20,7 +20,7 @@ from rrvf.render.chart import Trace
 ROOT = Path(__file__).parent.parent
 #: Where a word that is a domain's name means something else.
 OTHER = {
-    ("rrvf/cli.py", "web"),
+    ("rrvf/cli/score.py", "web"),
     ("rrvf/render/web_markup.py", "svg"),
 }  # the command `rrvf score web`; an element of HTML
 every_domain = pytest.mark.parametrize("known", DOMAINS.values(), ids=str)

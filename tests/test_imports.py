@@ -18,16 +18,18 @@ LAYERS = """
 errors pictures places wrong_keys sources environment
 outputs chromium domains
 folders records
+stages
 protocol endpoints profile prices runtime
 render served rows reward
 data judge rollout
-policies own_pictures starter
+policies own_pictures starter equipment
 best_of nano references
 benchmarks
 evaluation report
 training redrawing
-study plan
-doctor cli_harness
+study
+plan
+doctor
 cli
 """
 LEVEL = {name: number for number, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

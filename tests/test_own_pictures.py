@@ -14,6 +14,7 @@ from rrvf import cli
 from rrvf.benchmarks import clip
 from rrvf.benchmarks.registry import Pictures
 from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.cli.studies import study_of
 from rrvf.data import load_split, prepare
 from rrvf.domains import DOMAINS, domain
 from rrvf.errors import UserError
@@ -160,7 +161,7 @@ def test_train_takes_the_folder_with_the_nano_profile_s_settings(folder, tmp_pat
     [("nano", "Qwen/Qwen2.5-VL-3B-Instruct", True), ("nano", "nano", False), ("gpu", "some/model", False)],
 )
 def test_a_real_model_that_would_be_asked_as_nano_is_named(profile, start, warned, capsys):
-    assert cli._study(profile, start=start).profile.policy.model == start
+    assert study_of(profile, start=start).profile.policy.model == start
     assert ("--profile gpu" in capsys.readouterr().err) == warned
 
 

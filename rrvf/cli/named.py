@@ -1,15 +1,11 @@
-"""What `rrvf eval`, `rrvf merge` and `rrvf clean` need besides the rooms: names to policies, parts, places."""
+"""What the words of `rrvf eval` name: a policy, a profile, a part of a set, the folder of an evaluation."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
-import typer
-
 from rrvf.errors import UserError
-from rrvf.folders import ASIDE, moved_aside, owned
 from rrvf.profile import trained_policies, training_folder
 from rrvf.rows import Row, load_rows
 from rrvf.study import Study
@@ -74,21 +70,3 @@ def place(
     ]
     kind = "-".join(filter(None, kinds))
     return study.results / "partial" / benchmark / f"{name}-{kind}"
-
-
-def remove_stale(results: Path, yes: bool = False) -> None:
-    """Name the folders that `Study.stage` moved aside, with their sizes, and remove them once a person says so."""
-    aside = (path for path in results.glob(f"*/**/*{ASIDE}*") if path.is_dir())
-    found = sorted(path for path in aside if not moved_aside(path.parent.relative_to(results)))
-    if not found:
-        print(f"nothing stale in {results}")
-        return
-    for path in found:
-        print(f"{path}: {sum(f.stat().st_size for f in path.rglob('*') if f.is_file()) / 1e6:.1f} MB")
-    if not (yes or typer.confirm(f"remove these {len(found)} folders for good?")):
-        print("nothing was removed")
-        return
-    for path in found:
-        with owned(path):  # nobody is reading or writing it
-            shutil.rmtree(path)
-    print(f"removed {len(found)} folders")

@@ -1,0 +1,80 @@
+"""The command `rrvf` (also `python -m rrvf`): one thin function a command; the rest of the package does the work.
+
+Each file of this folder holds a group of commands. What they call is imported when they run, so that help is there at
+once.
+
+Exit codes: 0 success; 1 a render, a comparison or a check failed; 2 bad input or a machine that
+cannot do it (`harness_error`), in one line.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from io import TextIOWrapper
+
+import typer
+from typer.exceptions import TyperException
+
+from rrvf.cli import data, evaluate, judge, machine, pictures, plan, score, train
+from rrvf.cli.studies import say
+from rrvf.environment import listed
+from rrvf.errors import UserError
+from rrvf.outputs import trouble
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="RRVF: from the picture of a chart or a web page to the code that draws it. "
+    "Render, judge, train, evaluate.\n\n"
+    "Exit codes: 0 success; 1 a render, a comparison or a check failed; "
+    "2 bad input, in one line.",
+    # Click folds paragraphs but those that begin so.
+    epilog=f"\b\nSettings that are environment variables:\n{listed()}",
+)
+# Without a name a file's commands are the main command's own.
+app.add_typer(pictures.app)
+app.add_typer(judge.app, name="judge")
+app.add_typer(data.app, name="data")
+app.add_typer(plan.app)
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app)
+app.add_typer(score.app, name="score")
+app.add_typer(machine.app)
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one line on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no umlauts gets \\xfc, not a traceback
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command's exit code."""
+    try:
+        return typer.main.get_command(app).main(arguments, prog_name="rrvf", standalone_mode=False) or 0
+    except TyperException as error:  # of the command line itself
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a command without arguments: its help
+            print(message, file=sys.stderr)
+            return 2
+        asked = getattr(error, "ctx", None)
+        say(
+            " ".join(message.removeprefix("Invalid value for ").split()).rstrip(".")
+            + (f" (see `{asked.command_path} --help`)" if asked else "")
+        )
+    except UserError as error:
+        say(str(error))
+    except OSError as error:
+        if (line := trouble(error)) is None:
+            raise
+        say(line)
+    except typer.Abort:
+        say("interrupted: run the same command again to continue")
+        return 130
+    return 2
