@@ -19,7 +19,7 @@ def classes(base: type[BaseModel]):
         c
         for sub in base.__subclasses__()
         for c in (sub, *classes(sub))
-        if c.__module__ in ("rrvf.profile", "rrvf.data.config")
+        if c.__module__.startswith(("rrvf.profile.", "rrvf.data.config"))
     ]
 
 

@@ -1,0 +1,54 @@
+"""One typed configuration, in YAML: `reproduce/profiles/{nano,gpu,paper}.yaml`. Its hash stands in every result."""
+
+from __future__ import annotations
+
+from rrvf.profile.episode import CanvasConfig, JudgeConfig, PolicyConfig, RewardConfig
+from rrvf.profile.evaluation import EvalSet
+from rrvf.profile.files import PROFILES, SUFFIXES, checked, load_profile, profile_file
+from rrvf.profile.policies import (
+    CALIBRATION,
+    baselines,
+    drawn_policies,
+    table_policies,
+    trained_policies,
+    training_folder,
+)
+from rrvf.profile.section import Section
+from rrvf.profile.settings import Profile
+from rrvf.profile.training import (
+    WITHOUT_EFFECT,
+    GRPOConfigSection,
+    GuardConfig,
+    RFTConfigSection,
+    SFTConfigSection,
+    SupervisedSection,
+    Tracker,
+)
+
+__all__ = [
+    "CALIBRATION",
+    "PROFILES",
+    "SUFFIXES",
+    "WITHOUT_EFFECT",
+    "CanvasConfig",
+    "EvalSet",
+    "GRPOConfigSection",
+    "GuardConfig",
+    "JudgeConfig",
+    "PolicyConfig",
+    "Profile",
+    "RFTConfigSection",
+    "RewardConfig",
+    "SFTConfigSection",
+    "Section",
+    "SupervisedSection",
+    "Tracker",
+    "baselines",
+    "checked",
+    "drawn_policies",
+    "load_profile",
+    "profile_file",
+    "table_policies",
+    "trained_policies",
+    "training_folder",
+]

@@ -1,0 +1,69 @@
+"""A profile's YAML file: found by name or path, read, and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from rrvf.errors import UserError
+from rrvf.places import SHIPPED
+from rrvf.profile.settings import Profile
+from rrvf.wrong_keys import explained
+
+PROFILES = (SHIPPED / "profiles").resolve()
+SUFFIXES = (".yaml", ".yml")
+
+
+def profile_file(name_or_path: str) -> Path:
+    """The YAML file of a profile by name (`nano`, `gpu`, `paper`) or by path. UserError where there is none."""
+    known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    path = known.get(name_or_path, Path(name_or_path))
+    if not path.is_file():
+        names = ", ".join(known)
+        near = [found for found in map(path.with_suffix, SUFFIXES) if found.is_file()] if path.name else []
+        meant = f"do you mean {near[0]}?" if near else f"name one of {names}, or a YAML file"
+        raise UserError(f"no profile at {name_or_path}: {meant}")
+    return path
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a section, of which YAML takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                )
+            seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+        made: dict = super().construct_mapping(node, deep)
+        return made
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A profile by name or path. UserError names the file with the line or the keys that are wrong."""
+    path = profile_file(name_or_path)
+    try:
+        return checked(yaml.load(path.read_text(encoding="utf-8-sig"), _Loader), str(path))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: the file is not UTF-8: save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}, line {mark.line + 1}" if mark else f"{path}"
+        raise UserError(f"{place}: not valid YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
+
+
+def checked(settings: object, source: str) -> Profile:
+    """`settings` as a profile. UserError names `source` and the keys that are wrong."""
+    if not isinstance(settings, dict):
+        raise UserError(f"{source} holds no settings: begin with a copy of {PROFILES / 'nano.yaml'}")
+    try:
+        return Profile.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(f"{source}: {explained(error, Profile)}") from None
