@@ -5,35 +5,31 @@
     study.train_grpo("chart")
     study.evaluate("chartmimic", "rrvf")
 
-Everything long is a stage: skipped when finished with the same inputs, continued when broken, begun anew when its
-inputs changed; what was there then moves aside. A stage's key hashes the profile's settings, the code and the earlier
-stages that it depends on.
+Everything long is a stage (`rrvf.stages`): skipped when finished with the same inputs, continued when broken, begun
+anew when its inputs changed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import sys
-import time
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rrvf import runtime
+from rrvf import runtime, stages
 from rrvf.data import DataConfig, is_ready, load_split, prepare, prompts, recipe
 from rrvf.data.manifest import MANIFEST
 from rrvf.domains import DOMAINS
+from rrvf.equipment import open_judge, open_tools, render_limits
 from rrvf.errors import UserError
-from rrvf.folders import ASIDE, make, owned
-from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
-from rrvf.places import CACHE, CHECKOUT, DATA, PACKAGE, RUNS
+from rrvf.places import CHECKOUT, DATA, RUNS
 from rrvf.policies.address import BestOf, Model, identity
 from rrvf.profile import (
     WITHOUT_EFFECT,
@@ -48,29 +44,11 @@ from rrvf.profile import (
     training_folder,
 )
 from rrvf.records import Provenance, Sample
-from rrvf.render import Limits, Renderer
+from rrvf.render import Limits
 from rrvf.rollout import Tools
 from rrvf.rows import Row, find_row, load_rows
 
 REPOSITORY = CHECKOUT or Path.cwd()
-
-#: What each kind of stage is made of: a change in one of these makes a finished stage stale.
-CODE = {
-    "data": ("domains", "render", "data"),
-    "train": (
-        "domains",
-        "protocol",
-        "render",
-        "judge",
-        "policies",
-        "reward.py",
-        "rollout.py",
-        "best_of.py",
-        "training",
-        "nano",
-    ),
-    "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
-}
 
 
 class Study:
@@ -83,7 +61,7 @@ class Study:
         self._targets: dict[str, dict[str, Path]] = {}
 
     def describe(self) -> str:
-        """What a notebook says first: the profile, the hash of its settings, who is trained, and the versions."""
+        """The head of a notebook: the profile, the hash of its settings, policy, judge, and the versions."""
         names = ("rrvf", "torch", "transformers", "trl")
         versions = ", ".join(f"{name} {version(name)}" for name in names)
         judge = self.profile.judge.url or "the embedded judge"
@@ -106,7 +84,7 @@ class Study:
 
     @property
     def prompts(self) -> Path:
-        """Where the benchmarks' own prompts lie once they are downloaded (`rrvf.data.prompts`)."""
+        """The folder of the benchmarks' own prompts, once they are downloaded (`rrvf.data.prompts`)."""
         return (DATA if self.data.parent == DATA else self.data) / "prompts"
 
     def split(self, name: str) -> list[Sample]:
@@ -129,49 +107,22 @@ class Study:
             self._targets[dataset] = samples
         return self._targets[dataset].get(sample_id)
 
-    @contextmanager
-    def judge(self, config: JudgeConfig | None = None, rubric: Rubric | None = None) -> Iterator[JudgeClient]:
-        """A client of a judge (None: the one of training).
-
-        One without an address is the embedded judge, started in a process of its own. rubric: how scores are asked for;
-        None: by ours.
+    def judge(
+        self, config: JudgeConfig | None = None, rubric: Rubric | None = None
+    ) -> AbstractContextManager[JudgeClient]:
+        """A client of a judge (None: the one of training); rubric: how scores are asked for; None: by ours.
 
         UserError where none answers: asked once, before weights are loaded.
         """
-        config = config or self.profile.judge
-        settings = config.model_dump(exclude={"url", "model"}) | {
-            "cache_dir": CACHE / "judge",
-            "rubric": rubric,
-            "key": config.key,
-        }
-        if config.url and config.key not in ("RRVF_JUDGE_API_KEY", *os.environ):
-            raise UserError(f"set {config.key}: the key for the judge {config.model} at {config.url}")
-        server = running_server() if config.url is None else nullcontext(config.url)
-        with server as url, JudgeClient(url, config.model, **settings) as client:
-            if config.url is not None:
-                client.check()
-            yield client
+        return open_judge(config or self.profile.judge, rubric)
 
     def limits(self, domain_name: str) -> Limits:
         """What a render may cost, on the profile's canvas."""
-        return Limits(canvas=getattr(self.profile.canvas, domain_name))
+        return render_limits(self.profile, domain_name)
 
-    @contextmanager
-    def tools(self, *domains: str, bare_score: bool = False) -> Iterator[Tools]:
-        """Renderers and judge of an episode, for the domains named; processes that train together share the workers."""
-        workers = max(1, self.profile.workers // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-        renderers = {name: Renderer(name, workers, self.limits(name)) for name in domains}
-        try:
-            with self.judge() as judge:
-                # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
-                tools = Tools(renderers, judge, workers + self.profile.judge.max_in_flight, bare_score)
-                try:
-                    yield tools
-                finally:
-                    tools.close()
-        finally:
-            for renderer in renderers.values():
-                renderer.close()
+    def tools(self, *domains: str, bare_score: bool = False) -> AbstractContextManager[Tools]:
+        """Renderers and judge of an episode, for the domains named."""
+        return open_tools(self.profile, domains, bare_score)
 
     def tools_of(self, config: GRPOConfigSection) -> AbstractContextManager[Tools]:
         """The tools that a grpo section trains with."""
@@ -185,11 +136,12 @@ class Study:
         inputs = self._inputs("reward", sets=config.train_sets, domains=config.domains)
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         inputs |= {"judge": self.profile.judge.identity}
-        with self.stage(training_folder("grpo", name), "train", inputs) as (out, finished):
-            if not finished and not (out / "final").exists():
-                with self.tools_of(config) as tools:
-                    train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
-        return out / "final"
+
+        def train(out: Path) -> None:
+            with self.tools_of(config) as tools:
+                train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
+
+        return self._trained("grpo", name, inputs, train)
 
     def pictures(self, config: GRPOConfigSection) -> list[Sample]:
         """The pictures that a grpo section trains on, with paths relative to the data folder."""
@@ -206,11 +158,12 @@ class Study:
         config = self.section("sft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
-        with self.stage(training_folder("sft", name), "train", inputs) as (out, finished):
-            if not finished and not (out / "final").exists():
-                samples, root = self.split(config.train_set), self.data / config.train_set
-                train_sft(self.profile, config, samples, root, out, resume=True)
-        return out / "final"
+
+        def train(out: Path) -> None:
+            samples, root = self.split(config.train_set), self.data / config.train_set
+            train_sft(self.profile, config, samples, root, out, resume=True)
+
+        return self._trained("sft", name, inputs, train)
 
     def train_rft(self, name: str) -> Path:
         """Rejection-sampling fine-tuning on one domain's pictures; gives the folder of the trained policy."""
@@ -220,25 +173,33 @@ class Study:
         config = self.section("rft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT) | {"judge": self.profile.judge.identity}
-        with self.stage(training_folder("rft", name), "train", inputs) as (out, finished):
+
+        def train(out: Path) -> None:
+            samples, root = self.split(config.train_set), self.data / config.train_set
+            with self.tools(config.domain) as tools:
+                drawn = draw(self.profile, config, samples, root, tools, out / "drawn.jsonl")
+            train_sft(self.profile, config, samples, root, out, resume=True, drawn=drawn)
+
+        return self._trained("rft", name, inputs, train)
+
+    def _trained(self, kind: str, name: str, inputs: dict, train: Callable[[Path], None]) -> Path:
+        """The folder of the trained policy; `train` is called with the stage's folder where it lacks one."""
+        with self.stage(training_folder(kind, name), "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
-                samples, root = self.split(config.train_set), self.data / config.train_set
-                with self.tools(config.domain) as tools:
-                    drawn = draw(self.profile, config, samples, root, tools, out / "drawn.jsonl")
-                train_sft(self.profile, config, samples, root, out, resume=True, drawn=drawn)
+                train(out)
         return out / "final"
 
     def policies(self, set_name: str) -> list[str]:
-        """The policies that belong on a set: of the trained ones those that the profile trains for its domain.
+        """The policies to evaluate on a set: calibration rows, the base, and what the profile trains for its domain.
 
-        The baselines are left to `make seeds`.
+        Best of n and RFT are left to `make seeds`.
         """
         domain_name = self.section("evaluations", set_name).domain
         later = baselines(self.profile, domain_name)
         return [policy for policy in table_policies(self.profile, domain_name) if policy not in later]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
-        """One policy (of `policies`) on one set of the profile; gives the summary that lies on disk."""
+        """One policy (of `policies`) on one set of the profile; gives its summary."""
         config = self.section("evaluations", set_name)
         model = self.model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
@@ -297,7 +258,7 @@ class Study:
     def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
         """The pictures of an evaluation set, or of a part of it.
 
-        UserError where the set's lack what its benchmark compares with.
+        UserError where they lack the true code that the benchmark compares with.
         """
         config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
@@ -363,63 +324,9 @@ class Study:
         shared["model"] = self.profile.policy.model_dump()
         return shared | {"pictures": {name: recipe(name, data) for name in sets}}
 
-    @contextmanager
-    def stage(self, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
-        """The folder of a stage, and whether it is finished. Marked finished when the block ends without an exception.
-
-        Says on a line what becomes of it. A second process that comes to the same stage waits for the first. Work of
-        other inputs is never deleted: its folder moves aside.
-        """
-        out = self.results / name
-        key = stage_key(kind, inputs)
-        marker, begun = out / "finished", out / "key"
-        with owned(out, wait=True, lock=out.with_name(f".{out.name}.lock")):
-            if begun.is_file() and not self._still_good(name, kind, begun.read_text(), key, marker.is_file()):
-                _move_aside(out)
-            state = "finished before" if marker.is_file() else "goes on" if begun.is_file() else "begins"
-            print(f"stage {name}: {state}", flush=True)
-            make(out)
-            if not marker.is_file():
-                begun.write_text(key)
-            started = time.monotonic()
-            yield out, marker.is_file()
-            if not marker.is_file():
-                marker.touch()
-                print(f"stage {name}: finished after {time.monotonic() - started:.0f} s", flush=True)
-
-    def _still_good(self, name: str, kind: str, before: str, now: str, finished: bool) -> bool:
-        """Whether a folder of key `before` serves: a trained policy does while its settings are the same.
-
-        Training costs hours to days, and most changes of code change no weights; what is cheap is made anew.
-        """
-        if before == now:
-            return True
-        settings_only = kind == "train" and before.split()[0] == now.split()[0]
-        if settings_only and finished:
-            print(f"stage {name}: trained by an earlier version of the code; move its folder away to train anew")
-        return settings_only
-
-
-def _move_aside(out: Path) -> None:
-    """Give a folder whose inputs have changed a name with its key, beside its place."""
-    with owned(out):  # nobody else is writing it
-        aside = out.with_name(f"{out.name}{ASIDE}{(out / 'key').read_text().split()[0]}")
-        while aside.exists():
-            aside = aside.with_name(aside.name + "+")
-        out.rename(aside)
-    print(f"stage {out.name}: its inputs have changed; what was there is kept as {aside}", flush=True)
-
-
-def stage_key(kind: str, inputs: dict) -> str:
-    """Two hashes of what a stage depends on: of its inputs and of the code."""
-    settings = json.dumps(inputs, sort_keys=True, default=str)
-    digest = hashlib.sha256()
-    for part in CODE[kind]:
-        path = PACKAGE / part
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
-                digest.update(file.read_bytes())
-    return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
+    def stage(self, name: str, kind: str, inputs: dict) -> AbstractContextManager[tuple[Path, bool]]:
+        """The folder of a stage of this study, and whether it is finished (`rrvf.stages.stage`)."""
+        return stages.stage(self.results, name, kind, inputs)
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:

@@ -16,7 +16,8 @@ from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.folders import LOCK, claim, owned
 from rrvf.profile import GuardConfig, load_profile
-from rrvf.study import Study, stage_key
+from rrvf.stages import stage_key
+from rrvf.study import Study
 
 HOLDER = """
 import sys

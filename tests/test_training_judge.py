@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from rrvf import study as at_work
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.records import Sample
+from rrvf.study import Study
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def study(tmp_path, monkeypatch):
     """The nano profile with such a judge; whoever loads a policy fails."""
     nano = load_profile("nano")
     judge = nano.judge.model_copy(update={"url": "http://127.0.0.1:9/v1", "model": "m"})
-    study = at_work.Study(nano.model_copy(update={"judge": judge}), tmp_path, tmp_path)
+    study = Study(nano.model_copy(update={"judge": judge}), tmp_path, tmp_path)
     fields = dict(domain="chart", split="t", image="a.png", code="a.py", sha256="", phash="", source="", licence="")
     monkeypatch.setattr(study, "split", lambda name: [Sample(id="a", **fields)])
     monkeypatch.setattr("rrvf.policies.local.load_model", lambda *args: pytest.fail("weights were loaded"))
-    monkeypatch.setattr(at_work, "Renderer", Renderer)
+    monkeypatch.setattr("rrvf.equipment.Renderer", Renderer)
     return study
 
 

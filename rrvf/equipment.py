@@ -1,0 +1,64 @@
+"""What a profile works with: its judge, its canvas, and the tools of an episode; nothing that lies on disk.
+
+with open_tools(load_profile("nano"), ["chart"]) as tools:
+    ...
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
+
+from rrvf.errors import UserError
+from rrvf.judge.child import running_server
+from rrvf.judge.client import JudgeClient
+from rrvf.judge.rubrics import Rubric
+from rrvf.places import CACHE
+from rrvf.profile import JudgeConfig, Profile
+from rrvf.render import Limits, Renderer
+from rrvf.rollout import Tools
+
+
+@contextmanager
+def open_judge(config: JudgeConfig, rubric: Rubric | None = None) -> Iterator[JudgeClient]:
+    """A client of a judge; one without an address is the embedded judge, started in a process of its own.
+
+    rubric: how scores are asked for; None: by ours. UserError where none answers: asked once, before weights are
+    loaded.
+    """
+    settings = config.model_dump(exclude={"url", "model"}) | {
+        "cache_dir": CACHE / "judge",
+        "rubric": rubric,
+        "key": config.key,
+    }
+    if config.url and config.key not in ("RRVF_JUDGE_API_KEY", *os.environ):
+        raise UserError(f"set {config.key}: the key for the judge {config.model} at {config.url}")
+    server = running_server() if config.url is None else nullcontext(config.url)
+    with server as url, JudgeClient(url, config.model, **settings) as client:
+        if config.url is not None:
+            client.check()
+        yield client
+
+
+def render_limits(profile: Profile, domain_name: str) -> Limits:
+    """What a render may cost, on the profile's canvas."""
+    return Limits(canvas=getattr(profile.canvas, domain_name))
+
+
+@contextmanager
+def open_tools(profile: Profile, domains: Collection[str], bare_score: bool = False) -> Iterator[Tools]:
+    """Renderers and judge of an episode, for the domains named; processes that train together share the workers."""
+    workers = max(1, profile.workers // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    renderers = {name: Renderer(name, workers, render_limits(profile, name)) for name in domains}
+    try:
+        with open_judge(profile.judge) as judge:
+            # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
+            tools = Tools(renderers, judge, workers + profile.judge.max_in_flight, bare_score)
+            try:
+                yield tools
+            finally:
+                tools.close()
+    finally:
+        for renderer in renderers.values():
+            renderer.close()
