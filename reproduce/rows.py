@@ -14,9 +14,11 @@ import sys
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code
 from rrvf.profile import load_profile
+from rrvf.report.columns import PAPER_COLUMNS, measured_alike
+from rrvf.report.lines import against_paper
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, Summary
-from rrvf.report.tables import PAPER_COLUMNS, TABLE_OF, against_paper, measured_alike
+from rrvf.report.sets import TABLE_OF
 from rrvf.rows import find_row
 from rrvf.study import Study
 

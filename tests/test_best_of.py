@@ -15,7 +15,7 @@ from rrvf.policies.address import BestOf, Settings, identity
 from rrvf.profile import RFTConfigSection, baselines, load_profile, table_policies, trained_policies
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Judgement, Render
-from rrvf.report.tables import model_title
+from rrvf.report.sets import model_title
 from rrvf.rollout import Tools
 from rrvf.study import Study
 from rrvf.training.rft import draw

@@ -7,7 +7,7 @@ import pytest
 from rrvf.errors import UserError
 from rrvf.profile import Profile, load_profile, trained_policies
 from rrvf.records import Sample
-from rrvf.report.tables import evaluated_sets, model_title
+from rrvf.report.sets import evaluated_sets, model_title
 from rrvf.study import Study, check_labels
 
 

@@ -18,13 +18,15 @@ from typing import get_args
 from tqdm import tqdm
 
 from rrvf.domains import domain
-from rrvf.profile import Profile
+from rrvf.profile import CALIBRATION, Profile
 from rrvf.records import Outcome
+from rrvf.report.columns import our_columns
 from rrvf.report.grid import Column
 from rrvf.report.html import page
+from rrvf.report.made_with import provenance_line
 from rrvf.report.runs import Run
 from rrvf.report.samples import Card, card, drew
-from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title, our_columns, provenance_line
+from rrvf.report.sets import Evaluated, evaluated_sets, model_title
 from rrvf.report.thumbnails import Thumbnails
 
 #: The target picture of a sample: (set name, sample id) to a path, or None where it is not on this machine.

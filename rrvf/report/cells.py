@@ -13,9 +13,11 @@ import yaml
 
 from rrvf.report.claim_specs import CLAIMS
 from rrvf.report.claims import MIN_SAMPLES, Verdict, how
+from rrvf.report.columns import measured_alike
+from rrvf.report.lines import against_paper
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.tables import TABLE_OF, against_paper, measured_alike
+from rrvf.report.sets import TABLE_OF
 from rrvf.rows import load_rows
 
 TABLES = (1, 2, 3)

@@ -19,9 +19,10 @@ from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
 from rrvf.report.claim_specs import CellSpec, ClaimSpec, load_claims, load_untested
+from rrvf.report.columns import JUDGED, PAPER_COLUMNS
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.tables import JUDGED, PAPER_COLUMNS, Evaluated, evaluated_sets, is_stand_in
+from rrvf.report.sets import Evaluated, evaluated_sets, is_stand_in
 from rrvf.rows import load_rows
 
 __all__ = ["Finding", "Verdict", "claims_markdown", "evaluate_claims", "how", "load_claims", "load_untested"]

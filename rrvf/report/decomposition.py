@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rrvf.benchmarks.intervals import bootstrap
-from rrvf.profile import Profile
+from rrvf.profile import CALIBRATION, Profile
 from rrvf.report.paper import PaperTable, paper_table
 from rrvf.report.runs import Run, contributions, ran
-from rrvf.report.tables import CALIBRATION, Evaluated, evaluated_sets, model_title
+from rrvf.report.sets import Evaluated, evaluated_sets, model_title
 
 #: The score that is split, by table: Overall of Table 1, the two primary scores of Table 2.
 SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}

@@ -74,7 +74,7 @@ class Run:
                 record = SampleResult.model_validate(row)
             except ValidationError:
                 raise UserError(
-                    f"{path} holds a line that is no result: remove it and run the evaluation again"
+                    f"{path} holds a line that is not a result: remove it and run the evaluation again"
                 ) from None
             found[record.sample_id] = record
         return found
@@ -147,7 +147,9 @@ def _read(path: Path) -> Summary:
         return Summary.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path} is no evaluation summary ({reason}): remove it and run `rrvf eval` again") from None
+        raise UserError(
+            f"{path} is not an evaluation summary ({reason}): remove it and run `rrvf eval` again"
+        ) from None
 
 
 def difference(a: Run, b: Run, metric: str) -> Interval | None:

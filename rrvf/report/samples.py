@@ -14,7 +14,7 @@ from rrvf.records import SampleResult
 from rrvf.report.chart_types import type_in_name
 from rrvf.report.highlight import highlighted
 from rrvf.report.runs import Run, sample_overall
-from rrvf.report.tables import model_title
+from rrvf.report.sets import model_title
 from rrvf.report.thumbnails import Thumbnails
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rrvf.profile import CALIBRATION, Profile
 from rrvf.report.runs import Run, difference
-from rrvf.report.tables import Evaluated, evaluated_sets, of_all_seeds
+from rrvf.report.sets import Evaluated, evaluated_sets, of_all_seeds
 
 #: The row that is compared with all others.
 OURS = "rrvf"

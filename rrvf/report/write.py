@@ -18,7 +18,7 @@ from rrvf.report.decomposition import decomposition_markdown, our_splits, paper_
 from rrvf.report.figures import decomposition_figure
 from rrvf.report.runs import find_runs, find_seeds
 from rrvf.report.seeds import seeds_markdown
-from rrvf.report.tables import is_stand_in
+from rrvf.report.sets import is_stand_in
 from rrvf.report.writers import write_tables
 
 

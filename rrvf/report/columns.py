@@ -1,0 +1,70 @@
+"""The columns of the tables: the paper's, and under which names they stand over numbers that were measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from rrvf.judge.rubrics import OFFICIAL
+from rrvf.report.grid import Column
+from rrvf.report.runs import Run
+
+#: Column heads as printed. Table 2 ranks its primary metrics only, Table 3 marks the best only.
+PAPER_COLUMNS = {
+    1: (
+        Column("exec_rate", "Exec rate"),
+        Column("text", "Text"),
+        Column("layout", "Layout"),
+        Column("type", "Type"),
+        Column("color", "Color"),
+        Column("judge", "GPT-4o score"),
+        Column("overall", "Overall"),
+    ),
+    2: (
+        Column("exec_rate", "Exec rate"),
+        Column("text", "Text"),
+        Column("judge", "GPT-4o score", interval_digits=2),
+        Column("text_pass", "Text (pass)", marked=0),
+        Column("judge_pass", "GPT-4o score (pass)", interval_digits=2, marked=0),
+    ),
+    3: (Column("clip", "CLIP score", marked=1), Column("judge", "GPT score", marked=1)),
+}
+#: Of pictures without code, which the paper has none of.
+PICTURE_COLUMNS = (
+    Column("exec_rate", "Exec rate"),
+    Column("judge", "Judge score"),
+    Column("ssim", "SSIM", 3, 3),
+    Column("clip", "CLIP score"),
+)
+#: What web runs carry beyond the paper's two columns.
+WEB_EXTRAS = (
+    Column("exec_rate", "Exec rate", marked=0),
+    Column("clip_masked", "CLIP (text masked)", marked=0),
+    Column("ssim", "SSIM", 3, 3, marked=0),
+    Column("block_match", "Block match", 3, 3, marked=0),
+    Column("text", "Text", 3, 3, marked=0),
+    Column("position", "Position", 3, 3, marked=0),
+    Column("color", "Color", 3, 3, marked=0),
+)
+#: Columns that the judge's word enters.
+JUDGED = ("judge", "judge_pass", "overall")
+
+
+def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
+    """The paper's columns under names that are true here: "GPT-4o score" only where that judge was asked as there."""
+    if number not in PAPER_COLUMNS:
+        return PICTURE_COLUMNS
+    columns = PAPER_COLUMNS[number]
+    if not runs or not all(measured_alike("judge", run) for run in runs.values()):
+        columns = tuple(replace(c, label=c.label.replace("GPT-4o", "Judge").replace("GPT", "Judge")) for c in columns)
+    measured = {name for run in runs.values() for name in run.summary.metrics}
+    return columns + tuple(c for c in WEB_EXTRAS if number == 3 and c.key in measured)
+
+
+def measured_alike(column: str, run: Run) -> bool:
+    """Whether a column is the paper's measure.
+
+    A judge's score is where GPT-4o was asked in the benchmark's own words.
+    """
+    gpt = run.summary.provenance.judge.startswith("gpt-4o")
+    return column not in JUDGED or (gpt and run.judge_protocol == OFFICIAL.get(run.summary.benchmark))
