@@ -1,7 +1,6 @@
-"""What this machine can run, what is missing, and the line that mends it (`rrvf doctor`).
+"""What this machine can run, what is missing, and the command that fixes it (`rrvf doctor`).
 
 Nothing is taken on trust: a chart and a page are really drawn, torchvision is really imported, assets are looked for.
-With a profile also whether each of its stages fits the machine, or one that is described and not rented yet.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ import psutil
 from rrvf import places, runtime
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
-from rrvf.profile import Profile
 
 SANDBOX = Path(__file__).parent / "render" / "sandbox"
 SETUP = f"run `{places.SETUP}`"
@@ -66,49 +64,10 @@ def report() -> tuple[str, bool]:
     for check in found:
         lines.append(f"{check.state:8}{check.name:18}{check.found}")
         lines += [f"{'':26}costs: {check.cost}"] if check.cost else []
-        lines += [f"{'':26}mend:  {check.mend}"] if check.mend else []
+        lines += [f"{'':26}fix:   {check.mend}"] if check.mend else []
     ready = all(check.state != "missing" for check in found)
-    lines.append("" if ready else "\nPROFILE=nano cannot run here until what is missing is mended.")
+    lines.append("" if ready else "\nPROFILE=nano cannot run here until what is missing is fixed.")
     return "\n".join(lines).rstrip(), ready
-
-
-def profile_report(name: str, description: Path | None = None) -> tuple[str, bool]:
-    """Each stage of a profile on this machine, or on the one that `description` describes, and whether all fits.
-
-    Of a described machine nothing is asked: neither its judge nor what it may read. UserError for a bad profile or
-    file.
-    """
-    from rrvf.plan.access import hub_access, judge_access, table_judge_access
-    from rrvf.plan.machine import read_description, this_machine
-    from rrvf.plan.stages import stages
-    from rrvf.profile import load_profile
-
-    profile = load_profile(name)
-    machine = read_description(description) if description else this_machine()
-    asked = []
-    if not description:
-        asked = [judge_access(profile), table_judge_access(profile), hub_access(profile, _ready(profile))]
-    access = [answer for answer in asked if answer]
-    answers = any(answer.fits for answer in access if answer.name == "access: judge")
-    found = [*stages(profile, machine, answers), *access]
-    lines = [f"profile {profile.name}: {machine.described()}"]
-    for stage in found:
-        lines.append(f"{'fits' if stage.fits else 'NO':8}{stage.name:18}{stage.found}".rstrip())
-        lines += [f"{'':26}change: {stage.change}"] if stage.change else []
-    if description:
-        lines.append(f"not asked: the judge, the hub; run `rrvf doctor --profile {name}` on the machine itself")
-    fits = all(stage.fits for stage in found)
-    lines.append(f"\nPROFILE={profile.name} {'fits' if fits else 'does not run there until this is changed'}.")
-    return "\n".join(lines), fits
-
-
-def _ready(profile: Profile) -> list[str]:
-    """The splits that need nothing of the hub any more."""
-    from rrvf.data import DataConfig, is_ready
-    from rrvf.study import Study
-
-    config, folder = DataConfig.read(profile.data), Study(profile).data
-    return [name for name in config.root if is_ready(name, config, folder)]
 
 
 def _guarded(look: Callable[[], Check]) -> Check:

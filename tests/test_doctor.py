@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 from reproduce.judge import served_judge
 from reproduce.progress import Progress
-from rrvf import cli, doctor
+from rrvf import cli
 from rrvf.errors import UserError
 from rrvf.plan import machine as machines
 from rrvf.plan.access import hub_access, judge_access
+from rrvf.plan.fits import profile_report
 from rrvf.plan.machine import Machine, cuda_wheels, driver_problem, read_description, this_machine
 from rrvf.plan.stages import stages
 from rrvf.profile import load_profile
@@ -223,11 +224,11 @@ def test_what_is_ready_or_lies_here_needs_no_hub(tmp_path):
 
 
 def test_this_machine_s_judge_and_hub_are_part_of_the_answer(monkeypatch):
-    monkeypatch.setattr(machines, "this_machine", lambda: Machine(**EIGHT | {"judge_gpus": 8}))
-    monkeypatch.setattr("rrvf.plan.access.hub_access", lambda *_: None)
+    monkeypatch.setattr("rrvf.plan.fits.this_machine", lambda: Machine(**EIGHT | {"judge_gpus": 8}))
+    monkeypatch.setattr("rrvf.plan.fits.hub_access", lambda *_: None)
     silent = with_judge(PAPER, url="http://127.0.0.1:9/v1")
-    monkeypatch.setattr("rrvf.profile.load_profile", lambda _: silent)
-    text, fits = doctor.profile_report("paper")
+    monkeypatch.setattr("rrvf.plan.fits.load_profile", lambda _: silent)
+    text, fits = profile_report("paper")
     assert not fits and "access: judge" in text
 
 

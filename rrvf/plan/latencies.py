@@ -58,8 +58,8 @@ class Latencies(Section):
         description="finished episodes leave the batch, as in vLLM and here; else all are padded to the longest"
     )
     gpu_hour: Figure = Field(description="price, in dollars")
-    turns: Figure = Field(description="turns of an episode, where no run tells")
-    turn_tokens: Figure = Field(description="tokens that the policy writes in a turn, where no run tells")
+    turns: Figure = Field(description="turns per episode, unless a run's log tells")
+    turn_tokens: Figure = Field(description="tokens that the policy writes per turn, unless a run's log tells")
     prompt_tokens: Figure = Field(description="picture and prompt")
     feedback_tokens: Figure
 

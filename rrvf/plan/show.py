@@ -40,12 +40,12 @@ class Layout:
     def checked(self, profile: Profile) -> Profile:
         """The profile with this policy. UserError for a layout that is none."""
         if self.engine not in UTILISATION:
-            raise UserError(f"no engine {self.engine!r} is planned for: name one of {', '.join(UTILISATION)}")
+            raise UserError(f"no plan for the engine {self.engine!r}: name one of {', '.join(UTILISATION)}")
         if self.gpu is not None and self.gpu not in GPUS:
             raise UserError(f"the speed of a GPU {self.gpu!r} is not known: name one of {', '.join(GPUS)}")
         if self.engine == "verl" and profile.policy.lora_rank:
             raise UserError(
-                f"profile {profile.name} trains adapters, and reproduce/verl all weights: take PROFILE=paper"
+                f"profile {profile.name} trains adapters, but reproduce/verl trains all weights: take PROFILE=paper"
             )
         return profile.model_copy(
             update={"policy": profile.policy.model_copy(update={"model": self.model or profile.policy.model})}
@@ -79,45 +79,82 @@ def show(
     if not layout.own:
         times, together = _scaled(times, profile, layout, policy_gpus, gpu_gb)
     planned = plan(profile, section, policy_gpus, judge_gpus, lines, times, together)
-    config = profile.grpo[section]
-    memory = _memory(profile, config, layout, policy_gpus, judge_gpus, gpu_gb, together)
-    judge = judge_need(profile)
+    memory = _memory(profile, profile.grpo[section], layout, policy_gpus, judge_gpus, gpu_gb, together)
     if memory:
         check_fits(memory, f"{section} of profile {profile.name} on {policy_gpus} x {gpu_gb:g} GB")
+        judge = judge_need(profile)
         if judge and judge_gpus and judge_gpus < judge.gpus:
             raise UserError(f"the judge {judge.name} takes {judge.gpus} GPUs and --judge-gpus is {judge_gpus}")
-    beside = compare(planned, lines) if log else {}
-    if as_json:
-        more: dict = {"planned_and_measured": beside} if log else {}
-        if memory:
-            phases = {phase.name: phase.parts for phase in memory.phases}
-            more["memory"] = {"gpu_gb": gpu_gb, "limit_gib": memory.limit, "gib": phases}
-        if not layout.own:
-            more["published"] = [run.model_dump() | {"planned": planned} for run, planned in published.checked()]
-        if sources:
-            more["figures"] = {name: figure.model_dump() for name, figure in times.figures().items()}
-        return json.dumps(asdict(planned) | more, indent=1)
-    told = _summary(planned, config.steps)
-    if judge and judge_gpus and busy_judge(planned):
-        enough = judges_enough(profile, section, policy_gpus, times, judge.gpus, together)
-        told.append(f"judges      {enough or 'not even 128'} GPUs of judges are enough")
-    if memory:
-        told += memory_lines(memory)
-        if config.use_vllm and layout.engine == "trl":
-            tokens = times.prompt_tokens.value + times.turns.value * (
-                times.turn_tokens.value + times.feedback_tokens.value
-            )
-            at_once = episodes_in_cache(profile, config, gpu_gb, tokens)
-            each = config.prompts_per_step * config.group_size // policy_gpus
-            told.append(
-                f"engine      {at_once} episodes of {tokens:,.0f} tokens at once, of the {each} that a GPU has in a "
-                "step"
-            )
-    if not layout.own:
+    beside = compare(planned, lines) if log else None
+    found = _Planned(
+        profile, section, layout, times, policy_gpus, judge_gpus, gpu_gb, together, planned, memory, beside
+    )
+    return json.dumps(_record(found, sources), indent=1) if as_json else "\n".join(_lines(found, sources))
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A plan, what it was made from, and each phase's planned and measured seconds where there is a log."""
+
+    profile: Profile
+    section: str
+    layout: Layout
+    times: Latencies
+    policy_gpus: int
+    judge_gpus: int
+    gpu_gb: float
+    together: int
+    plan: Plan
+    memory: Memory | None
+    beside: Mapping[str, tuple[float, float]] | None
+
+
+def _record(found: _Planned, sources: bool) -> dict:
+    """The plan as JSON has it."""
+    record = asdict(found.plan)
+    if found.beside is not None:
+        record["planned_and_measured"] = found.beside
+    if found.memory:
+        phases = {phase.name: phase.parts for phase in found.memory.phases}
+        record["memory"] = {"gpu_gb": found.gpu_gb, "limit_gib": found.memory.limit, "gib": phases}
+    if not found.layout.own:
+        record["published"] = [run.model_dump() | {"planned": planned} for run, planned in published.checked()]
+    if sources:
+        record["figures"] = {name: figure.model_dump() for name, figure in found.times.figures().items()}
+    return record
+
+
+def _lines(found: _Planned, sources: bool) -> list[str]:
+    """The plan as people read it."""
+    told = [*_summary(found.plan, found.profile.grpo[found.section].steps), *_judges(found)]
+    if found.memory:
+        told += [*memory_lines(found.memory), *_engine(found)]
+    if not found.layout.own:
         told += published.lines()
     if sources:
-        told += [f"figure      {name}: {f.value:g} ({f.kind}: {f.source})" for name, f in times.figures().items()]
-    return "\n".join([*told, *_beside(beside)])
+        figures = found.times.figures().items()
+        told += [f"figure      {name}: {f.value:g} ({f.kind}: {f.source})" for name, f in figures]
+    return [*told, *_beside(found.beside or {})]
+
+
+def _judges(found: _Planned) -> list[str]:
+    """How many GPUs of judges are enough, where the judge is what a step waits for."""
+    judge = judge_need(found.profile)
+    if not (judge and found.judge_gpus and busy_judge(found.plan)):
+        return []
+    enough = judges_enough(found.profile, found.section, found.policy_gpus, found.times, judge.gpus, found.together)
+    return [f"judges      {enough or 'not even 128'} GPUs of judges are enough"]
+
+
+def _engine(found: _Planned) -> list[str]:
+    """How many episodes vLLM's cache holds, of those that a GPU has in a step."""
+    config, times = found.profile.grpo[found.section], found.times
+    if not config.use_vllm or found.layout.engine != "trl":
+        return []
+    tokens = times.prompt_tokens.value + times.turns.value * (times.turn_tokens.value + times.feedback_tokens.value)
+    at_once = episodes_in_cache(found.profile, config, found.gpu_gb, tokens)
+    each = config.prompts_per_step * config.group_size // found.policy_gpus
+    return [f"engine      {at_once} episodes of {tokens:,.0f} tokens at once, of the {each} that a GPU has in a step"]
 
 
 def _scaled(
