@@ -1,6 +1,6 @@
 """Reproduce a profile: `python -m reproduce --profile nano`.
 
-Run the notebooks, print Tables 1 to 3, put what is worth keeping into `results/`.
+Run the notebooks, print Tables 1 to 3, copy the results to `results/`.
 
 Exit codes: 0 success; 1 a notebook failed, in one line; 2 bad input, in one line; 130 interrupted. Run it again to
 continue.
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--publish", action="store_true", help="copy the executed notebooks, with outputs, to notebooks/"
     )
-    parser.add_argument("--out", type=Path, help="what is worth keeping goes here [default: results/PROFILE]")
+    parser.add_argument("--out", type=Path, help="the folder of the results [default: results/PROFILE]")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
     progress = Progress()
@@ -69,7 +69,7 @@ def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = N
     shown = out.relative_to(REPOSITORY) if out.is_relative_to(REPOSITORY) else out
     progress.say(f"Tables 1 to 3 and {kept} files in all: {shown}")
     if not find_seeds(results):
-        progress.say(f"one seed ({profile.seed}), without the baselines that only pick: `make seeds` runs these too")
+        progress.say(f"one seed ({profile.seed}), without best of n and RFT: `make seeds` runs them too")
     progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")
 
 

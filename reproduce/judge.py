@@ -40,7 +40,7 @@ def served_judge(profile: Profile, results: Path, progress: Progress, server: Se
     config, port = JUDGES / f"{need.name}.yaml", urlsplit(base_url(url, "judge")).port or 80
     command = server or VLLM
     log = results / "judge.log"
-    progress.say(f"judge {need.name}: starting, its words are in {log}")
+    progress.say(f"judge {need.name}: starting, its log is {log}")
     with serving([*command, "--config", str(config), "--port", str(port)], url, log):
         progress.say(f"judge {need.name}: answers at {url}")
         yield

@@ -111,7 +111,7 @@ class Rehearsal:
             kill_tree(child)
         if failed:
             lines = self.log(name).read_text(errors="replace").strip().splitlines()
-            raise UserError(f"{name} failed ({lines[-1][:200] if lines else 'no words'}): see {self.log(name)}")
+            raise UserError(f"{name} failed ({lines[-1][:200] if lines else 'no output'}): see {self.log(name)}")
 
 
 def kill_tree(child: subprocess.Popen) -> float:

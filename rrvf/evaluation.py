@@ -208,7 +208,7 @@ class Evaluation:
                     break
         if broken:
             raise UserError(
-                f"{len(broken)} episodes met a fault of ours ({broken[0]}): see `rrvf doctor`, then run again; the "
+                f"{len(broken)} episodes failed in the harness ({broken[0]}): run `rrvf doctor`, then this again; the "
                 "others are kept"
             )
 

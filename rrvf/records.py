@@ -120,7 +120,7 @@ class Usage(Record):
 
     calls: int = 0
     input_tokens: int = 0
-    output_tokens: int = Field(default=0, description="thoughts included, where a model thinks")
+    output_tokens: int = Field(default=0, description="reasoning included, where a model reasons")
     models: tuple[str, ...] = ()
 
     def __add__(self, other: Usage) -> Usage:
@@ -133,7 +133,7 @@ class Usage(Record):
 
 
 class Judgement(Record):
-    """A judge's word on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason.
+    """A judge's answer on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason.
 
     Never a default number.
     """
@@ -142,7 +142,7 @@ class Judgement(Record):
     score: float | None = Field(default=None, ge=0.0, le=1.0)
     parts: dict[str, float] = {}
     feedback: str = ""
-    spread: dict[str, float] = Field(default={}, description="of a panel: what its looks at the pair disagree by")
+    spread: dict[str, float] = Field(default={}, description="of a panel: how far its scores of the pair lie apart")
     reason: str | None = None
     judge: str = Field(default="", description="judge card id: model, revision, prompt hash, sampling")
     seconds: float = 0.0
@@ -196,9 +196,9 @@ class Trajectory(Record):
 
     @property
     def harness_error(self) -> str | None:
-        """What failed of ours while a draft or the answer was rendered, so that the episode was no fair trial.
+        """The renderer's own failure on a draft or the answer, which makes the episode no fair trial.
 
-        None where nothing failed.
+        None where there was none.
         """
         renders = [*(t.render for t in self.turns), self.final_render]
         return next((r.message for r in renders if r is not None and r.status == "harness_error"), None)
@@ -215,9 +215,11 @@ class Provenance(Record):
     seed: int
     profile_hash: str
     judge_protocol: str = Field(
-        default="rrvf-rubric", description="how the judge is asked; scores of two do not compare"
+        default="rrvf-rubric", description="how the judge is asked; scores of two protocols do not compare"
     )
-    choices: dict[str, str] = Field(default={}, description="what else moves the numbers, for the head of a table")
+    choices: dict[str, str] = Field(
+        default={}, description="other choices that change the numbers, for the head of a table"
+    )
 
 
 class SampleResult(Record):
@@ -232,7 +234,7 @@ class SampleResult(Record):
     judgement: Judgement | None = None
     message: str = ""
     pasted: bool = Field(
-        default=False, description="flagged: the picture was copied into the code; scored all the same"
+        default=False, description="flagged: the picture was copied into the code; it is scored all the same"
     )
     provenance: Provenance | None = None
 
@@ -244,11 +246,11 @@ class TableRow(Record):
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float]] = {}
     starred: tuple[str, ...] = Field(default=(), description="columns reported by the original benchmark")
-    ranked: bool = Field(default=True, description="takes part in best and second best")
+    ranked: bool = Field(default=True, description="takes part in the ranking: best, second best")
 
 
 class Claim(Record):
-    """A sentence of the paper as an inequality between two table cells, and what came out here."""
+    """A sentence of the paper as an inequality between two table cells, and the verdict here."""
 
     id: str
     statement: str

@@ -2,8 +2,8 @@
 
     rrvf.redraw("picture.png", policy="http://localhost:8000/v1#my-model").code
 
-A policy that was never taught our tags is understood too: a last turn without `<answer>` is read as any reply is. Where
-the answer gives no picture, the closest draft is taken.
+A policy that was not trained on our tags works too: a last turn without `<answer>` is read as any reply is. Where the
+answer gives no picture, the closest draft is taken.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ OnTurn = Callable[[int, Turn, Trajectory | None], None]
 class Redrawn:
     """A redrawn picture. `trajectory` holds the whole episode.
 
-    turn: whose code was taken, counted from 1; None where no turn gave a picture. target_png: what the policy looked
-    at.
+    turn: whose code was taken, counted from 1; None where no turn gave a picture. target_png: the picture that the
+    policy saw.
     """
 
     trajectory: Trajectory
@@ -78,13 +78,13 @@ class Redrawn:
 
     @property
     def similarity(self) -> float | None:
-        """The judge's, 0 to 1; None where there is no picture, or the judge failed."""
+        """The judge's score, 0 to 1; None where there is no picture, or the judge failed."""
         judgement = self._drawn[2]
         return judgement.score if judgement is not None and judgement.ok else None
 
     @property
     def verdict(self) -> str:
-        """What came of it, in a line."""
+        """The result, in one line."""
         if self.turn is None:
             why = self.trajectory.harness_error
             return f"the renderer failed ({why}): run `rrvf doctor`" if why else "no turn gave a picture"
@@ -130,8 +130,8 @@ def redraw(
     """Redraw a PNG, JPEG or WebP file as code.
 
     policy: `nano`, a folder, a hub id, or `http://host/v1#model` of any OpenAI-compatible server. turns: T_max. judge:
-    the URL of one that gives the feedback; None is the embedded one. out: a folder for `Redrawn.save`. UserError for
-    what is no picture, and where policy or judge cannot be had.
+    the URL of the judge that gives the feedback; None: the embedded judge. out: a folder for `Redrawn.save`. UserError
+    where the file is no picture, or where policy or judge cannot be reached.
     """
     settings, task = profile_for(policy), _domain(domain)
     owned = getattr(settings.canvas, task.name)

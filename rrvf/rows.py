@@ -40,7 +40,7 @@ class Row(Section):
     key: str | None = None
     decoding: Decoding = Decoding()
     prompt: Literal["set", "own"] = "set"
-    gpus: int = Field(default=1, ge=1, description="that share one copy of the weights")
+    gpus: int = Field(default=1, ge=1, description="GPUs that share one copy of the weights")
     until: datetime.date | None = None
     beside: str | None = Field(default=None, alias="as")
     access: str = ""

@@ -62,7 +62,7 @@ def _wait(child: subprocess.Popen, url: str, log: Path) -> None:
     while not answers(url):
         if child.poll() is not None or time.monotonic() > until:
             lines = log.read_text(errors="replace").strip().splitlines()
-            raise UserError(f"the server at {url} did not start ({lines[-1] if lines else 'no words'}): see {log}")
+            raise UserError(f"the server at {url} did not start ({lines[-1] if lines else 'no output'}): see {log}")
         time.sleep(0.2)
 
 
