@@ -115,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=96)
     count = parser.parse_args().samples
+    run(2, 0, 0, 0)  # loads what a process loads once, as the readers of pictures
     for name, (write_s, render_s, judge_s) in {
         "policy": (SLOW, FAST, FAST), "renderer": (FAST, SLOW * WORKERS, FAST), "judge": (FAST, FAST, SLOW * JUDGING),
     }.items():  # fmt: skip

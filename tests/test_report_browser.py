@@ -13,7 +13,7 @@ from test_report_runs import write_run
 from test_report_tables import a_profile
 
 from rrvf.records import Judgement, Render, RewardTerms, Trajectory, Turn
-from rrvf.report.browser import write_browser
+from rrvf.report.browser import _first_shown, write_browser
 from rrvf.report.chart_types import chart_types, type_in_name
 from rrvf.report.decomposition import paper_splits
 from rrvf.report.episodes import (
@@ -95,6 +95,14 @@ def results(tmp_path):
 @pytest.fixture
 def pages(results, tmp_path):
     return write_browser(find_runs(results), tmp_path / "out")
+
+
+@pytest.mark.parametrize(("policies", "first"), [
+    (["reference", "base", "sft", "rrvf", "best8"], ("base", "rrvf")), (["base", "rrvf", "rrvf_hot"], ("base", "rrvf_hot")),
+    (["rrvf", "gpt-4o"], ("rrvf", "gpt-4o")), (["base"], ("base", "")), (["reference", "blank"], ("reference", "blank")),
+])  # fmt: skip
+def test_a_page_opens_with_the_base_and_the_last_trained_policy(policies, first):
+    assert _first_shown(policies) == first
 
 
 def test_every_sample_is_on_the_page_with_its_outcomes(pages):

@@ -286,6 +286,22 @@ def test_a_phone_needs_no_sideways_scroll(visit, address):
     assert page.evaluate(wide)
 
 
+def test_the_scores_of_all_policies_are_seen_on_a_phone_without_a_scroll(visit):
+    page = visit("charts.html", viewport=PHONE)
+    right = "heads => Math.max(...heads.map(head => head.getBoundingClientRect().right))"
+    assert page.eval_on_selector_all(".tally thead .number", right) <= PHONE["width"]
+
+
+@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "desk"])
+def test_the_theme_stays_beside_the_title_however_many_sets_there_are(visit, size):
+    page = visit("charts.html", viewport=size)
+    page.evaluate(
+        "for (let i = 0; i < 30; i++) document.querySelector('nav').append(document.querySelector('nav a').cloneNode(true))"
+    )
+    title, theme, sets = (page.locator(name).bounding_box() for name in ("h1", "#theme", ".top nav"))
+    assert theme["y"] < title["y"] + title["height"] and theme["y"] + theme["height"] <= sets["y"]
+
+
 def test_the_theme_follows_the_system_until_the_reader_switches_it(visit):
     page = visit("charts.html", color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"

@@ -26,7 +26,7 @@ from rrvf.report.html import page
 from rrvf.report.made_with import provenance_line
 from rrvf.report.runs import Run
 from rrvf.report.samples import Card, card, drew
-from rrvf.report.sets import Evaluated, evaluated_sets, model_title
+from rrvf.report.sets import TRAINED, Evaluated, evaluated_sets, model_title
 from rrvf.report.thumbnails import Thumbnails
 
 #: The target picture of a sample: (set name, sample id) to a path, or None where it is not on this machine.
@@ -158,8 +158,9 @@ def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
 
 def _first_shown(policies: Sequence[str]) -> tuple[str, str]:
     """The two policies that a page opens with: the base and the last trained one, where both are there."""
-    own = [p for p in policies if p not in CALIBRATION] or list(policies)
-    return own[0], own[-1] if len(own) > 1 else ""
+    first, *rest = [p for p in policies if p not in CALIBRATION] or policies
+    trained = [p for p in rest if p.partition("_")[0] in TRAINED]
+    return first, (trained or rest or [""])[-1]
 
 
 def _episode_links(pages: Sequence[Path], out_dir: Path) -> dict[str, list[tuple[str, str]]]:
