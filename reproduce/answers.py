@@ -23,6 +23,7 @@ from shutil import copyfile, rmtree
 from tqdm import tqdm
 
 from rrvf.benchmarks.runner import read_results
+from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code, out_folder
 from rrvf.profile import load_profile
@@ -98,7 +99,7 @@ def pictures(truth: Path, folder: Path) -> list[str]:
     """The true scripts with the pictures that they draw, in `folder`; gives the pictures' names."""
     scripts = sorted(truth.glob("*.py"))
     if any(not (folder / script.name).is_file() for script in scripts):
-        drawn = render_folder("chart", truth, folder, 2, Limits(wall_s=120.0, cpu_s=60.0))
+        drawn = render_folder(CHART.name, truth, folder, 2, Limits(wall_s=120.0, cpu_s=60.0))
         for name, _ in tqdm(drawn, total=len(scripts), desc="draw the true scripts", unit="script"):
             copyfile(truth / f"{name}.py", folder / f"{name}.py")
     return sorted(path.name for path in folder.glob("*.png"))

@@ -94,7 +94,8 @@ def _judged(cell: CellClaim, of: list[Run | None], reported: str | None) -> Cell
 def _less_printed(cell: CellClaim, runs: list[Run]) -> tuple[float, ...] | None:
     """Ours less the printed value with the 95 % interval; None where it was not measured."""
     if cell.less:
-        found = difference(*runs, cell.column)
+        ours, base = runs
+        found = difference(ours, base, cell.column)
         return None if found is None else tuple(x - cell.printed for x in (found.value, *found.bounds))
     less = against_paper(runs[0], paper_table(cell.table).row(cell.row), cell.table)
     return (less.values[cell.column], *less.intervals[cell.column]) if cell.column in less.values else None
