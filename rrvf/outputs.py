@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +31,8 @@ def out_file(path: Path) -> Path:
 
 def out_folder(path: Path) -> Path:
     """`path` as a folder that can be written to, made where it is missing. UserError else."""
+    import tempfile  # slow to load, and help needs none of it
+
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file: name a folder")
     with _told(path):
