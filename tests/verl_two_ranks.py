@@ -23,9 +23,10 @@ from verl.utils.fsdp_utils import apply_fsdp2, get_fsdp_wrap_policy
 RATE = 100
 
 
-def policy_of(folder: str):
+def policy_of(folder: str, **changes):
     """The policy with verl's forward, as its engine loads it with the settings of reproduce/verl."""
-    model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
+    settings = {"dtype": torch.float32, "attn_implementation": "sdpa"} | changes
+    model = AutoModelForImageTextToText.from_pretrained(folder, **settings)
     apply_monkey_patch(model, use_remove_padding=False, use_fused_kernels=True, fused_kernels_backend="torch")
     return model
 
@@ -60,7 +61,8 @@ contents = OmegaConf.create({"save_contents": ["model", "extra"], "load_contents
 processor = AutoProcessor.from_pretrained(policy)
 FSDPCheckpointManager(model, processing_class=processor, checkpoint_config=contents).save_checkpoint(folder)
 
-other, refused = policy_of(policy), ""
+# As 7B and 32B have it: FSDP2 shards a head alone that is not the embeddings too.
+other, refused = policy_of(policy, tie_word_embeddings=False), ""
 apply_fsdp2(other, {"mesh": mesh}, {})
 try:
     log_probs(other, row)

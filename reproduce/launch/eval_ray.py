@@ -9,6 +9,7 @@ for finished parts have nothing left to do. Ray is no dependency of this project
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,10 @@ from pathlib import Path
 RRVF = (sys.executable, "-m", "rrvf")
 
 
-def evaluated(part: int, of: int, out: str, words: list[str]) -> int:
-    """Run one part where Ray puts it; gives its exit code."""
+def evaluated(part: int, of: int, out: str, words: list[str], folder: str) -> int:
+    """Run one part where Ray puts it, in the caller's folder; gives its exit code."""
     command = [*RRVF, "eval", *words, "--shard", f"{part}/{of}", "--out", f"{out}.parts/{part}"]
-    return subprocess.run(command).returncode
+    return subprocess.run(command, cwd=folder).returncode
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
     # A machine that falls out takes its parts with it: they go on elsewhere.
     part = ray.remote(evaluated).options(num_cpus=asked.cpus, num_gpus=asked.gpus, max_retries=2)
     numbers = range(1, asked.parts + 1)
-    started = {number: part.remote(number, asked.parts, out, asked.words) for number in numbers}
+    started = {number: part.remote(number, asked.parts, out, asked.words, os.getcwd()) for number in numbers}
     lost = [number for number in numbers if not _ended(ray, started[number])]
     if lost:
         named = ", ".join(f"{number}/{asked.parts}" for number in lost)
