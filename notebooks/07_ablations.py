@@ -1,30 +1,53 @@
 # %% [markdown]
-# # 7. What each part is worth
+# # 7. Ablations
 #
-# The paper reports one configuration and leaves several of its parts open: an advantage with the group's maximum for a
-# baseline (D1), a negative weight on similarity (D2), a tool term that pays five times as much as looking alike. And it does
-# not say what the tool itself is worth: whether several turns teach more than one, and whether the judge's words teach more
-# than its number would. Each question is a run of the same training with one thing changed.
+# **Which parts of the method matter, and can a small study tell?**
 #
-# This notebook trains nothing. It reads what `make ablations` left in `results/ablations`. **The study on record is of version 4 of
-# the nano policy, on wide charts, with version 2 of the embedded judge**: a draft and an answer, adapters, a KL penalty, shortened
-# to 12 steps of 32 episodes, and with the paper's weights where the profile has DeepEyes'. Each variant has several seeds, and each trained policy is evaluated as the paper does, in a single
-# turn and without tools, on 192 generated test charts. 39 minutes on two cores (`python -m reproduce.ablations --jobs 2`); it
-# can be killed and goes on.
+# **After this notebook you can** read an ablation with three seeds a variant, tell a difference from the luck of a seed, and
+# add a variant of your own.
+#
+# **Time:** ten minutes of reading, seconds to run. **Prerequisites:** notebooks 3 and 4; confidence intervals.
+#
+# The paper reports one configuration and leaves parts of it open: an advantage with the group's maximum as its baseline
+# (D1), a negative weight on similarity (D2), a tool term that pays five times as much as being right. It does not say what
+# several turns add to one, or what the judge's words add to its number. Each question is a run of the same training with one
+# thing changed.
+#
+# **This study is of version 4 of the nano policy. The other notebooks are of version 5 under other settings, so no number of
+# this notebook compares with theirs.**
+#
+# | | this study | the profile today |
+# |---|---|---|
+# | base | version 4 | version 5 |
+# | trained weights | adapters of rank 4 | all |
+# | learning rate, KL penalty, temperature | 1e-3, 0.1, 0.7 | 5e-5, 0, 1.0 |
+# | pictures, judge | wide charts, embedded judge 2 | charts, today's embedded judge |
+# | steps, episodes a step, reward weights | 12, 32, the paper's | 40, 64, DeepEyes' |
+#
+# This notebook trains nothing. It reads `results/ablations`. `make ablations` runs the study anew, with today's base and
+# profile. The study on record took 39 minutes on two cores.
 
 # %%
 from pathlib import Path
 
-import seaborn as sns
+import numpy as np
 import yaml
-from IPython.display import display
-from matplotlib import pyplot as plt
+from scipy.stats import t
 
 from rrvf.profile import load_profile
-from rrvf.report.ablations import BASE, differences, forest_figure, later_turns, read_ablations, summary
+from rrvf.report.ablations import (
+    BASE,
+    curves_figure,
+    differences,
+    forest_figure,
+    later_turns,
+    read_ablations,
+    seeds_figure,
+    summary,
+)
+from rrvf.report.knob import knob
+from rrvf.report.shown import show
 from rrvf.study import REPOSITORY, Study
-
-# %matplotlib inline
 
 # %% tags=["parameters"]
 profile = "nano"
@@ -43,53 +66,93 @@ print(study.describe())
 # NBVAL_CHECK_OUTPUT
 plan = yaml.safe_load((REPOSITORY / "reproduce" / "ablations.yaml").read_text())
 for name, change in {"all": plan["shared"], **plan["variants"]}.items():
-    print(f"{name:24}", yaml.safe_dump(change, default_flow_style=True).strip())
-
-# %%
-folder = REPOSITORY / "results" / "ablations"
-evaluations, steps = read_ablations(folder, [BASE, *plan["variants"]])
-print(f"{len(evaluations) - 1} trained policies")
+    print(f"{name:24}", yaml.safe_dump(change, default_flow_style=True, width=200).strip())
 
 # %% [markdown]
-# ## What came out
+# ## Execution rate and judge score
 #
-# Single turn, no tools. The mean over the seeds, and in brackets the least and the greatest of them: `exec_rate`, the share
-# of the pictures whose code runs; `judge`, the judge's score where a failure counts 0; `given_exec`, its score where the
-# code runs. With 192 pictures a single rate is known to about five points, so smaller differences are no differences.
+# Each trained policy is evaluated as in the paper: a single turn, no tools, on 192 held-out charts. The table has the mean
+# over the seeds, and in brackets the least and the greatest. `judge` counts a failure as 0; `given_exec` is the judge's score
+# where the code runs. With 192 pictures a single rate is known to about seven points.
 
 # %%
 # NBVAL_CHECK_OUTPUT
+evaluations, steps = read_ablations(REPOSITORY / "results" / "ablations", [BASE, *plan["variants"]])
+print(f"{len(evaluations) - 1} trained policies")
 print(summary(evaluations).to_string())
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(11, 3.4), sharey=True)
-for axes, column in zip(panels, ("exec_rate", "given_exec"), strict=True):
-    sns.stripplot(
-        evaluations, x=column, y="variant", hue="variant", legend=False, jitter=False, size=8, alpha=0.7, ax=axes
-    )
-    axes.axvline(evaluations.loc[evaluations.variant == BASE, column].mean(), color="gray", linestyle=":")
-    axes.set(ylabel="", title=column)
+base = evaluations.set_index("variant").loc[BASE]
+trained = evaluations[evaluations.variant != BASE]
+show(
+    seeds_figure(evaluations),
+    "Two panels with a dot per trained policy, a row per variant: execution rate, and judge score where the code runs.",
+    f"{(trained.exec_rate > base.exec_rate).sum()} of {len(trained)} policies run more often than before training, and "
+    f"{(trained.given_exec < base.given_exec).sum()} are judged lower where their code runs.",
+    width=800,
+)
 
 # %% [markdown]
-# A dot is a policy; the dotted line is the policy before training.
-#
 # ## How far from the default
 #
-# Each variant less the default, with a 95 % interval over the seeds (Welch's t). With three seeds a side such intervals are
-# wide, and they should be: what lies on both sides of the line is not known to be a difference.
-
-# %%
-found = differences(evaluations, "default")
-display(forest_figure(found, "default"))
+# Three seeds a side give a wide interval, and they should. Welch's, for the means $\bar a$, $\bar b$ and variances $s_a^2$,
+# $s_b^2$ of $n$ seeds each:
+#
+# $$\bar a - \bar b \pm t_{0.975,\,\nu} \sqrt{\frac{s_a^2 + s_b^2}{n}}, \qquad
+# \nu = (n - 1)\,\frac{(s_a^2 + s_b^2)^2}{s_a^4 + s_b^4}$$
+#
+# By hand, for the printed maximum less the default:
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print(found.round(1).to_string(index=False))
+a, b = (evaluations.exec_rate[evaluations.variant == v].to_numpy() for v in ("advantage: max (D1)", "default"))
+va, vb, n = a.var(ddof=1), b.var(ddof=1), len(a)
+half = t.ppf(0.975, (n - 1) * (va + vb) ** 2 / (va**2 + vb**2)) * np.sqrt((va + vb) / n)
+print(
+    f"{a.mean() - b.mean():+.1f} points, 95 % CI {a.mean() - b.mean() - half:+.1f} to {a.mean() - b.mean() + half:+.1f}"
+)
 
 # %% [markdown]
-# ## On the way
+# All variants. A bar on both sides of the line is no difference that this study can tell. In a live notebook, choose what they
+# are compared with.
+
+
+# %%
+def compared(against="default"):
+    found = differences(evaluations, against)
+    apart = found[(found.low > 0) | (found.high < 0)]
+    told = ", ".join(f"{r.variant} ({r.metric} {r.difference:+.1f})" for r in apart.itertuples()) or "none"
+    alt = f"A row per variant: its difference from {against} in three metrics, with 95 % intervals over the seeds."
+    figure = forest_figure(found, against, title=f"Each variant less {against!r}, in points")
+    show(figure, alt, f"intervals that lie on one side of 0: {told}, of {len(found)}.", width=760)
+
+
+knob(compared, against=list(plan["variants"]))
+
+# %%
+# NBVAL_CHECK_OUTPUT
+found = differences(evaluations, "default")
+cells = [f"{d:+.1f} [{lo:+.1f}, {hi:+.1f}]" for d, lo, hi in found[["difference", "low", "high"]].to_numpy()]
+print(found.assign(cell=cells).pivot(index="variant", columns="metric", values="cell").to_string())
+
+# %% [markdown]
+# ## During training
 #
-# Training itself, with tools, sampled, on the training pictures: the mean over the seeds of the last two steps.
+# With tools, sampled, on the training pictures. In a live notebook, choose the variant and the smoothing.
+
+
+# %%
+def trained_beside(variant="advantage: max (D1)", smoothing=3):
+    ends = steps[steps.step > steps.step.max() - 2].groupby("variant")["rrvf/exec_rate"].mean()
+    alt = f"Three panels by step, {variant} beside the default: execution rate, similarity, drafts that rendered."
+    told = f"execution rate over the last two steps: {variant} {ends[variant]:.2f}, default {ends['default']:.2f}."
+    show(curves_figure(steps, variant, "default", smoothing), alt, told)
+
+
+knob(trained_beside, variant=list(plan["variants"]), smoothing=(1, 7, 2))
+
+# %% [markdown]
+# The mean over the seeds of the last two steps. Rewards under different weights do not compare.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -98,30 +161,56 @@ watched = ["reward", "rrvf/exec_rate", "rrvf/similarity_given_exec", "rrvf/tool_
 print(last.groupby("variant", sort=False)[watched].mean().round(2).to_string())
 
 # %% [markdown]
-# ## What the later turns do
-#
-# In training, sampled, turn by turn: the share of drafts without a picture that the next turn repairs, and of drafts with one
-# that it refines, that is, brings closer. Refinement is known where drafts are scored, which only `a bare score` does.
+# And what the later turns do: the share of drafts without a picture that the next turn repairs, and of drafts with one that it
+# refines, that is, brings closer. Refinement is known where drafts are scored, which only `a bare score` does.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 print(later_turns(steps).to_string(na_rep=""))
 
 # %% [markdown]
-# ## What this shows, and what it does not
+# ## Summary
 #
-# **Shows:** training brings execution even in a sixth of the profile's episodes. The default gains 6 points, and 17 of the 18
-# policies that were not trained with the printed maximum (D1) end above the policy before training. With the maximum none
-# of three does, and all three are below every default: its advantages push nothing up. Of six variants about one in two
-# studies of this size would show such a separation by chance, so this is a hint and no proof. It fits what the formula says.
+# **Shows:** 384 episodes already raise the execution rate. The default gains 6 points, and 17
+# of the 18 policies that were not trained with the printed maximum (D1) end above the policy before training. With the
+# maximum none of three does, and all three are below every default. Of six variants, about one in two studies of this size
+# would show such a separation by chance. So it is a hint and no proof. It fits the formula: these advantages reinforce
+# nothing.
 #
-# **Shows too:** nothing else can be told apart. A single turn, either set of weights, a bare score, no tool term: all lie
-# within the default's seeds or beside them, and seeds of one variant lie up to 9 points apart. Where the code runs its
-# pictures are judged lower in 18 of 21 policies. Second turns repair no more at the end than at first: what is learned here is
-# the first draft.
+# **Shows too:** by its interval no variant can be told apart in execution rate. Seeds of one variant lie up to 9 points apart. The judge
+# score given execution falls in 18 of 21 policies. Second turns repair no more at the end than at the start: what is learned
+# here is the first draft.
 #
-# **Does not show:** what 7 billion parameters would do with the same changes. A run has 384 episodes; the paper's have
-# hundreds of thousands.
+# **Does not show:** what 7 billion parameters would do with the same changes, or what version 5 would. A run has 384
+# episodes; the paper's have tens of thousands.
 #
-# **Try next:** a variant of your own in `reproduce/ablations.yaml` (`max_turns: 3`, `attach_render: true`) and `make
-# ablations`: what is finished is not trained again.
+# **Try next: exercises**
+#
+# 1. Add a variant to `reproduce/ablations.yaml`: four turns, with the draft's picture attached to the feedback. Which two keys
+#    does it change, and what is trained again by `make ablations`?
+#
+# <details><summary>Answer</summary>
+#
+# `"four turns, seen": {grpo: {chart: {max_turns: 4, attach_render: true}}}`. Its three seeds are trained; runs that are finished
+# with today's code and base are not trained again.
+#
+# </details>
+#
+# 2. Two variants have standard deviations of 4 points over seeds. How many seeds a side tell a true difference of 5 points from 0
+#    in four studies of five?
+#
+# <details><summary>Answer</summary>
+#
+# 11. The normal approximation gives $n \approx 2 (1.96 + 0.84)^2 \cdot 4^2 / 5^2 = 10$, the t distribution asks for one more.
+# With three seeds the interval reaches 9 points to either side, and one study of five finds the difference.
+#
+# </details>
+#
+# 3. The figure holds 18 intervals at 95 %. How many would lie on one side of 0 if no variant made a difference?
+#
+# <details><summary>Answer</summary>
+#
+# About one (18 · 0.05 = 0.9), more or less, since the three metrics of a variant are correlated. So a single interval beside 0
+# is no finding. The printed maximum is not judged by its interval alone: all of its seeds lie below all of the default's.
+#
+# </details>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ KEPT = (
 SEEDS = "seed-*"
 #: A file beyond this is no result to look at and stays where it is.
 MAX_BYTES = 2**20
+_STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 
 
 def publish_results(results: Path, out: Path) -> int:
@@ -74,7 +76,7 @@ def _publish(path: Path, target: Path) -> Path:
         notebook.metadata.pop(key, None)
     notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
     for count, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
-        cell.execution_count, cell.outputs = count, [o for o in cell.outputs if not _passing(o)]
+        cell.execution_count, cell.outputs = count, _worth_keeping(cell.outputs)
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = count
@@ -86,8 +88,21 @@ def _publish(path: Path, target: Path) -> Path:
     return target
 
 
+def _worth_keeping(outputs: list) -> list:
+    """Outputs without progress bars, warnings and what a stage says of itself: these name paths and times."""
+    kept = []
+    for output in outputs:
+        if kept and output.get("name") == kept[-1].get("name") == "stdout":
+            kept[-1].text += output.text
+        elif not _passing(output):
+            kept.append(output)
+    for output in kept:
+        if output.get("name") == "stdout":
+            output.text = _STAGE.sub("", output.text)
+    return [output for output in kept if output.get("text") != ""]
+
+
 def _passing(output) -> bool:
-    """Progress bars and warnings: they name paths and times, and no reader wants them."""
     data = output.get("data", {})
     bar = "<progress" in data.get("text/html", "") or "application/vnd.jupyter.widget-view+json" in data
     return bar or output.get("name") == "stderr"

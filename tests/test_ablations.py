@@ -12,10 +12,14 @@ from rrvf.profile import load_profile
 from rrvf.report.ablations import (
     BASE,
     AblationRun,
+    curves,
+    curves_figure,
     differences,
+    ends,
     forest_figure,
     later_turns,
     read_ablations,
+    seeds_figure,
     write_ablations,
 )
 from rrvf.report.runs import Metric
@@ -60,6 +64,12 @@ def test_what_was_written_can_be_read_again(tmp_path):
     assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
 
 
+def test_the_ends_of_a_log_are_its_first_and_last_fifth():
+    log = [{"reward": float(step)} for step in range(10)]
+    assert ends(log, ["reward", "kl"]).loc["reward"].tolist() == [0.5, 8.5]
+    assert ends(log[:1], ["reward"]).loc["reward"].tolist() == [0.0, 0.0]
+
+
 def test_a_variant_is_compared_with_the_default_over_their_seeds():
     rates = {BASE: [50.0], "default": [60.0, 62.0, 64.0], "same": [60.0, 62.0, 64.0], "worse": [40.0, 41.0, 42.0]}
     rows = [(v, rate, rate / 2, 50.0) for v, values in rates.items() for rate in values]
@@ -71,6 +81,26 @@ def test_a_variant_is_compared_with_the_default_over_their_seeds():
     assert worse["difference"] == -21 and worse["high"] < 0
     labels = [t.get_text() for t in forest_figure(found, "default").axes[0].get_yticklabels()]
     assert labels == ["same", "worse"]
+
+
+def test_a_forest_draws_the_metrics_that_there_are_even_where_a_row_lacks_one():
+    rows = [("a", "judge", 1.0, 0.0, 2.0), ("b", "judge", 1.0, 0.0, 2.0), ("a", "exec_rate", 3.0, 2.0, 4.0)]
+    found = pd.DataFrame(rows, columns=["variant", "metric", "difference", "low", "high"])
+    axes = forest_figure(found, "base", title="Gains").axes[0]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["execution rate", "judge score"]
+    assert axes.get_title(loc="left") == "Gains"
+
+
+def test_the_studys_figures_have_titles_and_a_line_for_the_base():
+    evaluations = pd.DataFrame(
+        [(BASE, 0, 50.0, 30.0), ("a", 0, 60.0, 31.0)], columns=["variant", "seed", "exec_rate", "given_exec"]
+    )
+    left, right = seeds_figure(evaluations).axes
+    assert left.get_title(loc="left") and right.lines[-1].get_xdata()[0] == 30.0
+    log = [{"step": step, "rrvf/exec_rate": 0.5} for step in (1, 2)]
+    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0)}
+    steps = curves([AblationRun(v, s, metrics, log) for v in "ab" for s in (0, 1)])
+    assert all(axes.get_title(loc="left") for axes in curves_figure(steps, "a", "b").axes)
 
 
 def test_the_policy_before_training_needs_no_log(tmp_path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 import yaml
 
+from docs.site.alternatives import on_page_content
 from docs.site.reference import commands, environment, profile
 from rrvf.cli import app
 from rrvf.environment import SETTINGS
@@ -31,6 +34,15 @@ def test_every_page_is_in_the_navigation():
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert pages | notebooks <= set(found)
+
+
+def test_a_figure_of_a_notebook_keeps_its_words_on_the_site(tmp_path):
+    figure = {"data": {"image/png": "aGk="}, "metadata": {"image/png": {"alt": 'two "bars"'}}}
+    bare = {"data": {"image/png": "eW8="}, "metadata": {}}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [{"outputs": [figure, bare]}, {}]}))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a.ipynb", abs_src_path=tmp_path / "a.ipynb"))
+    shown = on_page_content("".join(f'<img src="data:image/png;base64,{data}"\n>' for data in ("aGk=", "eW8=")), page)
+    assert re.findall(r' alt="([^"]*)"', shown) == ["two &quot;bars&quot;", ""]
 
 
 def names(prefix: str, command) -> list[str]:

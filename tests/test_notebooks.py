@@ -14,10 +14,13 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from nbconvert import HTMLExporter
+from playwright.sync_api import sync_playwright
 
 from reproduce.driver import NOTEBOOKS, execute, read_notebook
 from reproduce.progress import Progress
 from reproduce.publish import code_digest
+from rrvf.chromium import find_chromium
 from rrvf.profile import PROFILES
 from rrvf.training.checkpoints import read_log
 
@@ -84,14 +87,29 @@ def speaks(code: str) -> bool:
     return not {"print", "display", "show", "knob"}.isdisjoint(calls)
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if "report.shown" in s.read_text()], ids=lambda p: p.stem)
+@every
 def test_every_saved_picture_has_its_words(source):
     saved = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     outputs = [o for c in saved.cells if c.cell_type == "code" for o in c.outputs if "image/png" in o.get("data", {})]
     assert all(o.metadata.get("image/png", {}).get("alt") for o in outputs)
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES if s.stem[:2] not in ("04", "07")], ids=lambda p: p.stem)
+@pytest.fixture(scope="module")
+def tab():
+    """A page of the width that readers have, without a network."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium())
+        yield browser.new_context(offline=True, viewport={"width": 1100, "height": 800}).new_page()
+        browser.close()
+
+
+@every
+def test_a_notebook_is_read_in_a_few_screens(source, tab):
+    tab.set_content(HTMLExporter(template_name="lab").from_filename(source.with_suffix(".ipynb"))[0], timeout=120_000)
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 6000
+
+
+@every
 def test_a_notebook_opens_with_a_question_and_closes_with_exercises(source):
     prose = cells(source, "markdown")
     assert re.match(r"# \d\. .+\n\n\*\*.+\?\*\*", prose[0]), "a question in bold under the title"

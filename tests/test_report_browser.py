@@ -27,7 +27,7 @@ from rrvf.report.episodes import (
     typical,
     worth,
 )
-from rrvf.report.figures import decomposition_figure, learning_curve, loop_figure
+from rrvf.report.figures import OPTIMISER, decomposition_figure, learning_curve, loop_figure
 from rrvf.report.highlight import highlighted
 from rrvf.report.html import visible
 from rrvf.report.runs import find_runs
@@ -212,6 +212,12 @@ def test_the_learning_curve_names_what_was_not_logged():
     figure = learning_curve([[{"step": i, "rrvf/exec_rate": 0.5} for i in range(1, 4)]])
     words = {a.get_title(loc="left"): [t.get_text() for t in a.get_legend().get_texts()] for a in figure.axes}
     assert words["Execution rate"] == ["final code", "drafts: not logged"]
+
+
+def test_the_optimiser_has_panels_of_its_own():
+    figure = learning_curve([[{"step": 1, "grad_norm": 0.2}]], panels=OPTIMISER, title="A run")
+    assert figure.get_suptitle() == "A run"
+    assert [a.get_title(loc="left") for a in figure.axes] == ["Gradient norm", "Clip fraction", "Seconds per step"]
 
 
 def test_several_seeds_are_a_line_with_a_band():

@@ -9,8 +9,10 @@ from test_report_runs import write_run
 from test_report_tables import a_profile
 
 from rrvf.errors import UserError
+from rrvf.profile import EvalSet
 from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims, load_untested
 from rrvf.report.decomposition import decomposition_markdown, gain, our_splits, paper_splits
+from rrvf.report.gains import gains
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import find_runs
 
@@ -142,3 +144,18 @@ def test_ours_split_into_their_factors(root):
     for s in splits:
         assert s.rate * s.given / 100 == pytest.approx(s.score) and s.given_bounds[0] < s.given < s.given_bounds[1]
     assert "[" in decomposition_markdown(splits)
+
+
+def test_gains_are_paired_differences_from_the_base_in_points_of_a_hundred(root):
+    found = gains(find_runs(root), a_profile()).set_index("metric").loc["exec_rate"]
+    assert found["variant"] == "Generated charts" and found["difference"] == pytest.approx(38, abs=1)
+    assert found["low"] < found["difference"] < found["high"]
+
+
+def test_a_judge_of_ten_gains_in_points_of_a_hundred_too(tmp_path):
+    for policy, quality in (("base", 0.2), ("rrvf", 0.6)):
+        write_run(tmp_path / "gallery" / policy, "plot2code", exec_rate=1.0, quality=quality)
+    gallery = EvalSet(benchmark="plot2code", dataset="g", table=2, title="Gallery", domain="chart")
+    profile = a_profile().model_copy(update={"evaluations": {"gallery": gallery, "empty": gallery}})
+    found = gains(find_runs(tmp_path), profile).set_index("metric")
+    assert found.loc["judge", "difference"] == pytest.approx(40, abs=5) and set(found["variant"]) == {"Gallery"}

@@ -12,12 +12,22 @@ from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.report import knob as knobs
 from rrvf.report.claims import load_claims
 from rrvf.report.claims_figure import deciding, margin_figure
+from rrvf.report.episodes import gained
 from rrvf.report.figures import blank_figure
 from rrvf.report.judge_figures import calibration_figure, passed
 from rrvf.report.recorded import recorded_groups
-from rrvf.report.reward_figures import advantage_figure, advantages, agreement, weights_figure
-from rrvf.report.shown import show
+from rrvf.report.reward_figures import (
+    advantage_figure,
+    advantages,
+    agreement,
+    held,
+    kl_to_start,
+    penalty_figure,
+    weights_figure,
+)
+from rrvf.report.shown import fold, show
 from rrvf.report.turn_figure import turn_figure
+from rrvf.report.written import by_fifths, written
 from rrvf.reward import PRESETS, RewardRule, Weights
 
 FAMILIES = {
@@ -53,6 +63,13 @@ def test_a_figure_has_its_words_for_readers_and_for_screen_readers(monkeypatch):
     assert picture["image/png"].startswith(b"\x89PNG") and "one is higher." in finding.data
 
 
+def test_a_fold_is_markdown_behind_its_title(monkeypatch):
+    shown = []
+    monkeypatch.setattr("rrvf.report.shown.display", shown.append)
+    fold("More", "| a |\n|---|")
+    assert shown[0].data.startswith("<details><summary>More</summary>\n\n| a |") and "</details>" in shown[0].data
+
+
 def test_a_knob_draws_once_at_the_defaults_where_nobody_reads(nobody_reads, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)  # not installed
     drawn = []
@@ -77,6 +94,44 @@ def test_equal_rewards_and_unjudged_episodes_push_nobody():
     assert np.isnan(pushes[2]) and pushes[0] == -pushes[1]
 
 
+@pytest.mark.parametrize("beta", [0.1, 1.0, 10.0])
+def test_what_a_kl_penalty_holds_is_the_best_trade_of_advantage_and_divergence(beta):
+    rewards = [0.0, 0.5, 2.0]
+    p, pushes = held(rewards, beta), advantages(rewards)
+    best = p @ pushes - beta * kl_to_start(p)
+    others = np.random.default_rng(0).dirichlet(np.ones(3), 2000)
+    assert p.sum() == pytest.approx(1)
+    assert best >= max(q @ pushes - beta * kl_to_start(q) for q in others)
+
+
+def test_a_baseline_does_not_move_the_optimum_under_a_kl_penalty():
+    assert held([0.0, 0.5, 2.0], 0.5) == pytest.approx(held([1.0, 1.5, 3.0], 0.5))
+
+
+def test_the_parts_that_programs_write_are_shares():
+    found = written(["plt.title('a')", "plt.plot([1], color='red')"], "chart")
+    assert (found["title"], found["colour"], found["legend"], found["characters"]) == (0.5, 0.5, 0, 20.0)
+
+
+def test_fifths_are_of_each_run_and_hold_all_its_episodes(tmp_path):
+    turns = [Turn(text="", action="none", code="x" * i) for i in range(10)]
+    lines = [Trajectory(sample_id="a", domain="chart", turns=(turn,)).model_dump_json() + "\n" for turn in turns]
+    for seed in "ab":
+        folder = tmp_path / seed / "train/rrvf_bars"
+        folder.mkdir(parents=True)
+        (folder / "episodes.jsonl").write_text("".join(lines))
+    found = by_fifths([tmp_path / "a", tmp_path / "b"], "bars", "chart")
+    assert list(found.loc["drafts"]) == [4] * 5 and list(found.loc["characters"]) == [0.5, 2.5, 4.5, 6.5, 8.5]
+
+
+def test_the_caption_of_the_largest_gain_names_the_mean():
+    episodes = [an_episode(0.4), an_episode(0.6)]
+    assert "by +0.30, the most of 2 test pictures with a draft (mean +0.20)" in gained(
+        episodes[0], episodes, [0.3, 0.1]
+    )
+    assert "by +0.00" in gained(episodes[0], episodes, [None, None])
+
+
 @pytest.mark.parametrize(("w_v", "share"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.0)])
 def test_agreement_is_the_share_of_pairs_in_which_the_closer_is_paid_more(w_v, share):
     groups = {"a": [an_episode(0.2), an_episode(0.5), an_episode(0.9)]}
@@ -96,6 +151,7 @@ def test_the_recorded_groups_are_groups_of_eight_and_all_are_scored():
 @pytest.mark.parametrize("draw", [
     lambda: weights_figure({"a": [an_episode(0.2, 4), an_episode(None)]}, PRESETS["literal"]),
     lambda: advantage_figure([0.0, 1.0, 2.0], "median", normalised=False),
+    lambda: penalty_figure([0.0, 1.0, 2.0], 0.5),
     lambda: turn_figure(an_episode(0.5, 2), b"", 1),
     lambda: margin_figure(load_claims(), 2.5),
     lambda: calibration_figure(FAMILIES),

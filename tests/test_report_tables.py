@@ -13,7 +13,7 @@ from test_report_runs import PROVENANCE, write_run
 
 from rrvf.errors import UserError
 from rrvf.profile import EvalSet, PolicyConfig, Profile, SFTConfigSection, load_profile
-from rrvf.report.grid import lay_out
+from rrvf.report.grid import in_short, lay_out
 from rrvf.report.picture import table_picture
 from rrvf.report.runs import find_runs, find_seeds
 from rrvf.report.tables import build_tables
@@ -216,3 +216,14 @@ def test_the_terminal_shows_values_with_their_intervals(tables):
     out = io.StringIO()
     print_tables(tables, Console(file=out))
     assert "97.83" in out.getvalue() and "[86.3, 98.3]" in out.getvalue()
+
+
+def test_a_short_block_has_a_line_a_policy_and_the_same_marks(tables):
+    whole = tables[0].blocks[1]
+    short = in_short(whole, ("exec_rate", "judge"))
+    assert [c.key for c in short.columns] == ["exec_rate", "judge"]
+    rows = {row.label: row.cells[0] for row in lay_out(whole) if row.kind == "row"}
+    found = {row.label: row.cells[0] for row in lay_out(short)}
+    assert found.keys() == rows.keys() and len(found) < len(lay_out(whole))
+    assert all((c.mark, c.interval) == (rows[label].mark, rows[label].interval) for label, c in found.items())
+    assert found["Base (rrvf-nano)"].text == f"{float(rows['Base (rrvf-nano)'].text):.1f}"

@@ -19,8 +19,12 @@ from rrvf.report.runs import Metric
 BASE = "before training"
 #: What is read of an evaluation, as the figure calls it.
 MEASURED = {"exec_rate": "execution rate", "judge": "judge score", "given_exec": "judge score given execution"}
-#: Columns of the learning curves.
-WATCHED = ("rrvf/exec_rate", "rrvf/similarity_given_exec", "rrvf/tool_calls")
+#: Columns of the learning curves, and what their panels are called.
+WATCHED = {
+    "rrvf/exec_rate": "Execution rate (0 to 1)",
+    "rrvf/similarity_given_exec": "Similarity where the code runs",
+    "rrvf/tool_calls": "Drafts that rendered per episode",
+}
 #: What later turns do; the share of each over a run's first and last third of the steps.
 TURNS = {f"rrvf/{what}_turn_{turn}": f"{what}, turn {turn}" for turn in (2, 3, 4) for what in ("repaired", "refined")}
 
@@ -105,6 +109,12 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T.dropna(how="all").dropna(axis=1, how="all")
 
 
+def ends(log: Sequence[dict], keys: Sequence[str]) -> pd.DataFrame:
+    """The mean of each key of a step log over the first fifth of the steps and over the last."""
+    frame, fifth = pd.DataFrame(list(log)).reindex(columns=list(keys)), max(1, len(log) // 5)
+    return pd.DataFrame({"first fifth": frame[:fifth].mean(), "last fifth": frame[-fifth:].mean()})
+
+
 def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
     """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN of one seed)."""
     rows = []
@@ -120,24 +130,68 @@ def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["variant", "metric", "difference", "low", "high"])
 
 
-def forest_figure(found: pd.DataFrame, default: str) -> Figure:
-    """A row per variant: how far it is from the default, a dot for each metric with its interval (`differences`)."""
+def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", title: str = "") -> Figure:
+    """A row per variant: how far it is from the default, a dot for each metric with its interval (`differences`).
+
+    over: what the intervals are taken over. Other studies fit as well: `found` has a `variant` and a `metric` column.
+    """
     variants = list(found["variant"].unique())
-    figure = blank_figure(9, 0.55 * len(variants) + 1.5)
+    metrics = [metric for metric in MEASURED if metric in set(found["metric"])]
+    figure = blank_figure(9, (0.1 + 0.15 * len(metrics)) * len(variants) + 1.5)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
     axes.axvline(0, color=SOFT, linewidth=1)
-    for i, (metric, label) in enumerate(MEASURED.items()):
-        part = found[found["metric"] == metric].set_index("variant").loc[variants]
-        y = np.arange(len(variants)) + 0.22 * (i - 1)
+    for i, metric in enumerate(metrics):
+        part = found[found["metric"] == metric].set_index("variant").reindex(variants)
+        y = np.arange(len(variants)) + 0.22 * (i - (len(metrics) - 1) / 2)
         around = np.abs(part[["low", "high"]].T.to_numpy() - part["difference"].to_numpy())
-        axes.errorbar(
-            part["difference"], y, xerr=around, fmt="o", color=PALETTE[i], label=label, markersize=6, capsize=2
-        )
+        style = {"color": PALETTE[i], "label": MEASURED[metric], "markersize": 6, "capsize": 2}
+        axes.errorbar(part["difference"], y, xerr=around, fmt="o", **style)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(len(variants) - 0.4, -0.6)
-    axes.set_xlabel(f"points more (right) or less (left) than {default!r}; bars: 95 % intervals over the seeds")
-    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    axes.set_xlabel(f"points more or less than {default!r}; 95 % intervals over {over}")
+    axes.set_title(title, loc="left", weight="bold", size=11, pad=24 if title else 6)
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0.2)
     sns.despine(ax=axes, left=True)
+    figure.tight_layout()
+    return figure
+
+
+def seeds_figure(evaluations: pd.DataFrame) -> Figure:
+    """A dot per trained policy, a row per variant; the dotted line is the policy before training."""
+    shown = {"exec_rate": "Execution rate (%)", "given_exec": "Judge score where the code runs (0 to 100)"}
+    figure = blank_figure(9, 0.3 * evaluations["variant"].nunique() + 0.9)
+    with sns.axes_style(STYLE):
+        panels = figure.subplots(1, 2, sharey=True)
+    for axes, (column, title) in zip(panels, shown.items(), strict=True):
+        style = {"hue": "variant", "legend": False, "jitter": False, "size": 8, "alpha": 0.7}
+        sns.stripplot(evaluations, x=column, y="variant", ax=axes, **style)
+        axes.axvline(evaluations.loc[evaluations["variant"] == BASE, column].mean(), color=SOFT, linestyle=":")
+        axes.set(xlabel="", ylabel="")
+        axes.set_title(title, loc="left", weight="bold", size=10)
+        sns.despine(ax=axes)
+    figure.tight_layout()
+    return figure
+
+
+def curves_figure(steps: pd.DataFrame, variant: str, default: str, window: int = 3) -> Figure:
+    """Training of one variant beside the default: mean over the seeds of means over `window` steps, least to greatest.
+
+    A panel for each of WATCHED.
+    """
+    figure = blank_figure(9, 2.6)
+    with sns.axes_style(STYLE):
+        panels = figure.subplots(1, len(WATCHED))
+    for axes, (column, title) in zip(panels, WATCHED.items(), strict=True):
+        for color, name in zip(PALETTE, dict.fromkeys((default, variant)), strict=False):
+            seeds = steps[steps["variant"] == name].pivot(index="step", columns="seed", values=column)
+            smooth = seeds.rolling(window, min_periods=1, center=True).mean()
+            axes.fill_between(smooth.index, smooth.min(axis=1), smooth.max(axis=1), color=color, alpha=0.2, linewidth=0)
+            axes.plot(smooth.mean(axis=1), color=color, linewidth=2, label=name)
+        axes.set_title(title, loc="left", weight="bold", size=10)
+        axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        sns.despine(ax=axes)
+    panels[0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from rrvf.records import picture_name
+
 INK, LINE = "#1b1f24", "#c3cad1"
 
 #: PNG bytes, a picture file, pixels, or None where there is no picture.
@@ -19,7 +21,7 @@ Picture: TypeAlias = bytes | Path | np.ndarray | None
 
 
 def contact_sheet(
-    pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 6, width: float = 12.0
+    pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 6, width: float = 12.0, title: str = ""
 ) -> Figure:
     """`pictures` in rows of `columns`, the whole `width` inches wide; a missing one is an empty frame that says so.
 
@@ -30,13 +32,16 @@ def contact_sheet(
     rows = -(-len(shown) // columns)
     first = next((p for p in shown if p is not None), np.zeros((3, 4)))
     cell = width / columns
-    figure = Figure(figsize=(width, rows * (cell * first.shape[0] / first.shape[1] + 0.3)), dpi=110, facecolor="white")
+    top = 0.3 if title else 0
+    height = rows * (cell * first.shape[0] / first.shape[1] + 0.3) + top
+    figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
     FigureCanvasAgg(figure)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set(xticks=[], yticks=[], visible=i < len(shown))
         if i < len(shown):
             _draw(axes, shown[i], _short(captions[i] if i < len(captions) else "", round(13 * cell)))
-    figure.tight_layout(pad=0.4)
+    figure.suptitle(title, x=0.01, y=1 - 0.05 / height, ha="left", va="top", weight="bold", size=11)
+    figure.tight_layout(pad=0.4, rect=(0, 0, 1, 1 - top / height))
     return figure
 
 
@@ -60,3 +65,14 @@ def _pixels(picture: Picture) -> np.ndarray | None:
         return picture
     with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def answers_figure(folders: Mapping[str, Path], targets: Mapping[str, Path | None], title: str) -> Figure:
+    """A row per target, by sample id: the target, then what stands in each evaluation's folder.
+
+    An empty frame is code that did not run.
+    """
+    drawn = lambda i: (folder / "renders" / picture_name(i) for folder in folders.values())  # noqa: E731
+    paths = [path for i, target in targets.items() for path in (target, *drawn(i))]
+    captions = ["target", *folders] * len(targets)
+    return contact_sheet([p if p and p.is_file() else None for p in paths], captions, 1 + len(folders), 9, title)

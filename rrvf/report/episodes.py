@@ -155,6 +155,15 @@ def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None])
     return trajectories[max(known, key=lambda i: gains[i])]
 
 
+def gained(best: Trajectory, trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> str:
+    """What the episode of largest gain stands for, for its caption: its gain, the mean of all, its place."""
+    known = [found for found in gains if found is not None] or [0.0]
+    most = (
+        f"The answer is closer than the draft by {max(known):+.2f}, the most of {len(known)} test pictures with a draft"
+    )
+    return f"{most} (mean {statistics.fmean(known):+.2f}). It is {place(best, trajectories)}."
+
+
 def typical(trajectories: Sequence[Trajectory]) -> Trajectory:
     """The episode in the middle by reward (the upper of two)."""
     ranked = by_reward(trajectories) or trajectories

@@ -21,7 +21,7 @@ from PIL import Image
 
 from rrvf.records import Trajectory
 from rrvf.report.decomposition import Split
-from rrvf.report.episodes import said, worth
+from rrvf.report.episodes import kept_pictures, said, worth
 from rrvf.report.html import visible
 
 INK, SOFT, LINE = "#1b1f24", "#5b6570", "#c3cad1"
@@ -33,14 +33,18 @@ PALETTE = sns.color_palette("deep")
 COLUMN, FILL, TOP, LINE_HEIGHT = 3.3, 0.86, 0.5, 0.19
 
 
-def loop_figure(trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None], note: str = "") -> Figure:
+def loop_figure(
+    trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None] | None = None, note: str = ""
+) -> Figure:
     """One episode of Alg. 1 as a strip.
 
     Target, each turn's picture with what came back, the final answer with its score.
 
     note: a line under it that says how the episode was chosen and how typical it is (`episodes.place`). renders: PNG
-    bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render.
+    bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render. By default
+    those that an episode in memory still holds.
     """
+    renders = kept_pictures({})(trajectory).turns if renders is None else renders
     columns = [_Column("Target", "what the policy sees", target_png, INK)]
     for i, (turn, png) in enumerate(zip(trajectory.turns, (*renders, *[None] * len(trajectory.turns)), strict=False)):
         kind = {"tool_call": ": draft", "answer": ": answer"}.get(turn.action, "")
@@ -115,6 +119,21 @@ PANELS = (
     ("Tokens per episode", (0, None), {"completions/mean_length": "mean length"}),
     ("Entropy, and KL to the start", (-0.01, None), {"entropy": "entropy of a token", "kl": "KL of a token"}),
 )
+#: Panels of the optimiser: is it stable, does the clip bind, and where does the time go.
+OPTIMISER = (
+    ("Gradient norm", (0, None), {"grad_norm": "before clipping"}),
+    ("Clip fraction", (-0.02, 1.05), {"clip_ratio/region_mean": "tokens outside the clip range"}),
+    (
+        "Seconds per step",
+        (0, None),
+        {
+            "seconds/generation": "generation",
+            "seconds/tools": "drafts",
+            "seconds/reward": "reward",
+            "seconds/training": "update",
+        },
+    ),
+)
 #: What must be nothing, and is drawn for nobody while it is.
 TROUBLE = {
     "rrvf/judge_errors": "judge errors",
@@ -123,23 +142,28 @@ TROUBLE = {
 }
 
 
-def learning_curve(logs: Sequence[Sequence[Mapping[str, float]]], window: int = 5) -> Figure:
+def learning_curve(
+    logs: Sequence[Sequence[Mapping[str, float]]], window: int = 5, panels: Sequence[tuple] = PANELS, title: str = ""
+) -> Figure:
     """What people watch during GRPO, one panel each, as means over `window` steps; single steps are pale.
 
     logs: the lines of `log.jsonl`, of one run or of several with other seeds: then the line is the mean over the seeds
     and the band goes from the least to the greatest. What was not logged is named as such, never drawn as zero.
+    panels: PANELS or OPTIMISER, three to a row.
     """
     frames = [pd.DataFrame(list(log)).set_index("step") for log in logs if log]
-    figure = blank_figure(13, 6.9)
+    rows = len(panels) // 3
+    figure = blank_figure(13, 3.45 * rows)
     with sns.axes_style(STYLE):
-        panels = figure.subplots(2, 3).ravel()
-    for axes, (title, limits, keys) in zip(panels, PANELS, strict=True):
-        _panel(axes, frames, title, keys, window)
+        grid = figure.subplots(rows, 3).ravel()
+    for axes, (name, limits, keys) in zip(grid, panels, strict=True):
+        _panel(axes, frames, name, keys, window)
         axes.set_ylim(*limits)
     many = f"line: mean over {len(frames)} seeds of means over {window} steps; band: least to greatest seed"
     told = many if len(frames) > 1 else f"thick: mean over {window} steps; pale: single steps"
-    figure.tight_layout(rect=(0, 0.04, 1, 1))
-    figure.text(0.01, 0.01, f"{told}. {_trouble(frames)}", size=10, color=SOFT, parse_math=False)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold", size=14)
+    figure.tight_layout(rect=(0, 0.08 / rows, 1, 1))
+    figure.text(0.01, 0.02 / rows, f"{told}. {_trouble(frames)}", size=10, color=SOFT, parse_math=False)
     return figure
 
 
@@ -165,7 +189,7 @@ def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping
     for missing in (label for key, label in keys.items() if key not in present):
         axes.plot([], [], color="none", label=f"{missing}: not logged")
     # Over the panel, where no line is.
-    axes.legend(frameon=False, fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.99), borderpad=0)
+    axes.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(-0.02, 0.99), borderpad=0)
     axes.set_xlabel("step")
     sns.despine(ax=axes)
 

@@ -6,8 +6,8 @@ column of rows that were measured in another way. Writers decorate `lay_out(bloc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rrvf.records import TableRow
@@ -117,6 +117,19 @@ def marks(block: Block) -> dict[tuple[int, str], Mark]:
         for value, mark in zip(order, ("best", "second"), strict=False):
             found |= {(i, column.key): mark for i, v in values.items() if v == value}
     return found
+
+
+def in_short(block: Block, columns: Sequence[str] = ()) -> Block:
+    """The block with a row a policy alone, no differences and no rows that say more of another.
+
+    columns: keys of those to keep; none: all. Values have as many digits as their intervals.
+    """
+    plain = [
+        replace(group, lines=tuple(replace(line, delta=None) for line in group.lines if not line.of))
+        for group in block.groups
+    ]
+    kept = [replace(c, digits=c.interval_digits) for c in block.columns if not columns or c.key in columns]
+    return replace(block, groups=tuple(plain), columns=tuple(kept))
 
 
 def lay_out(block: Block) -> list[Printed]:

@@ -1,7 +1,8 @@
-"""What a reward would teach, on recorded groups of episodes: Eq. (2) and the advantage, for the reward notebook.
+"""What a reward would teach, on recorded groups of episodes: Eq. (2), the advantage and the KL penalty.
 
 fig = weights_figure(recorded_groups(), Weights(0.8, 0.2, 1.2))
 fig = advantage_figure([0.2, 0.9, 1.4, 2.0], "mean", True)
+fig = penalty_figure([0.2, 0.9, 1.4, 2.0], 0.5)
 """
 
 from __future__ import annotations
@@ -90,6 +91,47 @@ def advantage_figure(rewards: Sequence[float], baseline: str = "mean", normalise
     axes.set(xlabel="reward of the episode", ylabel="advantage" + (" (standard deviations)" if normalised else ""))
     divided = "divided by the standard deviation" if normalised else "not divided"
     axes.set_title(f"Advantages of one group: baseline {baseline}, {divided}", loc="left", weight="bold", size=11)
+    sns.despine(ax=axes)
+    figure.tight_layout()
+    return figure
+
+
+def held(rewards: Sequence[float], beta: float) -> np.ndarray:
+    """The probabilities of one group's episodes that are best under a KL penalty, where all were equally likely.
+
+    The maximum of E[A] - beta KL(p || start) is p_i in proportion to start_i exp(A_i / beta), beta > 0.
+
+    >>> held([0.0, 1.0], 1e9).round(3).tolist()
+    [0.5, 0.5]
+    """
+    pushes = advantages(rewards) / beta
+    weights = np.exp(pushes - pushes.max())
+    return weights / weights.sum()
+
+
+def kl_to_start(p: np.ndarray) -> float:
+    """KL(p || uniform) in nats."""
+    likely = p[p > 0]
+    return float((likely * np.log(len(p) * likely)).sum())
+
+
+def penalty_figure(rewards: Sequence[float], beta: float) -> Figure:
+    """How likely each episode of a group is at the optimum under a KL penalty of `beta`, beside the start."""
+    ordered = np.sort(rewards)
+    p = held(ordered, beta)
+    figure = blank_figure(8, 2.7)
+    with sns.axes_style(STYLE):
+        axes = figure.subplots()
+    axes.bar(range(len(p)), 100 * p, color=PALETTE[0], width=0.7)
+    for i, share in enumerate(p):
+        axes.annotate(f"{share:.0%}", (i, 100 * share), (0, 3), textcoords="offset points", ha="center", size=8)
+    axes.axhline(100 / len(p), color=SOFT, linewidth=1, linestyle="--", label="before training")
+    axes.margins(y=0.2)
+    axes.set(xticks=range(len(p)), xticklabels=[f"{r:.2f}" for r in ordered])
+    axes.set(xlabel="reward of the episode", ylabel="probability (%)")
+    moved = f"expected reward {ordered.mean():.2f} to {p @ ordered:.2f}, KL {kl_to_start(p):.2f} nats"
+    axes.set_title(f"Optimum under a KL penalty of {beta:g}: {moved}", loc="left", weight="bold", size=11)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
     sns.despine(ax=axes)
     figure.tight_layout()
     return figure

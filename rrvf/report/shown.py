@@ -32,3 +32,8 @@ def show(figure: Figure, alt: str, finding: str = "", width: int = WIDTH) -> Non
     display({"image/png": png.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt, **size}})
     if finding:
         display(Markdown(f"**Finding:** {finding}"))
+
+
+def fold(title: str, text: str) -> None:
+    """Display Markdown `text` behind the line `title`, which opens it."""
+    display(Markdown(f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"))

@@ -49,12 +49,16 @@ def markdown(table: Table) -> str:
     """GitHub Markdown: a heading and one table per block."""
     parts = [f"# {table.title}"]
     for block in table.blocks:
-        names = ["Model", *(c.label for c in block.columns)]
-        lines = [_md_row(names), _md_row(["---"] + ["---:"] * len(block.columns))]
-        lines += [_md_printed(row, len(block.columns)) for row in lay_out(block)]
         head = [_md(block.head)] if block.head else []
-        parts += [f"## {_md(block.title)}", *head, "\n".join(lines), *map(_md, block.footer)]
+        parts += [f"## {_md(block.title)}", *head, markdown_rows(block), *map(_md, block.footer)]
     return "\n\n".join([*parts, *map(_md, table.footer)]) + "\n"
+
+
+def markdown_rows(block: Block) -> str:
+    """The rows of one block as a Markdown table, without what stands around them."""
+    names = ["Model", *(c.label for c in block.columns)]
+    lines = [_md_row(names), _md_row(["---"] + ["---:"] * len(block.columns))]
+    return "\n".join([*lines, *(_md_printed(row, len(block.columns)) for row in lay_out(block))])
 
 
 def _md_printed(row: Printed, columns: int) -> str:
