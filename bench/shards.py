@@ -5,8 +5,7 @@
 Each run is a process of its own. Policy, renderer and judge are stand-ins that answer at once; runner, records,
 intervals and merge are real. The parts' table must be that of the whole, and the whole may take 1.5 times the memory
 of a tenth of it. With --real nothing is a stand-in: `rrvf eval` renders generated charts, which their own programs
-answer (policy `reference`), and the embedded judge compares; that takes about SECONDS of one core a chart in all.
-Under --keep it goes on where it was stopped.
+answer (policy `reference`), and the embedded judge compares. Under --keep it goes on where it was stopped.
 """
 
 from __future__ import annotations

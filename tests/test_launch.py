@@ -251,7 +251,7 @@ def test_parts_on_a_ray_cluster_are_merged_once_none_is_lost(stand_in, monkeypat
     monkeypatch.setattr(sys, "argv", ["eval_ray", "whole", "--parts", "3", "--", *WORDS])
     monkeypatch.chdir(stand_in)
     (stand_in / "lost").touch()
-    with pytest.raises(SystemExit, match="part 2/3 was lost: run the same command again"):
+    with pytest.raises(SystemExit, match="lost part 2/3: run the same command again"):
         eval_ray.main()
     (stand_in / "lost").unlink()
     assert eval_ray.main() == 0

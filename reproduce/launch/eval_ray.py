@@ -3,7 +3,8 @@ r"""An evaluation in parts on a Ray cluster whose machines see one file system, 
     python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base ...
 
 What stands after `--` goes to `rrvf eval`. A part that was lost is named; the same command again goes on with it alone,
-for finished parts have nothing left to do. Ray is no dependency of this project: `pip install ray` where it runs.
+for finished parts have nothing left to do. Ray is no dependency of this project: `pip install ray==2.60.0`, with which
+this was tried, where it runs.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> int:
     lost = [number for number in numbers if not _ended(ray, started[number])]
     if lost:
         named = ", ".join(f"{number}/{asked.parts}" for number in lost)
-        sys.exit(f"eval_ray: part {named} was lost: run the same command again, and it alone is run")
+        sys.exit(f"eval_ray: lost part {named}: run the same command again, and what was lost alone is run")
     return subprocess.run([*RRVF, "merge", out, *(f"{out}.parts/{number}" for number in numbers)]).returncode
 
 
