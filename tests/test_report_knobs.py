@@ -115,7 +115,10 @@ def test_the_parts_that_programs_write_are_shares():
 
 def test_fifths_are_of_each_run_and_hold_all_its_episodes(tmp_path):
     turns = [Turn(text="", action="none", code="x" * i) for i in range(10)]
-    lines = [Trajectory(sample_id="a", domain="chart", turns=(turn,)).model_dump_json() + "\n" for turn in turns]
+    lines = [
+        Trajectory(sample_id="a", domain="chart", turns=(turn,), final_code=None).model_dump_json() + "\n"
+        for turn in turns
+    ]
     for seed in "ab":
         folder = tmp_path / seed / "train/rrvf_bars"
         folder.mkdir(parents=True)
