@@ -33,7 +33,7 @@ def contact_sheet(
     first = next((p for p in shown if p is not None), np.zeros((3, 4)))
     cell = width / columns
     top = 0.3 if title else 0
-    height = rows * (cell * first.shape[0] / first.shape[1] + 0.3) + top
+    height = rows * (cell * first.shape[0] / first.shape[1] + 0.36) + top
     figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
     FigureCanvasAgg(figure)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
@@ -41,7 +41,7 @@ def contact_sheet(
         if i < len(shown):
             _draw(axes, shown[i], _short(captions[i] if i < len(captions) else "", round(13 * cell)))
     figure.suptitle(title, x=0.01, y=1 - 0.05 / height, ha="left", va="top", weight="bold", size=11)
-    figure.tight_layout(pad=0.4, rect=(0, 0, 1, 1 - top / height))
+    figure.tight_layout(pad=0.4, h_pad=1.4, rect=(0, 0, 1, 1 - top / height))
     return figure
 
 

@@ -23,9 +23,9 @@ def gains(runs: Sequence[Run], profile: Profile, policy: str = "rrvf", base: str
     """
     rows, found = [], by_set(runs)
     for name, settings in profile.evaluations.items():
-        pair = [found.get(name, {}).get(key) for key in (policy, base)]
-        for metric in METRICS if all(pair) else ():
-            gain = difference(*pair, metric)
+        ours, start = (found.get(name, {}).get(key) for key in (policy, base))
+        for metric in METRICS if ours and start else ():
+            gain = difference(ours, start, metric)
             unit = 10 if (settings.table, metric) in TENTHS else 1
             if gain is not None:
                 rows.append((settings.title, metric, unit * gain.value, unit * gain.low, unit * gain.high))
