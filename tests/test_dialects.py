@@ -224,3 +224,10 @@ def test_a_judge_that_is_asked_twice_costs_twice(fake):
     fake.replies = [body(reply("nothing to say")), body(reply("Score: 5"))]
     with JudgeClient(fake.url, "m", rubric=official("chartmimic", "t"), max_retries=0) as judge:
         assert judge.score(b"a", b"b", "chart").usage.calls == 2
+
+
+def test_what_a_judge_that_gave_no_score_cost_is_known(fake):
+    fake.replies = [body(reply("nothing to say")), body(reply("nothing again"))]
+    with JudgeClient(fake.url, "m", rubric=official("chartmimic", "t"), max_retries=0) as judge:
+        judged = judge.score(b"a", b"b", "chart")
+    assert judged.status == "judge_error" and (judged.usage.calls, judged.usage.output_tokens) == (2, 400)

@@ -19,7 +19,7 @@ from rrvf.benchmarks.runner import Run, answers, evaluate, read_results
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, picture_name
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, Usage, picture_name
 
 PROVENANCE = Provenance(
     protocol="p", prompt_hash="h", judge="j", metric_version="0", versions={}, seed=0, profile_hash="x"
@@ -60,6 +60,7 @@ class Benchmark:
 
 class Judge:
     broken = False
+    usage: Usage | None = None
 
     def __init__(self):
         self.calls = 0
@@ -67,8 +68,8 @@ class Judge:
     def score(self, reference, generated, domain):
         self.calls += 1
         if self.broken:
-            return Judgement(status="judge_error", reason="timeout")
-        return Judgement(status="ok", score=0.5)
+            return Judgement(status="judge_error", reason="timeout", usage=self.usage)
+        return Judgement(status="ok", score=0.5, usage=self.usage)
 
 
 @pytest.fixture
@@ -108,6 +109,15 @@ def test_a_failed_judge_is_no_score(run):
     run.judge.broken = True
     evaluate(run, replies)
     assert read_results(run.out)["a/5"].outcome == "judge_error"
+
+
+def test_a_judge_that_was_asked_again_cost_each_time(run):
+    run.judge.usage = Usage(calls=1, input_tokens=10, output_tokens=1)
+    run.judge.broken = True
+    assert evaluate(run, replies)["usage"]["judge"]["calls"] == 37
+    run.judge.broken = False
+    assert evaluate(run, replies)["usage"]["judge"]["calls"] == 2 * 37
+    assert evaluate(run, replies)["usage"]["judge"]["calls"] == 2 * 37
 
 
 def test_a_failed_judge_is_asked_again_and_nothing_else_is(run):

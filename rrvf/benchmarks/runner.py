@@ -325,7 +325,7 @@ def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics
     provenance = head.pop("provenance")
     pasted = sum(result.pasted for result in results)
     summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes,
-               "pasted": pasted, "metrics": metrics, "usage": usage_of(out, results),
+               "pasted": pasted, "metrics": metrics, "usage": usage_of(out, written_results(out, texts=False)),
                "provenance": provenance}  # fmt: skip
     with whole(out / "summary.json") as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n")
@@ -354,6 +354,10 @@ def usage_of(out: Path, results: Iterable[SampleResult | Trajectory | Turn]) -> 
 
 def read_results(out: Path, texts: bool = True) -> dict[str, SampleResult]:
     """The results of a run by sample id; the last line of a sample counts. texts: False leaves the long parts out."""
+    return {r.sample_id: r for r in written_results(out, texts)}
+
+
+def written_results(out: Path, texts: bool = True) -> Iterator[SampleResult]:
+    """Every result as it was written: a sample that was asked again is there each time, for each time was paid."""
     dropped = {} if texts else {"reply": "", "code": None, "provenance": None}
-    results = (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))
-    return {r.sample_id: r for r in results}
+    return (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))

@@ -189,10 +189,17 @@ class JudgeClient:
         started = time.perf_counter()
         card = self._card(model, domain).id
         used = [Usage()]
-        async with self._slots:
-            fields = await self._patiently(lambda: self._fields(messages, model, mode, used))
-        usage = used[0] if used[0].input_tokens else None  # the embedded judge counts none
-        judgement = Judgement(status="ok", judge=card, seconds=time.perf_counter() - started, usage=usage, **fields)
+
+        def judged(**fields: Any) -> Judgement:
+            usage = used[0] if used[0].input_tokens else None  # the embedded judge counts none
+            return Judgement(seconds=time.perf_counter() - started, usage=usage, **fields)
+
+        try:
+            async with self._slots:
+                fields = await self._patiently(lambda: self._fields(messages, model, mode, used))
+        except Exception as error:  # what its calls cost stays known
+            return judged(status="judge_error", reason=reason_of(error), judge=model)
+        judgement = judged(status="ok", judge=card, **fields)
         self._keep(key, judgement)
         return judgement
 
