@@ -11,27 +11,28 @@ from pathlib import Path
 import pandas as pd
 
 from rrvf.benchmarks.runner import read_results
+from rrvf.domains import CHART, WEB
 from rrvf.records import Sample
 from rrvf.report.episodes import read_trajectories
 
 #: A pattern for each part, by domain. Colours count as written whichever they are.
 PARTS = {
-    "chart": {
+    CHART.name: {
         "title": "title",
         "axis label": r"label\(|label=",
         "legend": r"legend\(",
         "colour": "color=",
         "grid": r"grid\(",
     },
-    "web": {"header": "padding:8px", "heading": "<h2", "footer": "padding:4px", "colour": "color:white"},
+    WEB.name: {"header": "padding:8px", "heading": "<h2", "footer": "padding:4px", "colour": "color:white"},
 }
 FIFTHS = 5
 
 
 def written(codes: Sequence[str], domain: str) -> dict[str, float]:
-    """The share of programs that write each part of `PARTS[domain]`, and their mean length in characters."""
+    """The share of programs that write each part of `PARTS`, and their mean length in characters."""
     texts = pd.Series(codes, dtype=str)
-    shares = {part: texts.str.contains(word).mean() for part, word in PARTS[domain].items()}
+    shares = {part: texts.str.contains(word).mean() for part, word in PARTS.get(domain, {}).items()}
     return shares | {"characters": texts.str.len().mean()}
 
 
