@@ -216,7 +216,7 @@ def test_keys_move_between_the_samples_that_fit(visit):
         titles.append(page.inner_text("#viewer-title"))
     assert titles == expected
     page.keyboard.press("Escape")
-    page.wait_for_function("document.activeElement.textContent === 's007'")
+    page.wait_for_function("() => document.activeElement.textContent === 's007'")
     assert not page.is_visible("#viewer")
     assert page.evaluate("document.activeElement.textContent") == "s007"
 
