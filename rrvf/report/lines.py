@@ -67,8 +67,8 @@ def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) ->
     runs = of_all_seeds(policy, evaluated)
     if len(runs) < 2:
         return []
-    found = {c.key: [run.summary.metrics[c.key].value for run in runs if c.key in run.summary.metrics] for c in columns}
-    whole = {key: values for key, values in found.items() if len(values) == len(runs) and None not in values}
+    found = {c.key: [run.value(c.key) for run in runs] for c in columns}
+    whole = {key: values for key, values in found.items() if None not in values}
     row = TableRow(
         model=f"mean and range of {len(runs)} seeds",
         values={key: sum(values) / len(values) for key, values in whole.items()},

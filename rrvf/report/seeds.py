@@ -7,7 +7,6 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rrvf.profile import CALIBRATION, Profile
 from rrvf.report.runs import Run, difference
@@ -26,20 +25,17 @@ HEAD = (
 
 def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) -> str:
     """One table per evaluation set, a block of lines per metric; empty where no other seed was run."""
-    sets = [replace(s, seeds=tuple(r for r in seeds if r.summary.set == s.name)) for s in evaluated_sets(runs, profile)]
-    parts = [_of_set(s) for s in sets if len(of_all_seeds(OURS, s)) > 1]
+    parts = [_of_set(s) for s in evaluated_sets(runs, profile, seeds) if len(of_all_seeds(OURS, s)) > 1]
     return "\n\n".join([HEAD, *parts]) + "\n" if parts else ""
 
 
 def _of_set(evaluated: Evaluated) -> str:
-    ours = of_all_seeds(OURS, evaluated)
+    rows = {policy: of_all_seeds(policy, evaluated) for policy in evaluated.policies if policy not in CALIBRATION}
     lines = ["| metric | row | n | value | RRVF less the row |", "|---|---|---:|---:|---|"]
     for metric, title in COMPARED.items():
-        for policy in evaluated.policies:
-            others = of_all_seeds(policy, evaluated)
-            values = [value for run in others if (value := run.value(metric)) is not None]
-            if policy not in CALIBRATION and values:
-                against = "" if policy == OURS else _differences(ours, others, metric)
+        for policy, others in rows.items():
+            if values := [value for run in others if (value := run.value(metric)) is not None]:
+                against = "" if policy == OURS else _differences(rows[OURS], others, metric)
                 lines.append(f"| {title} | {policy} | {others[0].summary.n} | {_range(values)} | {against} |")
     return f"## {evaluated.settings.title}\n\n" + "\n".join(lines)
 

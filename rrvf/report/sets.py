@@ -54,13 +54,14 @@ class Evaluated:
     seeds: tuple[Run, ...] = ()
 
 
-def evaluated_sets(runs: Sequence[Run], profile: Profile | None) -> list[Evaluated]:
-    """The profile's sets in its order, then other sets that were found."""
+def evaluated_sets(runs: Sequence[Run], profile: Profile | None, seeds: Sequence[Run] = ()) -> list[Evaluated]:
+    """The profile's sets in its order, then other sets that were found, each with its runs of other seeds."""
     found = by_set(runs)
     planned = profile.evaluations if profile else {}
     settings = dict(planned) | {name: _guess(name, group) for name, group in found.items() if name not in planned}
+    beside = {name: tuple(run for run in seeds if run.summary.set == name) for name in settings}
     return [
-        Evaluated(name, config, _policies(config, found.get(name, {}), profile), found.get(name, {}))
+        Evaluated(name, config, _policies(config, found.get(name, {}), profile), found.get(name, {}), beside[name])
         for name, config in settings.items()
     ]
 

@@ -7,7 +7,6 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rrvf.profile import Profile
 from rrvf.report.columns import PAPER_COLUMNS, our_columns
@@ -43,7 +42,7 @@ def build_tables(
     if not allow_judge_errors:
         for run in (*runs, *seeds):
             run.check_judge()
-    sets = [replace(s, seeds=tuple(r for r in seeds if r.summary.set == s.name)) for s in evaluated_sets(runs, profile)]
+    sets = evaluated_sets(runs, profile, seeds)
     by_table = {n: [s for s in sets if s.settings.table == n] for n in TABLE_OF.values()}
     tables = [_table(number, by_table[number], profile) for number in PAPER_COLUMNS]
     return [*tables, pictures_table(by_table[4])] if by_table[4] else tables
