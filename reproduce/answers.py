@@ -25,7 +25,7 @@ from tqdm import tqdm
 from rrvf.benchmarks.runner import read_results
 from rrvf.domains import CHART
 from rrvf.errors import UserError
-from rrvf.outputs import exit_code, out_folder
+from rrvf.outputs import exit_code, out_folder, say
 from rrvf.profile import load_profile
 from rrvf.records import json_lines
 from rrvf.render import Limits
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="https://github.com", help="where the two repositories are")
     options = parser.parse_args(arguments)
     work = lambda: print(compare(options.model, options.limit, options.host))  # noqa: E731
-    return exit_code(work, lambda line: print(f"rrvf: {line}", file=sys.stderr))
+    return exit_code(work, say)
 
 
 def compare(model: str, limit: int | None, host: str, place: Path = Path("data/public")) -> str:

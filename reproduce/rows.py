@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from rrvf.errors import UserError
-from rrvf.outputs import exit_code
+from rrvf.outputs import exit_code, say
 from rrvf.profile import load_profile
 from rrvf.report.columns import PAPER_COLUMNS, measured_alike
 from rrvf.report.lines import against_paper
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--estimate", action="store_true", help="print calls, tokens, price and time, and stop")
     options = parser.parse_args(arguments)
     work = lambda: measure(Study(load_profile(options.profile)), options.row, options.estimate)  # noqa: E731
-    return exit_code(work, lambda line: print(f"rrvf: {line}", file=sys.stderr))
+    return exit_code(work, say)
 
 
 def measure(study: Study, keys: list[str], estimate: bool = False) -> None:

@@ -80,10 +80,18 @@ def error_line(line: str) -> None:
     print(f"error: {line}", file=sys.stderr)
 
 
-def exit_code(work: Callable[[], object], say: Callable[[str], object] = error_line) -> int:
-    """Do `work`; 0, or for what a person can mend one line to `say` and 2, and where it was interrupted 130."""
+def say(line: str) -> None:
+    """The same as the command `rrvf` says it, and what else it has to tell."""
+    print(f"rrvf: {line}", file=sys.stderr)
+
+
+def exit_code(work: Callable[[], int | None], say: Callable[[str], object] = error_line) -> int:
+    """Do `work` and give its code, 0 where it gives none.
+
+    For what a person can mend one line to `say` and 2, and where it was interrupted 130.
+    """
     try:
-        work()
+        return work() or 0
     except UserError as error:
         say(str(error))
     except OSError as error:
@@ -93,6 +101,4 @@ def exit_code(work: Callable[[], object], say: Callable[[str], object] = error_l
     except KeyboardInterrupt:
         say("interrupted: run the same command again to continue")
         return 130
-    else:
-        return 0
     return 2

@@ -17,10 +17,9 @@ import typer
 from typer.exceptions import TyperException
 
 from rrvf.cli import data, evaluate, judge, machine, pictures, plan, score, train
-from rrvf.cli.studies import say
 from rrvf.environment import listed
 from rrvf.errors import UserError
-from rrvf.outputs import trouble
+from rrvf.outputs import exit_code, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,25 +55,21 @@ def main() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command's exit code."""
+    return exit_code(lambda: _called(arguments), say)
+
+
+def _called(arguments: list[str] | None) -> int:
     try:
         return typer.main.get_command(app).main(arguments, prog_name="rrvf", standalone_mode=False) or 0
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except TyperException as error:  # of the command line itself
         message = error.format_message()
         if message.startswith("Usage:"):  # a command without arguments: its help
             print(message, file=sys.stderr)
             return 2
         asked = getattr(error, "ctx", None)
-        say(
+        raise UserError(
             " ".join(message.removeprefix("Invalid value for ").split()).rstrip(".")
             + (f" (see `{asked.command_path} --help`)" if asked else "")
-        )
-    except UserError as error:
-        say(str(error))
-    except OSError as error:
-        if (line := trouble(error)) is None:
-            raise
-        say(line)
-    except typer.Abort:
-        say("interrupted: run the same command again to continue")
-        return 130
-    return 2
+        ) from None

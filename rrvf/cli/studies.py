@@ -1,11 +1,12 @@
-"""What several commands do: find the study of a profile that was named, show a summary, say a line."""
+"""What several commands do: find the study of a profile that was named, show a summary."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rrvf.outputs import say
 
 if TYPE_CHECKING:
     from rrvf.profile import Profile
@@ -44,8 +45,3 @@ def on_pictures(study: Study, folder: Path, domain: str) -> tuple[Study, str]:
 def show_summary(summary: dict) -> None:
     """Print the counts and metrics of an evaluation's summary."""
     print(json.dumps({key: summary[key] for key in ("n", "outcomes", "metrics")}, indent=1))
-
-
-def say(line: str) -> None:
-    """Print a message for the user on standard error."""
-    print(f"rrvf: {line}", file=sys.stderr)
