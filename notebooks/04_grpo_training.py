@@ -53,6 +53,7 @@ print(study.describe())
 # The settings that matter most, beside the paper's:
 
 # %%
+# NBVAL_CHECK_OUTPUT
 name, config = next(iter(settings.grpo.items()))
 compared = pd.DataFrame({"the paper": dict(load_profile("paper").grpo["chart"]), "here": dict(config)}, dtype=object)
 watched = ["prompts_per_step", "group_size", "steps", "learning_rate", "kl", "max_turns"]
@@ -128,6 +129,7 @@ for section, found in logs.items():
 
 
 # %%
+# NBVAL_CHECK_OUTPUT
 def curve(section=name, smoothing=5, panels="policy"):
     shown = OPTIMISER if panels == "optimiser" else PANELS
     alt = f"Panels by training step ({section}): {', '.join(title for title, *_ in shown)}."
@@ -142,6 +144,7 @@ knob(curve, section=list(logs), smoothing=(1, 15, 2), panels=["policy", "optimis
 # In numbers, of this run. The advantage of an episode goes to all of its turns, so the drafts learn too.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 watched = ["reward", "rewards/vision/mean", "rrvf/exec_rate", "rrvf/similarity_given_exec", "rrvf/repaired_turn_2"]
 watched += ["entropy", "completions/mean_length", "grad_norm", "seconds/step"]
 numbers = pd.concat({s: ends(found[0], watched) for s, found in logs.items()}, axis=1).round(2)
@@ -219,6 +222,7 @@ knob(episode, picture=list(pictures), policy=["before training", "after training
 # feedback must show without it. Execution rate and judge score, with 95 % intervals:
 
 # %%
+# NBVAL_CHECK_OUTPUT
 sets = {e.domain: set_name for set_name, e in reversed(settings.evaluations.items())}
 scored = [(s, p) for s in sets.values() for p in study.policies(s) if p == "base" or p.startswith("rrvf")]
 for pair in scored:

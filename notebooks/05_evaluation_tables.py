@@ -57,10 +57,12 @@ print(study.describe())
 # judge's errors and our harness's are nobody's zero, and must be rare.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 sets = {n: e.model_dump(include={"benchmark", "table", "title"}) for n, e in settings.evaluations.items()}
 print(pd.DataFrame(sets).T.to_string())
 
 # %%
+# NBVAL_CHECK_OUTPUT
 study.prepare_data(progress=False)
 summaries = {(s, p): study.evaluate(s, p) for s in settings.evaluations for p in study.policies(s)}
 outcomes = pd.DataFrame({pair: summary["outcomes"] for pair, summary in summaries.items()}).T
@@ -78,6 +80,7 @@ fold("Outcomes by set and policy", f"<pre>{outcomes.to_string()}</pre>")
 # Its 95 % interval comes from a bootstrap over the pictures. By hand, for the execution rate on the first set:
 
 # %%
+# NBVAL_CHECK_OUTPUT
 runs, first = find_runs(study.results), next(iter(settings.evaluations))
 group = by_set(runs)[first]
 x = {p: np.array([ran(group[p].records[i]) for i in sorted(group[p].records)]) for p in ("rrvf", "base")}
@@ -86,6 +89,7 @@ again = np.random.default_rng(0).choice(d, (10_000, len(d))).mean(axis=1)
 print(f"{first}: {d.mean():+.1f} points, 95 % CI {np.percentile(again, 2.5):.1f} to {np.percentile(again, 97.5):.1f}")
 
 # %%
+# NBVAL_CHECK_OUTPUT
 found = gains(runs, settings)
 clear = found[(found.metric == "judge") & (found.low > 0)]
 alt = "A row per evaluation set: RRVF less its base in execution rate and judge score, with intervals."
@@ -101,6 +105,7 @@ show(forest_figure(found, "base", "the pictures", "RRVF less its base, in points
 
 
 # %%
+# NBVAL_CHECK_OUTPUT
 def tabled(table, *columns):
     for ours in table.blocks[1:2]:
         title = next(e.title for e in settings.evaluations.values() if e.table == table.number)
@@ -115,12 +120,14 @@ tabled(tables[1], "exec_rate", "text", "color", "judge", "overall")
 # Table 2, out-of-distribution: matplotlib's gallery, on which nothing was trained. The judge's score goes to 10 here.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 tabled(tables[2], "exec_rate", "text", "judge")
 
 # %% [markdown]
 # Table 3, web pages. Of these columns the paper prints the judge's score.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 tabled(tables[3], "judge", "exec_rate", "ssim", "block_match")
 
 # %% [markdown]
@@ -150,6 +157,7 @@ knob(drawn, set_name=list(settings.evaluations), begin=(0, 20, 1))
 # the paper's gain is the first factor. Ours, for the first set:
 
 # %%
+# NBVAL_CHECK_OUTPUT
 splits = our_splits(runs, settings)
 for s in (s for s in splits if s.group == splits[0].group and s.key not in ("reference", "blank")):
     by = f"; against the base {s.gain[0]:+.1f} by the rate, {s.gain[1]:+.1f} by the rest" if s.gain else ""
@@ -164,6 +172,7 @@ fold("Every policy on every set, and a caveat", decomposition_markdown(splits))
 # where it holds the margin, and **not run** where our parts cannot stand for the paper's.
 
 # %%
+# NBVAL_CHECK_OUTPUT
 findings = evaluate_claims(load_claims(), runs, settings)
 counts = pd.Series([f.claim.ours for f in findings]).value_counts()
 print(", ".join(f"{n} {verdict}" for verdict, n in counts.items()), "\n")

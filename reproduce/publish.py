@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from rrvf.errors import UserError
 from rrvf.folders import moved_aside
 from rrvf.profile import Profile
+from rrvf.records import json_lines
 
 #: Under the runs folder: the tables and texts, what each number comes from, the learning curves.
 KEPT = (
@@ -18,8 +20,9 @@ KEPT = (
 )  # fmt: skip
 #: What `reproduce.seeds` puts beside them.
 SEEDS = "seed-*"
-#: A file beyond this is no result to look at and stays where it is.
+#: Larger records are published without their texts (the true code of real pages); any other larger file is left out.
 MAX_BYTES = 2**20
+WITHOUT_TEXTS = {"reply": "", "code": None}
 _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 
 
@@ -31,16 +34,25 @@ def publish_results(results: Path, out: Path) -> int:
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     found = [path for pattern in KEPT for path in sorted(results.glob(pattern))]
-    files = [p for p in found if p.stat().st_size <= MAX_BYTES and not moved_aside(p.relative_to(results))]
+    files = [p for p in found if _publishable(p) and not moved_aside(p.relative_to(results))]
     for path in files:
         target = partial / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        (shutil.copyfile if path.stat().st_size <= MAX_BYTES else _copy_without_texts)(path, target)
     for seed in out.glob(SEEDS):
         seed.rename(partial / seed.name)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
     return len(files)
+
+
+def _publishable(path: Path) -> bool:
+    return path.stat().st_size <= MAX_BYTES or path.name == "records.jsonl"
+
+
+def _copy_without_texts(records: Path, target: Path) -> None:
+    lines = (json.dumps(line | WITHOUT_TEXTS) for line in json_lines(records))
+    target.write_text("".join(f"{line}\n" for line in lines))
 
 
 def show_tables(profile: Profile, results: Path) -> None:

@@ -10,7 +10,6 @@ from rrvf.profile import load_profile
 from rrvf.report.runs import Run, difference, find_runs, find_seeds
 from rrvf.report.seeds import seeds_markdown
 
-PUBLISHED = Path(__file__).parent.parent / "results" / "nano"
 CHARTS = "eval/charts"
 
 
@@ -55,8 +54,3 @@ def test_the_low_level_score_is_the_mean_of_four(results):
     gain = difference(rrvf, base, "low_level")
     assert math.isclose(gain.value, rrvf.value("low_level") - base.value("low_level"), abs_tol=1e-6)
     assert gain.low < gain.value < gain.high
-
-
-def test_the_published_page_is_that_of_the_published_records():
-    made = seeds_markdown(find_runs(PUBLISHED), find_seeds(PUBLISHED), load_profile("nano"))
-    assert (PUBLISHED / "report" / "seeds.md").read_text() == made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -108,8 +109,8 @@ def test_small_results_replace_what_was_published_before(tmp_path):
     results, out = tmp_path / "runs", tmp_path / "results" / "nano"
     for name, size in {
         "report/table1.md": 10,
+        "report/film.png": 2**20 + 1,
         "eval/a/base/summary.json": 10,
-        "eval/a/base/records.jsonl": 2**20 + 1,
         "eval/a/base.stale-0123/summary.json": 10,  # moved aside by a stage
     }.items():
         (results / name).parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +118,15 @@ def test_small_results_replace_what_was_published_before(tmp_path):
     (out / "old").mkdir(parents=True)
     assert publish_results(results, out) == 2
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
+
+
+def test_large_records_are_published_without_their_texts(tmp_path):
+    path, out = tmp_path / "runs/eval/pages/reference/records.jsonl", tmp_path / "results" / "nano"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"sample_id": "1", "reply": "x" * 2**20, "code": "x", "outcome": "scored"}) + "\n")
+    publish_results(tmp_path / "runs", out)
+    published = (out / "eval/pages/reference/records.jsonl").read_text()
+    assert json.loads(published) == {"sample_id": "1", "reply": "", "code": None, "outcome": "scored"}
 
 
 def test_published_seeds_stay_when_the_results_beside_them_are_replaced(tmp_path):

@@ -16,7 +16,7 @@ from rrvf.report.cells import cells_markdown, judge_cells
 from rrvf.report.claims import claims_markdown, evaluate_claims, load_claims
 from rrvf.report.decomposition import decomposition_markdown, our_splits, paper_splits
 from rrvf.report.figures import decomposition_figure
-from rrvf.report.runs import find_runs, find_seeds
+from rrvf.report.runs import Run, find_runs, find_seeds
 from rrvf.report.seeds import seeds_markdown
 from rrvf.report.sets import is_stand_in
 from rrvf.report.writers import write_tables
@@ -39,17 +39,7 @@ def write_report(
     profile = profile or profile_of(results_dir)
     runs = find_runs(results_dir)
     paths = write_tables(results_dir, out_dir, profile, allow_judge_errors)
-    splits = [*paper_splits(1), *paper_splits(2)]
-    texts = {
-        "claims.md": claims_markdown(evaluate_claims(load_claims(), runs, profile), profile),
-        "decomposition.md": decomposition_markdown([*splits, *our_splits(runs, profile)]),
-        "audit.md": audit_markdown(),
-    }
-    if profile is None or not is_stand_in(profile):
-        texts["cells.md"] = cells_markdown(judge_cells(runs))
-    if profile and (by_seed := seeds_markdown(runs, find_seeds(results_dir), profile)):
-        texts["seeds.md"] = by_seed
-    for name, text in texts.items():
+    for name, text in report_texts(runs, find_seeds(results_dir), profile).items():
         paths.append(out_dir / name)
         paths[-1].write_text(text, encoding="utf-8")
     paths.append(out_dir / "decomposition.png")
@@ -58,6 +48,21 @@ def write_report(
     )
     episodes = sorted(results_dir.glob("train/*/episodes/step-*.html"))
     return paths + write_browser(runs, out_dir / "browser", targets, profile, episodes)
+
+
+def report_texts(runs: list[Run], seeds: list[Run], profile: Profile | None) -> dict[str, str]:
+    """The report's pages beside the tables, Markdown by file name. seeds: the runs with other seeds."""
+    splits = [*paper_splits(1), *paper_splits(2)]
+    texts = {
+        "claims.md": claims_markdown(evaluate_claims(load_claims(), runs, profile), profile),
+        "decomposition.md": decomposition_markdown([*splits, *our_splits(runs, profile)]),
+        "audit.md": audit_markdown(),
+    }
+    if profile is None or not is_stand_in(profile):
+        texts["cells.md"] = cells_markdown(judge_cells(runs))
+    if profile and (by_seed := seeds_markdown(runs, seeds, profile)):
+        texts["seeds.md"] = by_seed
+    return texts
 
 
 def profile_of(results_dir: Path) -> Profile | None:

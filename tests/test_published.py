@@ -1,0 +1,92 @@
+"""What is published of the nano profile agrees: its records, its report, and the notebooks that need trained policies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from reproduce.driver import NOTEBOOKS
+from rrvf.profile import load_profile
+from rrvf.report.knob import FRONT_ENDS
+from rrvf.report.runs import find_runs, find_seeds
+from rrvf.report.write import report_texts
+from rrvf.study import Study
+
+PUBLISHED = Path(__file__).parent.parent / "results" / "nano"
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+#: What needs the pictures or a trained policy, or costs hours.
+ABSENT = ("split", "tools", "judge", "train_grpo", "train_sft")
+
+
+def test_the_published_report_is_what_the_published_records_give():
+    pages = report_texts(find_runs(PUBLISHED), find_seeds(PUBLISHED), load_profile("nano"))
+    assert pages == {name: (PUBLISHED / "report" / name).read_text() for name in pages}
+
+
+@pytest.mark.parametrize("stem", ["04_grpo_training", "05_evaluation_tables"])
+def test_the_figures_in_a_notebook_are_those_of_the_published_runs(stem, published_study, shell):
+    """nbval cannot run these two: they train. Their marked cells need no more than what is published."""
+    notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    checked = []
+    for number, cell in enumerate(code, 1):
+        source = cell.source
+        if "parameters" in cell.metadata.get("tags", []):
+            source += f"\nresults = {str(published_study)!r}"
+        with capture_output() as caught:
+            done = shell.run_cell(source)
+        if cell.source.startswith(CHECKED):
+            assert done.success, f"cell {number} of {stem}: {done.error_in_exec}"
+            assert read(caught) == saved(cell), f"cell {number} of {stem}: run it again and publish it"
+            checked.append(number)
+    assert len(checked) > 3
+
+
+def test_the_published_tables_stand_in_the_notebook_of_tables():
+    notebook = nbformat.read(NOTEBOOKS / "05_evaluation_tables.ipynb", as_version=4)
+    shown = "\n".join(text for cell in notebook.cells if cell.cell_type == "code" for text in saved(cell))
+    tables = [(PUBLISHED / "report" / f"table{number}.md").read_text().strip() for number in (1, 2, 3)]
+    assert all(table in shown for table in tables)
+
+
+def saved(cell) -> list[str]:
+    printed = [o.text for o in cell.outputs if o.output_type == "stream"]
+    return printed + [o.data["text/markdown"] for o in cell.outputs if "text/markdown" in o.get("data", {})]
+
+
+def read(caught) -> list[str]:
+    printed = [caught.stdout] if caught.stdout else []
+    return printed + [o.data["text/markdown"] for o in caught.outputs if "text/markdown" in o.data]
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    yield InteractiveShell.instance()  # `display` speaks to no other
+    InteractiveShell.clear_instance()
+
+
+def absent(*_arguments, **_named):
+    raise FileNotFoundError("neither pictures nor policies are published")
+
+
+@pytest.fixture
+def published_study(tmp_path, monkeypatch) -> Path:
+    """A copy of the published results, whose study can neither train nor draw."""
+    for name in ABSENT:
+        monkeypatch.setattr(Study, name, absent)
+    monkeypatch.setattr(Study, "prepare_data", lambda *_, **__: None)
+    monkeypatch.setattr(Study, "evaluate", lambda self, *pair: json.loads(summary_of(self, *pair).read_text()))
+    for name in FRONT_ENDS:
+        monkeypatch.delenv(name, raising=False)
+    return shutil.copytree(PUBLISHED, tmp_path / "nano")
+
+
+def summary_of(study: Study, set_name: str, policy: str) -> Path:
+    return study.results / "eval" / set_name / policy / "summary.json"
