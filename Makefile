@@ -4,7 +4,7 @@ SHELL := bash
 PROFILE ?= nano
 PY := .venv/bin/python
 # Two workers with a thread each end in two thirds of the time of one with two.
-TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The paper's judge on eight GPUs; for one GPU: make judge JUDGE=7b. Settings: reproduce/judges/*.yaml
 JUDGE ?= 72b
