@@ -1,5 +1,4 @@
-"""Opens a policy from its address: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the
-tables.
+"""Opens a policy by its address: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the tables.
 
 On a machine with GPUs and vLLM, vLLM serves a local policy, with a copy of the weights on each GPU. Otherwise
 transformers runs it in this process. `nano` always runs in this process.

@@ -36,8 +36,8 @@ class EndpointPolicy:
     temperature: 0 is greedy; None is not sent. repetition_penalty: vLLM's; None lets vLLM take it from the model's
     files.
 
-    A model that refuses `temperature`, or wants `max_completion_tokens` instead of `max_tokens`, says so at the first
-    call and is called again without it. The reasoning that a model returns beside its reply is ignored.
+    If the model refuses `temperature`, or wants `max_completion_tokens` instead of `max_tokens`, the call is repeated
+    accordingly, and so are all later calls. The reasoning that a model returns beside its reply is ignored.
 
     An empty reply gives no text and a problem. So does a refused question (a content filter, for example). UserError if
     every question is refused: a wrong setting, a model without vision, or an account without credit. A server that
@@ -151,7 +151,7 @@ class EndpointPolicy:
         status, words = getattr(error, "status_code", None), _short(words_of(error))
         if status in _NOT_THIS_CALLER:
             raise UserError(
-                f"the policy's endpoint refused the call: {words}; {self._key} is the key that is sent to it"
+                f"the policy's endpoint refused the call: {words}; check {self._key}, the key that is sent to it"
             ) from None
         if isinstance(error, APIConnectionError | TimeoutError) or status in _LATER:
             raise UserError(
@@ -159,7 +159,7 @@ class EndpointPolicy:
                 "what was written is kept"
             ) from None
         if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-            raise UserError(f"the policy's endpoint cannot be asked as it is here: {words}") from None
+            raise UserError(f"the policy's endpoint refuses a setting of the request: {words}") from None
         problem = f"the endpoint failed: {words}"
         return _Refused(None, problem) if status and 400 <= status < 500 else Answer(None, problem, failed=True)
 
@@ -184,9 +184,9 @@ class _Refused(Answer):
 def _refusing(times: int, answer: Answer) -> UserError:
     how = f"{times} questions in a row" if times > 1 else "the question"
     return UserError(
-        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): see that its "
-        "model takes pictures, questions of this length and these settings, and that the account is in order; none is "
-        "scored, and what was written is kept"
+        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): check that "
+        "its model accepts pictures, questions of this length and these settings, and that the account is in order; "
+        "none is scored, and what was written is kept"
     )
 
 

@@ -51,8 +51,8 @@ def family_of(path: str) -> Family:
         known = ", ".join(family.name for family in FAMILIES.values())
         hint = "; take the -hf one" if kind == "internvl_chat" else ""
         raise UserError(
-            f"{path} is a model of type {kind or 'unknown'!r}{hint}: known are {known}; any other can be served and "
-            "named by its URL"
+            f"{path} is a model of type {kind or 'unknown'!r}{hint}: supported are {known}; serve any other "
+            "model and give its URL"
         )
     return FAMILIES[kind]
 
@@ -74,14 +74,14 @@ def with_tool_turns(processor: ProcessorMixin, path: str, family: Family) -> Non
     """
     if not family.turns:
         raise UserError(
-            f"{family.name} can be evaluated but not trained here: TRL needs a chat template with turns of a tool and "
+            f"{family.name} can be evaluated but not trained here: TRL needs a chat template with tool turns and "
             "{% generation %} marks, and has none for it; train a Qwen2.5-VL or Qwen3-VL"
         )
     own = processor.chat_template
     template = _system(_prompt(processor, own)) + CHAT_TEMPLATE
     if _prompt(processor, template) != _prompt(processor, own):
         raise UserError(
-            f"the chat template of {path} is not {family.name}'s: turns of a tool cannot be added to it without "
+            f"the chat template of {path} is not {family.name}'s: tool turns cannot be added to it without "
             "changing its prompts; restore the family's chat_template.jinja"
         )
     processor.chat_template = processor.tokenizer.chat_template = template

@@ -134,7 +134,7 @@ class Renderer:
     def _tracing(self, trace: Trace | None) -> dict:
         known = known_domain(self.domain).traces
         if trace and trace not in known:
-            raise UserError(f"trace {trace!r} is not for the {self.domain} domain: it has {', '.join(known) or 'none'}")
+            raise UserError(f"the {self.domain} domain has no trace {trace!r}: it has {', '.join(known) or 'none'}")
         return {"trace": trace} if trace else {}
 
 
@@ -152,7 +152,7 @@ def settled(render: Render) -> Render:
     """`render` itself. Raises HarnessError if its status is `harness_error`."""
     if render.status == "harness_error":
         raise HarnessError(
-            f"{render.message}: mend the machine and run the same command again; what was written is kept"
+            f"{render.message}: fix the machine and run the same command again; what was written is kept"
         )
     return render
 

@@ -97,7 +97,7 @@ class ChartRenderer:
     ) -> Render:
         """Run `code` and return its picture, or the typed reason for its failure. Blocks; callable from any thread."""
         if os.getpid() != self._owner:
-            raise UserError("a renderer does not outlive a fork: make one in each process")
+            raise UserError("a renderer cannot be used after a fork: create one in each process")
         if trace is not None and trace not in get_args(Trace):
             raise UserError(f"no trace called {trace!r}: choose one of {', '.join(get_args(Trace))}")
         limits, ticket = limits or self.limits, ticket or Ticket()
@@ -206,7 +206,7 @@ def _begin(child: Child, job: bytes) -> None:
         child.socket.sendall(job)
         if (sign := _receive(child, 1, deadline)) != b"+":
             said = _receive(child, int.from_bytes(_receive(child, 2, deadline), "big"), deadline)
-            raise HarnessError(said.decode(errors="replace") if sign == b"-" else "no sign of a worker")
+            raise HarnessError(said.decode(errors="replace") if sign == b"-" else "a worker sent no start signal")
     except OSError as error:
         raise HarnessError(str(error) or "a worker died before it began") from None
 
@@ -232,7 +232,7 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
     try:
         status = child.status.result(timeout=60)
     except TimeoutError:
-        raise HarnessError("no word of how a worker ended") from None
+        raise HarnessError("the exit status of a worker did not arrive") from None
     if status >= 0:
         return Failure("exit", "the program ended itself before its picture was made")
     if status != -signal.SIGKILL:

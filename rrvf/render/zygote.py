@@ -115,10 +115,10 @@ class Zygote:
         try:
             child = self._idle.get(timeout=timeout_s)
         except queue.Empty:
-            raise HarnessError(f"no worker within {timeout_s:.0f} s") from None
+            raise HarnessError(f"no worker was ready within {timeout_s:.0f} s") from None
         if child is None:
             self._idle.put(None)  # for the next caller
-            raise HarnessError("its first process died")
+            raise HarnessError("its zygote process died")
         if isinstance(child, str):
             self._fork(touched=False)
             raise HarnessError(child)

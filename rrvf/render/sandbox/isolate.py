@@ -38,8 +38,7 @@ def readable_paths() -> list[str]:
 
 
 class Walls:
-    """The isolation that the zygote sets up for its children. `without`: means to treat as if the machine refused them.
-    """
+    """The isolation that the zygote sets up for its children. `without`: means to treat as if they were refused."""
 
     def __init__(self, without: frozenset[str]) -> None:
         self.missing: dict[str, str] = {}

@@ -6,7 +6,7 @@ plotting functions. `finish` draws once more into a PDF that is discarded, and r
 
 Protocols. `fixed` keeps the names of the wrapped functions. `official` and `july2025` lose them, as the original
 wrappers do, which changes what seaborn draws inside the tracer (metrics_spec T2). So for scripts that use seaborn,
-these two trace calls and colours in two further runs with nameless wrappers; each run may fail half-way. They also
+these two protocols trace calls and colours in two further runs with nameless wrappers; each run may fail half-way. They also
 trace the colours again for a script that draws an object that the original tracer cannot read: there the original stops
 the script. In `official` the items then also have `guarded`: the items of a generated script, which the original runs
 inside a try block.

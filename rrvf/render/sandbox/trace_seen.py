@@ -2,15 +2,18 @@
 
 Agg draws the figure twice, at no more than 100 dots per inch and a million pixels: once as it is, and once without its
 texts and the traced objects. The picture is the whole figure, or the tight box if the script saves itself that way. For
-each text and object, a sample of the pixels that its drawing changes by `_CONTRAST` or more is recorded. It is visible
+each text and object, a sample of the pixels that its drawing changes by `_CONTRAST` or more is recorded.
+
+A text or object is visible
 - if it has such pixels. It has none if it is invisible, transparent, of the background's colour, outside the picture,
   clipped away or without extent;
 - and if some of them (a quarter, for a text) survive to the end: later drawing left them unchanged, or they shine
   through, so that they differ from the second drawing;
 - and, for a text, if its letters are at least two pixels high, at least half of its box lies in the picture and in its
-  clip box, and the same words do not already stand at the same place. Objects of other figures count as the benchmark
-  counts them, and so do objects that seaborn draws to find a colour. Axes are visible if their drawing leaves pixels
-  that survive to the end; axes with neither frame nor content are not.
+  clip box, and the same words do not already stand at the same place.
+
+Objects of other figures count as the benchmark counts them, and so do objects that seaborn draws to find a colour. Axes
+are visible if their drawing leaves pixels that survive to the end; axes with neither frame nor content are not.
 
 Not distinguished: which part of an object is visible, so an object with a transparent face and a visible edge counts
 with its face; an object hidden below another of exactly its colour. If comparing a figure's objects would take more

@@ -18,7 +18,9 @@ class Wrapping:
     """A set of wrapped functions that share one "inside" flag, and their originals.
 
     named: wrappers keep the functions' names; otherwise they are called `wrapper`, as in the original evaluators.
+
     keep_flag: a wrapped call that raises leaves the flag set, so that later calls are not recorded (metrics_spec T8).
+
     stops: an error in `seen` reaches the script and stops it, as in the original; otherwise it sets `broken`.
     """
 
