@@ -5,11 +5,11 @@ run serves all four ChartMimic metrics. `Tracer.prepare` cuts the source as the 
 plotting functions. `finish` draws once more into a PDF that is discarded, and returns the items as plain JSON values.
 
 Protocols. `fixed` keeps the names of the wrapped functions. `official` and `july2025` lose them, as the original
-wrappers do, which changes what seaborn draws inside the tracer (metrics_spec T2). So for scripts that use seaborn,
-these two protocols trace calls and colours in two further runs with nameless wrappers; each run may fail half-way. They also
-trace the colours again for a script that draws an object that the original tracer cannot read: there the original stops
-the script. In `official` the items then also have `guarded`: the items of a generated script, which the original runs
-inside a try block.
+wrappers do, which changes what seaborn draws inside the tracer (metrics_spec T2). So these two protocols trace the
+calls and colours of a script that uses seaborn in two further runs with nameless wrappers; each run may fail half-way.
+They also trace the colours again for a script that draws an object that the original tracer cannot read, because the
+original stops the script there. In `official` the items then also have `guarded`: the items of a generated script,
+which the original runs inside a try block.
 """
 
 from __future__ import annotations
