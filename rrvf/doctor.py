@@ -1,6 +1,6 @@
-"""What this machine can run, what is missing, and the command that fixes it (`rrvf doctor`).
+"""Checks what this machine can run, what is missing, and how to fix it (`rrvf doctor`).
 
-Nothing is taken on trust: a chart and a page are really drawn, torchvision is really imported, assets are looked for.
+The checks run the real thing: they draw a chart and a page, import torchvision, and look for the assets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rrvf.errors import UserError
 
 SANDBOX = Path(__file__).parent / "render" / "sandbox"
 SETUP = f"run `{places.SETUP}`"
-#: What is lost without each means of isolation.
+#: What each missing means of isolation costs.
 WEAKER = {
     "namespaces": "a chart script can see that other files exist; it cannot read, write, connect or start programs",
     "landlock": "only the file system view and user ids keep a chart script from files",
@@ -40,7 +40,7 @@ GB = 1 << 30
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. `missing` stops the CPU profile; `weaker` only costs what `cost` says."""
+    """The result of one check. `missing` stops the CPU profile; `weaker` costs only what `cost` says."""
 
     name: str
     state: Literal["ok", "weaker", "missing"]
@@ -50,7 +50,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Everything, in the order in which a set-up goes; takes some ten seconds on an idle machine."""
+    """All checks, in the order of a set-up. Takes about ten seconds on an idle machine."""
     every: list[Callable[[], Check]] = [
         python, torch, numbers, cpu_pair, gpu, plotting, sandbox, landlock, chromium,
         *(partial(draws, name) for name in DOMAINS), fonts, disk, memory, assets, nano_policy, clip_weights,
@@ -59,7 +59,7 @@ def checks() -> list[Check]:
 
 
 def report() -> tuple[str, bool]:
-    """The checks as text, and whether everything that the CPU profile needs is there."""
+    """The checks as text, and whether everything that the CPU profile needs is present."""
     lines, found = [], checks()
     for check in found:
         lines.append(f"{check.state:8}{check.name:18}{check.found}")
@@ -71,7 +71,7 @@ def report() -> tuple[str, bool]:
 
 
 def _guarded(look: Callable[[], Check]) -> Check:
-    """A check that fails in a way nobody thought of is a finding too."""
+    """The result of a check, or a `missing` result if it raises."""
     name = look.args[0] if isinstance(look, partial) else look.__name__
     try:
         return look()
@@ -85,7 +85,7 @@ def _guarded(look: Callable[[], Check]) -> Check:
 
 
 def python() -> Check:
-    """Python 3.11, which all locks are made for."""
+    """Python 3.11, which all lock files are for."""
     version = sys.version.split()[0]
     fits = sys.version_info[:2] == (3, 11)
     return (
@@ -94,13 +94,13 @@ def python() -> Check:
 
 
 def torch() -> Check:
-    """Torch and how many threads it takes; ImportError where it is not there."""
+    """Torch and its number of threads. Raises ImportError if it is not installed."""
     module = importlib.import_module("torch")
     return Check("torch", "ok", f"{module.__version__}, {module.get_num_threads()} threads")
 
 
 def numbers() -> Check:
-    """In which numbers profiles that leave it open (`auto`) train here."""
+    """The number format that `dtype: auto` and `autocast: auto` choose here."""
     from rrvf.policies.precision import bfloat16_here
 
     if able := bfloat16_here():
@@ -109,7 +109,7 @@ def numbers() -> Check:
 
 
 def cpu_pair() -> Check:
-    """torchvision comes as a CUDA build; beside a CPU build of torch it needs the hook that `make setup` installs."""
+    """torchvision is a CUDA build. With a CPU build of torch it needs the hook that `make setup` installs."""
     for name in ("torchvision", "open_clip"):
         importlib.import_module(name)
     return Check("torchvision", "ok", importlib.metadata.version("torchvision"))
@@ -128,7 +128,7 @@ def gpu() -> Check:
 
 
 def plotting() -> Check:
-    """The plotting runtime holds what its lock says: scores are defined on these versions."""
+    """Whether the plotting runtime has the locked versions, on which the scores are defined."""
     from rrvf.render.zygote import plot_python
 
     code = "import importlib.metadata as m; [print(d.name.lower(), d.version, sep='==') for d in m.distributions()]"
@@ -142,7 +142,7 @@ def plotting() -> Check:
 
 
 def sandbox() -> Check:
-    """What isolates chart scripts, and what of it the machine refuses."""
+    """The means that isolate chart scripts, and which of them the machine refuses."""
     from rrvf.render import isolation
     from rrvf.render.zygote import ACCEPT
 
@@ -158,7 +158,7 @@ def sandbox() -> Check:
 
 
 def landlock() -> Check:
-    """Whether the kernel's Landlock bounds signals and TCP too."""
+    """Whether the kernel's Landlock also restricts signals and TCP."""
     abi = int(_output([sys.executable, "-c", "import landlock; print(landlock.abi())"], cwd=SANDBOX))
     if abi >= 6:
         return Check("landlock", "ok", f"ABI {abi}")
@@ -167,7 +167,7 @@ def landlock() -> Check:
 
 
 def draws(domain: str) -> Check:
-    """A real picture from the real renderer, with time enough for a busy machine; of a failure, the cause."""
+    """A real picture from the real renderer, with a generous time limit for a busy machine. On failure, its cause."""
     from rrvf.render import Limits, render
 
     name = f"{domain} renderer"
@@ -189,13 +189,13 @@ def draws(domain: str) -> Check:
 
 
 def closed_folder(path: Path) -> Path | None:
-    """For root, whose renderers run as other users: the first folder above `path` that others may not enter."""
+    """As root, whose renderers run as other users: the first folder above `path` that others may not enter."""
     above = reversed(path.resolve().parents) if os.geteuid() == 0 else ()
     return next((folder for folder in above if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def chromium() -> Check:
-    """The browser that draws pages, and its version; UserError where there is none."""
+    """The browser that draws pages, and its version. Raises UserError if there is none."""
     from rrvf.chromium import find_chromium
 
     path = find_chromium()
@@ -203,7 +203,7 @@ def chromium() -> Check:
 
 
 def fonts() -> Check:
-    """The fonts that pages were drawn with: others give other pixels."""
+    """The fonts that pages were drawn with. Other fonts give other pixels."""
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
     names = {file.stem for folder in folders for file in folder.rglob("*.ttf")}
     if missing := [font for font in FONTS if font not in names]:
@@ -213,7 +213,7 @@ def fonts() -> Check:
 
 
 def disk() -> Check:
-    """Room for what the nano profile writes."""
+    """Free space for what the nano profile writes."""
     free = shutil.disk_usage(places.CHECKOUT or Path.cwd()).free / GB
     if free >= 5:
         return Check("disk", "ok", f"{free:.0f} GB free")
@@ -221,7 +221,7 @@ def disk() -> Check:
 
 
 def memory() -> Check:
-    """Main memory and cores beside those that the nano profile was measured on."""
+    """Memory and cores, compared with the machine that the nano profile was measured on."""
     total = psutil.virtual_memory().total / GB
     if total >= 7:
         return Check("memory", "ok", f"{total:.0f} GB, {os.cpu_count()} cores")
@@ -231,7 +231,7 @@ def memory() -> Check:
 
 
 def assets() -> Check:
-    """The script that downloads them knows what belongs there."""
+    """The assets that the download script reports as missing."""
     cost = "no unseen test set of real charts or pages; pages that link to Tailwind lose their style"
     if places.CHECKOUT is None:
         return Check("assets", "weaker", "not part of an installed package", cost, "`make assets` in a checkout")
@@ -242,7 +242,7 @@ def assets() -> Check:
 
 
 def nano_policy() -> Check:
-    """The shipped weights against their hashes; UserError where one differs."""
+    """The shipped weights against their hashes. Raises UserError if one differs."""
     from rrvf import nano
 
     nano.verify()
@@ -250,7 +250,7 @@ def nano_policy() -> Check:
 
 
 def clip_weights() -> Check:
-    """Looks for the file only: loading it would download it."""
+    """Whether the CLIP weights are on this machine. Loading them would start a download."""
     from huggingface_hub import try_to_load_from_cache
 
     from rrvf.benchmarks import clip

@@ -1,4 +1,4 @@
-"""Places to write to, looked at before the work begins: nobody waits an hour to learn that --out cannot be written."""
+"""Checks and writes outputs. A place is checked before the work begins, so that a bad --out fails at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MENDABLE = (*_NO_ROOM, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
 
 
 def out_file(path: Path) -> Path:
-    """`path` as a file that can be written; its folder is made. UserError else."""
+    """`path` as a writable file; its folder is created. Raises UserError if it cannot be written."""
     if path.is_dir():
         raise UserError(f"--out {path} is a folder: name a file in it")
     out_folder(path.parent)
@@ -30,8 +30,8 @@ def out_file(path: Path) -> Path:
 
 
 def out_folder(path: Path) -> Path:
-    """`path` as a folder that can be written to, made where it is missing. UserError else."""
-    import tempfile  # slow to load, and help needs none of it
+    """`path` as a writable folder, created if missing. Raises UserError if it cannot be written to."""
+    import tempfile  # slow to load and not needed for --help
 
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file: name a folder")
@@ -51,9 +51,10 @@ def _told(path: Path):
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write what is to be `path`, which is there whole or, after a kill, as it was before.
+    """A temporary path to write to, which replaces `path` at the end.
 
-    Several may write the same file at once: each beside it under a name of its own, and the last one counts.
+    An error or a kill leaves `path` as it was before. Several processes may write the same file at once: each uses its
+    own temporary path, and the last one wins.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
@@ -64,31 +65,31 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def trouble(error: OSError) -> str | None:
-    """The line for an error that the disk or the rights of a folder bring.
+    """The message for an error of a full disk or missing permissions.
 
-    None for any other, which is a fault of ours.
+    None for any other error, which is a bug of ours.
     """
-    # A write to an open file does not say which one it was; only a disk refuses one so.
+    # An error of a write to an open file names no file. Then only a disk error is the user's to solve.
     if error.errno not in (_MENDABLE if error.filename else _NO_ROOM):
         return None
     where = error.filename or "cannot write"
-    return f"{where}: {error.strerror}: make room or give the rights, then run it again; what was written counts"
+    return f"{where}: {error.strerror}: free space or grant access, then run it again; what was written is kept"
 
 
 def error_line(line: str) -> None:
-    """Say on standard error why a command ends."""
+    """Print on standard error why a command ends."""
     print(f"error: {line}", file=sys.stderr)
 
 
 def say(line: str) -> None:
-    """The same as the command `rrvf` says it, and what else it has to tell."""
+    """Print a message of the command `rrvf` on standard error."""
     print(f"rrvf: {line}", file=sys.stderr)
 
 
 def exit_code(work: Callable[[], int | None], say: Callable[[str], object] = error_line) -> int:
-    """Do `work` and give its code, 0 where it gives none.
+    """Run `work` and return its exit code, 0 if it returns None.
 
-    For what a person can mend one line to `say` and 2, and where it was interrupted 130.
+    For an error that the user can solve, pass one line to `say` and return 2. Return 130 if it was interrupted.
     """
     try:
         return work() or 0

@@ -1,7 +1,7 @@
-"""What a picture may measure: one set of bounds for the renderers, the judges and the policy's input.
+"""The bounds of a picture's size, shared by the renderers, the judges and the policy's input.
 
-A picture outside them is nobody's to look at: Qwen2.5-VL's processor raises above an aspect of 200, and a strip of a
-few pixels shows nothing. A program that draws one has drawn no picture (`render_error`); a reference outside them is
+A picture outside them cannot be used: Qwen2.5-VL's processor raises above an aspect ratio of 200, and a strip of a few
+pixels shows nothing. A program that draws such a picture ends as a `render_error`; a reference outside the bounds is
 refused before it is used.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from PIL import Image
 
-#: What Pillow raises for bytes that are no picture, or a damaged or too large one.
+#: What Pillow raises for bytes that are not a picture, or one that is damaged or too large.
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-#: The shorter side, in pixels.
+#: The least length of the shorter side, in pixels.
 MIN_SIDE = 16
-#: The longer side over the shorter one.
+#: The largest ratio of the longer side to the shorter one.
 MAX_ASPECT = 200
-#: Width times height.
+#: The largest product of width and height, in pixels.
 MAX_PIXELS = 16_000_000
 
 
@@ -27,7 +27,7 @@ def misfit(width: float, height: float) -> str | None:
     'the picture is 2000 x 5 pixels: at least 16 a side are needed'
     """
     size = f"the picture is {width:.0f} x {height:.0f} pixels"
-    if not min(width, height) >= MIN_SIDE:  # a NaN is no size either
+    if not min(width, height) >= MIN_SIDE:  # also refuses NaN
         return f"{size}: at least {MIN_SIDE} a side are needed"
     if not width * height <= MAX_PIXELS:
         return f"{size}: at most {MAX_PIXELS:,} in all are allowed"

@@ -2,8 +2,8 @@
 
     rrvf.redraw("picture.png", policy="http://localhost:8000/v1#my-model").code
 
-A policy that was not trained on our tags works too: a last turn without `<answer>` is read as any reply is. Where the
-answer gives no picture, the closest draft is taken.
+A policy that was not trained on our tags works too: a last turn without `<answer>` is read like an evaluated reply. If
+the answer gives no picture, the closest draft is taken.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rrvf.report.episodes import kept_pictures, trajectory_html
 from rrvf.report.html import visible
 from rrvf.rollout import Episode, JudgeLike, Tools, run_episode
 
-#: Told of each turn: its number, the turn, and with the last one the finished episode.
+#: Callback per turn: its number, the turn, and the finished episode with the last turn, else None.
 OnTurn = Callable[[int, Turn, Trajectory | None], None]
 
 
@@ -38,8 +38,8 @@ OnTurn = Callable[[int, Turn, Trajectory | None], None]
 class Redrawn:
     """A redrawn picture. `trajectory` holds the whole episode.
 
-    turn: whose code was taken, counted from 1; None where no turn gave a picture. target_png: the picture that the
-    policy saw.
+    turn: the turn whose code was taken, from 1; None if no turn gave a picture. target_png: the picture that the policy
+    saw.
     """
 
     trajectory: Trajectory
@@ -48,14 +48,14 @@ class Redrawn:
 
     @property
     def answered(self) -> bool:
-        """Whether the code is the answer's; else it is a draft's."""
+        """Whether the code comes from the answer, not from a draft."""
         return self.turn == len(self.trajectory.turns)
 
     @property
     def _drawn(self) -> tuple[str | None, Render | None, Judgement | None]:
         """Code, render and judgement of the turn that was taken.
 
-        The answer's code alone where no turn gave a picture.
+        If no turn gave a picture: the answer's code, None, None.
         """
         whole = self.trajectory
         if self.turn is None:
@@ -67,18 +67,18 @@ class Redrawn:
 
     @property
     def code(self) -> str | None:
-        """The program of the turn that was taken; None where no answer holds one."""
+        """The program of the turn that was taken. None if there is none."""
         return self._drawn[0]
 
     @property
     def png(self) -> bytes | None:
-        """The final picture."""
+        """The picture of the turn that was taken, as PNG. None if there is none."""
         render = self._drawn[1]
         return render.png if render is not None else None
 
     @property
     def similarity(self) -> float | None:
-        """The judge's score, 0 to 1; None where there is no picture, or the judge failed."""
+        """The judge's score, 0 to 1. None if there is no picture or the judge failed."""
         judgement = self._drawn[2]
         return judgement.score if judgement is not None and judgement.ok else None
 
@@ -92,15 +92,15 @@ class Redrawn:
         return f"similarity {likeness}" + ("" if self.answered else f", of the draft of turn {self.turn}")
 
     def html(self) -> str:
-        """One page that needs no other file: target, drafts with their feedback, and the answer, side by side."""
+        """A self-contained HTML page: target, drafts with their feedback, and the answer, side by side."""
         name = self.trajectory.sample_id
         title = f"{name}: {self.verdict}"
         return trajectory_html([self.trajectory], kept_pictures({name: self.target_png}), title)
 
     def save(self, out: Path) -> list[Path]:
-        """Write `answer` with the domain's suffix, `answer.png`, `episode.json` and `index.html`.
+        """Write `answer` with the domain's suffix, `answer.png`, `episode.json` and `index.html` to `out`.
 
-        Gives what was written.
+        Returns the paths that were written.
         """
         make(out)
         suffix = domain(self.trajectory.domain).suffix
@@ -112,7 +112,7 @@ class Redrawn:
         }
         for name, data in files.items():
             if data is None:
-                (out / name).unlink(missing_ok=True)  # of another picture
+                (out / name).unlink(missing_ok=True)  # left by an earlier picture
             else:
                 (out / name).write_bytes(data)
         return [out / name for name, data in files.items() if data is not None]
@@ -130,8 +130,8 @@ def redraw(
     """Redraw a PNG, JPEG or WebP file as code.
 
     policy: `nano`, a folder, a hub id, or `http://host/v1#model` of any OpenAI-compatible server. turns: T_max. judge:
-    the URL of the judge that gives the feedback; None: the embedded judge. out: a folder for `Redrawn.save`. UserError
-    where the file is no picture, or where policy or judge cannot be reached.
+    the URL of the judge that gives the feedback; None uses the embedded judge. out: a folder for `Redrawn.save`. Raises
+    UserError if the file is not a picture, or if the policy or the judge cannot be reached.
     """
     settings, task = profile_for(policy), _domain(domain)
     owned = getattr(settings.canvas, task.name)
@@ -158,13 +158,13 @@ def redraw(
     return done
 
 
-_domain = domain  # `redraw` has an argument of that name
+_domain = domain  # an argument of `redraw` hides the name
 
 
 def _canvas(task: Domain, target: bytes) -> Canvas | None:
-    """None for code that says how large its picture is.
+    """The canvas for a target; None for code that sets its own size.
 
-    For other code the target's own size, and as much below as the page has.
+    For other code it has the target's width and height, and grows with the page.
     """
     if task.own_size:
         return None
@@ -192,7 +192,7 @@ def _judge(url: str | None) -> Iterator[JudgeLike]:
 
 
 class _Told:
-    """Asks the policy, and tells of each turn once its feedback is known."""
+    """Calls the policy, and reports each turn once its feedback is known."""
 
     def __init__(self, episode: Episode, policy: Any, on_turn: OnTurn | None) -> None:
         self._episode, self._policy, self._on_turn = episode, policy, on_turn
@@ -205,7 +205,7 @@ class _Told:
         if isinstance(reply, NoReply):
             if not self._episode.turns:
                 raise UserError(f"the policy gave no reply: {reply.reason}")
-            return ""  # what was drafted counts
+            return ""  # the drafts count
         return str(reply)
 
     def turn(self, turn: Turn, finished: Trajectory | None = None) -> None:
@@ -215,7 +215,7 @@ class _Told:
 
 
 def _read_freely(trajectory: Trajectory, episode: Episode) -> Trajectory:
-    """The episode with the code of a last turn that has no `<answer>`, where it holds some that gives a picture."""
+    """The episode, with the code of a last turn without `<answer>` if that turn holds code that gives a picture."""
     last = trajectory.turns[-1]
     if last.action == "answer" or not last.text.strip():
         return trajectory
@@ -224,23 +224,23 @@ def _read_freely(trajectory: Trajectory, episode: Episode) -> Trajectory:
         return trajectory
     render, judgement = episode.tools.final(code, episode.target_png, episode.domain)
     if not render.ok and "```" not in last.text:
-        return trajectory  # prose
+        return trajectory  # the text was prose
     read = last.model_copy(update={"action": "answer", "code": code})
     final = {"final_code": code, "final_render": render, "judgement": judgement}
     return trajectory.model_copy(update={"turns": (*trajectory.turns[:-1], read), **final})
 
 
 def _taken(trajectory: Trajectory) -> int | None:
-    """The turn whose code is taken: the answer's, or where that gives no picture, the closest draft's."""
+    """The number of the turn whose code is taken: the answer's, else that of the closest draft with a picture."""
     if trajectory.final_render is not None and trajectory.final_render.ok:
         return len(trajectory.turns)
     drafts = [(i, t.judgement) for i, t in enumerate(trajectory.turns, 1) if t.render is not None and t.render.ok]
-    # The later of equals: it knew more. A judge that gives words alone leaves the last draft.
+    # Of equal scores the later draft wins, because it had more feedback. Without scores this is the last draft.
     return max(drafts, key=lambda d: (d[1].score or 0.0 if d[1] else 0.0, d[0]), default=(None, None))[0]
 
 
 def told(number: int, turn: Turn, finished: Trajectory | None) -> str:
-    """A turn for the terminal: what was done, what was drawn, and what came back."""
+    """A turn as text for the terminal: action, render, similarity and feedback."""
     answer = finished if turn.action == "answer" else None
     render, judgement = (answer.final_render, answer.judgement) if answer else (turn.render, turn.judgement)
     words = [{"tool_call": "draft", "answer": "answer", "none": "no action"}[turn.action]]

@@ -1,10 +1,10 @@
-"""References that cannot be used.
+"""Excludes references that cannot be used.
 
-Pictures that are damaged or outside the bounds of `rrvf.pictures`, pages that cannot be drawn. Nobody can be measured
-against one, and that is not the policy's fault: they are excluded and counted, in evaluation, in `rrvf score web` and
-in training.
+These are pictures that are damaged or outside the bounds of `rrvf.pictures`, and pages that cannot be drawn. No answer
+can be measured against one, and that is not the policy's fault. They are excluded and counted, in evaluation, in `rrvf
+score web` and in training.
 
-True scripts of charts that do not run are another matter: their benchmarks' own rule is that the pair scores 0.
+True chart scripts that do not run are not excluded: by their benchmarks' own rule such a pair scores 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rrvf.records import Sample
 
 
 def usable(samples: list[Sample], root: Path) -> list[Sample]:
-    """The samples with a picture to train on; says how many are excluded. UserError where none is left."""
+    """The samples with a picture to train on; prints how many are excluded. Raises UserError if none is left."""
     why = {}
     for sample in samples:
         try:
@@ -33,7 +33,7 @@ def usable(samples: list[Sample], root: Path) -> list[Sample]:
 
 
 def tell_excluded(why: Mapping[str, str], total: int) -> None:
-    """Say how many of `total` samples are excluded; `why` by sample id. UserError where that is all of them."""
+    """Print how many of `total` samples are excluded. `why`: reason by sample id. UserError if all are excluded."""
     if not why:
         return
     words = (

@@ -124,7 +124,7 @@ def test_transparency_is_laid_on_white_and_said(folder, tmp_path, capsys):
     put(folder, "c.png", saved(Image.new("LA", (64, 64), (0, 0))))
     found = built(folder, tmp_path)
     assert {picture(s, tmp_path).getpixel((5, 5)) for s in found} == {(255, 255, 255)}
-    assert "3 transparent laid on white" in capsys.readouterr().err
+    assert "3 blended onto white" in capsys.readouterr().err
 
 
 def test_a_photo_is_turned_as_its_camera_was_held(folder, tmp_path):
@@ -156,7 +156,7 @@ def test_a_strip_that_a_full_page_would_make_too_long_is_skipped(folder, tmp_pat
     put(folder, "b.png")
     found = built(folder, tmp_path, canvas={"width": 1_280, "height": 720, "full_page": True})
     assert [s.id for s in found] == ["b.png"]
-    assert "skipped a.png: brought onto the canvas, the picture is 1280 x 225882 pixels" in capsys.readouterr().err
+    assert "skipped a.png: scaled to the canvas, the picture is 1280 x 225882 pixels" in capsys.readouterr().err
 
 
 def test_two_parts_never_meet_and_miss_nothing(folder, tmp_path):

@@ -163,7 +163,7 @@ def test_a_model_is_asked_with_the_settings_that_it_takes(fake):
 
 def test_a_setting_that_cannot_be_left_out_is_a_user_error(fake):
     fake.replies = [refusal("messages")]
-    with pytest.raises(UserError, match="cannot be asked"):
+    with pytest.raises(UserError, match="refuses a setting"):
         reply(fake.url)
 
 

@@ -93,7 +93,8 @@ def test_a_step_of_sft(models, samples, tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "line"), [("gemma3", "known are Qwen2.5-VL"), ("internvl_chat", "take the -hf one"), (None, "'unknown'")]
+    ("kind", "line"),
+    [("gemma3", "supported are Qwen2.5-VL"), ("internvl_chat", "take the -hf one"), (None, "'unknown'")],
 )
 def test_an_unknown_family_is_one_line_and_never_asked_in_another_s_words(tmp_path, kind, line):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": kind} if kind else {}))

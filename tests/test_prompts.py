@@ -55,7 +55,7 @@ def test_files_are_fetched_once_and_their_texts_found(served, tmp_path):
 def test_another_file_than_the_pinned_one_is_refused_and_not_kept(served, tmp_path):
     files, _ = served
     files[prompts.SOURCES["chartmimic-judge"].url] = JSON + " "
-    with pytest.raises(UserError, match="not the file that was pinned"):
+    with pytest.raises(UserError, match="not the pinned file"):
         prompts.download(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -63,7 +63,7 @@ def test_another_file_than_the_pinned_one_is_refused_and_not_kept(served, tmp_pa
 def test_a_file_that_was_changed_here_is_refused(served, tmp_path):
     paths = prompts.download(tmp_path)
     paths[0].write_text("mine")
-    with pytest.raises(UserError, match="not the file that was pinned"):
+    with pytest.raises(UserError, match="not the pinned file"):
         prompts.text("chartmimic-judge", tmp_path)
 
 

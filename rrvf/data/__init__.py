@@ -1,11 +1,11 @@
-"""Splits and their manifests: every picture by name, hash, source and licence.
+"""Splits and their manifests: every picture with its name, hash, source and licence.
 
     prepare({"charts_train": {"kind": "generated_charts", "seed": 1_000_000, "count": 256}}, Path("data"))
     load_split("charts_train", Path("data"))
 
-A split is a folder `<root>/<name>/`: `manifest.jsonl` (one `Sample` a line), the pictures, the true code where it is
-known, `SHA256SUMS` over them all (`sha256sum -c` reads it). It is built beside and renamed, so a folder of that name is
-whole. Splits that are made alike are kept once: see `rrvf.data.store`.
+A split is a folder `<root>/<name>/` with `manifest.jsonl` (one `Sample` per line), the pictures, the true code where it
+is known, and `SHA256SUMS` over all of them (for `sha256sum -c`). It is built under a temporary name and then renamed,
+so a folder with the final name is complete. Splits with the same recipe are stored once: see `rrvf.data.store`.
 """
 
 from rrvf.data.build import is_ready, prepare, recipe, verify

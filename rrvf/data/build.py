@@ -1,4 +1,4 @@
-"""Builds and checks the splits that a profile names: `rrvf data prepare` and `rrvf data verify`."""
+"""Builds and checks the splits of a profile: `rrvf data prepare` and `rrvf data verify`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from rrvf.data.store import shared
 from rrvf.errors import UserError
 from rrvf.render import Renderer
 
-#: Raised when a rule of this folder changes what a split holds: finished splits are then built again.
+#: Increased when a rule in this package changes the content of a split. Finished splits are then built again.
 VERSION = 1
-#: Gives `seeded.programs` of the profile.
+#: Returns `seeded.programs` of the profile.
 Programs = Callable[[], dict[str, list[tuple[int, str]]]]
 
 
@@ -43,14 +43,14 @@ def prepare(
     names: Collection[str] | None = None,
     store: Path | None = None,
 ) -> dict[str, int]:
-    """Build the splits `names` (None: all) that no profile built yet, check them; gives their sizes.
+    """Build the splits `names` (None: all) that do not exist yet, then check all of them. Returns their sizes.
 
-    `<root>/<name>` becomes a link into `store` (by default `<root>/.splits`), where equal splits lie once. Killed at
-    any point, it leaves whole splits only, and the next call goes on with the first that is missing.
+    `<root>/<name>` becomes a link into `store` (default `<root>/.splits`), where equal splits are stored once. A kill
+    at any point leaves only complete splits, and the next call continues with the first missing one.
     """
     config = DataConfig.read(section)
     names = [name for name in config.root if names is None or name in names]
-    programs = cache(lambda: seeded.programs(config))  # seconds, and the same for every generated split
+    programs = cache(lambda: seeded.programs(config))  # takes seconds and serves every generated split
     store = store or root / ".splits"
 
     def build(name: str, made_by: str, key: str) -> None:
@@ -66,9 +66,9 @@ def prepare(
 
 
 def verify(section: DataConfig | dict[str, Any], root: Path, names: Collection[str] | None = None) -> dict[str, int]:
-    """Check the splits `names` (None: all) of a profile file by file; gives their sizes.
+    """Check the splits `names` (None: all) of a profile, file by file. Returns their sizes.
 
-    UserError names the first that is bad.
+    The UserError names the first bad file or split.
     """
     config = DataConfig.read(section)
     names = [name for name in config.root if names is None or name in names]
@@ -80,12 +80,12 @@ def verify(section: DataConfig | dict[str, Any], root: Path, names: Collection[s
 
 
 def is_ready(name: str, config: DataConfig, root: Path) -> bool:
-    """Whether the finished split `name` is the one that the profile asks for."""
+    """Whether the finished split `name` was built by the profile's recipe."""
     return recipe_of(name, root) == recipe(name, config)
 
 
 def recipe(name: str, config: DataConfig) -> str:
-    """Everything that decides what a split holds, as JSON: of generated ones, also those before it, which it avoids."""
+    """All that decides a split's content, as JSON. A generated split also lists the earlier ones that it avoids."""
     split = config.root[name]
     made: dict[str, Any] = {"version": VERSION, "split": split.model_dump()}
     if isinstance(split, Generated):
@@ -100,7 +100,7 @@ def recipe(name: str, config: DataConfig) -> str:
 
 
 def _counted(name: str, split: AnySplit, items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
-    """The items, and a UserError at their end where there were fewer than the split asks for, or than its set has."""
+    """The items. Raises UserError at their end if there are fewer than `count`, or than the data set has."""
     found = 0
     for item in items:
         yield item
@@ -112,7 +112,7 @@ def _counted(name: str, split: AnySplit, items: Iterator[Item], bar: tqdm) -> It
 
 
 def _items(name: str, split: AnySplit, programs: Programs) -> Iterator[Item]:
-    """The items of one split, with a renderer for those that are rendered here."""
+    """The items of one split. Renders programs where the split has no pictures of its own."""
     own = isinstance(split, Generated | Gallery | NpmPages)
     limits = replace(gallery.LIMITS, canvas=getattr(split, "canvas", None))
     with Renderer(split.domain, workers=2, limits=limits) if own else nullcontext() as renderer:

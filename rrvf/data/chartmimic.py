@@ -1,8 +1,9 @@
 """ChartMimic, direct task: 1,800 pictures to train on and 600 to test on (the paper's Table 1).
 
-The archive `dataset-iclr.tar.gz` holds `direct_600/` and `direct_1800/`, each with `PREFIX_NUMBER.py/.png/.pdf`. Names
-start again in each folder, so a sample's id is `task/name`; the metrics read the prefix (graph, box). The hub shows the
-same data as a table too; public code disagrees whether its GroundTruthFigureCode is code or a path, so both are taken.
+The archive `dataset-iclr.tar.gz` holds `direct_600/` and `direct_1800/`, each with `PREFIX_NUMBER.py/.png/.pdf`. Each
+folder numbers from the start, so a sample's id is `task/name`; the metrics read the prefix (graph, box). The hub also
+has the same data as a table. Public code disagrees whether its GroundTruthFigureCode is code or a path, so both are
+accepted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _CODE = "GroundTruthFigureCode"
 
 
 def items(split: ChartMimic) -> Iterator[Item]:
-    """The figures of a task in the order of names; from the table, in its order."""
+    """The figures of a task in name order; from the table, in its order."""
     return islice(_table(split) if split.view == "table" else _archive(split), split.count)
 
 
@@ -43,14 +44,15 @@ def _archive(split: ChartMimic) -> Iterator[Item]:
         folder.mkdir()
         with tarfile.open(path) as tar:
             for member in tar:
-                # By its last name alone: Python 3.11.2, Debian 12's, cannot yet filter what leaves the folder.
+                # Only the last part of a member's name is used: Python 3.11.2 (Debian 12) cannot yet filter members
+                # that leave the folder.
                 if member.isfile() and Path(member.name).parent.name == split.task:
                     folder.joinpath(Path(member.name).name).write_bytes(tar.extractfile(member).read())
         yield from _folder(split, folder, f"{ARCHIVE} with sha256 {digest}")
 
 
 def check_archive(path: Path, expected: str | None) -> str:
-    """The archive's sha256. UserError where it is not the one that was pinned."""
+    """The archive's sha256. Raises UserError if it is not `expected`; None accepts any."""
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected not in (None, found):
@@ -70,7 +72,7 @@ def _folder(split: ChartMimic, root: Path, origin: str) -> Iterator[Item]:
 
 
 def picture(path: Path) -> bytes:
-    """A shipped figure as PNG; a PDF's first page at 120 dpi, as the official runner shows it to a model."""
+    """A shipped figure as PNG. A PDF's first page is drawn at 120 dpi, as the official runner does for a model."""
     if not path.is_file():
         raise UserError(
             f"{path.name} is missing beside its script: fetch the archive again, or choose the other `picture`"
@@ -103,7 +105,7 @@ def _table(split: ChartMimic) -> Iterator[Item]:
 
 
 def belongs(row: dict[str, Any], task: str) -> bool:
-    """Whether a row is of the task: by the folder in its id or code path, where one is named, else by its Task."""
+    """Whether a row is of the task: by the folder in its id or code path if there is one, else by its Task."""
     named = f"{row['ExampleID']} {row[_CODE] if _is_path(row[_CODE]) else ''}"
     folders = [f for f in ("direct_600", "direct_1800", "customized_600", "customized_1800") if f in named]
     return task in folders if folders else "direct" in str(row["Task"]).lower()

@@ -1,6 +1,6 @@
 """The released warm-up pairs, which the paper does not mention (decisions D8).
 
-For the optional stage before RRVF only.
+They serve only the optional stage before RRVF.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rrvf.data.manifest import Item
 
 
 def items(split: ColdStart) -> Iterator[Item]:
-    """Picture and target text of each row, by the profile's column names. UserError names a column that is missing."""
+    """Picture and target text of each row, by the profile's column names. UserError names a missing column."""
     return islice(_all(split), split.count)
 
 

@@ -1,4 +1,4 @@
-"""The `data` section of a profile: split names, each with where its pictures come from, how many, by which seed."""
+"""The `data` section of a profile: named splits, each with the source, the number and the seed of its pictures."""
 
 from __future__ import annotations
 
@@ -11,52 +11,51 @@ from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, WEB, Canvas, DomainName
 from rrvf.errors import UserError
 from rrvf.wrong_keys import explained
 
-#: Generator seeds, one million each: pre-training, training, test.
+#: Size of a seed range of the generators: one each for pre-training, training and test.
 SEED_RANGE = 1_000_000
 
-
-#: What several kinds say alike.
-Kind = Field(description="where the pictures come from")
-Count = Annotated[int | None, Field(gt=0, description="how many; null: all there are")]
-Some = Annotated[int, Field(gt=0, description="how many")]
-Seed = Annotated[int, Field(description="of the order in which they are drawn")]
+#: Fields that several kinds share.
+Kind = Field(description="the source of the pictures")
+Count = Annotated[int | None, Field(gt=0, description="number of pictures; null: all")]
+Some = Annotated[int, Field(gt=0, description="number of pictures")]
+Seed = Annotated[int, Field(description="seed of the order of the pictures")]
 Source = Annotated[str, Field(description="a hub id, or a local copy")]
 
 
 class SplitConfig(BaseModel):
-    """Base of all kinds: frozen, unknown keys refused."""
+    """Base of all kinds: frozen, refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Generated(SplitConfig):
-    """Charts or pages of our own generators, seeds from `seed` on.
+    """Charts or pages of our own generators, with seeds from `seed` on.
 
-    No program stands in two generated splits of a profile, nor among the first `pretraining` seeds of the generator,
+    No program occurs in two generated splits of a profile, nor among the first `pretraining` seeds of the generator,
     which the shipped policy was pre-trained on.
     """
 
     kind: Literal["generated_charts", "generated_wide_charts", "generated_pages", "generated_long_pages"] = Kind
     count: Some
     seed: int = Field(
-        ge=SEED_RANGE, description="the generator's first: training from 1,000,000 on, tests from 2,000,000"
+        ge=SEED_RANGE, description="the generator's first seed: training from 1,000,000, tests from 2,000,000"
     )
     pretraining: int = Field(
         default=50_000,
         ge=0,
         le=SEED_RANGE,
-        description="seeds that the shipped policy knows, whose programs are left out",
+        description="number of seeds that the shipped policy knows; their programs are left out",
     )
-    canvas: Canvas = Field(default=NANO_CANVAS, description="what they are drawn on")
+    canvas: Canvas = Field(default=NANO_CANVAS, description="canvas of the pictures")
 
     @property
     def domain(self) -> DomainName:
-        """The domain whose generator or pictures the kind names."""
+        """The domain of the generator that the kind names."""
         return next(d.name for d in DOMAINS.values() if self.kind.removeprefix("generated_") in d.generators)
 
 
 class Gallery(SplitConfig):
-    """Matplotlib's gallery at the scripts' own size. `count` None, here and below: all there are."""
+    """Matplotlib's gallery, at the scripts' own size. `count` None, here and below: all pictures."""
 
     kind: Literal["gallery"] = Kind
     count: Count = None
@@ -66,44 +65,47 @@ class Gallery(SplitConfig):
 
 
 class NpmPages(SplitConfig):
-    """Pages of MIT packages of the npm registry."""
+    """Pages from MIT-licensed packages of the npm registry."""
 
     kind: Literal["npm_pages"] = Kind
     count: Count = None
     seed: Seed = 0
-    canvas: Canvas = Field(default=Canvas(width=1280, height=720), description="what they are drawn on")
+    canvas: Canvas = Field(default=Canvas(width=1280, height=720), description="canvas of the pictures")
 
     domain: ClassVar[DomainName] = WEB.name
 
 
 class Shipped(SplitConfig):
-    """Base of what a hub has. `revision`: a commit, branch or tag; None the newest. Manifests name the commit read."""
+    """Base of data sets on a hub. Manifests name the commit that was read.
+
+    `revision`: a commit, branch or tag; None: the newest.
+    """
 
     revision: str | None = Field(default=None, description="a commit, branch or tag of the hub; null: the newest")
 
 
 class ChartMimic(Shipped):
-    """ChartMimic's direct task. `source`: the hub id, or a local archive or its unpacked folder.
+    """ChartMimic's direct task. `source`: the hub id, a local archive, or its unpacked folder.
 
-    `sha256` None accepts any archive. `picture`: the PNG that ships, or the PDF at 120 dpi as in the official runner.
+    `sha256` None accepts any archive. `picture`: the shipped PNG, or the PDF at 120 dpi as in the official runner.
     """
 
     kind: Literal["chartmimic"] = Kind
-    task: Literal["direct_600", "direct_1800"] = Field(description="the test of 600, or the 1,800 that are trained on")
+    task: Literal["direct_600", "direct_1800"] = Field(description="the 600 test figures, or 1,800 training figures")
     source: Source = "ChartMimic/ChartMimic"
     sha256: str | None = Field(
         default="a9b774a165e2e534f02b269285736cb2eed6bdb433d603a66e835fd768336866",
-        description="of the archive; null: any archive",
+        description="sha256 of the archive; null: any archive",
     )
-    view: Literal["archive", "table"] = Field(default="archive", description="which of the hub's two forms is read")
-    picture: Literal["png", "pdf"] = Field(default="png", description="the PNG that ships, or the PDF at 120 dpi")
+    view: Literal["archive", "table"] = Field(default="archive", description="which of the hub's two forms to read")
+    picture: Literal["png", "pdf"] = Field(default="png", description="the shipped PNG, or the PDF at 120 dpi")
     count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
 
     @property
     def size(self) -> int:
-        """How many there are; fewer mean another data set than the paper's."""
+        """The number of figures in the task. Fewer mean another data set than the paper's."""
         return {"direct_600": 600, "direct_1800": 1800}[self.task]
 
 
@@ -119,23 +121,23 @@ class Plot2Code(Shipped):
 
     @property
     def size(self) -> int:
-        """As for ChartMimic."""
+        """The number of figures. Fewer mean another data set than the paper's."""
         return {"matplotlib": 132, "all": 368}[self.figures]
 
 
 class WebSight(Shipped):
-    """WebSight screenshots. Rows are drawn by `seed` among the first `pool`; train and test never meet (decisions D6).
+    """WebSight screenshots. `seed` draws rows from the first `pool`; train and test never share a row (decisions D6).
 
-    The pool bounds what is streamed (about 200 kB a row); 0 means the whole set. Both parts must agree on pool and
+    The pool limits what is streamed (about 200 kB per row); 0 means the whole set. Both parts need the same pool and
     seed.
     """
 
     kind: Literal["websight"] = Kind
-    part: Literal["train", "test"] = Field(description="one of two that never meet")
+    part: Literal["train", "test"] = Field(description="one of two parts that share no row")
     count: Some
-    version: Literal["v0.1", "v0.2"] = Field(default="v0.2", description="of the data set")
+    version: Literal["v0.1", "v0.2"] = Field(default="v0.2", description="version of the data set")
     source: Source = "HuggingFaceM4/WebSight"
-    pool: int = Field(default=15_000, ge=0, description="first rows that are drawn from; 0: all")
+    pool: int = Field(default=15_000, ge=0, description="number of first rows to draw from; 0: all")
     seed: Seed = 0
 
     domain: ClassVar[DomainName] = WEB.name
@@ -148,11 +150,11 @@ class WebSight(Shipped):
 
 
 class ColdStart(Shipped):
-    """The released warm-up pairs (decisions D8, cc-by-nc-4.0). Its columns are unpublished: name them here."""
+    """The released warm-up pairs (decisions D8, cc-by-nc-4.0). Their column names are unpublished: set them here."""
 
     kind: Literal["cold_start"] = Kind
     source: Source = "syficy/rrvf_coldstart_chartqa"
-    hub_split: str = Field(default="train", description="the hub's name of the part")
+    hub_split: str = Field(default="train", description="the hub's name of the split")
     image_column: str = Field(default="image", description="the column of the pictures")
     code_column: str = Field(default="code", description="the column of the target texts")
     count: Count = None
@@ -161,7 +163,7 @@ class ColdStart(Shipped):
 
 
 class Folder(SplitConfig):
-    """Pictures of a folder and its sub-folders: PNG, JPEG, WebP (`rrvf.data.folder`). No code is needed."""
+    """Pictures of a folder and its sub-folders: PNG, JPEG, WebP (see `rrvf.data.folder`). Code is optional."""
 
     kind: Literal["folder"] = Kind
     path: str = Field(description="the folder")
@@ -169,11 +171,11 @@ class Folder(SplitConfig):
     count: Count = None
     seed: Seed = 0
     part: Literal["train", "test"] | None = Field(
-        default=None, description="one of two that never meet; null: all pictures"
+        default=None, description="one of two parts that share no picture; null: all pictures"
     )
-    share: float = Field(default=0.2, gt=0, lt=1, description="of the pictures that are the test part's")
-    licence: str = Field(default="unknown", description="of the pictures, for the manifest")
-    canvas: Canvas | None = Field(default=None, description="what they are brought onto; null: they stay as they are")
+    share: float = Field(default=0.2, gt=0, lt=1, description="share of the pictures in the test part")
+    licence: str = Field(default="unknown", description="licence of the pictures, for the manifest")
+    canvas: Canvas | None = Field(default=None, description="canvas that the pictures are scaled to; null: unchanged")
 
 
 AnySplit = Annotated[
@@ -189,7 +191,7 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        """Train and test of WebSight, or of a folder, are disjoint only when drawn from one permutation."""
+        """Refuse parts of WebSight, or of a folder, that may overlap: they must share one permutation."""
         if len({(s.pool, s.seed) for s in self.root.values() if isinstance(s, WebSight)}) > 1:
             raise ValueError("the WebSight splits differ in pool or seed: give both the same, or they may overlap")
         ways: dict[Path, set] = {}
@@ -202,12 +204,12 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
         return self
 
     def canvas(self, name: str) -> Canvas | None:
-        """What a split's pictures were drawn on; None for those that ship and where programs keep their own size."""
+        """The canvas of a split. None for pictures that ship, and where programs set their own size."""
         return getattr(self.root.get(name), "canvas", None)
 
     @classmethod
     def read(cls, section: DataConfig | dict[str, Any]) -> DataConfig:
-        """The typed form of a profile's `data` section. UserError names the key that is wrong."""
+        """A profile's `data` section as a DataConfig. The UserError names the key that is wrong."""
         try:
             return section if isinstance(section, cls) else cls.model_validate(section)
         except ValidationError as error:

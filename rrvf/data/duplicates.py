@@ -1,4 +1,4 @@
-"""Train and test must not share a picture or a program (threat: gold that was trained on)."""
+"""Finds pictures and programs that two splits share (threat: training on test data)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rrvf.records import Sample
 
 
 class Duplicate(NamedTuple):
-    """Two samples that may be one. `distance` counts differing bits of 64; `same_code` None: a code is unknown."""
+    """Two samples that may be the same. `distance`: differing bits of 64. `same_code`: None if a code is unknown."""
 
     first: str
     second: str
@@ -25,10 +25,10 @@ class Duplicate(NamedTuple):
 def near_duplicates(
     a: list[Sample], b: list[Sample], max_distance: int = 4, root: Path | None = None
 ) -> list[Duplicate]:
-    """Pairs of `a` x `b` whose perceptual hashes differ in at most `max_distance` bits, or whose code is the same.
+    """Pairs of `a` x `b` whose perceptual hashes differ in at most `max_distance` bits, or whose code is equal.
 
-    Code is compared where `root`, which holds the splits, is given. A close hash is a hint to look and no verdict: two
-    charts of one kind can look alike at the hash's 8 x 8.
+    Code is compared only if `root`, the folder of the splits, is given. A close hash is a hint, not proof: two charts
+    of one kind can look alike at the hash's 8 x 8 pixels.
     """
     distances = np.bitwise_count(_hashes(a)[:, None] ^ _hashes(b)[None, :])
     codes = [_codes(samples, root) for samples in (a, b)]
@@ -42,7 +42,7 @@ def near_duplicates(
 
 
 def overlaps(config: DataConfig, root: Path) -> dict[tuple[str, str], list[Duplicate]]:
-    """`near_duplicates` of every two splits of one domain, by their names."""
+    """`near_duplicates` of every two splits of the same domain, by their names."""
     pairs = [(a, b) for a, b in combinations(config.root, 2) if config.root[a].domain == config.root[b].domain]
     return {(a, b): near_duplicates(load_split(a, root), load_split(b, root), root=root) for a, b in pairs}
 
@@ -52,7 +52,7 @@ def _hashes(samples: list[Sample]) -> np.ndarray:
 
 
 def _codes(samples: list[Sample], root: Path | None) -> list[str | None]:
-    """Code without its outer blank space; None where it is unknown."""
+    """The code of each sample without surrounding white space; None if it is unknown."""
     return [(root / s.split / s.code).read_text(encoding="utf-8").strip() if root and s.code else None for s in samples]
 
 

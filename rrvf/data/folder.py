@@ -1,14 +1,14 @@
 """A folder of pictures as a data set.
 
-PNG, JPEG and WebP files, those of its sub-folders too, in an order drawn by the seed.
+It reads PNG, JPEG and WebP files, also in sub-folders, in an order drawn by the seed.
 
-`NAME.py` or `NAME.html`, by the domain's suffix, beside `NAME.png` is its true code. A picture is named by its path in
-the folder. Names that begin with a dot are not looked at.
+`NAME.py` or `NAME.html`, by the domain's suffix, beside `NAME.png` is its true code. A picture's id is its path in the
+folder. Names that begin with a dot are ignored.
 
-What is no still picture within the bounds of `rrvf.pictures` is skipped: damaged files, animations, pictures too large
-or too thin. Three things are converted: transparency is laid on white, an EXIF turn is carried out, 16 bits of gray
-become 8. With `canvas` each picture is brought onto it, its proportions kept, with white around it. Each file that is
-skipped gets a line, and the end says how many were.
+Files without a still picture within the bounds of `rrvf.pictures` are skipped: damaged files, animations, pictures that
+are too large or too thin. Three things are converted: transparency is blended onto white, an EXIF rotation is applied,
+16-bit gray becomes 8-bit. With `canvas` each picture is scaled to it, with its proportions kept and white around it.
+Each skipped file gets a line on standard error, and a last line counts them.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from rrvf.render.files import read_program
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _FORMATS = ("PNG", "JPEG", "WEBP")
-#: The position of a JPEG's camera, in EXIF.
+#: The EXIF tag of the camera's orientation.
 _ORIENTATION = 0x0112
-#: Lines about skipped files that are shown; all are counted.
+#: Lines printed about skipped files at most; all are counted.
 _LINES = 20
 
 
@@ -49,9 +49,9 @@ class Skipped(Exception):
 
 
 def items(split: Folder) -> Iterator[Item]:
-    """The pictures of the split's part, the first `count` of them.
+    """The pictures of the split's part, at most `count` of them.
 
-    Says on standard error what was skipped and converted.
+    Prints to standard error what was skipped and converted.
     """
     root, told = folder_of(split), Counter()
     for path in _part(split):
@@ -78,7 +78,7 @@ def _say(line: str) -> None:
 
 
 def folder_of(split: Folder) -> Path:
-    """The folder itself. UserError where there is none."""
+    """The folder of the split, resolved. Raises UserError if it does not exist."""
     root = Path(split.path).expanduser().resolve()
     if not root.is_dir():
         raise UserError(f"no folder at {split.path}: name one that holds PNG, JPEG or WebP files")
@@ -86,7 +86,7 @@ def folder_of(split: Folder) -> Path:
 
 
 def fingerprint(split: Folder) -> str:
-    """A hash over the names and contents of the folder's pictures and their code: another one, another data set."""
+    """A hash over names and contents of the folder's pictures and their code. It identifies the data set."""
     root, found = folder_of(split), hashlib.sha256()
     for path in pictures(split):
         for file in (path, path.with_suffix(domain(split.domain).suffix)):
@@ -96,12 +96,12 @@ def fingerprint(split: Folder) -> str:
 
 
 def pictures(split: Folder) -> list[Path]:
-    """Every picture file of the folder in the order of names. UserError where there is none."""
+    """Every picture file of the folder in name order. Raises UserError if there is none."""
     root, found = folder_of(split), []
     for above, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(above, n) for n in names if not n.startswith(".") and os.path.splitext(n)[1].lower() in SUFFIXES]
-    if not (files := sorted(path for path in found if path.is_file())):  # a link may lead nowhere
+    if not (files := sorted(path for path in found if path.is_file())):  # a link may be broken
         raise UserError(f"no PNG, JPEG or WebP files in {split.path}, nor in its sub-folders")
     return files
 
@@ -109,7 +109,7 @@ def pictures(split: Folder) -> list[Path]:
 def _part(split: Folder) -> list[Path]:
     """The files of a part, in a seeded order.
 
-    Copies of one file stand in the same part: a test must not be trained on.
+    Copies of one file go to the same part, so that no test picture is trained on.
     """
     groups: dict[str, list[Path]] = {}
     for path in pictures(split):
@@ -120,7 +120,7 @@ def _part(split: Folder) -> list[Path]:
     cut = min(max(1, round(split.share * len(chosen))), len(chosen) - 1)
     chosen = {None: chosen, "test": chosen[:cut], "train": chosen[cut:]}[split.part]
     if not chosen:
-        raise UserError(f"{split.path} holds one picture, which makes no two parts: leave `part` out")
+        raise UserError(f"{split.path} holds one picture, too few for two parts: leave `part` out")
     return [path for group in chosen for path in group]
 
 
@@ -141,20 +141,18 @@ def _code(path: Path, split: Folder) -> str | None:
 
 
 def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
-    """A picture file as PNG bytes in RGB, with what was changed in it.
+    """A picture file as PNG bytes in RGB, and a list of the changes made.
 
-    A PNG that needs no change is kept byte for byte.
-
-    Raises Skipped.
+    A PNG that needs no change is kept byte for byte. Raises Skipped.
     """
     try:
         data = path.read_bytes()
-        with warnings.catch_warnings():  # its size is looked at here, before it is unpacked
+        with warnings.catch_warnings():  # the size is checked below, before decoding
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
-        # A phone's JPEG may hold several pictures (MPO), of which the first is the one that is shown.
+        # A phone's JPEG may hold several pictures (MPO); viewers show the first.
         if image.format != "MPO" and getattr(image, "is_animated", False):
-            raise Skipped("an animation, and nobody can say which of its pictures is meant")
+            raise Skipped("an animation: save one of its frames as a still picture")
         if problem := misfit(*image.size):
             raise Skipped(problem)
         image.load()
@@ -163,47 +161,45 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
         raise
     except Image.DecompressionBombError:
         raise Skipped(f"far too large: at most {MAX_PIXELS:,} pixels in all are allowed") from None
-    except Exception as error:  # of a damaged file the decoders raise whatever they meet, as struct.error
+    except Exception as error:  # decoders raise many types for a damaged file, such as struct.error
         raise Skipped(f"no picture that can be read ({type(error).__name__})") from None
     if canvas:
         rgb = on_canvas(rgb, canvas)
     if rgb is image and image.format == "PNG" and image.mode == "RGB":
         return data, changes
     out = io.BytesIO()
-    Image.fromarray(np.asarray(rgb)).save(out, "PNG")  # the pixels alone, without what else the file said
+    Image.fromarray(np.asarray(rgb)).save(out, "PNG")  # only the pixels, without the file's metadata
     return out.getvalue(), changes
 
 
 def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """The picture as it is seen, in RGB, with what had to be changed for it.
+    """The picture as it is seen, in RGB, and a list of the changes made.
 
-    The picture itself where nothing had to be.
+    The same object if nothing had to change.
     """
     changes = []
     if image.getexif().get(_ORIENTATION, 1) != 1:
-        image, changes = ImageOps.exif_transpose(image), ["turned as EXIF says"]
+        image, changes = ImageOps.exif_transpose(image), ["rotated as EXIF says"]
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8))
-        changes.append("of 16 bits made 8")
+        changes.append("reduced from 16 to 8 bits")
     if image.has_transparency_data:
         above = image.convert("RGBA")
         image = Image.new("RGBA", above.size, "white")
         image.alpha_composite(above)
-        changes.append("transparent laid on white")
+        changes.append("blended onto white")
     return image if image.mode == "RGB" else image.convert("RGB"), changes
 
 
 def on_canvas(picture: Image.Image, canvas: Canvas) -> Image.Image:
-    """`picture` as large as fits on the canvas, in the middle, with white around it.
+    """`picture` scaled to fit the canvas, centred, with white around it.
 
-    A full page at its width, from the top.
-
-    Raises Skipped for a page that is too long at that width.
+    On a full-page canvas it is scaled to the width and placed at the top. Raises Skipped if the page is then too long.
     """
     size = canvas.width, canvas.height
     if canvas.full_page:
         height = round(picture.height * canvas.width / picture.width)
         if problem := misfit(canvas.width, height):
-            raise Skipped(f"brought onto the canvas, {problem}")
+            raise Skipped(f"scaled to the canvas, {problem}")
         return ImageOps.pad(picture, (canvas.width, max(canvas.height, height)), color="white", centering=(0, 0))
     return picture if picture.size == size else ImageOps.pad(picture, size, color="white")

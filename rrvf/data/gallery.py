@@ -1,16 +1,16 @@
-"""Matplotlib's own gallery, as an unseen test set: scripts of the very version that draws the charts.
+"""Matplotlib's own gallery as an unseen test set: scripts of exactly the version that draws the charts.
 
-    python -m rrvf.data.gallery          (every script with the rule that refuses it, then the counts)
+    python -m rrvf.data.gallery          (prints every script with the rule that refuses it, then the counts)
 
-A script is usable when
-1. it neither moves nor waits for a person: no animation, widget, event, pause, nor a window of its own;
-2. it stands alone: it reads no sample data of matplotlib's, which no picture tells;
-3. it runs in the sandbox at its own size, within the default limits but for time;
+A script is usable if
+1. it is neither animated nor interactive: no animation, widget, event, pause or window of its own;
+2. it is self-contained: it reads no sample data of matplotlib's, which a picture cannot show;
+3. it runs in the sandbox at its own size, within the default limits except for time;
 4. it leaves exactly one figure open;
 5. it gives the same PNG twice.
 
-1 and 2 are read off the code, 3 to 5 come from two renders, the second with a count of the figures appended.
-Plot2Code's charts come from this gallery: for evaluation and examples, never for training.
+Rules 1 and 2 are checked on the code, rules 3 to 5 on two renders, the second with a count of the figures appended.
+Plot2Code's charts come from this gallery: use it for evaluation and examples, never for training.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ import matplotlib.pyplot as _plt
 if len(_plt.get_fignums()) != 1:
     raise RuntimeError(f"{len(_plt.get_fignums())} figures")
 """
-#: More time than a render has elsewhere: a busy machine must not change the set.
+#: More time than elsewhere, so that a busy machine does not change the set.
 LIMITS = Limits(wall_s=120, cpu_s=40)
 _BLOCK = 16
 
 
 def items(count: int | None, seed: int, render_many: RenderMany, assets: Path = ASSETS) -> Iterator[Item]:
-    """Usable scripts in an order drawn by `seed`, the first `count` of them; their names are their paths."""
+    """The first `count` usable scripts, in an order drawn by `seed`. Their ids are their paths."""
     paths = scripts(assets)
     random.Random(seed).shuffle(paths)
     return islice((item for *_, item in survey(paths, render_many) if item), count)
 
 
 def scripts(assets: Path = ASSETS) -> list[Path]:
-    """Every script of the gallery in the order of names. UserError where the gallery was not downloaded."""
+    """Every script of the gallery in name order. Raises UserError if the gallery was not downloaded."""
     folder = assets / VERSION / "galleries" / "examples"
     if not folder.is_dir():
         raise UserError(f"no matplotlib gallery in {assets}: run `make assets`")
@@ -63,7 +63,7 @@ def scripts(assets: Path = ASSETS) -> list[Path]:
 
 
 def survey(paths: list[Path], render_many: RenderMany) -> Iterator[tuple[Path, str | None, Item | None]]:
-    """Each script with the rule that refuses it, or None and its item. Renders a block ahead of what is taken."""
+    """Each script with the rule that refuses it, or with None and its item. Renders one block ahead of the caller."""
     for start in range(0, len(paths), _BLOCK):
         block = [(path, path.read_text(encoding="utf-8")) for path in paths[start : start + _BLOCK]]
         codes = [code for _, code in block if refused_by_code(code) is None]
@@ -75,14 +75,14 @@ def survey(paths: list[Path], render_many: RenderMany) -> Iterator[tuple[Path, s
 
 
 def refused_by_code(code: str) -> str | None:
-    """Rules 1 and 2."""
+    """The reason by rules 1 and 2; None if the code passes."""
     if _MOVING.search(code):
         return "moves or waits for a person"
     return "reads sample data" if _SAMPLES.search(code) else None
 
 
 def refused_by_render(plain: Render, counted: Render) -> str | None:
-    """Rules 3 to 5, given the script's render and the one with its figures counted."""
+    """The reason by rules 3 to 5, from the script's render and the render with its figures counted."""
     if not plain.ok:
         return f"does not render: {plain.reason}"
     if not counted.ok:

@@ -1,4 +1,4 @@
-"""The door to the hub: a data set by id or by local path, with one clear line where it cannot be had."""
+"""Access to data sets on the hub, by id or local path. Every failure becomes one clear line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ASK_S = 15.0
 
 
 def revision(source: str, asked: str | None) -> str | None:
-    """The commit of a data set on the hub: of the branch, tag or commit that is asked for, or the newest.
+    """The commit of a data set on the hub: of branch, tag or commit `asked`, or the newest.
 
     None for a local copy.
     """
@@ -32,7 +32,7 @@ def revision(source: str, asked: str | None) -> str | None:
 
 
 def named(source: str, commit: str | None) -> str:
-    """A source as manifests name it."""
+    """A source in the form that manifests record."""
     return f"{source}@{commit}" if commit else f"{Path(source).name} (local copy)"
 
 
@@ -49,10 +49,10 @@ def file(source: str, name: str, asked: str | None = None) -> Path:
 def rows(
     source: str, config: str | None, split: str, images: tuple[str, ...], commit: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a table in their order, streamed. `images` are columns whose pictures are left encoded.
+    """The rows of a table in order, streamed. `images`: columns whose pictures stay encoded.
 
-    `source` is a hub id, read at `commit`, or a local parquet file or folder of them (then `config` names a subfolder,
-    where there is one, and `split` picks the files that begin with it, where there are some).
+    `source` is a hub id, read at `commit`, or a local parquet file or folder of them. In a local folder, `config` names
+    a subfolder if there is one, and `split` selects the files that begin with it if there are any.
     """
     import datasets
 
@@ -67,7 +67,7 @@ def rows(
         yield from table
     except UserError:
         raise
-    except Exception as error:  # the libraries below raise whatever the network, the disk or a token brings
+    except Exception as error:  # the hub's client raises many types of network, disk and token errors
         raise unreachable(source, error) from None
 
 
@@ -92,7 +92,7 @@ def _parquet(path: Path, config: str | None, split: str) -> list[Path]:
 
 
 def unreachable(source: str, error: Exception) -> UserError:
-    """What to tell someone whose data set does not arrive."""
+    """The error to raise if a data set cannot be read."""
     why = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:160]
     if Path(source).exists():
         return UserError(f"cannot read {source} ({why}): the copy is damaged or no data set: fetch it again")
@@ -100,14 +100,14 @@ def unreachable(source: str, error: Exception) -> UserError:
 
 
 def cell(row: dict[str, Any], column: str, source: str) -> Any:
-    """What stands in a column of a row. UserError names the column where the table has none of that name."""
+    """The value in a column of a row. The UserError names a column that the table lacks."""
     if column not in row:
         raise UserError(f"{source} has no column {column!r}: it has {', '.join(row)}; name a copy with that column")
     return row[column]
 
 
 def text(row: dict[str, Any], column: str, number: int, source: str) -> str:
-    """The text in a column of row `number`. UserError names the column or the row where there is none."""
+    """The text in a column of row `number`. The UserError names the column or the row without text."""
     value = cell(row, column, source)
     if not isinstance(value, str) or not value.strip():
         found = "nothing" if value is None or isinstance(value, str) else type(value).__name__
@@ -116,12 +116,12 @@ def text(row: dict[str, Any], column: str, number: int, source: str) -> str:
 
 
 def picture(row: dict[str, Any], column: str, number: int, source: str) -> bytes:
-    """The picture in a column of row `number` as `png` gives it. UserError names the column or the row."""
+    """The picture in a column of row `number`, as `png` returns it. The UserError names the column or the row."""
     return png(cell(row, column, source), f"row {number} of {source}, column {column!r}")
 
 
 def script(path: Path) -> str:
-    """A Python file as Python itself decodes it: UTF-8, or what its first lines name. UserError names file and line."""
+    """A Python file decoded as Python does: UTF-8, or the declared encoding. The UserError names file and line."""
     data = path.read_bytes()
     try:
         return importlib.util.decode_source(data)
@@ -130,14 +130,14 @@ def script(path: Path) -> str:
         raise UserError(
             f"{path}, line {line}: not {error.encoding}: save it as UTF-8, or name its encoding in its first line"
         ) from None
-    except SyntaxError as error:  # an encoding that Python does not know
+    except SyntaxError as error:  # unknown encoding
         raise UserError(f"{path}: {error.msg}: save it as UTF-8") from None
 
 
 def png(value: Any, where: str = "the data set") -> bytes:
     """A table's picture (bytes, {"bytes", "path"}, or a PIL image) as an RGB PNG; transparency becomes white.
 
-    A PNG that is RGB already is kept byte for byte. UserError says `where` no picture stands, or a damaged one.
+    A PNG that is already RGB is kept byte for byte. The UserError says `where` a picture is missing or damaged.
     """
     try:
         if isinstance(value, dict):
@@ -146,7 +146,7 @@ def png(value: Any, where: str = "the data set") -> bytes:
         picture.load()
     except (TypeError, KeyError, FileNotFoundError, UnidentifiedImageError):
         kind = "nothing" if value is None else f"a {type(value).__name__}"
-        raise UserError(f"{where}: {kind} stands where a picture was expected: check the column's name") from None
+        raise UserError(f"{where}: found {kind} instead of a picture: check the column's name") from None
     except UNREADABLE as error:
         raise UserError(f"{where}: the picture is damaged ({error}): mend or remove it") from None
     plain = picture.format == "PNG" and picture.mode == "RGB" and "transparency" not in picture.info

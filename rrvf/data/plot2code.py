@@ -1,7 +1,7 @@
 """Plot2Code: real matplotlib figures with their code, the paper's zero-shot set (Table 2). Evaluation only.
 
-The hub's table (split `test`, 368 rows) has `image, url, code, instruction`; the 132 rows with "matplotlib" in `url`
-are those that every execution rate of the paper's Table 2 is a multiple of (decisions D7).
+The hub's table (split `test`, 368 rows) has the columns `image, url, code, instruction`. The paper scores the 132 rows
+with "matplotlib" in `url`: every execution rate in its Table 2 is a multiple of 1/132 (decisions D7).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rrvf.data.manifest import Item
 
 
 def items(split: Plot2Code) -> Iterator[Item]:
-    """The chosen figures in the table's order, named by their row. R and plotly figures come without code."""
+    """The chosen figures in table order, named by their row. R and plotly figures have no code."""
     return islice(_all(split), split.count)
 
 

@@ -1,9 +1,9 @@
-"""The benchmarks' own prompts: downloaded at a pinned commit and checked, since they are not ours to copy.
+"""The benchmarks' own prompts: downloaded at a pinned commit and checked, because we may not redistribute them.
 
     rrvf data prompts
 
-A text is taken out of the file that holds it without running anything. Where a machine has no network, put the files
-where the refusal says.
+A prompt is extracted from its file without running any code. On a machine without network, put the files at the paths
+that the error message names.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rrvf.errors import UserError
 from rrvf.outputs import whole
 
 _ASK_S = 20.0
-#: Where the files of public repositories are served, by commit.
+#: The host that serves files of public repositories by commit.
 HOST = "https://raw.githubusercontent.com"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of a public repository, and how its prompt is found in it. licence: of the repository."""
+    """A file of a public repository, and how to find the prompt in it. licence: the repository's."""
 
     repository: str
     commit: str
@@ -48,9 +48,9 @@ def _entry(key: str, text: str) -> str:
 
 
 def _constant(part: str, text: str) -> str:
-    """The one string of a Python file, joined where it is written in parts, that holds `part`."""
+    """The string that holds `part` in a Python file; strings joined by `+` count as one."""
     found = {value for node in ast.walk(ast.parse(text)) if (value := _joined(node)) and part in value}
-    return max(found, key=len)  # the whole sum, not its terms
+    return max(found, key=len)  # the whole string, not a part of the sum
 
 
 def _joined(node: ast.AST) -> str | None:
@@ -64,7 +64,7 @@ def _joined(node: ast.AST) -> str | None:
 
 _CHARTMIMIC = ("ChartMimic/ChartMimic", "c9e149c6a25fe9ba57974efd73f27d37569e67a7")
 _PLOT2CODE = ("TencentARC/Plot2Code", "12bd95a7e04dfcc2eb664cbeb739d924c090c503")
-#: `judge`: what the judge is asked; `direct`: what the policy is. ChartMimic's holds {width} and {height}, in inches.
+#: `judge`: prompt of the judge; `direct`: prompt of the policy. ChartMimic's holds {width} and {height}, in inches.
 SOURCES = {
     "chartmimic-judge": Source(
         *_CHARTMIMIC, "chart2code/prompts/GPT4EvaluationAgent/gpt-4-vision-preview.json",
@@ -86,9 +86,9 @@ SOURCES = {
 
 
 def text(name: str, folder: Path) -> str | None:
-    """The prompt `name` of SOURCES; None where its file was not downloaded.
+    """The prompt `name` of SOURCES. None if its file was not downloaded.
 
-    UserError for another file than the pinned one.
+    Raises UserError if the file is not the pinned one.
     """
     source, path = SOURCES[name], _path(name, folder)
     if not path.is_file():
@@ -99,9 +99,9 @@ def text(name: str, folder: Path) -> str | None:
 
 
 def download(folder: Path) -> list[Path]:
-    """Bring the files that are missing; gives the paths of all.
+    """Download the missing files. Returns the paths of all.
 
-    UserError names the address where one does not arrive.
+    The UserError names the URL that could not be downloaded.
     """
     for name, source in SOURCES.items():
         path = _path(name, folder)
@@ -134,6 +134,6 @@ def _fetched(source: Source, path: Path) -> bytes:
 def _check(data: bytes, source: Source, path: Path) -> None:
     if (found := hashlib.sha256(data).hexdigest()) != source.sha256:
         raise UserError(
-            f"{path} is not the file that was pinned (sha256 {found[:12]}…, not {source.sha256[:12]}…): remove it, "
+            f"{path} is not the pinned file (sha256 {found[:12]}…, not {source.sha256[:12]}…): remove it, "
             "then run `rrvf data prompts`"
         )

@@ -1,4 +1,4 @@
-"""Splits of the generators: a seed in, a program and its picture out, and no program in two splits."""
+"""Splits of the generators: from seeds to programs and pictures, with no program in two splits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rrvf.domains import DOMAINS, DomainName
 from rrvf.errors import UserError
 from rrvf.records import Render
 
-#: Renders programs in order: `Renderer.render_many`, or a stand-in in tests.
+#: Renders programs in order: `Renderer.render_many`, or a fake in tests.
 RenderMany = Callable[[list[str]], list[Render]]
 GENERATORS = {
     f"generated_{name}": import_module(f"rrvf.data.generated.{name}")
@@ -27,7 +27,7 @@ _BLOCK = 32
 
 @dataclass(frozen=True)
 class Mixture:
-    """A generator of `common` pictures, and in `share` of the seeds of `rare` ones, written by the same `code`."""
+    """A generator of `common` pictures, and of `rare` ones for a `share` of the seeds. Both use `common.code`."""
 
     common: ModuleType
     rare: ModuleType
@@ -38,7 +38,7 @@ class Mixture:
         return (self.rare if self.is_rare(seed) else self.common).spec(seed)
 
     def is_rare(self, seed: int) -> bool:
-        """Whether picture number `seed` is one of the rare ones."""
+        """Whether picture number `seed` is a rare one."""
         return random.Random(f"rare {seed}").random() < self.share
 
     def code(self, spec) -> str:
@@ -50,7 +50,7 @@ class Mixture:
         return self.code(self.spec(seed))
 
 
-#: By domain, what the shipped policy was pre-trained on.
+#: The pre-training generator of the shipped policy, by domain.
 PRETRAINED = {
     d.name: Mixture(*(GENERATORS[f"generated_{name}"] for name in d.generators))
     for d in DOMAINS.values()
@@ -59,10 +59,10 @@ PRETRAINED = {
 
 
 def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
-    """Seed and program of every sample of every generated split, by the split's name.
+    """(seed, program) of every sample of every generated split, by split name.
 
-    A pure function of the profile: a seed whose program stands in an earlier split, or in what the shipped policy was
-    pre-trained on, gives way to the next.
+    A pure function of the profile. A seed is skipped if its program occurs in an earlier split or in the pre-training
+    data of the shipped policy.
     """
     chosen = {}
     seen: dict[str, set[str]] = {}
@@ -77,13 +77,13 @@ def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
 def _pretraining(config: DataConfig, domain: DomainName) -> set[str]:
     splits = [s for s in config.root.values() if isinstance(s, Generated) and s.domain == domain]
     seeds, mixture = range(max(s.pretraining for s in splits)), PRETRAINED[domain]
-    # The policy's earlier versions saw common pictures where it saw rare ones.
+    # Earlier versions of the policy saw common pictures for the rare seeds too.
     common = {mixture.common.generate(seed) for seed in seeds}
     return common | {mixture.rare.generate(seed) for seed in seeds if mixture.is_rare(seed)}
 
 
 def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:
-    """The first `count` seeds with programs that are not in `seen`; adds them to it."""
+    """The first `count` seeds whose programs are not in `seen`. Adds those programs to `seen`."""
     left = split.count
     for seed in count(split.seed):
         code = GENERATORS[split.kind].generate(seed)
@@ -96,7 +96,7 @@ def _fresh(split: Generated, seen: set[str]) -> Iterator[tuple[int, str]]:
 
 
 def items(split: Generated, chosen: list[tuple[int, str]], render_many: RenderMany) -> Iterator[Item]:
-    """The pictures of `chosen`. UserError where one does not render: leaving it out would change the set."""
+    """The pictures of `chosen`. Raises UserError if one does not render, because skipping it would change the set."""
     generator = GENERATORS[split.kind]
     source = f"rrvf {generator.__name__.rsplit('.', 1)[1]} generator {generator.VERSION}"
     for start in range(0, len(chosen), _BLOCK):

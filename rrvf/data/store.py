@@ -1,7 +1,7 @@
-"""One folder per recipe: splits that are made alike lie on the disk once, whatever profiles call them.
+"""One folder per recipe: equal splits are stored once, whatever name profiles give them.
 
-`STORE/<hash of the recipe>/` holds a split; `<root>/<name>` is a link to it. A split of before this store, a folder in
-the place of the link, is moved in and linked, never built again and never deleted.
+`STORE/<hash of the recipe>/` holds a split; `<root>/<name>` is a link to it. A split from before this store is a folder
+where the link should be. It is moved into the store and linked; it is never rebuilt or deleted.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from rrvf.folders import owned
 
 
 def shared(name: str, recipe: str, root: Path, store: Path, build: Callable[[str], None]) -> None:
-    """See that `<root>/<name>` is the split of `recipe`.
+    """Make `<root>/<name>` a link to the split of `recipe`.
 
-    `build(key)` writes `STORE/<key>` where no such split is found.
-
-    Processes that want the same split wait for the one that builds it.
+    If no such split is found, `build(key)` writes it to `STORE/<key>`. Processes that want the same split wait for the
+    one that builds it.
     """
     key = _key(recipe)
     root.mkdir(parents=True, exist_ok=True)
@@ -42,7 +41,7 @@ def _key(recipe: str) -> str:
 
 
 def _made_before(recipe: str, store: Path) -> Path | None:
-    """A whole split of `recipe` in a profile's folder beside the store, where there is one that is no link yet."""
+    """A complete split of `recipe` in a profile's folder beside the store that is not a link yet, or None."""
     for path in sorted(store.parent.glob(f"*/*/{RECIPE}")):
         folder = path.parent
         if folder.is_symlink() or folder.parent == store or path.read_text(encoding="utf-8") != recipe:
@@ -57,14 +56,14 @@ def _move_in(folder: Path, store: Path) -> None:
     """Move a split into the store, under the hash of its own recipe, and leave a link."""
     key = _key(recipe_of(folder.name, folder.parent) or "")
     target, number = store / key, 1
-    while target.exists():  # another of the same recipe: kept too
+    while target.exists():  # keep another split of the same recipe
         target, number = store / f"{key}-{number}", number + 1
     folder.rename(target)
     _link(folder, target)
 
 
 def _link(link: Path, target: Path) -> None:
-    """Make `link` point to `target`, at once; relative, so that the data folder can be moved."""
+    """Make `link` point to `target`, atomically. The link is relative, so the data folder can be moved."""
     partial = link.with_name(f".{link.name}.link")
     partial.unlink(missing_ok=True)
     partial.symlink_to(os.path.relpath(target, link.parent))

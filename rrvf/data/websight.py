@@ -1,8 +1,8 @@
-"""WebSight: screenshots of synthetic pages, training and test of the paper's Table 3.
+"""WebSight: screenshots of synthetic pages, for the training and test sets of the paper's Table 3.
 
-The hub has one split, `train`, and no test set of that name (decisions D6). Ours: one permutation of the row numbers
-below `pool`, drawn by `seed`; training takes rows from its front, the test from its back, so they never meet. Pictures
-are the screenshots that ship (full page, twice the size in v0.2). Only the pictures enter training.
+The hub has only the split `train` and no test set (decisions D6). We draw one permutation of the row numbers below
+`pool` by `seed`. The training part takes rows from its front, the test part from its back, so they share none. Pictures
+are the shipped screenshots (full page; twice the size in v0.2). Only the pictures are used in training.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ ROWS = {"v0.1": 822_987, "v0.2": 1_922_671}
 
 
 def row_numbers(split: WebSight) -> list[int]:
-    """The rows of a part, in the order of the table."""
+    """The row numbers of a part, in table order."""
     pool = split.pool or ROWS[split.version]
     order = random.Random(split.seed).sample(range(pool), pool)
     return sorted(order[: split.count] if split.part == "train" else order[-split.count :])
 
 
 def items(split: WebSight) -> Iterator[Item]:
-    """The rows drawn, read as the table streams by; it is left after the last. UserError where the table ends early."""
+    """The drawn rows. Streams the table up to the last of them; raises UserError if the table ends before."""
     numbers = row_numbers(split)
     wanted, last = set(numbers), numbers[-1]
     commit = hub.revision(split.source, split.revision)

@@ -1,6 +1,6 @@
-"""The domains: charts (Python, matplotlib) and web pages (HTML, Chromium) of the paper, and SVG.
+"""The domains: the paper's charts (Python, matplotlib) and web pages (HTML, Chromium), and SVG.
 
-Each is one file, which registers it; `docs/add_a_domain.md` adds one.
+Each domain is one file, which registers it; `docs/add_a_domain.md` shows how to add one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     DomainName = Literal[*DOMAINS]
 
-#: The two of the paper.
+#: The two domains of the paper.
 PAPER = tuple(name for name, known in DOMAINS.items() if known.of_paper)
 
 #: One small picture size for all domains of the nano profile: 20 x 16 patches of 14 pixels.

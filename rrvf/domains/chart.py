@@ -1,4 +1,4 @@
-"""Charts: Python with matplotlib. The tool's name is ours, made after that of pages."""
+"""Charts: Python with matplotlib. The paper does not give the tool's name; ours follows that of pages."""
 
 from rrvf.domains.record import Domain, register
 

@@ -1,4 +1,4 @@
-"""SVG: drawings of any kind as one XML document, drawn by Chromium as a picture. Ours: the paper has no such domain."""
+"""SVG: any drawing as one XML document, drawn by Chromium as a picture. Our addition: the paper has no SVG."""
 
 from rrvf.domains.record import Domain, register
 

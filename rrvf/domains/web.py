@@ -1,4 +1,4 @@
-"""Web pages: HTML in Chromium. The tool's name stands in the official overview figure."""
+"""Web pages: HTML in Chromium. The tool's name is the one in the paper's overview figure."""
 
 from rrvf.domains.record import Domain, register
 

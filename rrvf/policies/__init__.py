@@ -1,6 +1,7 @@
-"""Policies: a model behind one call.
+"""Policies: every model is used through the same calls.
 
-`local` runs transformers, `endpoint` any OpenAI-compatible server, `oracle` the calibration rows of the tables.
+`local` runs transformers, `endpoint` calls any OpenAI-compatible server, `oracle` gives the calibration rows of the
+tables.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rrvf.records import Usage
 
 @dataclass(frozen=True)
 class NoReply:
-    """In the place of a reply: why there is none, and whether it was the call that failed (`Answer`)."""
+    """Returned instead of a reply: the reason, and whether the call itself failed (see `Answer`)."""
 
     reason: str
     failed: bool = False
@@ -21,10 +22,10 @@ class NoReply:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call of a policy came to: its text, or None and why there is none.
+    """The result of one call of a policy: its text, or None with the `problem`.
 
-    Beside it what it cost, where that is counted. failed: the server did, and the policy said nothing: no score, and it
-    is asked again.
+    usage: the tokens it cost, if the endpoint counts them. failed: the server failed and the policy said nothing; such
+    a sample is not scored and is asked again.
     """
 
     text: str | None
@@ -33,5 +34,5 @@ class Answer:
     failed: bool = False
 
 
-#: Is told the place of a question, and its answer, the moment that it is there.
+#: Callback with a question's index and its answer, called as soon as the answer arrives.
 Keep = Callable[[int, Answer], None]

@@ -1,7 +1,7 @@
-"""Where a policy is: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the paper's tables.
+"""Opens a policy by its address: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the tables.
 
-On a machine with GPUs and vLLM a local policy is served by vLLM, a copy of the weights on each GPU; else transformers
-runs it here. `nano` always is run here.
+On a machine with GPUs and vLLM, vLLM serves a local policy, with a copy of the weights on each GPU. Otherwise
+transformers runs it in this process. `nano` always runs in this process.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ _HUB_S = 20.0
 
 @dataclass(frozen=True)
 class BestOf:
-    """In the place of an address: the policy there answers `count` times at a temperature, and the judge picks one."""
+    """Used instead of an address: the policy gives `count` answers at `temperature`, and the judge picks one."""
 
     model: str
     count: int
     temperature: float
 
 
-#: What is evaluated: an address, the best of several answers there, a row of the paper's tables, or None for a
-#: calibration policy.
+#: What is evaluated: an address, the best of several answers, a row of the paper's tables, or None for a calibration
+#: policy.
 Model = str | BestOf | Row | None
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a policy is run and decodes.
+    """How a policy runs and decodes.
 
-    temperature: 0 is greedy. gpu_share: of each GPU, that vLLM takes. server: the command in the place of vLLM's.
+    temperature: 0 is greedy. repetition_penalty: None leaves it to the model's own files. gpu_share: the fraction of
+    each GPU's memory that vLLM uses. server: a command used instead of vLLM's.
     """
 
     dtype: str = "float32"
@@ -54,7 +55,11 @@ class Settings:
 
 
 def identity(model: Model) -> str | None:
-    """Whose answers they are: the sha256 of a folder's weights; of hub ids the id, of rows with the revision."""
+    """The identity of a model for a run's key.
+
+    The sha256 of the weights of a folder, a hub id as it is, a row with its revision or host. None for a calibration
+    policy.
+    """
     if isinstance(model, BestOf):
         return f"best of {model.count} at {model.temperature:g}: {identity(model.model)}"
     if isinstance(model, Row):
@@ -70,9 +75,9 @@ def identity(model: Model) -> str | None:
 
 
 def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
-    """The policy at an address; what it holds is let go of when `stack` closes.
+    """The policy at an address. Closing `stack` frees what it holds, such as a vLLM server.
 
-    What loads torch is imported where it is used.
+    Modules that load torch are imported only where they are used.
     """
     if isinstance(model, Row):
         if model.url:
@@ -100,7 +105,7 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
 
 
 def load_policy(model: str, dtype: str, max_new_tokens: int):
-    """The policy at an address for a picture or two: behind its endpoint, or run here by transformers."""
+    """The policy at an address for a few pictures: an endpoint is called, everything else runs by transformers here."""
     if is_url(model):
         with ExitStack() as nothing_held:
             return open_policy(model, Settings(dtype, max_new_tokens), nothing_held)
@@ -110,12 +115,12 @@ def load_policy(model: str, dtype: str, max_new_tokens: int):
 
 
 def is_url(model: str) -> bool:
-    """Whether a policy is behind an endpoint."""
+    """Whether the address is that of an endpoint."""
     return model.startswith(("http://", "https://"))
 
 
 def is_endpoint(model: Model) -> bool:
-    """Whether each sample is a call of its own, so that none is asked again for its neighbours' sake."""
+    """Whether each sample is a separate call. Then a failed one is asked again without its neighbours."""
     if isinstance(model, BestOf):
         return False
     if isinstance(model, Row):
@@ -124,9 +129,9 @@ def is_endpoint(model: Model) -> bool:
 
 
 def revision(row: Row) -> str:
-    """The commit of a row's weights: the row's, else the one that this machine has, else the hub's newest.
+    """The commit of a row's weights: the one in the row, else the one in this machine's cache, else the hub's newest.
 
-    UserError where neither is known: a row without a revision says nothing about what answered.
+    Raises UserError if none is known, because a result must say which weights answered.
     """
     if row.revision:
         return row.revision
@@ -137,7 +142,7 @@ def revision(row: Row) -> str:
         return Path(here).parent.name
     try:
         return HfApi().model_info(row.model, timeout=_HUB_S).sha
-    except Exception as error:  # the libraries below raise whatever the network or a token brings
+    except Exception as error:  # the hub's client raises many types of network and token errors
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise UserError(
             f"cannot ask the hub for {row.model} ({why}): check the network, or name its `revision`"
@@ -162,7 +167,7 @@ def _vllm_here() -> bool:
 
 
 def _served(name: str, version: str | None, gpus: int, settings: Settings, stack: ExitStack):
-    """vLLM with a copy of the weights on every `gpus` GPUs, as an endpoint of this machine."""
+    """Start vLLM with one copy of the weights per `gpus` GPUs. Returns a policy for its endpoint."""
     import torch
 
     from rrvf.policies.endpoint import EndpointPolicy
@@ -175,7 +180,7 @@ def _served(name: str, version: str | None, gpus: int, settings: Settings, stack
         "dtype": "auto", "max-model-len": 32_768, "seed": 0, "limit-mm-per-prompt": '{"image": 1}',
     } | ({"revision": version} if version else {})  # fmt: skip
     log = Path(tempfile.gettempdir()) / f"rrvf-vllm-{port}.log"
-    print(f"rrvf: vLLM serves {name} on {copies} x {gpus} GPUs, its words are in {log}", file=sys.stderr, flush=True)
+    print(f"rrvf: vLLM serves {name} on {copies} x {gpus} GPUs, its log is {log}", file=sys.stderr, flush=True)
     words = [part for key, value in options.items() for part in (f"--{key}", str(value))]
     url = f"http://127.0.0.1:{port}/v1"
     stack.enter_context(serving([*command, *words], url, log))

@@ -1,4 +1,4 @@
-"""A policy behind any OpenAI-compatible endpoint: vLLM, or a hosted model."""
+"""A policy behind any OpenAI-compatible endpoint: vLLM or a hosted model."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ from rrvf.policies import Answer, Keep, NoReply
 from rrvf.protocol import tool_response_text
 from rrvf.records import Usage, storable
 
-#: Seconds that one request may be silent, and that one picture may take with all its retries.
+#: Seconds without data before a request times out, and seconds for one picture with all retries.
 _SILENT_S, _DEADLINE_S = 600.0, 3600.0
-#: Questions that are prepared and wait for a place, for each that is asked.
+#: Questions prepared ahead, as a multiple of those in flight.
 _AHEAD = 4
-#: So many refusals in a row are no longer about the questions.
+#: After this many refusals in a row, the cause is not the questions.
 _REFUSED_IN_A_ROW = 8
 _NOT_THIS_CALLER = (401, 402, 403, 404, 405, 407, 410)
 _LATER = (408, 409, 429, 502, 503, 504, 529)
 
 
 class EndpointPolicy:
-    """Greedy turns. url: of the endpoint or its `/v1`. key: the variable that its key is taken from (`rrvf.endpoints`).
+    """A policy that an endpoint serves. One call per turn.
 
-    temperature: None is not sent. repetition_penalty: vLLM's, which else takes it from the model's own files.
+    url: the endpoint or its `/v1`. key: the environment variable that holds the API key (see `rrvf.endpoints`).
+    temperature: 0 is greedy; None is not sent. repetition_penalty: vLLM's; None lets vLLM take it from the model's
+    files.
 
-    A model that takes no `temperature`, or `max_completion_tokens` in the place of `max_tokens`, says so at the first
-    call and is asked as it wants to be. What a reasoning model thinks apart from its reply is no part of it.
+    If the model refuses `temperature`, or wants `max_completion_tokens` instead of `max_tokens`, the call is repeated
+    accordingly, and so are all later calls. The reasoning that a model returns beside its reply is ignored.
 
-    What the policy leaves empty gives no text and says why. So does a question that is refused, as a filter does; but
-    UserError where every question is: a wrong setting, a model that sees no pictures, money that is spent. A server
-    that fails gives a `failed` answer, after the client's retries. UserError where the call never came to the policy:
-    nobody listens, the caller is refused or asks too much.
+    An empty reply gives no text and a problem. So does a refused question (a content filter, for example). UserError if
+    every question is refused: a wrong setting, a model without vision, or an account without credit. A server that
+    fails gives a `failed` answer, after the client's retries. UserError if the call never reached the policy: nothing
+    listens at the url, or the caller is refused or exceeds its rate limit.
 
-    answered: whether any question was, here or before.
+    answered: whether any question was answered so far.
     """
 
     def __init__(
@@ -62,23 +64,23 @@ class EndpointPolicy:
         self.answered = False
 
     def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str | NoReply]:
-        """One turn per picture, in order; one prompt for all or one for each."""
+        """One turn per picture, in order. `prompt` is one for all pictures, or a list with one per picture."""
         prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
         asked = (question(*pair) for pair in zip(pictures, prompts, strict=True))
         return self._texts(asked)
 
     def chat(self, conversations: list[list[dict]]) -> list[str | NoReply]:
-        """The next turn of each conversation, messages as `rrvf.rollout.run_episode` makes them."""
+        """The next turn of each conversation. Messages are those of `rrvf.rollout.run_episode`."""
         return self._texts(conversations)
 
     def _texts(self, asked: Iterable[list[dict]]) -> list[str | NoReply]:
         return [NoReply(a.problem, a.failed) if a.text is None else a.text for a in self.answers(asked)]
 
     def answers(self, conversations: Iterable[list[dict] | None], keep: Keep | None = None) -> Iterator[Answer]:
-        """The next turn of each conversation, in order, as they come: `in_flight` at a time, read only a little ahead.
+        """The next turn of each conversation, in order: `in_flight` at a time, reading the input only a little ahead.
 
-        In the place of None, which nobody can be asked, there is no text. keep: told of what the policy said, out of
-        order, in a thread of the client's.
+        A conversation that is None gets an answer without text. keep: called with each answer of the policy, as it
+        arrives (not in order), in the client's thread.
         """
         refused, held = 0, []
         with closing(self._in_order(conversations, keep)) as coming:
@@ -109,9 +111,9 @@ class EndpointPolicy:
 
     @contextmanager
     def _running(self) -> Iterator[tuple[asyncio.AbstractEventLoop, AsyncOpenAI, asyncio.Semaphore]]:
-        """A loop in a thread of its own, so that it works inside Jupyter too.
+        """Run an event loop in a new thread, so that it works inside Jupyter too.
 
-        What is under way at the end is given up.
+        Tasks that still run at the end are cancelled.
         """
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="rrvf-policy-client", daemon=True)
@@ -141,15 +143,15 @@ class EndpointPolicy:
                 async with asyncio.timeout(_DEADLINE_S):
                     answer = await self._asked(api, [_sent(message) for message in messages])
                     return _said(answer, self._settings, usage_of(answer))
-            except Exception as error:  # the library takes what it received for what it asked for
+            except Exception as error:  # the client does not validate the response it gets
                 return self._unanswered(error)
 
     def _unanswered(self, error: Exception) -> Answer:
-        """What a call that failed came to; UserError where it never came to the policy."""
+        """The answer for a call that failed. Raises UserError if the call never reached the policy."""
         status, words = getattr(error, "status_code", None), _short(words_of(error))
         if status in _NOT_THIS_CALLER:
             raise UserError(
-                f"the policy's endpoint refused the call: {words}; {self._key} is the key that is sent to it"
+                f"the policy's endpoint refused the call: {words}; check {self._key}, the key that is sent to it"
             ) from None
         if isinstance(error, APIConnectionError | TimeoutError) or status in _LATER:
             raise UserError(
@@ -157,12 +159,12 @@ class EndpointPolicy:
                 "what was written is kept"
             ) from None
         if getattr(error, "code", None) in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-            raise UserError(f"the policy's endpoint cannot be asked as it is here: {words}") from None
+            raise UserError(f"the policy's endpoint refuses a setting of the request: {words}") from None
         problem = f"the endpoint failed: {words}"
         return _Refused(None, problem) if status and 400 <= status < 500 else Answer(None, problem, failed=True)
 
     async def _asked(self, api: AsyncOpenAI, messages: list[dict]):
-        """The completion, with the settings that the model takes; they are kept once it has answered."""
+        """The completion. Settings that the model refuses are changed; the changed ones are kept after an answer."""
         settings = self._settings
         while True:
             try:
@@ -176,15 +178,15 @@ class EndpointPolicy:
 
 
 class _Refused(Answer):
-    """A question that the endpoint does not take: the sample's own fault, unless it takes none."""
+    """A question that the endpoint refuses. It is the sample's fault, unless every question is refused."""
 
 
 def _refusing(times: int, answer: Answer) -> UserError:
     how = f"{times} questions in a row" if times > 1 else "the question"
     return UserError(
-        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): see that its "
-        "model takes pictures, questions of this length and these settings, and that the account is in order; none is "
-        "scored, and what was written is kept"
+        f"the policy's endpoint refused {how} ({answer.problem.removeprefix('the endpoint failed: ')}): check that "
+        "its model accepts pictures, questions of this length and these settings, and that the account is in order; "
+        "none is scored, and what was written is kept"
     )
 
 
@@ -197,7 +199,7 @@ async def _stopped(api: AsyncOpenAI) -> None:
 
 
 def _settled(settings: dict, refusal: BadRequestError | UnprocessableEntityError) -> dict | None:
-    """The settings without what a refusal names; None where it names nothing that can be left out."""
+    """The settings without the one that a refusal names. None if it names none that can be left out."""
     named = refusal.param or next((name for name in ("max_tokens", "temperature") if name in words_of(refusal)), None)
     if named not in ("max_tokens", "temperature") or named not in settings:
         return None
@@ -206,11 +208,11 @@ def _settled(settings: dict, refusal: BadRequestError | UnprocessableEntityError
 
 
 def _said(answer, settings: dict, usage: Usage) -> Answer:
-    """The text of a completion's first choice; where there is none, why."""
+    """The answer in a completion's first choice: its text, or the problem."""
     choices = getattr(answer, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
     if message is None:
-        told = getattr(answer, "error", None)  # some send their errors as a success
+        told = getattr(answer, "error", None)  # some servers send errors with status 200
         words = f" ({_short(told)})" if told else ""
         return _Refused(None, f"the endpoint answered with something that is no chat completion{words}", usage)
     text = getattr(message, "content", None)
@@ -234,9 +236,9 @@ def question(picture: Image.Image, prompt: str) -> list[dict]:
 
 
 def _sent(message: dict) -> dict:
-    """A message as every server takes it: pictures as data URIs, and the tool's word as the user's.
+    """A message in the form that every server accepts: pictures as data URIs, tool responses as user messages.
 
-    Servers take a `tool` message only after a call that they parsed themselves; our calls are part of the text.
+    Servers accept a `tool` message only after a call that they parsed themselves; our calls are part of the text.
     """
     content = message["content"]
     if message["role"] == "tool":

@@ -1,8 +1,8 @@
-"""The families of vision-language models that are known here, and how each is spoken to.
+"""The supported families of vision-language models, and how each one is prompted.
 
-A prompt is written by the family's own chat template, which comes with the model. Training needs turns of a tool
-besides, which few templates have: there they are added to the family's own, and the prompt stays what it was, letter by
-letter.
+A prompt is written by the family's own chat template, which comes with the model. Training also needs tool turns, which
+few templates support. For those families they are added to the family's own template; the prompt stays byte for byte
+the same.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from transformers import PretrainedConfig, ProcessorMixin
 from rrvf.errors import UserError
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
-#: Turns as `<|im_start|>role` and a picture as `<|vision_start|><|image_pad|><|vision_end|>`: what CHAT_TEMPLATE
-#: writes.
+#: Turns as `<|im_start|>role` and a picture as `<|vision_start|><|image_pad|><|vision_end|>`, as CHAT_TEMPLATE writes
+#: them.
 _QWEN = "qwen"
 
 
 @dataclass(frozen=True)
 class Family:
-    """name: as its authors call it. turns: which of our templates writes its turns of a tool; empty where none does."""
+    """name: as its authors spell it. turns: which of our templates writes its tool turns; empty if none does."""
 
     name: str
     turns: str = ""
 
 
-#: By `model_type` of a model's config.json.
+#: Keyed by `model_type` of a model's config.json.
 FAMILIES = {
     "qwen2_5_vl": Family("Qwen2.5-VL", _QWEN),
     "qwen3_vl": Family("Qwen3-VL", _QWEN),
@@ -41,7 +41,7 @@ FAMILIES = {
 def family_of(path: str) -> Family:
     """The family of a folder or hub id.
 
-    UserError for one that is not known: no model is spoken to in another's words.
+    Raises UserError for an unknown family: a model must not be prompted in another family's format.
     """
     try:
         kind = PretrainedConfig.get_config_dict(path)[0].get("model_type", "")
@@ -51,14 +51,14 @@ def family_of(path: str) -> Family:
         known = ", ".join(family.name for family in FAMILIES.values())
         hint = "; take the -hf one" if kind == "internvl_chat" else ""
         raise UserError(
-            f"{path} is a model of type {kind or 'unknown'!r}{hint}: known are {known}; any other can be served and "
-            "named by its URL"
+            f"{path} is a model of type {kind or 'unknown'!r}{hint}: supported are {known}; serve any other "
+            "model and give its URL"
         )
     return FAMILIES[kind]
 
 
 def own_template(processor: ProcessorMixin, path: str, family: Family) -> None:
-    """See that `processor` has a chat template; the Qwen families' tool template serves one that lost its own."""
+    """Ensure that `processor` has a chat template. Qwen models that lack one get CHAT_TEMPLATE."""
     template = processor.chat_template or processor.tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
@@ -68,21 +68,20 @@ def own_template(processor: ProcessorMixin, path: str, family: Family) -> None:
 
 
 def with_tool_turns(processor: ProcessorMixin, path: str, family: Family) -> None:
-    """Give `processor` what TRL needs.
+    """Give `processor` what TRL needs: a template with tool turns and assistant masks, and the rule that finds calls.
 
-    A template with turns of a tool and marks of the assistant's words, and how calls are found. UserError for a family
-    that TRL cannot train so, and for a template whose prompts ours would change.
+    Raises UserError for a family that TRL cannot train this way, and for a template whose prompts would change.
     """
     if not family.turns:
         raise UserError(
-            f"{family.name} can be evaluated but not trained here: TRL needs a chat template with turns of a tool and "
+            f"{family.name} can be evaluated but not trained here: TRL needs a chat template with tool turns and "
             "{% generation %} marks, and has none for it; train a Qwen2.5-VL or Qwen3-VL"
         )
     own = processor.chat_template
     template = _system(_prompt(processor, own)) + CHAT_TEMPLATE
     if _prompt(processor, template) != _prompt(processor, own):
         raise UserError(
-            f"the chat template of {path} is not {family.name}'s: turns of a tool cannot be added to it without "
+            f"the chat template of {path} is not {family.name}'s: tool turns cannot be added to it without "
             "changing its prompts; restore the family's chat_template.jinja"
         )
     processor.chat_template = processor.tokenizer.chat_template = template
@@ -95,7 +94,7 @@ def _prompt(processor: ProcessorMixin, template: str) -> str:
 
 
 def _system(prompt: str) -> str:
-    """What a template says before the first turn, as a piece of a template; empty where it says nothing."""
+    """The text that a template writes before the first turn, as template source. Empty if it writes none."""
     before, turn, _ = prompt.partition("<|im_start|>user\n")
     if not turn or not before:
         return ""

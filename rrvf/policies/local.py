@@ -1,4 +1,4 @@
-"""A policy that runs here, on transformers."""
+"""A policy that transformers runs in this process."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rrvf.protocol import tool_response_text, without_tokens
 
 
 def resolve_model(name: str) -> str:
-    """What `from_pretrained` takes: the shipped checkpoint for `nano` (verified), else the folder or hub id itself.
+    """The argument for `from_pretrained`: the verified shipped checkpoint for `nano`, else the folder or hub id itself.
 
-    Of `ID@COMMIT` it is the folder into which the hub's files of that commit are downloaded.
+    For `ID@COMMIT` it is the folder into which the hub's files of that commit are downloaded.
     """
     hub_id, at, commit = name.partition("@")
     if at and not Path(name).exists():
@@ -41,14 +41,14 @@ def resolve_model(name: str) -> str:
 
 
 def load_processor(name: str) -> ProcessorMixin:
-    """The model's own processor, with its family's own chat template."""
+    """The model's own processor with its family's chat template. Raises UserError if it cannot be loaded."""
     path = resolve_model(name)
     family = family_of(path)
     try:
         processor = AutoProcessor.from_pretrained(path)
     except OSError as error:
         raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
-    except ImportError as error:  # what this family needs besides
+    except ImportError as error:  # a package that this family needs is missing
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(processor, ProcessorMixin):
         raise UserError(f"{path} has no picture processor: it is not a vision-language model")
@@ -58,14 +58,14 @@ def load_processor(name: str) -> ProcessorMixin:
 
 
 def training_processor(name: str) -> ProcessorMixin:
-    """The same with turns of a tool, as TRL needs it."""
+    """`load_processor` plus the tool turns that TRL needs."""
     processor, path = load_processor(name), resolve_model(name)
     with_tool_turns(processor, path, family_of(path))
     return processor
 
 
 def load_model(name: str, dtype: str) -> PreTrainedModel:
-    """The model in its dtype, with the forms of vision and writing that suit this machine."""
+    """The model in its dtype, with the vision and generation code that suits this machine."""
     vision_for_this_machine()
     model = AutoModelForImageTextToText.from_pretrained(resolve_model(name), dtype=getattr(torch, weights_dtype(dtype)))
     write_on_cpus(model)
@@ -73,9 +73,9 @@ def load_model(name: str, dtype: str) -> PreTrainedModel:
 
 
 class LocalPolicy:
-    """Generation in batches. `model` is `nano`, a folder, or a hub id.
+    """Batched generation. `model` is `nano`, a folder or a hub id.
 
-    repetition_penalty: None is as the model's own files say. temperature: 0 is greedy.
+    repetition_penalty: None leaves it to the model's own files. temperature: 0 is greedy.
     """
 
     def __init__(
@@ -89,15 +89,15 @@ class LocalPolicy:
         self.model = load_model(model, dtype).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def reply(self, pictures: list[Image.Image], prompt: str | list[str]) -> list[str]:
-        """One turn per picture: what the policy writes after picture and prompt, one prompt for all or one for each."""
+        """One turn per picture. `prompt` is one for all pictures, or a list with one per picture."""
         prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
         return self.chat([[first_message(*pair)] for pair in zip(pictures, prompts, strict=True)])
 
     @torch.inference_mode()
     def chat(self, conversations: list[list[dict]], temperature: float | None = None) -> list[str]:
-        """The next turn of each conversation (messages with pictures inside). Special tokens are left out.
+        """The next turn of each conversation (messages with pictures inside), without special tokens.
 
-        temperature: None is the policy's own.
+        temperature: None uses the policy's own.
         """
         temperature = self.temperature if temperature is None else temperature
         texts = [
@@ -123,14 +123,14 @@ class LocalPolicy:
 
 
 def first_message(picture: Image.Image, prompt: str) -> dict:
-    """The user's message that opens an episode."""
+    """The user message that opens an episode."""
     return {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}
 
 
 def _harmless(conversation: list[dict]) -> list[dict]:
-    """Its messages as every family's template takes them.
+    """The messages in the form that every family's template accepts.
 
-    Content as a list of parts, in whose text tokens that are spelt are broken, and the tool's word as the user's.
+    Content becomes a list of parts, special tokens spelt in text are broken, and tool responses become user messages.
     """
 
     def parts(content: str | list[dict]) -> list[dict]:
@@ -152,7 +152,7 @@ def _image_parts(conversation: list[dict]) -> Iterator[dict]:
 
 
 def fitting(path: Path) -> Path:
-    """`path`, a picture that a policy can look at; UserError for one outside the bounds, or that is no picture."""
+    """`path` itself. Raises UserError if it is no picture, or one outside the bounds of `rrvf.pictures`."""
     try:
         with Image.open(path) as image:
             problem = misfit(*image.size)
@@ -165,7 +165,7 @@ def fitting(path: Path) -> Path:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture, by its head; one pixel for what is no picture."""
+    """Width and height of a picture from its file header; (1, 1) if it is no picture."""
     try:
         with Image.open(path) as image:
             return image.size
@@ -174,7 +174,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def read_picture(path: Path) -> Image.Image:
-    """A picture file as RGB; UserError as `fitting`, and where its data is damaged."""
+    """A picture file as RGB. Raises UserError as `fitting` does, and for damaged data."""
     try:
         with Image.open(fitting(path)) as image:
             return image.convert("RGB")

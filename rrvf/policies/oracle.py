@@ -1,4 +1,4 @@
-"""The two calibration rows of every table: what a perfect copy scores, and what saying nothing scores."""
+"""The two calibration rows of every table: the score of a perfect copy, and the score of an empty picture."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from rrvf.protocol import answer_text
 
 
 class Reference:
-    """Answers with the true code.
+    """Answers with the true code: the ceiling of each metric.
 
-    The ceiling of each metric, below 100 where the protocol says so (metrics_spec T9).
+    It lies below 100 where the protocol makes it so (metrics_spec T9).
     """
 
     name = "reference"
@@ -18,12 +18,12 @@ class Reference:
         self._domain = domain
 
     def answer(self, code: str) -> str:
-        """The reply that holds `code`, the sample's own."""
+        """The reply that holds `code`, the sample's true code."""
         return answer_text(code, self._domain)
 
 
 class Blank:
-    """Answers with empty axes or an empty page, whatever the picture: the floor of each metric."""
+    """Answers every picture with empty axes or an empty page: the floor of each metric."""
 
     name = "blank"
 
@@ -31,5 +31,5 @@ class Blank:
         self._domain = domain
 
     def answer(self, code: str) -> str:
-        """The same reply for every sample; `code` is not looked at."""
+        """The same reply for every sample; `code` is ignored."""
         return answer_text(self._domain.blank, self._domain)

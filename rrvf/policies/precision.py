@@ -1,6 +1,6 @@
-"""In which numbers this machine computes: bfloat16 pays only where it has instructions for it.
+"""Chooses float32 or bfloat16: bfloat16 is faster only on hardware with instructions for it.
 
-Elsewhere torch emulates bfloat16, and a training step takes longer than in float32.
+Without them torch emulates bfloat16, and a training step takes longer than in float32.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import torch
 
 from rrvf.profile import PolicyConfig
 
-#: What `torch.cpu.get_capabilities` calls them: x86's two, Arm's two.
+#: Their names in `torch.cpu.get_capabilities`: two of x86, two of Arm.
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
 
 
 def bfloat16_here() -> str | None:
-    """What computes in bfloat16 on this machine, by name; None where nothing does."""
+    """The name of the GPU or CPU feature that computes in bfloat16 on this machine. None if there is none."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0) if torch.cuda.is_bf16_supported(including_emulation=False) else None
     able = torch.cpu.get_capabilities()
@@ -22,16 +22,16 @@ def bfloat16_here() -> str | None:
 
 
 def weights_dtype(asked: str) -> str:
-    """A profile's `dtype` with `auto` decided."""
+    """A profile's `dtype`, with `auto` resolved."""
     if asked != "auto":
         return asked
     return "bfloat16" if bfloat16_here() else "float32"
 
 
 def autocasts(policy: PolicyConfig) -> bool:
-    """Whether training computes in bfloat16 over the weights as they are.
+    """Whether training computes in bfloat16, whatever the dtype of the weights.
 
-    A profile's `autocast` with `auto` decided.
+    It is the profile's `autocast`, with `auto` resolved.
     """
     return bool(bfloat16_here()) if policy.autocast == "auto" else policy.autocast
 
@@ -39,7 +39,7 @@ def autocasts(policy: PolicyConfig) -> bool:
 def described(policy: PolicyConfig, trained: str | None = None) -> str:
     """The choice and its reason, on one line.
 
-    trained: the dtype that the weights are trained in, where it is another.
+    trained: the dtype that the weights are trained in, if it is not the profile's.
     """
     able, asked = bfloat16_here(), weights_dtype(policy.dtype)
     dtype = trained or asked

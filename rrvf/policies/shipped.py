@@ -1,4 +1,4 @@
-"""The policy that ships with the package, `nano`: where it lies, and that it is the one that was shipped."""
+"""`nano`, the policy that ships with the package: its location, and the check of its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_manifest(folder: Path = CHECKPOINT) -> None:
 
 
 def verify(folder: Path = CHECKPOINT) -> None:
-    """Check `folder` against its manifest; raises UserError where a file is missing or not what was shipped."""
+    """Check `folder` against its manifest. Raises UserError if a file is missing or differs."""
     try:
         wanted = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):

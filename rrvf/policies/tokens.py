@@ -1,7 +1,7 @@
 """The tokens that stand for pictures: a policy reads them and must never write them.
 
-A written `<|image_pad|>` or `<|video_pad|>` is a picture that nobody has: processors count them, and positions are made
-of them.
+A generated `<|image_pad|>` or `<|video_pad|>` refers to a picture that does not exist. Processors count these tokens
+and compute positions from them.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ _OF_PICTURES = re.compile(r"<[|/]?\w*(?:vision|image|video|img|media)\w*\|?>", r
 
 
 def picture_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Their ids: Qwen's `<|vision_start|>` and `<|image_pad|>`, LLaVA's `<image>`, InternVL's `<IMG_CONTEXT>`, ..."""
+    """Ids of picture tokens: Qwen's `<|vision_start|>` and `<|image_pad|>`, LLaVA's `<image>`, and the like."""
     return sorted(i for token, i in tokenizer.get_added_vocab().items() if _OF_PICTURES.fullmatch(token))

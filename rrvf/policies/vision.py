@@ -1,10 +1,11 @@
-"""Qwen2.5-VL's vision half for many small pictures.
+"""Qwen2.5-VL's vision half, made faster for many small pictures.
 
-Attention over a batch of equally large ones at once, patches by a product, and a group's one picture looked at once.
+Equally large pictures of a batch are attended to at once, patches are embedded by a matrix product, and a picture that
+neighbours in the batch share is encoded once.
 
-Without flash attention transformers attends to one picture after another, and embeds patches by a convolution; on a
-CPU, with many small pictures, these are half of a step of its pre-training. Pictures of different sizes keep the loop.
-The same result up to rounding.
+Without flash attention, transformers attends to one picture after another and embeds patches by a convolution. On a CPU
+with many small pictures, these take half of a pre-training step. Pictures of different sizes keep the loop. Results are
+equal up to rounding.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _attend(self, hidden_states, cu_seqlens, position_embeddings=None, max_seqle
     q, k, v = self.qkv(hidden_states).reshape(total, 3, self.num_heads, -1).unbind(1)
     q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
     q, k, v = (t.reshape(chunks, total // chunks, self.num_heads, -1).transpose(1, 2) for t in (q, k, v))
-    # Plain products: torch's fused kernel is slow backwards over sequences this short.
+    # Plain products, because the backward pass of torch's fused kernel is slow for sequences this short.
     seen = (q * self.scaling @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
     return self.proj(seen.transpose(1, 2).reshape(total, -1))
 
@@ -49,18 +50,18 @@ def _features(self, pixel_values, image_grid_thw=None, **kwargs):
 
 
 def batched_vision() -> None:
-    """Attend and embed in these forms in this process, in every Qwen2.5-VL model."""
+    """Use the batched attention and embedding in every Qwen2.5-VL model of this process."""
     qwen.Qwen2_5_VLVisionAttention.forward = _attend
     qwen.Qwen2_5_VisionPatchEmbed.forward = _embed
 
 
 def shared_looks() -> None:
-    """Look once at what neighbours in a batch share, in every Qwen2.5-VL model of this process."""
+    """Encode a picture that neighbours in a batch share only once, in every Qwen2.5-VL model of this process."""
     qwen.Qwen2_5_VLModel.get_image_features = _features
 
 
 def vision_for_this_machine() -> None:
-    """Shared looks, and on a CPU the batched forms: on a GPU large pictures do better with the stock ones."""
+    """Share encodings; on a CPU also batch. On a GPU the stock forms are faster for large pictures."""
     shared_looks()
     if not torch.cuda.is_available():
         batched_vision()

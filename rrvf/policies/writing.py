@@ -1,8 +1,8 @@
-"""How a policy writes on a CPU: rows that have ended leave the batch, and the cache grows with what is written.
+"""Generation on a CPU: rows that have ended leave the batch, and the cache grows with the text.
 
-transformers' own loop computes every row until the longest has ended, over a cache as wide as the longest may become.
-On a CPU what a token costs is the cache that is read for it, and most turns are a third of the longest. The same
-answers up to rounding; `bench/writing.py` compares the two.
+transformers' own loop computes every row until the longest one ends, over a cache as wide as the longest possible row.
+On a CPU, reading the cache dominates the cost of a token, and most turns are a third of the longest. The answers are
+the same up to rounding; `bench/writing.py` compares the two loops.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-#: The cache is widened by so many tokens at a time.
+#: The cache grows by this many tokens at a time.
 BLOCK = 64
-#: Ended rows leave once they are such a share of the batch: to drop rows is to copy the others.
+#: Ended rows leave the batch when they make up this share of it, because dropping rows copies the others.
 ENDED = 1 / 8
 
 
 def write_on_cpus(model: PreTrainedModel) -> None:
-    """Let `model.generate` use this module's loop from now on.
+    """Make `model.generate` use this module's loop.
 
-    Nothing changes where there is a GPU, or for other models.
+    Does nothing on a machine with a GPU, or for models other than Qwen2.5-VL.
     """
     if not torch.cuda.is_available() and isinstance(model, Qwen2_5_VLForConditionalGeneration):
         model.generate = partial(model.generate, custom_generate=_write, cache_implementation="static")
@@ -45,7 +45,7 @@ def _write(
     streamer=None,
     **state,
 ) -> torch.Tensor:
-    """`generate` calls it in the place of its own loop. Gives prompts and answers [B, longest], padded on the right."""
+    """The loop that `generate` calls. Returns prompts and answers [B, longest], padded on the right."""
     padding = generation_config._pad_token_tensor
     written = input_ids.new_full((len(input_ids), stopping_criteria.max_length), padding.item())
     rows, ended = torch.arange(len(input_ids)), torch.zeros(len(input_ids), dtype=torch.bool)
@@ -68,18 +68,18 @@ def _write(
 
 
 def _drawn(scores: torch.Tensor) -> torch.Tensor:
-    """One token a row [B, 1], by the probabilities of `scores` [B, V]: where the running sum passes a random number.
+    """One token per row [B, 1], sampled by `scores` [B, V]: the entry where the cumulative sum passes a random number.
 
-    `multinomial` draws a number for every entry of the vocabulary instead.
+    `multinomial` would draw one number for every entry of the vocabulary.
     """
     sums = scores.softmax(-1).cumsum(-1)
-    # Not of [0, 1): of what the sum came to, so that rounding never points behind the last entry; and never at 0, which
-    # would take a first entry of no probability.
+    # The random number is scaled by the last sum, so that rounding never points past the last entry. It is never 0,
+    # because 0 would select a first entry of probability 0.
     return torch.searchsorted(sums, (1 - torch.rand(len(sums), 1)) * sums[:, -1:])
 
 
 def _keep(state: dict, rows: torch.Tensor, *others: torch.Tensor) -> list[torch.Tensor]:
-    """Only some rows, of the loop's state (in place) and of `others`."""
+    """Keep only some rows of the loop's state (in place) and of `others`."""
     for name in ("attention_mask", "mm_token_type_ids"):
         if state.get(name) is not None:
             state[name] = state[name][rows]
@@ -90,7 +90,7 @@ def _keep(state: dict, rows: torch.Tensor, *others: torch.Tensor) -> list[torch.
 
 
 def _widen(cache: Cache, tokens: int) -> None:
-    """Room for `tokens` in a static cache, and no more than a block besides."""
+    """Make room for `tokens` in a static cache, rounded up to a whole block."""
     width = -(-tokens // BLOCK) * BLOCK
     for layer in cache.layers:
         if layer.is_initialized and width > layer.max_cache_len:

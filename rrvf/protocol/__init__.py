@@ -1,7 +1,7 @@
-"""The grammar of a turn and the words of the prompts (Fig. 2b, Alg. 1).
+"""The grammar of a turn and the texts of the prompts (Fig. 2b, Alg. 1).
 
-A turn is `<think>...</think>` and then one action: a Hermes-style `<tool_call>` whose JSON carries code to render, or
-an `<answer>` that carries the final code and ends the episode. The environment replies with a `<tool_response>`.
+A turn is `<think>...</think>` followed by one action: a Hermes-style `<tool_call>` whose JSON carries code to render,
+or an `<answer>` that carries the final code and ends the episode. The environment replies with a `<tool_response>`.
 """
 
 from rrvf.protocol.code import code_in

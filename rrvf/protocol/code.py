@@ -1,4 +1,4 @@
-"""Code in an answer: in a fence of its language, in any fence, or bare."""
+"""Finds the code in an answer: in a fence of its language, in any fence, or bare."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rrvf.domains import Domain
 from rrvf.records import storable
 
 _OPEN = re.compile(r"(?P<fence>(?<!`)`{3,}+|^[ \t]*+~{3,}+)[ \t]*\{?(?P<language>[\w+#.-]*)[^\n`]*\n", re.MULTILINE)
-#: Blocks of one text that are looked at: a reply of fences alone must not take long.
+#: Fenced blocks that are read per text, so that a reply of nothing but fences takes little time.
 _BLOCKS = 32
 
 
 def code_in(text: str, domain: Domain) -> str:
-    """The code that a text holds, without empty lines around it; of a text without any, the text.
+    """The code in a text, without blank lines around it; the whole text if it holds no code.
 
-    The first fenced block in the domain's language; else the first that names no language, else the first. Without a
-    fence all is code; of a domain whose code is a document, what stands between its begin and its end.
+    The first fenced block in the domain's language, else the first without a language, else the first. Without a fence,
+    the whole text is code; in a domain whose code is a document, only the part from its begin to its end.
     """
     text = storable(text).replace("\r\n", "\n")
     blocks = [] if re.match(domain.begins, text) else list(islice(_blocks(text, domain.quoted), _BLOCKS))
@@ -33,7 +33,7 @@ def code_in(text: str, domain: Domain) -> str:
 
 
 def _blocks(text: str, quoted: str) -> Iterator[tuple[str, str]]:
-    """Language and code of each fenced block, in order; one that is not closed runs to the end."""
+    """Language and code of each fenced block, in order. An unclosed block runs to the end."""
     place = 0
     while opened := _OPEN.search(text, place):
         end, place = _close(text, opened.end(), opened["fence"].strip(), quoted)
@@ -41,9 +41,9 @@ def _blocks(text: str, quoted: str) -> Iterator[tuple[str, str]]:
 
 
 def _close(text: str, start: int, fence: str, quoted: str) -> tuple[int, int]:
-    """Where a block's code ends and where the text goes on."""
+    """The positions where a block's code ends and where the text continues."""
     line_end = rf"{fence}{fence[0]}*+[ \t]*$"
-    # Code that is broken may quote to its end: then the first fence closes.
+    # In broken code a quote may run to the end. Then the first fence closes the block.
     for pattern in (f"{quoted}|(?P<close>{line_end})", f"(?P<close>{line_end})", f"(?P<close>{fence})"):
         found = re.compile(pattern, re.DOTALL | re.MULTILINE | re.IGNORECASE).finditer(text, start)
         if closed := next((m for m in found if m["close"] is not None), None):
@@ -52,7 +52,7 @@ def _close(text: str, start: int, fence: str, quoted: str) -> tuple[int, int]:
 
 
 def _between(text: str, begin: str, end: str) -> str:
-    """What stands between the first `begin` and the last `end`, both included; all, where there is no such document."""
+    """The part from the first `begin` to the last `end`, both included; the whole text if there is none."""
     first = re.search(begin, text, re.IGNORECASE)
     ends = [m.end() for m in re.finditer(end, text, re.IGNORECASE)]
     return text[first.start() : ends[-1]] if first and ends and ends[-1] > first.start() else text

@@ -1,4 +1,4 @@
-"""Reading and writing turns."""
+"""Parses and writes turns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rrvf.domains import Domain
 from rrvf.protocol.code import code_in
 from rrvf.records import storable
 
-#: One call, whole, at the end of the turn. RESPONSE_TEMPLATE states the same rule for TRL.
+#: One complete call at the end of the turn. RESPONSE_TEMPLATE states the same rule for TRL.
 _CALL = re.compile(r"<tool_call>((?:(?!</?tool_call>).)*)</tool_call>(?:\s|<\|(?:im_end|endoftext)\|>)*\Z", re.DOTALL)
-#: Tags that would forge a turn if they came back inside feedback.
+#: Tags that would forge a turn if feedback contained them.
 _MARKUP = re.compile(r"</?(?:think|answer|tool_call|tool_response)>")
 _TOKEN = re.compile(r"<\|(?=\w+\|>)")
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a turn does: `code` is set for `tool_call` and `answer`; `problem` says why a turn has no action."""
+    """The action of a turn. `code` is set for `tool_call` and `answer`; `problem` says why there is no action."""
 
     kind: Literal["tool_call", "answer", "none"]
     code: str | None = None
@@ -29,10 +29,10 @@ class Action:
 
 
 def parse_turn(text: str, domain: Domain) -> Action:
-    """The action of one policy turn (Alg. 1, lines 5 to 9): what stands after the last `</think>` decides.
+    """The action of one policy turn (Alg. 1, lines 5 to 9): the text after the last `</think>` decides.
 
-    An answer wins over a call that follows it. A call counts only if it is whole and ends the turn, so that a turn cut
-    by the token limit is never executed. Code in an answer may stand in a fence or bare (`code_in`). All else gives
+    An answer wins over a call that follows it. A call counts only if it is complete and ends the turn, so a turn that
+    the token limit cut off is never executed. Code in an answer may be fenced or bare (`code_in`). Anything else gives
     kind "none".
     """
     if (call := call_content(text)) is not None:
@@ -48,7 +48,7 @@ def parse_turn(text: str, domain: Domain) -> Action:
 
 
 def call_content(text: str) -> str | None:
-    """What stands in the call that ends a turn, well formed or not; None where no call ends it."""
+    """The content of the call that ends a turn, even if it is malformed. None if no call ends the turn."""
     match = _CALL.search(text)
     if match is None:
         return None
@@ -57,15 +57,15 @@ def call_content(text: str) -> str | None:
 
 
 def after_thoughts(text: str) -> str:
-    """What a reply says once it has thought: all that stands after the last `</think>`."""
+    """The text after the last `</think>`; the whole text if there is none."""
     return text.rpartition("</think>")[2]
 
 
 def read_reply(reply: str, domain: Domain, own_rule: Callable[[str], str | None]) -> Action:
-    """The answer of an evaluated reply, which is one turn: kind "answer", or "none" with the problem.
+    """The answer in an evaluated single-turn reply: kind "answer", or "none" with the problem.
 
-    A reply with our tags is read as in training, so that a call is no answer. One without them is read by the
-    benchmark's `own_rule`, which gives the code in a text or None; it never sees the thoughts.
+    A reply with our tags is parsed as in training, so a call is no answer. A reply without them is read by the
+    benchmark's `own_rule`, which returns the code in a text or None. It never sees the thoughts.
     """
     body = after_thoughts(reply)
     if any(tag in body for tag in ("<think>", "<answer>", "<tool_call>")):
@@ -83,9 +83,9 @@ def _from_answer(content: str, domain: Domain) -> Action:
 
 
 def parse_call(content: str, domain: Domain) -> Action:
-    """The action of what stands between `<tool_call>` and `</tool_call>`: Hermes-style JSON, or kind "none".
+    """The action in the content of a `<tool_call>`: Hermes-style JSON, else kind "none".
 
-    Line breaks inside its strings need no escape; code in a fence is taken out of it.
+    Line breaks inside JSON strings need no escape. Code in a fence is taken out of the fence.
     """
     try:
         call = json.loads(content, strict=False)
@@ -103,29 +103,29 @@ def parse_call(content: str, domain: Domain) -> Action:
 
 
 def tool_call_text(code: str, domain: Domain, think: str = "") -> str:
-    """A turn that asks for a render, in the official figure's form."""
+    """A turn that requests a render, in the form of the official figure."""
     call = json.dumps({"name": domain.tool_name, "arguments": {domain.tool_argument: code}}, ensure_ascii=False)
     return f"<think>{think}</think>\n<tool_call>\n{call}\n</tool_call>"
 
 
 def answer_text(code: str, domain: Domain, think: str = "") -> str:
-    """A turn that ends the episode."""
+    """A turn that ends the episode with `code`."""
     return f"<think>{think}</think>\n<answer>\n```{domain.fence}\n{code}\n```\n</answer>"
 
 
 def tool_response_text(feedback: str) -> str:
-    """The environment's reply. Text from outside is made harmless first."""
+    """The environment's reply, with `feedback` sanitized."""
     return f"<tool_response>{sanitize(feedback)}</tool_response>"
 
 
 def sanitize(text: str) -> str:
-    """Break chat-template tokens and protocol tags, so that quoted text cannot forge a turn or an image."""
+    """`text` with its chat-template tokens and protocol tags broken, so that it cannot forge a turn or an image."""
     return _MARKUP.sub(lambda m: m.group(0).replace("<", "< "), text.replace("<|", "< |"))
 
 
 def without_tokens(text: str) -> str:
     """A turn's text with its chat-template tokens broken.
 
-    What spells a token must not become one in the next prompt.
+    Text that spells a token must not become that token in the next prompt.
     """
     return _TOKEN.sub("< |", text)

@@ -1,29 +1,31 @@
-"""Code in, picture out: one seam for all domains, Fig. 2c step 1.
+"""Code in, picture out: one interface for all domains (Fig. 2c, step 1).
 
     from rrvf.render import render
     render("chart", "import matplotlib.pyplot as plt; plt.plot([1, 2])").png
 
-The code is foreign, written by a model that is rewarded for its picture. What is promised for charts:
+The code is untrusted: a model that is rewarded for the picture wrote it. The sandbox for charts guarantees:
 
 Covered
-- no file of the machine but interpreter, libraries and fonts, read-only; the target picture is not there
-- no network of any kind: no sockets at all, and an empty network namespace
-- no other process: no fork, thread, exec, signal, ptrace; a process namespace of its own that ends with the render
-- no environment, no descriptor but the reply's, no user id or capability of the host
-- bounds on wall and processor time, memory, files written, picture size, code, literals, and on what code can carry in
-  any disguise (its compressed length)
-- one script, one process, one folder that holds it alone: nothing passes from a render to the next, and the order does
-  not matter
-- the reply is a length-capped frame with a checked JSON header and bare pixels: no pickle, no eval, no foreign decoder
+- files: only the interpreter, libraries and fonts, read-only; the target picture is not visible
+- network: no sockets at all, and an empty network namespace
+- processes: no fork, thread, exec, signal or ptrace; each render has its own process namespace, which ends with it
+- host: no environment variables, no file descriptor except the reply's, no user id or capability of the host
+- limits on wall time, processor time, memory, written files, picture size, code length, literals, and the compressed
+  length of the code, which bounds the data that it can carry in any disguise
+- isolation between renders: one process and one private folder per script; no state passes from one render to the next,
+  and the order of renders does not matter
+- the reply is a length-capped frame with a checked JSON header and raw pixels: no pickle, no eval, no decoder that the
+  program supplies
 
 Not covered
 - a flaw in the Linux kernel
-- a program that forges its own reply: it can show any picture, as it could by drawing it, and claim any metric items;
-  it can reach neither another program's items nor the target's
-- time spent together: a program can slow its neighbours down within its limits, and can measure time
-- where the machine refuses namespaces, Landlock or seccomp (`isolation()` tells), the renderer refuses to start until
-  `RRVF_ACCEPT_WEAK_SANDBOX` accepts the lack by name. Without namespaces the other two still deny reading, sockets and
-  signals, but a program can ask whether a file exists, and only time bounds the sum of the files that it writes
+- a program that forges its own reply: it can show any picture, which it could also draw, and claim any metric items; it
+  cannot reach the items of another program or of the target
+- shared time: a program can slow its neighbours down within its limits, and can measure time
+- a machine that refuses namespaces, Landlock or seccomp (`isolation()` lists them): the renderer refuses to start until
+  `RRVF_ACCEPT_WEAK_SANDBOX` names the missing means. Without namespaces the other two still deny reading, sockets and
+  signals, but a program can ask whether a file exists, and only the time limit bounds the total size of the files that
+  it writes
 
 Pages: see `rrvf.render.web`.
 """
@@ -51,16 +53,16 @@ from rrvf.render.zygote import missing_means
 
 __all__ = ["Limits", "Renderer", "Trace", "isolation", "render", "settled"]
 
-#: What a render may extract besides its picture: a metric's items of a chart, the blocks of text of a page.
+#: What a render may extract besides its picture: the metric items of a chart, or the text blocks of a page.
 Trace = ChartTrace | Literal["blocks"]
-#: Pauses before a render whose harness failed is tried again: a machine short of memory may have some in a moment.
+#: Seconds to wait before a retry after a `harness_error`: a machine that is short of memory may recover.
 PAUSES_S = (0.5, 2.0)
 
 
 class Renderer:
-    """A pool of `workers` warm renderers of one domain; a context manager, all methods callable from any thread.
+    """A pool of `workers` warm renderers of one domain. A context manager; every method may be called from any thread.
 
-    A `harness_error` comes back only where the tries after `PAUSES_S` failed too.
+    A render returns `harness_error` only after the retries of `PAUSES_S` failed too.
     """
 
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
@@ -75,14 +77,14 @@ class Renderer:
         return self._tried(code, self._tracing(trace))
 
     def render_many(self, codes: list[str], trace: Trace | None = None) -> list[Render]:
-        """Render all `codes`, `workers` at a time; results in their order. HarnessError as in `render_each`."""
+        """Render all `codes`, `workers` at a time; results in input order. HarnessError as in `render_each`."""
         return list(self.render_each(codes, trace))
 
     def render_each(self, codes: Iterable[str], trace: Trace | None = None, settle: bool = True) -> Iterator[Render]:
-        """`render_many` for any number of programs: reads and renders only a little ahead of what is taken.
+        """Render any number of programs as an iterator. It reads and renders only a little ahead of the caller.
 
-        Raises HarnessError at a render whose harness failed, unless told not to `settle`: a batch that is measured
-        would lack it.
+        Raises HarnessError at a render that ended as `harness_error`, because a measured batch would lack that sample.
+        With `settle=False` such a render is yielded like any other.
         """
         check = settled if settle else lambda render: render
         ahead: deque[Future[Render]] = deque()
@@ -94,7 +96,7 @@ class Renderer:
             yield check(ahead.popleft().result())
 
     async def arender(self, code: str, trace: Trace | None = None) -> Render:
-        """`render` for coroutines; cancelling the task gives the program up."""
+        """`render` for coroutines. Cancelling the task stops the program."""
         options: dict = self._tracing(trace)
         if hasattr(self._engine, "arender"):
             drawn: Render = await self._engine.arender(code, **options)
@@ -120,7 +122,7 @@ class Renderer:
         self.close()
 
     def _tried(self, code: str, options: dict) -> Render:
-        """The first render that says something of the code; the last one where none does."""
+        """The first render that is no `harness_error`; the last one where every retry failed."""
         render: Render = self._engine.render(code, **options)
         for pause in PAUSES_S:
             if render.status != "harness_error" or self._closed:
@@ -132,7 +134,7 @@ class Renderer:
     def _tracing(self, trace: Trace | None) -> dict:
         known = known_domain(self.domain).traces
         if trace and trace not in known:
-            raise UserError(f"trace {trace!r} is not for the {self.domain} domain: it has {', '.join(known) or 'none'}")
+            raise UserError(f"the {self.domain} domain has no trace {trace!r}: it has {', '.join(known) or 'none'}")
         return {"trace": trace} if trace else {}
 
 
@@ -142,15 +144,15 @@ def _engine(domain: str) -> Callable:
 
 
 def _takes_limits(domain: str) -> bool:
-    """Whether one renderer of a domain serves all limits, as its `render` takes them."""
+    """Whether the domain's renderer takes limits per render, so that one renderer serves all limits."""
     return getattr(_engine(domain), "takes_limits", False)
 
 
 def settled(render: Render) -> Render:
-    """`render`, whose outcome is the code's own; HarnessError where it is ours."""
+    """`render` itself. Raises HarnessError if its status is `harness_error`."""
     if render.status == "harness_error":
         raise HarnessError(
-            f"{render.message}: mend the machine and run the same command again; what was written is kept"
+            f"{render.message}: fix the machine and run the same command again; what was written is kept"
         )
     return render
 
@@ -160,7 +162,7 @@ _warm_lock = threading.Lock()
 
 
 def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | None = None) -> Render:
-    """One render by a warm renderer that this process keeps; for many programs, use `Renderer`."""
+    """One render by a warm renderer that this process keeps open. For many programs, use `Renderer`."""
     renderer = _warm_renderer(known_domain(domain).name, limits)
     own = {"limits": limits} if _takes_limits(domain) else {}
     return renderer._tried(code, renderer._tracing(trace) | own)
@@ -176,7 +178,7 @@ def _warm_renderer(domain: str, limits: Limits) -> Renderer:
 
 
 def _close_warm(domain: str | None = None) -> None:
-    """Close this process's warm renderers, of one domain or all; a forked child leaves its parent's alone."""
+    """Close the warm renderers of this process, of one domain or of all. A forked child leaves its parent's open."""
     for key in [k for k in _warm if k[0] == os.getpid() and domain in (None, k[1])]:
         _warm.pop(key).close()
 
@@ -185,5 +187,5 @@ atexit.register(_close_warm)
 
 
 def isolation() -> dict[str, str]:
-    """The means of isolation that charts lack on this machine, each with the reason; empty where all are in force."""
+    """The means of isolation for charts that this machine lacks, each with the reason. Empty if all are in force."""
     return missing_means()

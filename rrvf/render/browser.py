@@ -1,6 +1,6 @@
-"""One worker's Chromium: started without a network, watched from outside, killed and started again when it hangs.
+"""One worker's Chromium: started without a network, watched from outside, killed and restarted when it hangs.
 
-Each browser has a Playwright driver of its own, so that a page that floods or breaks the driver harms no other worker.
+Each browser has its own Playwright driver, so a page that floods or breaks the driver harms no other worker.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ from rrvf.render.limits import Limits
 from rrvf.render.web_requests import Requests
 
 WRAPPER = Path(__file__).parent / "chromium-without-network.sh"
-#: Root's browser runs as this user, beside those of the chart sandbox.
+#: As root, the browser runs as this user. The chart sandbox uses ids from 61000 on.
 BROWSER_UID = "61900"
-#: A context, which has a process of its own, is replaced after so many pages, and a browser: their memory creeps.
+#: Pages per context (a context has its own process) and per browser before it is replaced: both leak memory.
 CONTEXT_PAGES, BROWSER_PAGES = 50, 1_000
-#: Pictures show their first frame (2: no animation). The hover settings are Playwright's own, as the flag counts once.
+#: Image animation policy 2 is "no animation": pictures show their first frame. The hover and pointer settings repeat
+#: Playwright's own, because Chromium reads this flag only once.
 _SETTINGS = (
     "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4,imageAnimationPolicy=2"
 )
-#: One raster thread and no partial raster: the same bytes each time; else a few pixels of round corners differ by 1.
+#: One raster thread and no partial raster give the same bytes each time. Otherwise a few pixels of round corners differ
+#: by 1.
 ARGUMENTS = (
     f"--blink-settings={_SETTINGS}",
     "--disable-smooth-scrolling",
@@ -50,7 +52,7 @@ _PROFILE = "--user-data-dir="
 
 
 class Blank(NamedTuple):
-    """An empty page into which code can be written, what answers its requests, and a line to the browser itself."""
+    """An empty page that code is written into, the handler of its requests, and a CDP session with the browser."""
 
     page: Page
     requests: Requests
@@ -58,7 +60,7 @@ class Blank(NamedTuple):
 
 
 class Chromium:
-    """A browser that has the next page open before it is asked for. Not for several tasks at once."""
+    """A browser that opens the next page before it is requested. Not for concurrent tasks."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -71,12 +73,12 @@ class Chromium:
         self.idle_mb = 0.0
 
     def prepare(self) -> None:
-        """Begin to open the next page, with a browser where there is none."""
+        """Start to open the next page, with a new browser if there is none."""
         if self._next is None:
             self._next = asyncio.create_task(self._open())
 
     async def page(self) -> Blank:
-        """The page that was opened ahead. UserError where no browser starts."""
+        """The page that was opened ahead. Raises UserError if no browser starts."""
         self.prepare()
         ready = self._next
         await asyncio.wait([ready])  # unlike a plain await, a cancelled caller leaves the task alone
@@ -85,10 +87,7 @@ class Chromium:
         return blank if self._alive() else await self._open()
 
     def done(self, blank: Blank, reuse: bool) -> None:
-        """Make the next page ready: a new document in the context that was used, or in a new one.
-
-        Nobody waits for it.
-        """
+        """Start to prepare the next page: a new document in the used context, or in a new context. Does not block."""
         self._pages += 1
         again = reuse and self._pages % CONTEXT_PAGES
         self._next = asyncio.create_task(self._visit(blank) if again else self._turn_over(blank))
@@ -110,9 +109,10 @@ class Chromium:
         return self._browser is not None and self._browser.is_connected()
 
     async def _open(self) -> Blank:
-        """A new page; a browser that does not start, on a machine that stood still for a while, is tried twice.
+        """A new page. A start that fails is tried once more, because a stalled machine may have delayed it.
 
-        Whatever fails here is no page's doing: full disks, no descriptors or processes left, a browser that cannot run.
+        No page's code has run here yet. A failure means a full disk, no free descriptors or processes, or a broken
+        browser.
         """
         for last in (False, True):
             try:
@@ -180,11 +180,11 @@ class Chromium:
         await page.goto(requests.visit())
         session = await context.new_cdp_session(page)
         await session.send("Animation.enable")
-        await session.send("Animation.setPlaybackRate", {"playbackRate": 0})  # also in documents to come
+        await session.send("Animation.setPlaybackRate", {"playbackRate": 0})  # also for later documents
         return Blank(page, requests, session)
 
     def memory_mb(self) -> float:
-        """Resident memory of the browser, its helpers and its driver."""
+        """Resident memory of the browser, its helper processes and its driver, in MB."""
         total = 0
         for process in self._tree():
             with contextlib.suppress(psutil.Error):
@@ -192,13 +192,13 @@ class Chromium:
         return total / 2**20
 
     def kill(self) -> None:
-        """End the browser and its helpers at once, without asking them; the next page comes from a new one."""
+        """Kill the browser and its helper processes at once. The next page comes from a new browser."""
         for process in self._tree()[:-1]:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
     def _tree(self) -> list[psutil.Process]:
-        """The helpers that are left, the browser and, last, its driver."""
+        """The living helper processes, then the browser, then its driver."""
         if self._process is None:
             return []
         helpers: list[psutil.Process] = []
@@ -207,7 +207,7 @@ class Chromium:
         return [*helpers, self._process, self._driver_process]
 
     async def stop(self) -> None:
-        """Close the browser and its driver, by force where they do not answer."""
+        """Close the browser and its driver. Kill them if they do not respond."""
         if self._next is not None:
             with contextlib.suppress(Exception):
                 await self._next
@@ -229,11 +229,11 @@ class Chromium:
 
 
 def _temporary_folder() -> str:
-    """Where the browser's user can reach its profile; for root, TMPDIR may be a folder of root's alone."""
+    """A temporary folder that the browser's user can reach. As root, TMPDIR may be closed to other users."""
     for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         if _closed_folder(folder) is None:
             return folder
-    raise UserError("the user that Chromium runs as reaches no temporary folder: `chmod o+x` TMPDIR and those above it")
+    raise UserError("the user that Chromium runs as can enter no temporary folder: `chmod o+x` TMPDIR and its parents")
 
 
 def _check_reachable(chromium: str) -> None:
@@ -242,7 +242,7 @@ def _check_reachable(chromium: str) -> None:
 
 
 def _closed_folder(path: str) -> Path | None:
-    """The first folder on the way to `path` (itself included) that root's browser, another user, may not enter."""
+    """The first folder on the path to `path` (included) that the browser's user may not enter. None if not root."""
     if os.geteuid() != 0:
         return None
     way = [Path(path).resolve(), *Path(path).resolve().parents]

@@ -1,4 +1,4 @@
-"""Charts, the host's side: a script in, a `Render` out. Nothing that a child says is believed before it is checked."""
+"""Charts, host side: a script in, a `Render` out. Everything that a child sends is checked before it is used."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from rrvf.render.zygote import ACCEPT, Child, Zygote
 Trace = Literal["official", "fixed", "july2025", "plot2code"]
 _HEADER_BYTES, _TRACED_HEADER_BYTES = 1 << 16, 8 << 20
 _MESSAGE_CHARS = 300
-#: How long a child may take to be ready, on a machine that does much else.
+#: Seconds that a child may take to become ready on a busy machine.
 _READY_S = 60.0
 _FOLDERS = re.compile(r"(?<![\w/.])(?:~|\.\.?)?(?:/+[^\s'\"/:;,]+)+/+(?=[^\s'\"/])")
 
 
 class Reply(BaseModel):
-    """The header of a child's reply, exactly."""
+    """The header of a child's reply. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -48,23 +48,23 @@ class Reply(BaseModel):
 
 
 class Ticket:
-    """Lets another thread give up a render that waits or runs."""
+    """A handle by which another thread cancels a render that waits or runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._given_up = False
-        self.begun: float | None = None  # when the program itself did
+        self.begun: float | None = None  # when the program itself began
 
     def cancel(self) -> None:
-        """End the child that runs the render, now or as soon as it has one."""
+        """Kill the child that runs the render, now or as soon as a child is assigned."""
         with self._lock:
             self._given_up = True
             if self._child:
                 self._child.kill()
 
     def hold(self, child: Child | None) -> None:
-        """Note the child that draws, to be killed with the ticket; at once, if that was given up."""
+        """Record the child that runs the render, so that `cancel` can kill it. Kill it now if already cancelled."""
         with self._lock:
             self._child = child
             if child and self._given_up:
@@ -72,13 +72,13 @@ class Ticket:
 
 
 class ChartRenderer:
-    """A pool of `workers` warm, isolated chart workers. Thread-safe; every script gets a process of its own.
+    """A pool of `workers` warm, isolated chart workers. Thread-safe. Every script runs in a new process.
 
-    `without` leaves out a means of isolation (`namespaces`, `landlock`, `seccomp`), for tests of the weaker sets.
-    Raises UserError where the machine lacks a means that `RRVF_ACCEPT_WEAK_SANDBOX` does not accept by name.
+    `without` disables a means of isolation (`namespaces`, `landlock`, `seccomp`), to test the weaker combinations.
+    Raises UserError if the machine lacks a means that `RRVF_ACCEPT_WEAK_SANDBOX` does not accept by name.
     """
 
-    #: `render` takes limits: one renderer serves all.
+    #: `render` takes limits, so one renderer serves all limits.
     takes_limits = True
 
     def __init__(self, workers: int = 1, limits: Limits = Limits(), without: frozenset[str] = frozenset()) -> None:
@@ -95,9 +95,9 @@ class ChartRenderer:
     def render(
         self, code: str, trace: Trace | None = None, limits: Limits | None = None, ticket: Ticket | None = None
     ) -> Render:
-        """Run `code` and give its picture, or the typed reason why there is none. Blocks; call it from any thread."""
+        """Run `code` and return its picture, or the typed reason for its failure. Blocks; callable from any thread."""
         if os.getpid() != self._owner:
-            raise UserError("a renderer does not outlive a fork: make one in each process")
+            raise UserError("a renderer cannot be used after a fork: create one in each process")
         if trace is not None and trace not in get_args(Trace):
             raise UserError(f"no trace called {trace!r}: choose one of {', '.join(get_args(Trace))}")
         limits, ticket = limits or self.limits, ticket or Ticket()
@@ -135,7 +135,7 @@ class ChartRenderer:
         return Zygote(self._workers + 1 + self._workers // 4, accepted, self._without)
 
     def _take(self) -> Child:
-        """A waiting child; a zygote that died is started again, once."""
+        """A waiting child. Restarts the zygote once if it has died."""
         with self._starting:
             if not self._zygote.alive and not self._closed:
                 self._zygote.close()
@@ -146,7 +146,7 @@ class ChartRenderer:
         return self._zygote.take(timeout_s=_READY_S)
 
     def _render(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
-        """One try in a child; a second one where the zygote itself died under it."""
+        """One try in a child, and a second one if the zygote itself died during the first."""
         try:
             return self._try(code, trace, limits, ticket)
         except (Failure, HarnessError):
@@ -165,7 +165,7 @@ class ChartRenderer:
             return _converse(child, code, limits, traced=trace is not None)
         finally:
             ticket.hold(None)
-            # With more workers than idle cores, drawing ahead would only take time from renders under way.
+            # With as many workers as cores or more, drawing ahead would take time from running renders.
             self._zygote.replace(child, touched=self._workers < (os.cpu_count() or 1))
 
 
@@ -178,7 +178,7 @@ def _job(code: str, trace: Trace | None, limits: Limits) -> bytes:
 
 
 def _converse(child: Child, code: str, limits: Limits, traced: bool) -> Render:
-    """Read one reply of a child that has begun, within the wall time, and check it."""
+    """Read and check the reply of a child that has begun, within the wall time."""
     longest = _TRACED_HEADER_BYTES if traced else _HEADER_BYTES
     started = time.monotonic()
     deadline = started + limits.wall_s
@@ -196,9 +196,9 @@ def _converse(child: Child, code: str, limits: Limits, traced: bool) -> Render:
 
 
 def _begin(child: Child, job: bytes) -> None:
-    """Send the job and wait until the child is about to run it. HarnessError where it does not come to that.
+    """Send the job and wait until the child is about to run it. Raises HarnessError if that fails.
 
-    Until then no foreign code has run in it, so that what it says is true, and how it dies is not the program's doing.
+    Until then the child has run no untrusted code: its words can be trusted, and its death is not the program's fault.
     """
     deadline = time.monotonic() + _READY_S
     try:
@@ -206,7 +206,7 @@ def _begin(child: Child, job: bytes) -> None:
         child.socket.sendall(job)
         if (sign := _receive(child, 1, deadline)) != b"+":
             said = _receive(child, int.from_bytes(_receive(child, 2, deadline), "big"), deadline)
-            raise HarnessError(said.decode(errors="replace") if sign == b"-" else "no sign of a worker")
+            raise HarnessError(said.decode(errors="replace") if sign == b"-" else "a worker sent no start signal")
     except OSError as error:
         raise HarnessError(str(error) or "a worker died before it began") from None
 
@@ -226,13 +226,13 @@ def _receive(child: Child, size: int, deadline: float) -> bytearray:
 
 
 def _death(child: Child, limits: Limits, seconds: float) -> Failure:
-    """Why a child closed its reply without one, by its exit status."""
+    """Why a child closed its reply without sending one, judged by its exit status."""
     if not select.select([child.pidfd], [], [], 1.0)[0]:
         return Failure("forbidden", "the program tampered with its reply")
     try:
         status = child.status.result(timeout=60)
     except TimeoutError:
-        raise HarnessError("no word of how a worker ended") from None
+        raise HarnessError("the exit status of a worker did not arrive") from None
     if status >= 0:
         return Failure("exit", "the program ended itself before its picture was made")
     if status != -signal.SIGKILL:
@@ -243,7 +243,7 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
 
 
 def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bool) -> Render:
-    """The record of a reply that holds what it claims."""
+    """The record of a reply, once its content matches its header."""
     try:
         reply = Reply.model_validate_json(bytes(header))
     except ValidationError:
@@ -269,7 +269,7 @@ def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bo
 def policy_text(message: str, code: str = "") -> str:
     """`message` without folders, chat tokens and control characters, at most 300 characters.
 
-    A folder that stands in `code` stays: it is the policy's own, and what its mistake may be about.
+    A folder that occurs in `code` stays: the policy wrote it, and it may be the mistake that the message is about.
     """
     text = _FOLDERS.sub(lambda found: found[0] if found[0].rstrip("/") in code else "", message)
     text = sanitize("".join(c if c.isprintable() or c == "\n" else " " for c in text).strip())

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Starts $RRVF_CHROMIUM in a network namespace of its own with nothing in it, not even loopback, so that no request that
-# slips past the router (WebSocket, WebRTC) arrives anywhere. Root steps down to a user without rights, which also keeps
-# Chromium's own sandbox on; an ordinary user needs a user namespace for it.
-# The profile lies in $RRVF_PROFILE, which that user can reach; the one that Playwright names stays empty.
+# Starts $RRVF_CHROMIUM in a new, empty network namespace without even a loopback device, so that a request that slips
+# past the router (WebSocket, WebRTC) reaches nothing. Root switches to a user without rights, which also keeps
+# Chromium's own sandbox on. An ordinary user needs a user namespace for it.
+# The profile lies in $RRVF_PROFILE, which that user can reach; the profile folder that Playwright names stays empty.
 set -e
 set -- "$@" "--user-data-dir=$RRVF_PROFILE"
 if [ "$(id -u)" = 0 ]; then

@@ -1,4 +1,4 @@
-"""Files in, pictures out: what `rrvf render` does with one program or a folder of them."""
+"""Files in, pictures out: what `rrvf render` does with one program or with a folder of programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDS = "records.jsonl"
 
 
 def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -> Render:
-    """Render the program in `path`; its picture goes to `out`, where there is one. Raises UserError for bad paths."""
+    """Render the program in `path` and write its picture, if any, to `out`. Raises UserError for a missing file."""
     if not path.is_file():
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
     record = render(domain, read_program(domain, path), limits)
@@ -31,9 +31,9 @@ def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -
 def render_folder(
     domain: str, folder: Path, out: Path, workers: int = 1, limits: Limits = Limits()
 ) -> Iterator[tuple[str, Render]]:
-    """Render every program of `folder`, in the order of names; gives (name, record) as each is done.
+    """Render every program of `folder` in name order; yields (name, record) as each one is done.
 
-    Writes `NAME.png` for each that has a picture, and `records.jsonl`: one record a line with its `name`.
+    Writes `NAME.png` for each program that has a picture, and `records.jsonl` with one record per line and its `name`.
     """
     paths = programs(domain, folder)
     make(out)
@@ -48,7 +48,7 @@ def render_folder(
 
 
 def programs(domain: str, folder: Path) -> list[Path]:
-    """The programs of `folder` in the order of names; raises UserError where there are none."""
+    """The programs of `folder` in name order. Raises UserError if there are none."""
     suffix = known_domain(domain).suffix
     paths = sorted(p for p in folder.glob(f"*{suffix}") if p.is_file()) if folder.is_dir() else []
     if not paths:
@@ -57,5 +57,5 @@ def programs(domain: str, folder: Path) -> list[Path]:
 
 
 def read_program(domain: str, path: Path) -> str:
-    """The text of a program's file, decoded as what runs it decodes it."""
+    """The text of a program file, decoded as the renderer's runtime would decode it."""
     return pkgutil.resolve_name(known_domain(domain).reader_at)(path)

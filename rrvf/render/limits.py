@@ -1,4 +1,4 @@
-"""What one render may cost. The same record bounds charts and pages; a field that one domain lacks says so."""
+"""The limits of one render. Charts and pages share the record; a comment says where a field differs or is unused."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from rrvf.records import RenderReason
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one render, enforced from outside the code that is rendered.
+    """Limits of one render, enforced from outside the rendered code.
 
-    A render that breaks one ends as a `render_error` with reason `timeout`, `memory` or `limit`.
+    A render that exceeds one ends as a `render_error` with reason `timeout`, `memory` or `limit`.
     """
 
     wall_s: float = 10.0
     cpu_s: float = 10.0  # chart: processor time of the script; web: unused
     memory_mb: int = 1024  # chart: address space beyond the idle worker; web: browser, helpers and driver, beyond idle
     code_bytes: int = 200_000
-    #: All that a program can say, in whatever disguise (names, comments, boxes): its length when compressed. Not under
-    #: a trace. The longest of matplotlib's gallery has 9 kB, real pages of 100 kB have 18 kB.
+    #: Compressed length of the whole program: it bounds the data that code can carry in any disguise (names, comments,
+    #: boxes). Not applied under a trace. The longest script of matplotlib's gallery has 9 kB; real pages of 100 kB have
+    #: 18 kB.
     packed_bytes: int = 30_000
-    #: Stops pasted pictures. Chart: all literals together, not under a trace; web: data: URIs.
+    #: Stops pasted pictures. Chart: total length of all literals, not applied under a trace; web: length of `data:`
+    #: URIs.
     literal_bytes: int = 20_000
-    file_mb: int = 16  # chart: any one file; the private folder as a whole holds 64 MB in 1000 files
-    max_pixels: int = MAX_PIXELS  # chart, under a trace: 0 draws no picture and gives the items alone
+    file_mb: int = 16  # chart: size of one file; the private folder holds 64 MB and 1000 files in all
+    max_pixels: int = MAX_PIXELS  # chart, under a trace: 0 draws no picture and returns only the items
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts
     drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000
 
 
 class Failure(Exception):
-    """A render that gave no picture: its reason and the words for the policy."""
+    """A render without a picture: the reason, and the message for the policy."""
 
     def __init__(self, reason: RenderReason, message: str, items: dict | None = None) -> None:
         super().__init__(message)
@@ -42,17 +44,17 @@ class Failure(Exception):
 
 
 def check_length(code: str, limits: Limits, what: str, packed: bool = True) -> None:
-    """Refuse code that is too long, or, if `packed`, that carries too much. `what`: "program" or "page"."""
+    """Raise Failure for code that is too long or, if `packed`, too long compressed. `what`: "program" or "page"."""
     data = code.encode(errors="replace")
     if len(data) > limits.code_bytes:
         raise Failure("limit", f"the {what} is longer than {limits.code_bytes} bytes")
-    # Compressed, code is as long as what it can carry.
+    # The compressed length is a measure of the data that the code carries.
     if packed and len(zlib.compress(data)) > limits.packed_bytes:
         raise Failure("limit", f"the {what} holds more than {limits.packed_bytes} bytes when compressed")
 
 
 def check_size(width: int, height: int, limits: Limits, items: dict | None = None) -> None:
-    """Refuse a picture that nobody can look at, and one of another size than the canvas that was asked for."""
+    """Raise Failure for a picture outside the bounds of `rrvf.pictures`, or of another size than the canvas."""
     canvas = limits.canvas
     if canvas and not _fills(width, height, canvas):
         raise Failure("forbidden", f"the picture is {width} x {height} pixels, not {canvas.width} x {canvas.height}")
@@ -63,7 +65,7 @@ def check_size(width: int, height: int, limits: Limits, items: dict | None = Non
 
 
 def _fills(width: int, height: int, canvas: Canvas) -> bool:
-    """Whether a picture has the size that its canvas asks for; a full page is as large as what overflows it."""
+    """Whether a picture has the size of its canvas. A full page may be larger than its canvas."""
     if canvas.full_page:
         return width >= canvas.width and height >= canvas.height
     return (width, height) == (canvas.width, canvas.height)

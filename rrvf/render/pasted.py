@@ -1,16 +1,16 @@
-"""What share of a picture's information can come from data pasted into its code: one number for every render.
+"""The share of a picture's information that data pasted into its code can supply: one number per render.
 
-A program that carries a compressed copy of its target scores as if it had read the picture. What a program can show
-that way is bounded by the data it carries, so the measure sets the one against the other, both compressed:
+A program that carries a compressed copy of its target scores as if it had read the picture. The data that a program
+carries bounds what it can show that way. So the measure divides one by the other, both compressed:
 
     pasted_share = (bytes of data in the code - ALLOWED) / bytes of the picture,  within [0, 1]
 
-The picture counts as long as WebP makes it, near what a good copy of it needs. Data are what is left of strings and
-comments once words are taken out, and the numbers of the code; numbers of a chart weigh by how much of the figure lies
-under what they could tile (`coverage`, from the sandbox). Noise, formulas and meshes from `linspace` carry little data,
-so honest images and heat maps have a share near 0: of matplotlib's gallery no script comes near `PASTED_ABOVE`.
+The size of the picture is its size as WebP, which is near what a good copy needs. Data are the numbers of the code, and
+strings and comments without their words. The numbers of a chart are weighted by `coverage` (from the sandbox): the
+share of the figure under artists that such numbers could tile. Noise, formulas and meshes from `linspace` carry little
+data, so honest images and heat maps have a share near 0. No script of matplotlib's gallery comes near `PASTED_ABOVE`.
 
-Not seen: a picture written as plain English words, or drawn at length by honest means.
+Not detected: a picture encoded as plain English words, or drawn at length by honest means.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ import numpy as np
 #: Bytes of data that any program may carry: titles, colours, a short table.
 ALLOWED = 256
 _QUALITY, _MAX_PIXELS = 50, 1_000_000
-#: Strings, comments and names too long for a person. What does not end goes to the end, so that the search is linear.
+#: Strings, comments, and names too long for a person to write. An unclosed string runs to the end of its line or of the
+#: code, so that the search is linear.
 _TEXT = re.compile(
     r'"""(?:\\.|(?!""")[^\\])*+(?:""")?|'
     r"'''(?:\\.|(?!''')[^\\])*+(?:''')?|"
@@ -34,15 +35,15 @@ _TEXT = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.])[\d.][\w.+-]*")
 _WORD = re.compile(r"\b[A-Z]?[a-z]{1,20}\b|\s+")
-#: In a page: an address with its data, a path, a list of shadows or gradients, or any other value of such a length.
+#: In a page: a value of 200 or more characters, such as a `data:` address, a path, or a list of shadows or gradients.
 _LONG_VALUE = re.compile(r"""[=:(>,;]\s*["']?[^"'<>;{}]{200,}""")
-#: In a page: an element that opens with no text of its own. So many can be the tiles of a picture.
+#: In a page: an opening tag that another tag follows directly. More than `_TILES` of them can tile a picture.
 _TILE = re.compile(r"<[a-zA-Z][^<>]*>(?=\s*<)")
 _TILES = 500
 
 
 def chart_share(code: str, png: bytes, coverage: float) -> float:
-    """The pasted share of a chart. coverage: of the figure, by what can carry a picture, 0 to 1."""
+    """The pasted share of a chart, 0 to 1. coverage: share of the figure that artists able to carry a picture cover."""
     texts: list[str] = []
     rest = _TEXT.sub(lambda found: texts.append(found.group()) or " ", code)
     numbers = ",".join(_NUMBER.findall(rest))
@@ -50,7 +51,7 @@ def chart_share(code: str, png: bytes, coverage: float) -> float:
 
 
 def page_share(code: str, png: bytes) -> float:
-    """The pasted share of a page."""
+    """The pasted share of a page, 0 to 1."""
     tiles = _TILE.findall(code)
     return _share(_packed("".join(_LONG_VALUE.findall(code) + (tiles if len(tiles) > _TILES else []))), png)
 

@@ -1,4 +1,4 @@
-"""SVG in, pictures out: the `<img>` of an empty page in Chromium, where a drawing runs no script and loads nothing."""
+"""SVG: an `<img>` on an empty page in Chromium, where a drawing runs no script and loads nothing."""
 
 import base64
 import re
@@ -19,7 +19,7 @@ _PAGE = '<!DOCTYPE html><body style="margin:0"><img style="display:block" src="d
 
 
 class SvgRenderer(WebRenderer):
-    """A pool of `workers` browsers that draw SVG, on the canvas or else at its own size."""
+    """A pool of `workers` browsers that draw SVG, on the canvas if there is one, else at the drawing's own size."""
 
     _control = SVG.sample
 
@@ -32,11 +32,11 @@ class SvgRenderer(WebRenderer):
         return await super()._shoot(blank, _PAGE.format(base64.b64encode(etree.tostring(root)).decode()), trace)
 
     def _share(self, code: str, png: bytes) -> float:
-        return page_share(re.sub(r"\b(?:d|points)\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", code), png)  # shapes are no data
+        return page_share(re.sub(r"\b(?:d|points)\s*=\s*(?:\"[^\"]*\"|'[^']*')", "", code), png)  # shapes are not data
 
 
 def parsed(code: str) -> etree._Element:
-    """The root of a document. Failure where it is no SVG, declares entities, or asks for anything outside itself."""
+    """The root of a document. Failure if it is no SVG, declares entities, or refers to anything outside itself."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     if "<!ENTITY" in code:
         raise Failure("forbidden", "the drawing declares entities: write out what they stand for")
@@ -55,12 +55,12 @@ def parsed(code: str) -> etree._Element:
 
 
 def _own_text(element: etree._Element) -> str:
-    """What a browser reads of a stylesheet: the text between its child elements too, and nothing inside them."""
+    """The text that a browser reads as a stylesheet: an element's own text, without that of its child elements."""
     return "".join([element.text or "", *(child.tail or "" for child in element)])
 
 
 def fitted(root: etree._Element, canvas: Canvas | None) -> dict[str, int]:
-    """The width and height of the picture, which `root` is made to fill. Failure where nobody can look at it."""
+    """The width and height of the picture. Changes `root` to fill it. Raises Failure outside the picture bounds."""
     asked = re.fullmatch(rf"{_N}(?:px)? {_N}(?:px)?", f"{root.get('width')} {root.get('height')}")
     box = re.fullmatch(rf"[^\s,]+[\s,]+[^\s,]+[\s,]+{_N}[\s,]+{_N}", root.get("viewBox", "").strip())
     own = [float(side) for side in (asked or box).groups()] if asked or box else [300, 150]

@@ -1,4 +1,4 @@
-"""Tailwind 2's stylesheet, 2.9 MB, cut down to the rules that a page can use: a browser reads 10 kB in no time."""
+"""Tailwind 2's stylesheet (2.9 MB), cut down to the rules that a page can use: about 10 kB, which parse quickly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MEDIA = "@media"
 
 
 class Tailwind:
-    """`whole` is the sheet as it ships; `used_by` what is left of it for one page."""
+    """`whole` is the sheet as it ships. `used_by` returns the part that one page can use."""
 
     def __init__(self, css: str) -> None:
         self.whole = css
@@ -38,11 +38,11 @@ class Tailwind:
     @staticmethod
     @cache
     def load() -> Tailwind | None:
-        """The sheet that `make assets` fetched; None where it was not run."""
+        """The sheet that `make assets` downloaded. None if that was not run."""
         return Tailwind(SHEET.read_text()) if SHEET.is_file() else None
 
     def used_by(self, page: str) -> str:
-        """The rules that name no class, or one that occurs on the page, in their order. For pages without scripts."""
+        """In sheet order, the rules that name no class or a class of the page. Only for pages without scripts."""
         words = set(_BETWEEN_WORDS.split(html.unescape(page)))
         used = self._always.union(*(self._by_class[w] for w in words & self._by_class.keys()))
         parts = []
@@ -53,7 +53,7 @@ class Tailwind:
 
 
 def class_names(selectors: str) -> set[str]:
-    """The classes that a selector list names, their escapes resolved."""
+    """The classes that a selector list names, unescaped."""
     if selectors.startswith("@"):
         return set()
     return {_ESCAPE.sub(_unescaped, name) for name in _CLASS.findall(selectors)}
@@ -64,7 +64,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _rules(css: str) -> Iterator[tuple[str, str]]:
-    """(media query or nothing, rule) for every rule of the sheet; key frames are one rule."""
+    """(media query or "", rule) for every rule of the sheet. A keyframes block counts as one rule."""
     at = 0
     while (brace := css.find("{", at)) >= 0:
         end = _closing(css, brace)
@@ -77,7 +77,7 @@ def _rules(css: str) -> Iterator[tuple[str, str]]:
 
 
 def _closing(css: str, brace: int) -> int:
-    """Where the block that opens at `brace` ends. Tailwind has no braces inside strings."""
+    """The position where the block that opens at `brace` ends. Tailwind has no braces inside strings."""
     depth = 1
     at = brace
     while depth:

@@ -1,18 +1,20 @@
 """Pages: HTML in, a screenshot out, by Playwright and Chromium (Fig. 2c step 1, web interfaces).
 
 Covered
-- no network: every request is answered from memory or refused, and the browser lives in an empty network namespace
-- no script, unless `Limits.javascript`; no popup, download, service worker; no second navigation
-- a fresh document per page, made ahead, at an address that the browser never saw; for a page with scripts, after a
-  failure and every so many pages a fresh context, so that no page leaves anything to the next
-- pages that move stand still at one stated moment (see `web_still`)
-- a fresh browser after a crash and after a page that hung
-- bounds on wall time, memory of the browser tree, code, embedded pictures and picture size, kept from outside
+- network: every request is answered from memory or refused, and the browser runs in an empty network namespace
+- no script, unless `Limits.javascript`; no popup, download or service worker; no second navigation
+- a new document per page, opened ahead, at an address that the browser has never seen. Pages with scripts, pages after
+  a failure, and every `CONTEXT_PAGES`-th page get a new context, so no state passes from one page to the next
+- moving pages are stopped at one defined moment (see `web_still`)
+- a new browser after a crash and after a page that hung
+- limits on wall time, memory of the browser's process tree, code, embedded pictures and picture size, enforced from
+  outside
 - Chromium's own sandbox is on, also for root
 
 Not covered
-- a flaw in Chromium: it reads files of the machine as a user without rights
-- a page that draws the target from markup (thousands of coloured boxes): its length, compressed or not, bounds it
+- a flaw in Chromium: the browser can read files of the machine as a user without rights
+- a page that draws the target from markup (thousands of coloured boxes): only its length, plain and compressed, is
+  bounded
 """
 
 from __future__ import annotations
@@ -40,20 +42,21 @@ from rrvf.render.web_requests import ADDRESS
 from rrvf.render.web_still import stand_still, still
 
 WebTrace = Literal["blocks"]
-#: The screenshot, and under a trace two recoloured ones and the texts.
+#: The screenshots and texts of a page. Under a trace, two recoloured screenshots follow the first; else there are no
+#: texts.
 Drawn = tuple[list[bytes], list[Text]]
 _WATCH_S = 0.2
 _ADDRESS = re.compile(re.escape(ADDRESS) + r"(\?\w+)?")
 _BROWSER_FAILED = ("crash", "navigation")
-#: With scripts on, a page's clock stands at this second, and is run forward once the page has loaded: its timers fire
-#: so often whatever the machine's speed.
+#: With scripts on, a page's clock starts at this second and runs forward this many milliseconds after the page has
+#: loaded. So its timers fire equally often on every machine.
 _CLOCK_S, _CLOCK_MS = 60, 3000
 
 
 class WebRenderer:
-    """A pool of `workers` browsers. Thread-safe; works inside a running event loop, since it has one of its own."""
+    """A pool of `workers` browsers. Thread-safe. It has its own event loop, so it works inside a running one."""
 
-    #: Any browser that works draws it.
+    #: A page that every working browser can draw.
     _control = "<p>text"
 
     def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:
@@ -67,23 +70,23 @@ class WebRenderer:
         self._submit(self._start()).result()
 
     def render(self, code: str, trace: WebTrace | None = None) -> Render:
-        """The screenshot of a page, or the typed reason why there is none.
+        """The screenshot of a page, or the typed reason for its failure.
 
-        With trace "blocks" (never with scripts) `items["blocks"]` are its blocks of text, see `web_blocks`. A
-        harness_error where no Chromium starts.
+        With trace "blocks" (only without scripts), `items["blocks"]` holds the page's text blocks, see `web_blocks`.
+        The status is `harness_error` if Chromium does not start.
         """
         return self._submit(self._render(code, trace)).result()
 
     def render_many(self, codes: list[str], trace: WebTrace | None = None) -> list[Render]:
-        """Render all `codes`, one per browser at a time; results in their order."""
+        """Render all `codes`, one per browser at a time; results in input order."""
         return [job.result() for job in [self._submit(self._render(code, trace)) for code in codes]]
 
     async def arender(self, code: str, trace: WebTrace | None = None) -> Render:
-        """`render` for coroutines; cancelling the task gives the page up."""
+        """`render` for coroutines. Cancelling the task stops the page."""
         return await asyncio.wrap_future(self._submit(self._render(code, trace)))
 
     def close(self) -> None:
-        """End every browser; safe to call twice."""
+        """End every browser. Safe to call twice."""
         if not self._closed:
             self._closed = True
             self._submit(self._stop()).result()
@@ -113,7 +116,7 @@ class WebRenderer:
     async def _render(self, code: str, trace: WebTrace | None) -> Render:
         if trace and self.limits.javascript:
             raise UserError("blocks of text are measured without scripts: leave Limits.javascript off")
-        code = code.encode(errors="replace").decode("utf-8-sig")  # half a surrogate pair is no text, a mark is none
+        code = code.encode(errors="replace").decode("utf-8-sig")  # replaces lone surrogates, drops a byte order mark
         started = time.monotonic()
         browser: Chromium | None = None
         try:
@@ -121,7 +124,7 @@ class WebRenderer:
             checked = time.monotonic() - started
             browser = await self._idle.get()
             blank = await _ready(browser)
-            started = time.monotonic() - checked  # to wait for a browser is no time of the page's
+            started = time.monotonic() - checked  # the wait for a browser does not count
             shots, texts = await self._drawn(browser, blank, code, trace)
             height, width = await asyncio.to_thread(check_picture, shots[0], self.limits)
             items = {"blocks": await asyncio.to_thread(text_blocks, texts, *shots)} if trace else None
@@ -144,9 +147,9 @@ class WebRenderer:
         return page_share(code, png)
 
     async def _drawn(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
-        """The screenshot; a page that the browser did not survive is tried once more, as others may have ended it.
+        """The screenshots and texts. A page whose browser crashed is tried once more: another page may have caused it.
 
-        HarnessError where that browser draws no page at all: then it is not this page's fault.
+        Raises HarnessError if the browser then cannot draw a control page either: the failure is not this page's fault.
         """
         try:
             return await self._watched(browser, blank, code, trace)
@@ -167,7 +170,7 @@ class WebRenderer:
             raise HarnessError(f"Chromium draws no page ({failure.message}): run `rrvf doctor`") from None
 
     async def _watched(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
-        """The screenshot, unless time or memory runs out first: then the browser is killed, whatever it is doing."""
+        """The screenshots and texts. If time or memory runs out, the browser is killed at once."""
         started, most_mb, reuse = time.monotonic(), 0.0, False
         work = asyncio.create_task(self._shoot(blank, code, trace))
         try:
@@ -188,7 +191,7 @@ class WebRenderer:
             browser.done(blank, reuse)
 
     def _check_bounds(self, browser: Chromium, started: float) -> float:
-        """The memory that the page takes, in MB; Failure where it takes too much of memory or time."""
+        """The memory that the page uses, in MB. Raises Failure if it exceeds its memory or time limit."""
         if time.monotonic() - started > self.limits.wall_s:
             raise Failure("timeout", f"the page was not drawn within {self.limits.wall_s:g} s")
         memory_mb = browser.memory_mb() - browser.idle_mb
@@ -197,7 +200,7 @@ class WebRenderer:
         return memory_mb
 
     async def _shoot(self, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
-        """The screenshot; under a trace also two with recoloured text, and the texts."""
+        """The screenshot and, under a trace, two screenshots with recoloured text and the texts."""
         page = blank.page
         blank.requests.begin(code)
         if self.limits.javascript:
@@ -212,7 +215,7 @@ class WebRenderer:
         if trace:
             for offset in OFFSETS:
                 found = await page.evaluate(RECOLOUR, [TAGS, offset])
-                texts = texts or found  # once recoloured, a page no longer tells the colours that it asked for
+                texts = texts or found  # recolouring overwrites the page's own colours
                 shots.append(await self._screenshot(blank))
         return shots, texts
 
@@ -223,7 +226,7 @@ class WebRenderer:
         return await blank.page.screenshot(full_page=full, animations="disabled", caret="hide", timeout=0)
 
     async def _check_size(self, blank: Blank) -> None:
-        """Refuse a page that is too large before it is drawn; asked of the browser, as scripts can forge their own."""
+        """Raise Failure for a page that is too large, before it is drawn. Scripts cannot forge this measure."""
         size = (await blank.session.send("Page.getLayoutMetrics"))["cssContentSize"]
         if size["width"] * size["height"] > self.limits.max_pixels:
             shown = f"{size['width']}x{size['height']}"
@@ -231,7 +234,7 @@ class WebRenderer:
 
 
 async def _ready(browser: Chromium) -> Blank:
-    """The page opened ahead. HarnessError where there is none: no foreign code has been near it yet."""
+    """The page that was opened ahead. Raises HarnessError if there is none: no untrusted code has run in it yet."""
     try:
         return await browser.page()
     except Exception as error:
@@ -239,7 +242,7 @@ async def _ready(browser: Chromium) -> Blank:
 
 
 async def _load(page: Page, code: str) -> None:
-    """Write the page and wait until it is complete; one whose scripts tried to leave it never says so by itself."""
+    """Write the page and wait until it is complete. A page whose scripts tried to leave it never reports `load`."""
     loading = asyncio.create_task(page.set_content(code, wait_until="load", timeout=0))
     try:
         while not (await asyncio.wait([loading], timeout=_WATCH_S))[0]:

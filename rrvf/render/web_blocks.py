@@ -1,12 +1,13 @@
-"""Blocks of text on a page, found without reading: each text element is drawn in a colour of its own, twice.
+"""Text blocks of a page, found without OCR: each text element is drawn twice, each time in a unique colour.
 
-As Design2Code defines them (metrics_spec part 3): pixels that have an element's colour in one screenshot and the colour
-50 further on in the other are its text, while all backgrounds are transparent. Text in another element (`<strong>`)
-belongs to the text element around it, unless its `style` names a colour: then it is looked for in that colour, which
-finds nothing but by chance, and so it is left out.
+As Design2Code defines them (metrics_spec part 3): all backgrounds are made transparent. The pixels of an element's text
+have its colour in one screenshot and that colour plus 50 in the other. Text in another element (`<strong>`) belongs to
+the text element around it. If its `style` names a colour, the original searches for that colour instead. It finds
+nothing except by chance, so such text usually has no block.
 
-Differences: the page that is there is recoloured, not a copy that was parsed and written again; script and style text
-is none; a page without `<body>` has blocks; the elements beyond the 4096th have none, where the original raises.
+Differences from the original: the live page is recoloured, not a copy that was parsed and written again; script and
+style text is ignored; a page without `<body>` has blocks; elements beyond the 4096th have no block, where the original
+raises.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ import cv2
 import numpy as np
 from PIL import ImageColor
 
-#: Elements that get a colour; text in others belongs to the nearest of these around it.
+#: Text elements, which get a colour. Text in other elements belongs to the nearest text element around it.
 TAGS = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "div", "span", "a", "b", "li", "table", "td", "th"]
 TAGS += ["button", "footer", "header", "figcaption"]
-#: How far both drawings are shifted along the colour scale.
+#: The shift of each of the two drawings along the colour scale.
 OFFSETS = (0, 50)
 _FIRST, _STEP, _LEVELS = 10, 16, 16
-#: A block is looked for within 4 of its colour; the shift may be off by 8 (antialiased edges are not counted).
+#: Tolerance for an element's colour, and for the shift between both drawings. Antialiased edges exceed it and do not
+#: count.
 _NEAR, _SHIFT_NEAR = 4, 8
 COLOURS = _LEVELS**3
 
-#: The number of the text element around a text or None, the colours that elements inside that one name, nearest first,
-#: and the text.
+#: (number of the enclosing text element or None, colours that the `style` of elements between it and the text names,
+#: nearest first, text).
 Text = tuple[int | None, list[str], str]
-#: (tags, offset) -> the texts in the order of the page. Colours go from the lightest down, a number each.
+#: (tags, offset) -> the texts in page order. Colours are numbered from the lightest down.
 RECOLOUR = """([tags, offset]) => {
     const elements = [...document.querySelectorAll(tags.join(','))].slice(0, 16 ** 3);
     const number = new Map(elements.map((element, i) => [element, i]));
@@ -58,9 +60,10 @@ RECOLOUR = """([tags, offset]) => {
 
 
 def text_blocks(texts: list[Text], shown: bytes, first: bytes, second: bytes) -> list[dict]:
-    """`[{"text", "box": [x, y, width, height], "color": [r, g, b]}]`, boxes as shares of the picture, in page order.
+    """`[{"text", "box": [x, y, width, height], "color": [r, g, b]}]` in page order, boxes as fractions of the picture.
 
-    `shown` is the screenshot (PNG), the other two its recoloured drawings. Text that shows no pixel has no block.
+    `shown` is the screenshot, `first` and `second` are its recoloured drawings, all PNG. A text without visible pixels
+    has no block.
     """
     picture, one, two = (_decode(png) for png in (shown, first, second))
     if not picture.shape == one.shape == two.shape:
@@ -87,7 +90,7 @@ def _block(text: str, y: np.ndarray, x: np.ndarray, picture: np.ndarray) -> dict
 
 
 def _pixels_by_number(one: np.ndarray, shifted: np.ndarray) -> dict[int | None, tuple[np.ndarray, np.ndarray]]:
-    """The pixels (ys, xs) of every element that shows some."""
+    """The pixels (ys, xs) of every element that has visible ones, by element number."""
     level, rest = np.divmod(one.astype(np.int16) - (_FIRST - _STEP // 2), _STEP)
     near = (np.abs(rest - _STEP // 2) <= _NEAR) & (level >= 0) & (level < _LEVELS)
     ys, xs = np.nonzero(near.all(axis=-1) & shifted)
@@ -100,7 +103,10 @@ def _pixels_by_number(one: np.ndarray, shifted: np.ndarray) -> dict[int | None, 
 
 
 def _pixels_of(colour: tuple[int, ...], one: np.ndarray, shifted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The pixels near a colour that a style names; the original's bytes overflow at either end and find none."""
+    """The pixels (ys, xs) near a colour that a style names.
+
+    None for a colour near 0 or 255: the original's uint8 arithmetic overflows there and finds nothing.
+    """
     if len(colour) != 3 or min(colour) < _NEAR or max(colour) + _NEAR > 255:
         return None
     ys, xs = np.nonzero((np.abs(one.astype(np.int16) - colour) <= _NEAR).all(axis=-1) & shifted)
@@ -108,7 +114,7 @@ def _pixels_of(colour: tuple[int, ...], one: np.ndarray, shifted: np.ndarray) ->
 
 
 def _colour(word: str) -> tuple[int, ...] | None:
-    """A colour as the original reads it; one that it takes but cannot look for is `(-1,)`, what is none None."""
+    """A colour as the original parses it. `(-1,)`: valid, but the original cannot search for it. None: no colour."""
     word = word.strip().replace(" !important", "")
     try:
         if word.startswith("#"):

@@ -1,4 +1,4 @@
-"""What is looked at before a browser sees a page, and after: size, pasted pictures, an empty screenshot."""
+"""Checks before and after a browser draws a page: size, pasted pictures, an empty screenshot."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from rrvf.render.limits import Failure, Limits, check_length, check_size
 from rrvf.render.web_markup import is_html, read_markup, unescaped
 
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-#: A picture drawn as a list of shadows or gradients: one such declaration is rarely longer than 300 characters.
+#: A CSS value of this length counts as a picture drawn by shadows or gradients. Real values rarely exceed 300
+#: characters.
 _MOSAIC_BYTES = 2_000
-#: Chromium packs one flat colour to less than a hundredth and a kilobyte; what takes more shows something.
+#: Chromium compresses a flat picture to less than 1/100 of its raw size plus 1000 bytes. A larger PNG is not flat.
 _FLATTEST, _FLAT_BYTES = 100, 1000
 
 
 def check_code(code: str, limits: Limits) -> None:
-    """Refuse what is no page, is too large, or pastes pictures in, before a browser sees it. Linear in its length."""
+    """Raise Failure for a page that is no HTML, is too large, or pastes pictures in. Linear in the page's length."""
     check_length(code, limits, "page")
     if not is_html(code):
         raise Failure("syntax_error", "this is no HTML: write a page, or a part of one, that begins with an element")
@@ -37,7 +38,7 @@ def check_code(code: str, limits: Limits) -> None:
 
 
 def room_for(code: str, limits: Limits) -> Limits:
-    """`limits` with room for all that the page `code` carries: a copy of a reference may carry what it carries."""
+    """`limits` raised by what the page `code` itself carries: a copy of a reference may carry as much as it does."""
     pasted, drawn = embedded(code)
     data = code.encode(errors="replace")
     return replace(
@@ -50,7 +51,7 @@ def room_for(code: str, limits: Limits) -> Limits:
 
 
 def embedded(code: str) -> tuple[int, int]:
-    """The length of all `data:` addresses, and of inline SVG with long lists of shadows, however they are escaped."""
+    """Characters in all `data:` addresses, and in inline SVG with long shadow or gradient lists, after unescaping."""
     plain = _CSS_COMMENT.sub("", unescaped(html.unescape(code)))
     values = (part.partition(":")[2] for part in re.split(r"[;{}<>]", plain))
     drawn = sum(len(value) for value in values if len(value) >= _MOSAIC_BYTES)
@@ -59,7 +60,7 @@ def embedded(code: str) -> tuple[int, int]:
 
 
 def check_picture(png: bytes, limits: Limits) -> tuple[int, int]:
-    """Height and width of a screenshot that shows something."""
+    """Height and width of a screenshot. Raises Failure for a broken, misfitting or blank one."""
     if len(png) < 33 or not png.startswith(b"\x89PNG"):
         raise Failure("crash", "the browser gave no picture")
     width, height = struct.unpack(">II", png[16:24])

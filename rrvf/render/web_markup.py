@@ -1,7 +1,7 @@
-"""What a page's markup holds, read in linear time before a browser sees it: elements, text, pasted data, addresses.
+"""Reads a page's markup in linear time before a browser sees it: elements, text, pasted data, addresses.
 
-The reader is libxml2's, by way of lxml: it splits a page into tags and text as the HTML standard says, builds no tree,
-and so takes milliseconds for any 200 kB. Python's `html.parser` takes minutes for some, and raises on others.
+The parser is libxml2's, through lxml. It splits a page into tags and text as the HTML standard says, and here builds no
+tree, so it takes milliseconds for 200 kB. Python's `html.parser` takes minutes for some pages and raises on others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from lxml import etree
 
-#: The elements of the HTML standard, those that it calls obsolete, and the roots of drawings and formulas.
+#: The elements of the HTML standard, its obsolete elements, and the roots `svg` and `math`.
 ELEMENTS = frozenset(
     """html head title base link meta style body article section nav aside h1 h2 h3 h4 h5 h6 hgroup header footer
     address p hr pre blockquote ol ul menu li dl dt dd figure figcaption main search div a em strong small s cite q dfn
@@ -23,13 +23,13 @@ ELEMENTS = frozenset(
     frameset image isindex keygen listing marquee menuitem multicol nextid nobr noembed noframes plaintext spacer strike
     tt xmp""".split()
 )
-#: Inside a drawing or formula browsers read tags in these, the parser only text.
+#: Elements whose content the parser reads as text. Inside `svg` or `math`, browsers read tags in them.
 _RAW = frozenset("style script title textarea xmp iframe noembed noframes plaintext".split())
-#: Attributes by which an element, and not a stylesheet, asks for a picture.
+#: Attributes by which an element, not a stylesheet, requests a picture.
 _PICTURES = ("src", "srcset", "poster", "href", "xlink:href", "data")
 _ANCHORS = ("a", "area", "link", "base", "script")
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})\s?")
-#: Where an address can stand in a stylesheet: in a string, or bare in brackets. Comments are found to be passed over.
+#: The places of an address in a stylesheet: a string, or bare in brackets. Comments are matched to be skipped.
 _CSS_ADDRESS = re.compile(
     r"""/\*.*?(?:\*/|\Z)|"((?:\\.|[^"\\\n])*)|'((?:\\.|[^'\\\n])*)|"""
     r"""\(\s*((?:\\[0-9a-fA-F]{1,6}\s?|\\.|[^"'()\\\s])+)""",
@@ -38,25 +38,26 @@ _CSS_ADDRESS = re.compile(
 _FIRST_TAG = re.compile(r"\s*<([a-zA-Z][^\s/>]*)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _DOCUMENT = re.compile(r"<(?:html|head|body|frameset)(?![\w-])", re.IGNORECASE)
-#: A fragment may say so much outside all elements, or as much as inside them; what says more is prose or a program.
+#: Characters of text that a fragment may have outside all elements, unless it has more inside them. A fragment with
+#: more is prose or a program.
 _LOOSE_TEXT = 200
 _WRAPPERS = 8
 
 
 @dataclass
 class Markup:
-    """The findings, and the parser's target that makes them."""
+    """The findings, and the parser target that collects them."""
 
-    #: The length of all `data:` addresses, in attributes and stylesheets.
+    #: Characters in all `data:` addresses, in attributes and stylesheets.
     address_bytes: int = 0
-    #: The length of the tags and texts inside `<svg>`.
+    #: Characters of the tags and texts inside `<svg>`.
     svg_bytes: int = 0
-    #: Characters of text inside HTML elements other than `<html>` and `<body>`, and outside them.
+    #: Characters of text inside HTML elements except `<html>` and `<body>`, and outside them.
     inside: int = 0
     outside: int = 0
-    #: Whether there is any HTML element; `<html>`, `<head>` and `<body>` do not count, as parsers put them in.
+    #: Whether there is any HTML element except `<html>`, `<head>` and `<body>`, which parsers insert.
     elements: bool = False
-    #: Addresses by which elements ask for pictures, and those of scripts.
+    #: Addresses of pictures that elements request, and of scripts.
     pictures: list[str] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
     _known: int = 0
@@ -84,7 +85,7 @@ class Markup:
             self.scripts.append(attributes["src"])
 
     def end(self, tag: str) -> None:
-        """The end of an element, said or implied."""
+        """The end of an element, explicit or implied."""
         if self._raw and self._raw[-1] == tag:
             self._end_raw()
         self._known -= tag in ELEMENTS and tag not in ("html", "head", "body")
@@ -111,7 +112,7 @@ class Markup:
             self.address_bytes += address_bytes(text)
 
     def comment(self, text: str) -> None:
-        """Comments say nothing."""
+        """Comments are ignored."""
 
     def close(self) -> Markup:
         """The findings."""
@@ -120,16 +121,16 @@ class Markup:
 
 @lru_cache(maxsize=8)
 def read_markup(code: str) -> Markup:
-    """What `code` holds, read as HTML; never raises."""
+    """The findings in `code`, read as HTML. Never raises."""
     parser = etree.HTMLParser(target=Markup(), huge_tree=True)
     parser.feed(code.encode(errors="replace").decode())
     return parser.close()
 
 
 def is_html(code: str) -> bool:
-    """Whether `code` is a document or a fragment of HTML, and not prose, a program or the markup of something else.
+    """Whether `code` is a document or a fragment of HTML, as opposed to prose, a program or other markup.
 
-    An unknown element that comes first (`<think>`) is passed over: what follows its end must be HTML.
+    An unknown first element (`<think>`) is skipped: what follows its end must be HTML.
     """
     for _ in range(_WRAPPERS):
         first = _FIRST_TAG.match(code)
@@ -147,19 +148,19 @@ def is_html(code: str) -> bool:
 
 
 def css_bytes(css: str) -> int:
-    """The length of the `data:` addresses of a stylesheet."""
+    """Characters in the `data:` addresses of a stylesheet."""
     if ":" not in css and "\\" not in css:
         return 0
     return sum(address_bytes(unescaped("".join(groups))) for groups in _CSS_ADDRESS.findall(css))
 
 
 def unescaped(css: str) -> str:
-    """CSS with its escapes by number resolved."""
+    """CSS with its numeric escapes resolved."""
     return _CSS_ESCAPE.sub(lambda m: _character(m[1]), css) if "\\" in css else css
 
 
 def address_bytes(value: str) -> int:
-    """The length of an address from `data:` on; browsers leave tabs and line ends out of addresses."""
+    """Characters of an address from `data:` on. Like browsers, the search ignores tabs and line ends."""
     if ":" not in value:
         return 0
     at = re.sub(r"[\t\n\r]", "", value).lower().find("data:")

@@ -1,10 +1,14 @@
-"""What a page may ask for: everything is answered from memory or refused; nothing leaves the machine.
+"""The requests of a page: each one is answered from memory or refused, and nothing leaves the machine.
 
-Served: an empty page at ADDRESS, when we visit it, into which the code is written (each time with another query, which
-the page's own addresses lack: for the browser it is a page that it never saw); Tailwind 2 and Bootstrap, see
-`web_styles`; a flat placeholder for any picture, its size and colour taken from the address, in place of the photo
-services that WebSight's pages point to. A picture that a stylesheet asks for beside the page (`url(logo.png)`) is not
-there, and nothing is painted, as in any browser. A context has one `Requests`.
+Answered are:
+- the empty page at ADDRESS into which the code is written. Each visit has another query, so for the browser it is a
+  page that it has never seen; addresses in the page lack the query
+- Tailwind 2 and Bootstrap, see `web_styles`
+- any picture, with a flat placeholder whose size and colour derive from the address. It replaces the photo services
+  that WebSight's pages link to
+
+A picture that only a stylesheet requests from the page's own site (`url(logo.png)`) is refused, and nothing is painted,
+as in any browser. A context has one `Requests`.
 """
 
 from __future__ import annotations
@@ -19,24 +23,24 @@ from playwright.async_api import Route
 from rrvf.render.web_markup import read_markup
 from rrvf.render.web_styles import is_served, stylesheet
 
-#: Where the page is found; `.invalid` never resolves.
+#: The address of the page. `.invalid` never resolves.
 ADDRESS = "http://page.invalid/"
-#: A page that asks for more is refused the rest: each answer costs time.
+#: Requests per page; any further one is refused, because each answer costs time.
 REQUESTS = 1_000
 _SIZE = re.compile(r"(\d{1,4})[x/](\d{1,4})")
 _MAX_SIDE = 2_000
-#: What stands for every picture in Design2Code's pages, a file of its own, and that file's size.
+#: Design2Code's pages use one file as placeholder for every picture; this is its name and size.
 _STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
-#: Scripts that style a page: where scripts do not run, it stays unstyled.
+#: Scripts that style a page. If scripts do not run, the page stays unstyled.
 _STYLING_SCRIPT = re.compile(r"tailwind|unocss|twind|windicss", re.IGNORECASE)
-#: The policy holds for what is written into the page, and for its frames: nothing plays, from a `data:` address either;
-#: without scripts nothing happens by itself (`<meta http-equiv=refresh>` in a frame).
+#: The content security policy covers what is written into the page, and its frames. Media do not play, not even from a
+#: `data:` address. Without scripts, nothing happens by itself (such as `<meta http-equiv=refresh>` in a frame).
 _HTML = {"content-type": "text/html; charset=utf-8"}
 _MUTE, _SANDBOX = "media-src 'none'", "media-src 'none'; sandbox allow-same-origin"
 
 
 class Requests:
-    """Answers the requests of one context. `whole`: serve stylesheets uncut, as scripts may add classes."""
+    """Answers the requests of one context. `whole`: serve stylesheets uncut, because scripts may add classes."""
 
     def __init__(self, whole: bool = False) -> None:
         self._whole = whole
@@ -46,19 +50,19 @@ class Requests:
         self._refused: list[str] = []
 
     def visit(self) -> str:
-        """Where the next empty page is found; pages with scripts could read a query, and get none."""
+        """The address of the next empty page. Pages with scripts could read a query, so theirs has none."""
         self._visited = ADDRESS if self._whole else f"{ADDRESS}?{uuid.uuid4().hex}"
         self._code = None
         return self._visited
 
     def begin(self, code: str) -> None:
-        """From now on the requests are those of `code`, which is written into the empty page."""
+        """Start a page: from now on the requests are those of `code`, which is written into the empty page."""
         self._code, self._count = code, 0
         scripts = [] if self._whole else read_markup(code).scripts
         self._refused = [url for url in scripts if _STYLING_SCRIPT.search(url)]
 
     def unstyled(self) -> str:
-        """Which styles the page asked for and did not get, in words; nothing where it got all."""
+        """A message that lists the styles that the page requested and did not get. Empty if there are none."""
         shown = ", ".join(dict.fromkeys(url.strip()[:100] for url in self._refused))
         return f"drawn without styles that were not served: {shown}" if shown else ""
 
@@ -71,7 +75,7 @@ class Requests:
             policy = _MUTE if self._whole else _SANDBOX
             await route.fulfill(body="", headers={**_HTML, "content-security-policy": policy})
         elif request.is_navigation_request():
-            await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading for ever
+            await route.fulfill(status=204)  # no content: the page stays; a refusal would leave it loading forever
         elif self._count > REQUESTS:
             await route.abort("blockedbyclient")
         elif request.resource_type == "image" and self._has(url):
@@ -91,7 +95,7 @@ class Requests:
         await route.fulfill(body=css, headers={"content-type": "text/css", "cache-control": "no-store"})
 
     def _has(self, url: str) -> bool:
-        """Whether there would be a picture: elsewhere, or where an element, and not only a stylesheet, names it."""
+        """Whether a picture is answered. On the page's own site and without scripts: only if an element names it."""
         if self._whole or not url.startswith(ADDRESS):
             return True
         name = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
@@ -99,7 +103,7 @@ class Requests:
 
 
 def placeholder(url: str) -> str:
-    """A flat picture as SVG: the size that stands in the address (else 300x200), a muted colour from its hash."""
+    """A flat SVG picture of the size in the address (else 300x200), in a muted colour from the address's hash."""
     found = _SIZE.search(url)
     width, height = (min(_MAX_SIDE, max(1, int(n))) for n in found.groups()) if found else (300, 200)
     if url.endswith(_STAND_IN):

@@ -1,17 +1,16 @@
-"""Pages that move, stopped: the picture shows one stated moment, however long the browser took to get there.
+"""Stops pages that move: the picture shows one defined moment, however long the browser took.
 
 What is shown
-- CSS animations and transitions: their end where they have one, else the page without them; `<marquee>`: its text at
-  rest
-- SMIL, GIF, APNG, WebP, AVIF: the first frame; an SVG picture's own CSS animations: the picture without them
-- a `<progress>` without a value: an empty bar; video and audio: a grey box for what has controls, over it the poster.
-  The controls are not drawn: Chromium settles their size and state some time after the page has loaded
-- `content-visibility: auto`: all of it, as on a page that somebody scrolled through
-- scrolling: none, the page from its top, also where it has a field with `autofocus`
+- CSS animations and transitions: their end state if they end, else the page without them; `<marquee>`: its text at rest
+- SMIL, GIF, APNG, WebP, AVIF: the first frame; CSS animations inside an SVG picture: the picture without them
+- a `<progress>` without a value: an empty bar; video and audio: a grey box if they have controls, with the poster over
+  it. The controls are not drawn, because Chromium sets their size and state some time after the page has loaded
+- `content-visibility: auto`: all of it, as on a page that was scrolled through
+- scrolling: none; the page is shown from its top, even if it has a field with `autofocus`
 
-How: each document's clock stands still from the start (`Blank.session`), the browser animates no pictures
-(`browser.ARGUMENTS`), what has a clock of its own is stopped by `stand_still` or, before the browser sees it, by
-`still`. Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
+How: each document's clock stands still from the start (`Blank.session`), and the browser animates no pictures
+(`browser.ARGUMENTS`). What has a clock of its own is stopped by `stand_still`, or by `still` before the browser sees
+it. Not covered: a moving SVG picture whose address is hidden behind CSS escapes.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from urllib.parse import unquote_to_bytes
 from playwright.async_api import Page
 
 # Repeats are bounded, so that a search takes no longer than the page is long.
-#: An address with an SVG picture in it, and what it is written in: quotes, or bare up to a blank, bracket or end of
-#: tag.
+#: An address that holds an SVG picture, with its delimiters: quotes, or none up to a blank, bracket or end of tag.
 _PICTURE = re.compile(
     r"""(?P<quote>["']|&quot;|&#3[49];)?(?P<head>data:image/svg\+xml[^,"'<>()]{0,200}),"""
     r"""(?P<body>(?(quote)(?:(?!(?P=quote)).)*|[^\s"')>]*))""",
@@ -36,11 +34,11 @@ _MOVING = re.compile(
     r"(?<![\w-])(-webkit-)?(animation|transition)(?=[-\w]*+(?:\s|/\*(?:(?!\*/).){0,200}+\*/)*+:)",
     re.IGNORECASE | re.DOTALL,
 )
-#: Pictures in pictures in pictures are looked at so deep; browsers show but the first two.
+#: Depth to which pictures inside pictures are searched. Browsers show only the first two levels.
 _NESTED = 3
 _CLOSED = re.compile(r"(?<=shadowrootmode=)closed|(?<=shadowrootmode=[\"'])closed", re.IGNORECASE)
 _REWRITTEN = re.compile(r"svg\+xml|shadowrootmode", re.IGNORECASE)
-#: Elements and properties that `stand_still` is for; a frame with a page in it may hold any of them.
+#: Elements and properties that `stand_still` handles. A frame with a page in it may hold any of them.
 _OWN_CLOCK = re.compile(r"<marquee|<progress|<audio|<video|autofocus|scroll|content-visibility")
 _INNER = ("about:srcdoc", "data:text/html")
 #: A marquee that moved cannot go back; a copy that is stopped at once never moves. A medium's copy without a source
@@ -76,9 +74,9 @@ _STAND_STILL = """() => {
 
 
 def still(code: str, nested: int = 0) -> str:
-    """The page with CSS animations and transitions taken out of the SVG pictures in its `data:` addresses.
+    """The page without CSS animations and transitions in the SVG pictures of its `data:` addresses.
 
-    Its closed shadow roots become open ones, which look the same and can be reached.
+    Closed shadow roots become open ones, which look the same and can be reached.
     """
     if nested > _NESTED or not _REWRITTEN.search(code):
         return code
@@ -99,7 +97,7 @@ def _still_address(match: re.Match, nested: int) -> str:
 
 
 async def stand_still(page: Page, code: str) -> None:
-    """Stop what has a clock of its own in a loaded page, and scroll it to its top."""
+    """Stop everything in a loaded page that has its own clock, and scroll the page to its top."""
     text = html.unescape(code).lower()
     inner = [frame for frame in page.frames[1:] if frame.url.startswith(_INNER)]
     if _OWN_CLOCK.search(text) or inner:

@@ -1,4 +1,4 @@
-"""The stylesheets that most pages link to, answered from memory: Tailwind 2 and Bootstrap 3, 4 and 5."""
+"""The stylesheets that most pages link to, served from memory: Tailwind 2 and Bootstrap 3, 4 and 5."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 from rrvf.render.tailwind import NPM, Tailwind
 
-#: A full address of one of Bootstrap's sheets on any of its servers; a version where it names one, else the newest.
+#: The address of a Bootstrap sheet on any of its servers. Without a version in the address, the newest is served.
 _BOOTSTRAP = re.compile(
     r"//[^?#]*/(?:twitter-)?bootstrap(?:[@/]v?(\d)[^/]*)?/(?:dist/)?css/(bootstrap[a-z.-]*?)(?:\.min)?\.css(?:[?#]|$)"
 )
@@ -17,14 +17,14 @@ _VERSIONS = {"3": "3.4.1", "4": "4.6.2", "5": "5.3.8"}
 
 
 def is_served(url: str) -> bool:
-    """Whether a stylesheet's address is one of those that are known here."""
+    """Whether `url` is the address of a stylesheet that is served here."""
     return bool(_TAILWIND.search(url) or _bootstrap_file(url))
 
 
 def stylesheet(url: str, page: str, whole: bool) -> str | None:
-    """The sheet at `url`, Tailwind cut to what `page` uses unless `whole`.
+    """The sheet at `url`; Tailwind is cut to what `page` uses, unless `whole`.
 
-    None where its package was not downloaded.
+    None if its package was not downloaded.
     """
     if _TAILWIND.search(url):
         sheet = Tailwind.load()

@@ -1,4 +1,4 @@
-"""The host's end of the chart sandbox: one zygote process, and children taken from it ready to run one script each."""
+"""Host side of the chart sandbox: one zygote process, and its children, each ready to run one script."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ACCEPT = "RRVF_ACCEPT_WEAK_SANDBOX"
 def plot_python() -> Path:
     """The plotting runtime's interpreter: `RRVF_PLOT_PYTHON`, or the one that `make setup` or `rrvf setup` built.
 
-    UserError where there is none.
+    Raises UserError if there is none.
     """
     python = Path(os.environ.get("RRVF_PLOT_PYTHON", PLOT / "bin" / "python"))
     if not python.exists():
         raise UserError(f"no plotting runtime at {python}: run `{SETUP}`, or set RRVF_PLOT_PYTHON")
-    # The folder itself, not a link to it: what a child may read is named by path. The interpreter's own link stays.
+    # Resolve the folder, because the sandbox's rules name paths. The interpreter's own link stays.
     python = python.parent.resolve() / python.name
     if os.geteuid() == 0:
         _check_readable(python.parents[1])
@@ -39,7 +39,7 @@ def plot_python() -> Path:
 
 
 def _check_readable(runtime: Path) -> None:
-    """UserError where the runtime is root's alone (installed with umask 077).
+    """Raise UserError if only root can read the runtime (installed with umask 077).
 
     Charts are drawn by users without rights.
     """
@@ -47,26 +47,25 @@ def _check_readable(runtime: Path) -> None:
         above = [p for p in font.parents if p.is_relative_to(runtime)]
         if not all(p.stat().st_mode & stat.S_IROTH for p in (font, *above)):
             raise UserError(
-                f"{runtime} can be read by root alone, and charts are drawn by other users: run `chmod -R a+rX "
-                f"{runtime}`"
+                f"only root can read {runtime}, but charts are drawn by other users: run `chmod -R a+rX {runtime}`"
             )
 
 
 @dataclass
 class Child:
-    """One locked-in process that waits for a job on `socket`. `status` comes when it is dead."""
+    """A locked-in process that waits for a job on `socket`. `status` resolves to its exit status when it has died."""
 
     socket: socket.socket
     pidfd: int
     status: Future[int] = field(default_factory=Future)
 
     def kill(self) -> None:
-        """End it, if it still lives, with all of its process namespace."""
+        """Kill it, if it still lives, with its whole process namespace."""
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill it, with all that it started, and let go of its descriptors."""
+        """Kill it with all that it started, and close its descriptors."""
         if self.pidfd >= 0:
             self.kill()
             self.socket.close()
@@ -86,9 +85,9 @@ def missing_means() -> dict[str, str]:
 
 
 class Zygote:
-    """A running zygote. `take` and `replace` are thread-safe; `missing` names the means that this machine lacks.
+    """A running zygote. `take` and `replace` are thread-safe. `missing` names the means that this machine lacks.
 
-    Raises UserError where `accepted` does not name all that is missing.
+    Raises UserError if `accepted` does not name every missing means.
     """
 
     def __init__(
@@ -112,29 +111,29 @@ class Zygote:
             self._fork(touched=True)
 
     def take(self, timeout_s: float) -> Child:
-        """A child that waits for a job. HarnessError where the zygote died, or could not make one."""
+        """A child that waits for a job. Raises HarnessError if the zygote died or could not create one."""
         try:
             child = self._idle.get(timeout=timeout_s)
         except queue.Empty:
-            raise HarnessError(f"no worker within {timeout_s:.0f} s") from None
+            raise HarnessError(f"no worker was ready within {timeout_s:.0f} s") from None
         if child is None:
-            self._idle.put(None)  # for the next who asks
-            raise HarnessError("its first process died")
+            self._idle.put(None)  # for the next caller
+            raise HarnessError("its zygote process died")
         if isinstance(child, str):
             self._fork(touched=False)
             raise HarnessError(child)
-        if child.status.done():  # ended by the machine while it waited
+        if child.status.done():  # the machine killed it while it waited
             self.replace(child, touched=False)
             return self.take(timeout_s)
         return child
 
     def replace(self, child: Child, touched: bool) -> None:
-        """End `child` and order another; a touched one costs more processor time and answers sooner."""
+        """End `child` and order a new one. A `touched` child costs more processor time now and replies sooner."""
         child.close()
         self._fork(touched)
 
     def close(self) -> None:
-        """End the zygote and every child. A descriptor of a render under way is closed by its `replace`."""
+        """End the zygote and every child. A running render's descriptors are closed by its `replace`."""
         self.alive = False
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
@@ -159,7 +158,7 @@ class Zygote:
             self._control.send(b"touched" if touched else b"fork")
 
     def _read(self) -> None:
-        """Receive children and deaths until the zygote ends; then wake whoever waits."""
+        """Receive children and deaths until the zygote ends, then wake all waiting callers."""
         while True:
             try:
                 message, fds, _, _ = socket.recv_fds(self._control, 1 << 16, 2)
@@ -177,10 +176,10 @@ class Zygote:
     def _note(self, message: dict, fds: list[int]) -> None:
         if "failed" in message:
             self._idle.put(message["failed"])
-        elif "child" in message and len(fds) < 2:  # what the kernel could not hand over is closed, and the child ends
+        elif "child" in message and len(fds) < 2:  # the kernel dropped a descriptor; closing the other ends the child
             for fd in fds:
                 os.close(fd)
-            self._idle.put("this process may open no more files (see `ulimit -n`)")
+            self._idle.put("this process cannot open more files: raise `ulimit -n`")
         elif "child" in message:
             child = Child(socket.socket(fileno=fds[0]), fds[1])
             self._children[message["child"]] = child
@@ -192,7 +191,7 @@ class Zygote:
 
 
 def _await(process: subprocess.Popen, control: socket.socket) -> dict:
-    """The next message of a zygote that starts; raises UserError where none comes."""
+    """The next message of a starting zygote. Raises UserError if none comes."""
     control.settimeout(_START_S)
     try:
         message = control.recv(1 << 16)
@@ -229,7 +228,7 @@ def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
                 pass_fds=[theirs.fileno()],
                 env=_environment(python),
                 cwd="/",
-                umask=0o022,  # its children are other users, and must see into the folders that it makes
+                umask=0o022,  # its children are other users and must be able to enter the folders that it makes
                 start_new_session=True,
             )
     except (OSError, MemoryError) as error:
@@ -238,7 +237,7 @@ def _start(without: frozenset[str]) -> tuple[subprocess.Popen, socket.socket]:
 
 
 def _environment(python: Path) -> dict[str, str]:
-    """Nothing of the host's environment: no secrets, one thread, one hash seed, the font cache beside the runtime."""
+    """An environment without the host's variables: one thread, a fixed hash seed, the runtime's own font cache."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
     cache = python.parents[1] / ".mplconfig"
     return {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "MPLCONFIGDIR": str(cache), "HOME": "/nonexistent",

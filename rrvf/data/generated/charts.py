@@ -1,7 +1,7 @@
-"""Chart scripts in varied idioms: sixteen kinds, titles, labels, legends, named colours.
+"""Chart scripts in varied idioms: sixteen kinds, with titles, labels, legends and named colours.
 
-`spec(seed)` says what is drawn, `code(spec)` writes the program; `generate(seed)` does both. A spec is kept apart so
-that one thing at a time can be changed in it (rrvf.nano.corpus makes flawed drafts that way).
+`spec(seed)` decides what is drawn, `code(spec)` writes the program, `generate(seed)` does both. A spec is separate so
+that one property at a time can be changed in it (rrvf.nano.corpus makes flawed drafts that way).
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ VERSION = 3
 KINDS = (
     "bar grouped stacked barh line multiline scatter pie hist area step stem errorbar box heatmap subplots"
 ).split()
-#: Kinds with two series, hence two colours and a legend.
+#: Kinds with two series, and so with two colours and a legend.
 PAIRED = ("grouped", "stacked", "multiline")
-#: Kinds whose x may be numbers as well as names; then there are more points.
+#: Kinds whose x may be numbers instead of names, with more points.
 NUMERIC = ("line", "multiline", "area", "step", "stem", "errorbar")
-#: Kinds whose picture does not tell in which order the values were given: they are given from the least on (of a
-#: scatter, x).
+#: Kinds whose picture does not show the order of the values. Their values are sorted (of a scatter, x).
 UNORDERED = ("hist", "box")
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that a chart shows, and the idiom (`style`: "ax", "set" or "plt") that its program is written in.
+    """Everything that a chart shows, and the idiom of its program (`style`: "ax", "set" or "plt").
 
-    numbers: x where it is no names. errors: one bar for each point, else a common one. rows: of a heat map.
+    numbers: x, if it is numeric. errors: one error per point, None for one common error. rows: of a heat map.
     """
 
     kind: str
@@ -51,7 +50,7 @@ class Spec:
 
     @property
     def x(self) -> tuple:
-        """What stands along x: numbers or names."""
+        """The values along x: numbers or names."""
         return self.numbers or self.categories
 
 
@@ -88,7 +87,7 @@ def spec(seed: int) -> Spec:
 
 
 def numbers(rng: random.Random, size: int, top: int, ordered: bool = False) -> tuple[int, ...]:
-    """`size` whole numbers from 1 to `top`; ordered: from the least on."""
+    """`size` whole numbers from 1 to `top`; sorted if `ordered`."""
     drawn = [rng.randint(1, top) for _ in range(size)]
     return tuple(sorted(drawn) if ordered else drawn)
 

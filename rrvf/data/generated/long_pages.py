@@ -1,9 +1,7 @@
-"""Pages with three to five cards or fields, three to five rows, or four to seven items.
+"""Pages with three to five cards or fields, three to five table rows, or four to seven list items.
 
-The words and idioms of `pages`, which has two, two and three.
-
-Rare in what the nano policy was pre-trained on (`rrvf.data.seeded.Mixture`), so that there is something to learn from
-their pictures.
+They use the words and idioms of `pages`, which has two cards or fields, two rows and three items. They are rare in the
+pre-training data of the nano policy (`rrvf.data.seeded.Mixture`), so that the policy can still learn from them.
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ from dataclasses import replace
 from rrvf.data.generated import pages
 
 VERSION = 1
-#: How many cells each body may have: least, most, step.
+#: Number of cells of each body: least, most, step.
 CELLS = {"cards": (3, 5, 1), "table": (9, 15, 3), "form": (3, 5, 1), "list": (4, 7, 1)}
 
 
 def spec(seed: int) -> pages.Spec:
     """What long page number `seed` shows.
 
-    Page number `seed`, with another body where its own repeats nothing, and more in it.
+    It is page number `seed` with more cells, and with another body if its own has no repeated part.
     """
     rng, short = random.Random(f"long page {VERSION} {seed}"), pages.spec(seed)
     body = short.body if short.body in CELLS else rng.choice(tuple(CELLS))
@@ -30,5 +28,5 @@ def spec(seed: int) -> pages.Spec:
 
 
 def generate(seed: int) -> str:
-    """The long page number `seed`."""
+    """The HTML of long page number `seed`."""
     return pages.code(spec(seed))

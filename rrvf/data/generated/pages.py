@@ -1,7 +1,7 @@
-"""Small web pages: a header with navigation, then a hero, cards, a table or a form, then a footer; inline styles.
+"""Small web pages: a header with navigation, a hero, cards, a table or a form, and a footer; inline styles.
 
-As in `charts`, `spec(seed)` says what stands on the page and `code(spec)` writes it. Attributes stand in single quotes,
-which need no escape inside the JSON of a tool call.
+As in `charts`, `spec(seed)` decides what a page shows and `code(spec)` writes it. Attributes use single quotes, which
+need no escape inside the JSON of a tool call.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rrvf.data.generated.words import BRANDS, PAGE_WORDS, PALETTE, SECTIONS
 
 VERSION = 1
-#: Bodies, and how many cells stand in each.
+#: Number of cells of each body.
 CELLS = {"hero": 0, "cards": 2, "table": 6, "form": 2, "list": 3, "sidebar": 1}
 SIDEBAR = "float:left;width:80px;height:90px"
 PAPERS = ("white", "whitesmoke", "lavender", "beige", "lightcyan")
@@ -20,9 +20,9 @@ PAPERS = ("white", "whitesmoke", "lavender", "beige", "lightcyan")
 
 @dataclass(frozen=True)
 class Spec:
-    """Everything that a page shows. `header` and `footer` may be missing; `centred` aligns the body's text.
+    """Everything that a page shows. `header` and `footer` are optional; `centred` centres the body's text.
 
-    cells: the cards, the table's cells, three a row, the form's fields, the list's items, or the sidebar's word.
+    cells: the cards, the table cells (three per row), the form fields, the list items, or the sidebar's word.
     """
 
     body: str
@@ -64,12 +64,12 @@ def spec(seed: int) -> Spec:
 
 
 def cells(rng: random.Random, count: int) -> tuple[str, ...]:
-    """Words and numbers, as they stand in cards, tables, forms and lists."""
+    """`count` words and numbers for cards, tables, forms and lists."""
     return tuple(rng.choice((rng.choice(PAGE_WORDS).title(), str(rng.randint(1, 99)))) for _ in range(count))
 
 
 def generate(seed: int) -> str:
-    """The page number `seed`."""
+    """The HTML of page number `seed`."""
     return code(spec(seed))
 
 

@@ -1,7 +1,7 @@
-"""Charts with seven to ten categories: the kinds, words and idioms of `charts`, which has six at most.
+"""Charts with seven to ten categories, in the kinds, words and idioms of `charts`, which has at most six.
 
-Rare in what the nano policy was pre-trained on (`rrvf.data.seeded.Mixture`), so that there is something to learn from
-their pictures.
+They are rare in the pre-training data of the nano policy (`rrvf.data.seeded.Mixture`), so that the policy can still
+learn from them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from rrvf.data.generated import charts
 
 VERSION = 1
-#: Kinds whose marks stand beside names.
+#: Kinds with named categories.
 KINDS = tuple(kind for kind in charts.KINDS if kind not in ("scatter", "hist", "box"))
 CATEGORIES = (
     "A B C D E F G H I J".split(),
@@ -24,7 +24,7 @@ CATEGORIES = (
 def spec(seed: int) -> charts.Spec:
     """What wide chart number `seed` shows.
 
-    Chart number `seed`, of another kind where its own has no names, with more data.
+    It is chart number `seed` with more data, and of another kind if its own has no names.
     """
     rng, short = random.Random(f"wide chart {VERSION} {seed}"), charts.spec(seed)
     kind = short.kind if short.kind in KINDS else rng.choice(KINDS)

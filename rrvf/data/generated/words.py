@@ -1,10 +1,10 @@
-"""What generated charts and pages are written and painted with. A change here makes other corpora: raise VERSION."""
+"""Words and colours of generated charts and pages. A change here changes the corpora: increase VERSION with it."""
 
 from __future__ import annotations
 
 import string
 
-#: What the eye is taught to tell apart.
+#: Characters that the vision encoder learns to tell apart.
 CHARACTERS = string.ascii_letters + string.digits + ".-"
 
 #: Titles, axis labels and series names of the generated charts.
@@ -15,7 +15,7 @@ TOPICS = (
     "Distance"
 ).split()
 
-#: Category names of the generated charts, one list a chart.
+#: Category names of the generated charts. Each chart uses one list.
 CATEGORIES = (
     "A B C D E F".split(),
     "North South East West Central Coast".split(),
@@ -38,7 +38,7 @@ PAGE_WORDS = (
 
 WORDS = sorted({*TOPICS, *(c for names in CATEGORIES for c in names), *BRANDS, *SECTIONS, *PAGE_WORDS})
 
-#: Series colours: matplotlib's cycle and a few CSS names, all known to matplotlib and browsers alike but the cycle.
+#: Series colours: matplotlib's cycle, which only matplotlib knows, and CSS names, which browsers know too.
 SERIES_COLOURS = (
     "tab:blue tab:orange tab:green tab:red tab:purple tab:brown tab:pink tab:gray tab:olive tab:cyan "
     "gold navy teal black salmon"

@@ -1,4 +1,4 @@
-"""Prompts are files, named `STYLE_DOMAIN_MODE.txt`, and every result carries the hash of the one that made it.
+"""Prompts are files named `STYLE_DOMAIN_MODE.txt`. Every result carries the hash of its prompt.
 
 Styles: `full` for real models, `nano` for the small policy that ships with the project. Modes: `tools` for training
 (Alg. 1, line 1) and `direct` for the paper's single-turn evaluation.
@@ -15,14 +15,15 @@ from rrvf.domains import Domain
 
 _FOLDER = Path(__file__).parent
 
-#: Qwen2.5-VL's turns; a tool reply is a user turn; the stock template refuses tools in TRL.
+#: Qwen2.5-VL's turns, with a tool reply as a user turn. Needed because TRL refuses tools with the stock template.
 CHAT_TEMPLATE = (_FOLDER / "chat_template.jinja").read_text()
 
-#: The name under which TRL calls the environment for any `<tool_call>`; the call's own JSON is read by `parse_call`.
+#: The name under which TRL calls the environment for any `<tool_call>`. `parse_call` reads the call's own JSON.
 TOOL_METHOD = "render_and_compare"
 
-#: How TRL finds the call in a completion: the rule of `parse_turn`, as one open anchor. The whole tag pair is the
-#: anchor because the parser would close an open region at the end of the text and so run a truncated call.
+#: How TRL finds the call in a completion: the rule of `parse_turn`, as one opening pattern that matches the whole tag
+#: pair. With separate patterns, TRL's parser would close an open region at the end of the text and so execute a
+#: truncated call.
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
     "start_anchor": "<|im_start|>assistant\n",
@@ -48,7 +49,7 @@ RESPONSE_TEMPLATE = {
 
 @dataclass(frozen=True)
 class Prompt:
-    """The text that stands after the picture in the user's turn, and its hash."""
+    """The text after the picture in the user's turn, and its hash."""
 
     text: str
     sha256: str
@@ -57,7 +58,7 @@ class Prompt:
 def load_prompt(
     domain: Domain, mode: Literal["tools", "direct"], style: Literal["full", "nano"] = "full", max_turns: int = 4
 ) -> Prompt:
-    """The prompt for one domain, mode and style; `tools` prompts of real models name the number of turns, T_max."""
+    """The prompt of one domain, mode and style. `full` prompts for `tools` state the number of turns, T_max."""
     text = (_FOLDER / f"{style}_{domain.name}_{mode}.txt").read_text(encoding="utf-8").strip()
     text = text.replace("{max_turns}", str(max_turns))
     return Prompt(text, hashlib.sha256(text.encode()).hexdigest())

@@ -1,8 +1,8 @@
-"""A figure as a picture: RGB rows on white.
+"""A figure as a picture: RGB rows on a white background.
 
-The canvas rule. Where the harness owns the canvas, size, resolution and background are its own, whatever the program
-asks for. Where the program owns it, a picture that it saves is the saved one (`saving`); one that it only shows or
-leaves open has the size that it chose, at 100 dots per inch.
+The canvas rule. If the harness owns the canvas, it sets size, resolution and background, whatever the program asks for.
+If the program owns it, a saved picture keeps the properties of its save (see `saving`); a figure that is only shown or
+left open has the size that the program chose, at 100 dots per inch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from pasted import coverage
 
 DPI = 100
-_draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba  # a program may patch the class's
+_draw, _buffer = FigureCanvasAgg.draw, FigureCanvasAgg.buffer_rgba  # a program may patch those of the class
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Picture:
 
     @property
     def rows(self) -> np.ndarray:
-        """(height, width, 3) bytes."""
+        """The pixels as an array (height, width, 3) of uint8."""
         return np.ndarray((self.height, self.width, 3), np.uint8, self.pixels)
 
     @property
     def header(self) -> dict:
-        """What the reply says of it."""
+        """The fields of the reply's header that describe the picture."""
         return {"outcome": "ok", "width": self.width, "height": self.height, "coverage": self.coverage}
 
 
 def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
-    """Draw by the canvas rule; `figure` keeps the size, the resolution and the canvas that it was drawn with."""
+    """Draw by the canvas rule. `figure` keeps the size, resolution and canvas that it was drawn with."""
     if canvas is None:
         figure.set_dpi(DPI)
     else:
@@ -57,7 +57,7 @@ def draw(figure: Figure, canvas: dict | None, max_pixels: int) -> Picture:
 
 
 def saved(figure: Figure, dpi: float, max_pixels: int) -> Picture:
-    """Draw as `figure.savefig(file)` does without options: `rcParams["savefig.*"]` count, all but `dpi`, here given."""
+    """Draw as `figure.savefig(file)` does without options: `rcParams["savefig.*"]` apply, except `dpi`, given here."""
     pictures = []
 
     class Keeping(FigureCanvasAgg):
@@ -73,7 +73,7 @@ def saved(figure: Figure, dpi: float, max_pixels: int) -> Picture:
 
 @contextmanager
 def as_it_was(figure: Figure) -> Iterator[None]:
-    """Give the figure back its size, resolution and canvas, for a program that goes on with it."""
+    """Restore the figure's size, resolution and canvas at the end, because the program may go on to use it."""
     before = figure.canvas, figure.dpi, figure._original_dpi, figure.get_size_inches()
     try:
         yield
@@ -85,7 +85,7 @@ def as_it_was(figure: Figure) -> Iterator[None]:
 
 
 def drawn(agg: FigureCanvasAgg, max_pixels: int) -> Picture:
-    """What was drawn last on a canvas of pixels."""
+    """The picture last drawn on an Agg canvas."""
     rgba = np.asarray(_buffer(agg))
     height, width = rgba.shape[:2]
     check_size(width, height, max_pixels)
@@ -99,20 +99,20 @@ def check_size(width: float, height: float, max_pixels: int) -> None:
 
 
 def affordable_dpi(figure: Figure, wanted: float, max_pixels: int) -> float:
-    """`wanted` dots per inch, or as many as fit the pixel limit. Raises Fault(limit) for a figure too large at 100."""
+    """`wanted` dots per inch, or fewer to fit the pixel limit. Raises Fault(limit) if 100 dpi is already too large."""
     width, height = (float(v) for v in figure.get_size_inches())
     check_size(width * DPI, height * DPI, max_pixels)
     return min(wanted, (max_pixels / (width * height)) ** 0.5)
 
 
 def resolution(figure: Figure, dpi: float | str | None = None) -> float:
-    """The dots per inch of a save, as matplotlib finds them."""
+    """The dots per inch of a save, resolved as matplotlib does."""
     dpi = matplotlib.rcParams["savefig.dpi"] if dpi is None else dpi
     return getattr(figure, "_original_dpi", figure.dpi) if dpi == "figure" else dpi
 
 
 def _inches(pixels: int, dpi: int) -> float:
-    """Inches that give exactly `pixels` once Agg has multiplied by `dpi` and cut off the fraction."""
+    """The size in inches that gives exactly `pixels` after Agg multiplies by `dpi` and truncates."""
     inches = pixels / dpi
     while int(inches * dpi) < pixels:
         inches = float(np.nextafter(inches, np.inf))

@@ -1,4 +1,4 @@
-"""Why a script failed: one reason of the closed list, and a line that a policy can learn from."""
+"""Why a script failed: a reason from the closed list, and a message that a policy can learn from."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Left in a text where a cookie contradicts it, which Python refuses.
+#: A byte order mark. It is left in the text if the encoding declaration contradicts it; Python refuses such a file.
 _BOM = "\ufeff"
 _DENIED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EXDEV)
-#: Agg's word for a figure that it cannot draw.
+#: Agg's message for a figure that it cannot draw.
 _TOO_LARGE = re.compile(r"Image size of \S+ pixels is too large")
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EMFILE)
 
 
 class Fault(Exception):
-    """A failure with its reason; the reasons are those of `rrvf.records.RenderReason`."""
+    """A failure with its reason. The reasons are those of `rrvf.records.RenderReason`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -28,14 +28,14 @@ class Fault(Exception):
 
 
 def parse(source: str, name: str) -> ast.Module:
-    """The parsed script; raises Fault(syntax_error) for whatever Python would not begin to run."""
+    """The parsed script. Raises Fault(syntax_error) for code that Python would not start to run."""
     with _syntax(source):
         _check_encoding(source)
         return ast.parse(source.removeprefix(_BOM), name)
 
 
 def compiled(tree: ast.Module, source: str, name: str) -> types.CodeType:
-    """The program of a parsed script; some syntax errors are found only here."""
+    """The compiled form of a parsed script. Python finds some syntax errors only in this step."""
     with _syntax(source):
         return compile(tree, name, "exec", dont_inherit=True)
 
@@ -51,9 +51,9 @@ def _syntax(source: str) -> Iterator[None]:
 
 
 def _check_encoding(source: str) -> None:
-    """Raise what Python raises for the encoding of a file: one that it does not know, or bytes that are not in it.
+    """Raise the error that Python raises for a file's encoding: an unknown encoding, or bytes that are invalid in it.
 
-    Such bytes reach us as lone surrogates (PEP 383), put there by whoever read the file.
+    The host reads such bytes as lone surrogates (PEP 383).
     """
     if "\0" in source:
         line = source.count("\n", 0, source.index("\0")) + 1
@@ -71,7 +71,7 @@ def _check_encoding(source: str) -> None:
 
 
 def _extends_ascii(encoding: str) -> bool:
-    """Whether a program may be written in it: not UTF-16, nor what is no encoding of texts."""
+    """Whether a program may be written in this encoding. UTF-16 and codecs that are no text encoding are refused."""
     try:
         return "a".encode(encoding) == b"a"
     except (LookupError, UnicodeError):
@@ -79,7 +79,7 @@ def _extends_ascii(encoding: str) -> bool:
 
 
 def oversized_literals(tree: ast.Module, allowed: int) -> None:
-    """Raise Fault(limit) where strings and numbers written into the script exceed `allowed` characters together."""
+    """Raise Fault(limit) if the string and number literals of the script exceed `allowed` characters in total."""
     total = sum(_size(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant))
     if total > allowed:
         raise Fault("limit", f"{total} characters of literal data in the program, {allowed} are allowed")
@@ -90,13 +90,13 @@ def _size(value: object) -> int:
 
 
 def describe(error: BaseException, name: str, source: str) -> dict:
-    """The reply for an error that ended the script: its reason, the script's line, the error's last line."""
+    """The reply for an error that ended the script: its reason, the script's line and the error's text."""
     if isinstance(error, Fault):
         reason, message = error.reason, error.message
     else:
         where = _quoted(source, _line_of(error, name))
         reason, message = _reason(error), f"{where}{type(error).__name__}: {_text(error)}"[:2000]
-    return {"outcome": reason, "message": message.encode(errors="replace").decode()}  # lone surrogates are no JSON
+    return {"outcome": reason, "message": message.encode(errors="replace").decode()}  # JSON cannot hold lone surrogates
 
 
 def _reason(error: BaseException) -> str:
@@ -129,7 +129,7 @@ def _text(error: BaseException) -> str:
 
 
 def _quoted(source: str, number: int | None) -> str:
-    """Line `number` of the script, as a message begins with it; nothing for a line that there is not."""
+    """Line `number` of the script in the form that starts a message. Empty if there is no such line."""
     lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not number or not 0 < number <= len(lines):
         return ""

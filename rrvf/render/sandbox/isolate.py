@@ -1,9 +1,9 @@
-"""The walls around a chart worker, raised once for the zygote and once more for each of its children.
+"""The walls around a chart worker. The zygote raises a first set for itself, and a second set around each child.
 
-The zygote enters namespaces of its own and leaves the machine's file system for a small read-only one: interpreter,
+The zygote enters new namespaces and replaces the machine's file system with a small read-only one: interpreter,
 libraries, fonts. A child adds its own process and mount namespace with a private writable folder, another user id
 without capabilities, Landlock, a system call filter and resource limits. `Walls.missing` names the means that the
-machine refuses; the host decides whether it renders without them.
+machine refuses. The host decides whether to render without them.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from seccomp import Filter
 WORK = "/tmp/work"
 SCRATCH_OPTIONS = "size=64m,nr_inodes=1000,mode=0700"
 FIRST_SLOT_UID = 61_000
-_REPLY_RESERVE = 32 << 20  # memory for the reply of a script that used up its own
-_NEW_ROOT = "/proc"  # the one folder that every Linux has and no library lies in; what is mounted there, only we see
+_REPLY_RESERVE = 32 << 20  # bytes of memory for the reply of a script that used up its limit
+_NEW_ROOT = "/proc"  # every Linux has this folder and no library lies in it; the mount is visible only in our namespace
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
 def readable_paths() -> list[str]:
-    """What a plotting script may read: the interpreter, its packages, the system's libraries, fonts and time zones."""
+    """The paths that a plotting script may read: interpreter, packages, system libraries, fonts and time zones."""
     own = [sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_config_var("LIBDIR")]
     system = ["/lib", "/lib64", "/usr/lib", "/usr/share/fonts", "/usr/local/share/fonts", "/usr/share/zoneinfo"]
     return [p for p in dict.fromkeys([*own, *system]) if p and os.path.exists(p)]
 
 
 class Walls:
-    """What the zygote prepares for its children. `without` leaves a means out, as if the machine refused it."""
+    """The isolation that the zygote sets up for its children. `without`: means to treat as if they were refused."""
 
     def __init__(self, without: frozenset[str]) -> None:
         self.missing: dict[str, str] = {}
@@ -55,9 +55,9 @@ class Walls:
         return "namespaces" not in self.missing
 
     def enter_namespaces(self) -> None:
-        """Enter new namespaces and continue as process 1 of them; the caller's process waits for it and ends with it.
+        """Enter new namespaces and continue as their process 1. The calling process waits for it and exits with it.
 
-        Must run before the first thread. Where the machine refuses, the caller goes on as it is.
+        Must run before the first thread starts. If the machine refuses, the calling process continues unchanged.
         """
         error = errno.EPERM if "namespaces" in self._without else _in_a_trial_process(self._unshare)
         if error:
@@ -76,7 +76,7 @@ class Walls:
         kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
 
     def find_means(self) -> None:
-        """Build the system call filter and look for Landlock; a lack is written down in `missing`."""
+        """Build the system call filter and look for Landlock. Record what is missing in `missing`."""
         try:
             self._filter = Filter() if "seccomp" not in self._without else None
         except KeyError:
@@ -87,7 +87,7 @@ class Walls:
             self.missing["landlock"] = "the kernel has no Landlock"
 
     def close_file_system(self) -> None:
-        """Leave the machine's file system for a read-only one that holds `readable_paths` and an empty `WORK`."""
+        """Replace the machine's file system with a read-only one that holds `readable_paths` and an empty `WORK`."""
         if not self.namespaces:
             self._scratch = tempfile.mkdtemp(prefix="rrvf-render-")
             os.chmod(self._scratch, 0o711)
@@ -104,7 +104,7 @@ class Walls:
         os.chdir("/")
         kernel.make_read_only("/", kernel.ATTR_NOSUID)
         if "landlock" not in self.missing:
-            # Landlock skips the folder that a mount hides, so the rule stands on the parent of WORK.
+            # Landlock ignores a rule on a folder that a later mount hides, so the rule is set on the parent of WORK.
             self._ruleset = self._rules(os.path.dirname(WORK))
 
     def _rules(self, writable: str) -> Ruleset:
@@ -115,7 +115,7 @@ class Walls:
         return WORK if self.namespaces else os.path.join(self._scratch, str(slot))
 
     def before_fork(self, slot: int) -> None:
-        """The next child becomes process 1 of a new process namespace: its death ends all that it started."""
+        """Make the next child process 1 of a new process namespace, so that its death kills all that it started."""
         if self.namespaces:
             kernel.setns(self._own_pid_namespace, kernel.NEWPID)
             kernel.unshare(kernel.NEWPID)
@@ -125,12 +125,12 @@ class Walls:
                 os.chown(self.scratch_folder(slot), FIRST_SLOT_UID + slot, FIRST_SLOT_UID + slot)
 
     def after_death(self, slot: int) -> None:
-        """Remove what the child in `slot` left; with namespaces its folder died with it."""
+        """Remove the files of the child in `slot`. With namespaces its folder vanished with it."""
         if not self.namespaces:
             shutil.rmtree(self.scratch_folder(slot), ignore_errors=True)
 
     def enclose(self, slot: int) -> None:
-        """Lock this child in. Descriptors other than 0, 1, 2 and its own reply must be closed already."""
+        """Lock this child in. All descriptors except 0, 1, 2 and its reply must already be closed."""
         folder = self.scratch_folder(slot)
         if self.namespaces:
             kernel.unshare(kernel.NEWNS)
@@ -138,7 +138,7 @@ class Walls:
             kernel.mount("tmpfs", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, SCRATCH_OPTIONS + owner)
         os.chdir(folder)
         os.environ.update(HOME=folder, TMPDIR=folder)
-        tempfile.tempdir = None  # asked for once already, before this folder was there
+        tempfile.tempdir = None  # cached by an earlier call, before this folder existed
         self._give_up_power(slot)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -150,7 +150,7 @@ class Walls:
             self._filter.apply()
 
     def limit(self, memory_mb: int, cpu_s: float, file_mb: int, zygote_bytes: int) -> None:
-        """Bound this child's memory (beyond what it inherits), processor time and file size for its one job."""
+        """Limit this child's memory (on top of what it inherits), processor time and file size for its one job."""
         memory = zygote_bytes + (memory_mb << 20)
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = math.ceil(used.ru_utime + used.ru_stime + cpu_s)
@@ -166,15 +166,15 @@ class Walls:
         kernel.drop_capabilities()
 
     def remove(self) -> None:
-        """Remove the folder of all scratch folders, where there is one."""
+        """Remove the parent folder of all scratch folders, if there is one."""
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _bound(name: str, soft: int, hard: int) -> None:
-    """Set a limit of this process.
+    """Set a resource limit of this process.
 
-    OSError where the machine's own is lower: less than was promised is no fair trial.
+    Raises OSError if the machine's own limit is lower: the script would get less than it was promised.
     """
     try:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
@@ -185,7 +185,7 @@ def _bound(name: str, soft: int, hard: int) -> None:
 
 
 def _in_a_trial_process(action: Callable[[], None]) -> int:
-    """Try `action` in a process that ends at once; its errno, 0 for success. There is no way back."""
+    """Try `action`, which cannot be undone, in a process of its own. Returns its errno, 0 on success."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -199,7 +199,7 @@ def _in_a_trial_process(action: Callable[[], None]) -> int:
 
 
 def _map_user(user: int, group: int) -> None:
-    """Appear as nobody inside; outside, files belong to the same user as before."""
+    """Become user nobody inside the namespace. Outside, files still belong to the original user."""
     for file, text in (("setgroups", "deny"), ("uid_map", f"65534 {user} 1"), ("gid_map", f"65534 {group} 1")):
         with open(f"/proc/self/{file}", "w") as stream:
             stream.write(text)
@@ -214,7 +214,7 @@ def _continue_as_child() -> None:
 
 
 def _bind(path: str, attributes: int = kernel.ATTR_NODEV) -> None:
-    """Show `path` read-only at the same place below the new root; a link stays a link."""
+    """Mount `path` read-only at the same place below the new root. A symbolic link is copied as a link."""
     target = _NEW_ROOT + path
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.islink(path):

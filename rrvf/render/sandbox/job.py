@@ -1,7 +1,7 @@
-"""One script in one child: run it as `python script.py` would, reply once with its picture.
+"""One script in one child: run it as `python script.py` would, and reply once with its picture.
 
-The reply is a frame: header length and picture length (two big-endian 32-bit words), a JSON header, the picture as bare
-RGB rows. The host believes none of it before it has checked it.
+The reply is a frame: header length and picture length (two big-endian 32-bit integers), a JSON header, and the picture
+as raw RGB rows. The host checks all of it before it uses any.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from saving import Saves, open_figure
 
 try:
-    import trace as tracing  # the extraction of metric items, beside this file; shadows the standard module by intent
+    import trace as tracing  # trace.py of this folder extracts metric items; it shadows the standard module
 
     Tracer = tracing.Tracer
 except (ImportError, AttributeError):
@@ -36,7 +36,7 @@ _builtins, _restore = dict(vars(builtins)), vars(builtins).update
 
 
 def receive(fd: int) -> dict:
-    """The job: `code`, `trace`, `canvas` and the limits. Written by the host, trusted."""
+    """Read the job that the host wrote: `code`, `trace`, `canvas` and the limits. It is trusted."""
     size = int.from_bytes(_read(fd, 4), "big")
     text = bytearray()
     while len(text) < size:
@@ -45,7 +45,7 @@ def receive(fd: int) -> dict:
 
 
 def send(fd: int, header: dict, picture: bytes = b"") -> None:
-    """Write a frame: two lengths, the header as JSON, the picture's bare pixels. OSError where nobody reads."""
+    """Write a frame: two lengths, the header as JSON, the raw pixels. Raises OSError if the host has closed its end."""
     head = _encode(header, default=str).encode()
     for part in (_pack(">II", len(head), len(picture)) + head, picture):
         view = memoryview(part)
@@ -60,7 +60,7 @@ def run(fd: int, job: dict) -> None:
         tracer = _tracer(job["trace"])
         source = tracer.prepare(source) if tracer else source
         header, picture = _run(source, tracer, job)
-    except BaseException as error:  # SystemExit and KeyboardInterrupt are failures of the script too
+    except BaseException as error:  # SystemExit and KeyboardInterrupt count as failures of the script too
         _set_limit(_MEMORY, (_get_limit(_MEMORY)[1],) * 2)
         header, picture = describe(error, _NAME, source), b""
     send(fd, header, picture)
@@ -91,7 +91,7 @@ def _run(source: str, tracer, job: dict) -> tuple[dict, bytes]:
 
 
 def _main_module(source: str) -> types.ModuleType:
-    """What `python script.py` gives a script: its file in its folder, its name as the only argument."""
+    """The `__main__` that `python script.py` gives a script: its file in its folder, its name as the only argument."""
     with open(_NAME, "w", encoding="utf-8") as file:
         file.write(source)
     module = types.ModuleType("__main__")
@@ -106,17 +106,17 @@ def _execute(program: types.CodeType, module: types.ModuleType) -> None:
     try:
         exec(program, module.__dict__)
     finally:
-        _restore(_builtins)  # our own code below relies on them
+        _restore(_builtins)  # our code below needs the original builtins
 
 
 def _saved(program: types.CodeType, module: types.ModuleType, job: dict) -> Picture:
-    """Run a script that nobody traces; its picture by the rule of `saving`."""
+    """Run an untraced script; its picture by the rule of `saving`."""
     saves = Saves(job["canvas"], job["max_pixels"])
     saves.watch()
     try:
         _execute(program, module)
     except SystemExit as error:
-        # As for the shell: an exit with 0 is success, of a script that has drawn.
+        # As in a shell, exit code 0 is success, provided that the script has drawn something.
         passed = error.code is None or (isinstance(error.code, int) and error.code == 0)
         if not passed or not (saves.picture or saves.last_figure()):
             raise
@@ -134,22 +134,23 @@ def _reply(picture: Picture) -> tuple[dict, bytes]:
 
 
 def _traced_reply(figure: Figure | None, job: dict, finish) -> tuple[dict, bytes]:
-    """Under a trace the picture is the one that the benchmark's own last line saves."""
+    """The reply of a traced script. Its picture is what the benchmark's own last line saves."""
     if not job["max_pixels"]:
         return {"outcome": "ok", "items": finish()}, b""
     try:
         header, picture = _reply(_benchmark_picture(figure, job))
-    except Exception as error:  # a file may have been begun all the same, which `finish` knows
+    except Exception as error:  # the file may have been started before the error; `finish` handles that case
         header, picture = describe(error, _NAME, ""), b""
     return header | {"items": finish()}, picture
 
 
 def _benchmark_picture(figure: Figure | None, job: dict) -> Picture:
-    """What `plt.savefig(FILE)` draws, which the benchmarks add to the part of a script that they run.
+    """The picture of `plt.savefig(FILE)`, the line that the benchmarks append to the part of a script that they run.
 
-    After metrics_spec 1.2 and 2.2. No option of the script's own saves counts, so that a ChartMimic answer is not cut
-    tight where its reference is, but `rcParams["savefig.*"]` do. Plot2Code saves a PNG at the script's resolution;
-    ChartMimic a PDF, which has none: drawn at 100 dots per inch, about what GPT-4o is shown of a page of 10 x 8 inches.
+    Follows metrics_spec 1.2 and 2.2. The options of the script's own saves do not apply, so a ChartMimic answer is not
+    cropped to a tight box when its reference is not. `rcParams["savefig.*"]` do apply. Plot2Code saves a PNG at the
+    script's resolution. ChartMimic saves a PDF, which has no resolution: it is drawn at 100 dots per inch, about what
+    GPT-4o is shown of a page of 10 x 8 inches.
     """
     if figure is None or job["canvas"]:
         return _drawn(figure, job)

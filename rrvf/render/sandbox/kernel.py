@@ -1,4 +1,4 @@
-"""The system calls that Python's `os` lacks, by ctypes. Linux on x86_64 and aarch64."""
+"""System calls that Python's `os` lacks, made through ctypes. Linux on x86_64 and aarch64."""
 
 from __future__ import annotations
 
@@ -35,40 +35,40 @@ def _checked(result: int, name: str) -> int:
 
 
 def call(name: str, *args: object) -> int:
-    """Make the system call `name` by number; raises OSError."""
+    """Make the system call `name` by its number. Raises OSError."""
     number = _SHARED.get(name) or _NUMBERS[MACHINE][name]
     return _checked(_libc.syscall(ctypes.c_long(number), *args), name)
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces in `flags` for new ones (CLONE_NEW*); OSError where refused."""
+    """Leave the namespaces in `flags` (CLONE_NEW*) for new ones. Raises OSError if refused."""
     _checked(_libc.unshare(flags), "unshare")
 
 
 def setns(fd: int, kind: int) -> None:
-    """Enter the namespace of a descriptor; OSError where refused."""
+    """Enter the namespace behind a file descriptor. Raises OSError if refused."""
     _checked(_libc.setns(fd, kind), "setns")
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    """Mount a file system; None for what it leaves out; OSError names the target."""
+    """Mount a file system; None for an argument that is left out. The message of the OSError names the target."""
     encoded = [None if s is None else os.fsencode(s) for s in (source, target, kind, options)]
     _checked(_libc.mount(*encoded[:3], ctypes.c_ulong(flags), encoded[3]), f"mount {target}")
 
 
 def unmount(target: str) -> None:
-    """Detach a mount at once, even where it is in use; OSError names the target."""
+    """Detach a mount at once, even while it is in use. The message of the OSError names the target."""
     _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
 def prctl(option: int, *args: object) -> None:
-    """Change the process itself with up to four arguments, the rest 0; OSError where refused."""
+    """Call prctl with up to four arguments; missing ones are 0. Raises OSError if refused."""
     words = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in [*args, 0, 0, 0, 0][:4]]
     _checked(_libc.prctl(option, *words), "prctl")
 
 
 def make_read_only(path: str, attributes: int) -> None:
-    """Make a mount read-only with everything below it; `attributes` joins nosuid and the like."""
+    """Make a mount and everything below it read-only. `attributes` adds nosuid and similar flags."""
 
     class MountAttr(ctypes.Structure):
         _fields_ = [(n, ctypes.c_uint64) for n in ("set", "clear", "propagation", "userns")]
@@ -79,6 +79,6 @@ def make_read_only(path: str, attributes: int) -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability of this process, for good once no_new_privs is set."""
+    """Drop every capability of this process. With no_new_privs set, it cannot regain them."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())

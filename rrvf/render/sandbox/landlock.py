@@ -1,4 +1,4 @@
-"""Landlock: what of the file system a worker may read, and the one folder that it may write."""
+"""Landlock: restrict a worker to reading some paths, and to writing one folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 import kernel
 
-# Rights by the ABI that brought them: 1 execute..make_sym, 2 refer, 3 truncate, 5 ioctl on devices.
+# Rights by the ABI version that added them: 1 execute..make_sym, 2 refer, 3 truncate, 5 ioctl on devices.
 _READ = 1 << 2 | 1 << 3  # read_file, read_dir
 _WRITE = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12  # write, remove dir and file, make dir, file and symlink
 _TRUNCATE = 1 << 14
@@ -16,7 +16,7 @@ _FILE_RIGHTS = 1 << 1 | 1 << 2 | _TRUNCATE
 
 
 def abi() -> int:
-    """The kernel's Landlock version, 0 where there is none."""
+    """The kernel's Landlock ABI version, 0 if it has none."""
     try:
         return kernel.call("landlock_create_ruleset", None, ctypes.c_size_t(0), 1)
     except OSError:
@@ -24,7 +24,7 @@ def abi() -> int:
 
 
 class Ruleset:
-    """Read below `readable`, read and write below `writable`, nothing else; no TCP, no signals to outside."""
+    """Allow reading below `readable`, and also writing below `writable`. Deny all else, TCP and signals to outside."""
 
     def __init__(self, readable: list[str], writable: list[str]) -> None:
         version = abi()
@@ -47,5 +47,5 @@ class Ruleset:
             os.close(fd)
 
     def apply(self) -> None:
-        """Restrict this process from now on; needs no_new_privs."""
+        """Restrict this process from now on. Needs no_new_privs."""
         kernel.call("landlock_restrict_self", self.fd, 0)

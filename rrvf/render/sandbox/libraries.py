@@ -1,4 +1,4 @@
-"""What every chart worker inherits ready: the plotting libraries imported, fonts and text layout warm."""
+"""What every chart worker inherits: imported plotting libraries, loaded fonts and a warm text layout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ itertools collections textwrap string json statistics calendar asyncio
 
 
 def load() -> None:
-    """Import the plotting libraries; one that is not installed is left to the script's own ImportError."""
+    """Import the plotting libraries. A missing one is skipped: a script that needs it gets its own ImportError."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -30,13 +30,13 @@ def load() -> None:
         except ImportError:
             continue
     if matplotlib.get_configdir() != os.environ.get("MPLCONFIGDIR"):
-        shutil.rmtree(matplotlib.get_configdir(), ignore_errors=True)  # a temporary folder, where ours is not writable
+        shutil.rmtree(matplotlib.get_configdir(), ignore_errors=True)  # a temporary folder, if ours is not writable
 
 
 def spare_sockets() -> None:
-    """Let `asyncio.run` work without the pair of sockets by which threads and signals wake a loop.
+    """Let `asyncio.run` work without the socket pair by which threads and signals wake the event loop.
 
-    There are neither.
+    The sandbox allows neither threads nor signals.
     """
     from asyncio.selector_events import BaseSelectorEventLoop
 
@@ -45,7 +45,7 @@ def spare_sockets() -> None:
 
 
 def warm() -> None:
-    """Draw a small figure of each kind once, so that fonts, text layout and colour maps are loaded before the fork."""
+    """Draw one small figure of each kind, so that fonts, text layout and colour maps are loaded before the fork."""
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(4, 3))
@@ -59,7 +59,7 @@ def warm() -> None:
 
 
 def touch() -> None:
-    """Draw one plain figure. In a child that waits, this copies the pages that nearly every script will write to."""
+    """Draw one plain figure. In a waiting child this copies the memory pages that nearly every script writes to."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(3, 2))

@@ -1,8 +1,9 @@
-"""The zygote: started by the host as `python main.py CONTROL_FD WITHOUT`, it forks a locked-in child on request.
+"""The zygote. The host starts it as `python main.py CONTROL_FD WITHOUT`; it forks a locked-in child on request.
 
 Messages on the control socket, one datagram each. From the host: `fork`, or `touched` for a child that draws a figure
-while it waits (it answers sooner, for processor time now). To the host, JSON objects: `missing` and `ready` once each,
-`child` with the child's socket and pidfd attached, `dead` with its exit status. End of file ends the zygote and all.
+while it waits (it replies sooner but costs processor time now). To the host, JSON objects: `missing` and `ready` once
+each, `child` with the child's socket and pidfd attached, `dead` with its exit status. End of file on the socket ends
+the zygote and every child.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Zygote:
             self._size = int(stream.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
     def serve(self) -> None:
-        """Answer until the host closes its end."""
+        """Handle requests and deaths until the host closes its end."""
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is not self._control:
@@ -74,7 +75,7 @@ class Zygote:
 
 
 def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int, touched: bool) -> None:
-    """Lock this process in, wait for one job, run it, end. Never returns."""
+    """Lock this process in, wait for one job, run it, exit. Never returns."""
     import job
 
     begun = False
@@ -86,7 +87,7 @@ def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int, tou
             libraries.touch()
         task = job.receive(_REPLY)
         walls.limit(task["memory_mb"], task["cpu_s"], task["file_mb"], zygote_size)
-        begun = os.write(_REPLY, b"+") == 1  # from here on, whatever happens can be the script's doing
+        begun = os.write(_REPLY, b"+") == 1  # from here on, a failure may be the script's fault
         job.run(_REPLY, task)
     except BaseException as error:
         if begun:
@@ -98,13 +99,13 @@ def _be_child(reply: int, slot: int, walls: isolate.Walls, zygote_size: int, tou
 
 
 def _say_why(error: BaseException) -> None:
-    """Tell the host that the sandbox failed; it believes that of a child that has not begun."""
+    """Tell the host that the sandbox failed. The host trusts this message only from a child that has not begun."""
     text = str(error).encode()[:1000]
     os.write(_REPLY, b"-" + len(text).to_bytes(2, "big") + text)
 
 
 def main() -> None:
-    """Enter namespaces, load the libraries, close the file system behind, serve."""
+    """Enter namespaces, load the libraries, close the file system, serve."""
     control = socket.socket(fileno=int(sys.argv[1]))
     walls = isolate.Walls(frozenset(sys.argv[2].split(",")) - {""})
     walls.enter_namespaces()

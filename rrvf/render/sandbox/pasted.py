@@ -1,8 +1,7 @@
-"""How much of a figure lies under what can carry a picture: images, meshes, filled contours, and many small things.
+"""The share of a figure under artists that can carry a picture: images, meshes, filled contours, many small artists.
 
-Only where such artists are is measured, not whether they are honest: `rrvf.render.pasted` sets it against the data that
-the code itself carries. Read after the figure is drawn; a hidden artist or one that cannot say where it is counts
-nothing.
+This measures only where such artists are, not whether they are honest: `rrvf.render.pasted` compares the share with the
+data in the code. Measured after the figure is drawn. A hidden artist, or one without a known extent, counts as nothing.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from matplotlib.figure import Figure
 from matplotlib.image import FigureImage, _ImageBase
 from matplotlib.lines import Line2D
 
-#: So many bars, points, lines, words or axes side by side can be the tiles of a picture.
+#: From this count on, bars, points, lines, words or axes side by side can tile a picture.
 _MANY = 64
-#: Of so many artists of a kind at most the place is asked; tiles lie evenly.
+#: At most about this many artists of a group are measured. Tiles are spread evenly, so a sample is enough.
 _ASKED = 500
-#: The figure as a grid of so many cells a side.
+#: Cells per side of the grid that the figure is divided into.
 _GRID = 64
 
 Box = tuple[float, float, float, float]
 
 
 def coverage(figure: Figure) -> float:
-    """The share of the figure, 0 to 1, under artists that can carry a picture."""
+    """The share of the figure, 0 to 1, that artists able to carry a picture cover."""
     grid = np.zeros((_GRID, _GRID), bool)
     width, height = figure.bbox.size
     for x0, y0, x1, y1 in _places(figure):
@@ -66,15 +65,15 @@ def _hull(group: list) -> Iterator[Box]:
 
 
 def _box(artist) -> Box | None:
-    """Where a visible artist lies, in pixels; None where it does not say. What is cut off is left out."""
+    """The extent of a visible artist in pixels, without clipped parts. None if hidden or unknown."""
     try:
         frame = artist.axes.bbox.extents if artist.axes is not None else artist.figure.bbox.extents
-        if isinstance(artist, FigureImage):  # matplotlib knows no extent of these
+        if isinstance(artist, FigureImage):  # matplotlib gives no extent for these
             size = artist.magnification * np.array(artist.get_size()[::-1])
             found = np.array([artist.ox, artist.oy, artist.ox + size[0], artist.oy + size[1]])
         else:
             found = artist.get_window_extent().extents
-        if not np.isfinite(found).all():  # nor of many points
+        if not np.isfinite(found).all():  # nor for some collections of points
             found = frame
         if not artist.get_visible():
             return None

@@ -1,6 +1,6 @@
-"""Equal code, equal picture: whatever draws its seed from the machine draws it from a count instead.
+"""The same code gives the same picture: generators that the machine would seed are seeded from a counter.
 
-Clocks run as they do. Which of them a program asks is told, so that a picture that may differ each time is known.
+Clocks run as usual. The reply names the clocks that a program reads, so a picture that may differ each time is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.random import bit_generator
 
 _ANY = 9
-#: What gives another value at each run, with the most arguments with which it does: `time.ctime(0)` reads no clock.
+#: Calls whose value differs at each run, with the largest number of arguments at which it does: `time.ctime(0)` reads
+#: no clock.
 _UNSEEDED = dict.fromkeys(
     """
     time.time time.time_ns time.monotonic time.monotonic_ns time.perf_counter time.perf_counter_ns time.process_time
@@ -24,12 +25,12 @@ _UNSEEDED = dict.fromkeys(
     """.split(),
     _ANY,
 ) | {"time.localtime": 0, "time.gmtime": 0, "time.ctime": 0, "time.asctime": 0, "time.strftime": 1}
-#: What does so for these words.
+#: Calls whose value differs at each run if the argument is "now" or "today".
 _TODAY = ("pandas.Timestamp", "pandas.to_datetime", "numpy.datetime64")
 
 
 def seed() -> None:
-    """Seed the global generators with 0, and each unseeded one after them with the next number from 0 on.
+    """Seed the global generators with 0, and each later unseeded generator with the next number of a counter from 0.
 
     numpy's generators draw their seed in one place. `secrets`, `uuid4` and `SystemRandom` read `os.urandom`.
     """
@@ -51,7 +52,7 @@ def seed() -> None:
 
 
 def unseeded(tree: ast.Module) -> list[str]:
-    """The calls of a program that give another value at each run, by their full names."""
+    """The full names of a program's calls whose value differs at each run."""
     nodes = list(ast.walk(tree))
     names = dict(pair for node in nodes for pair in _imported(node))
     calls = ((_full_name(node.func, names), node.args) for node in nodes if isinstance(node, ast.Call))
@@ -65,7 +66,7 @@ def _differs(name: str, args: list[ast.expr]) -> bool:
 
 
 def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The names that an import binds, each with what it stands for."""
+    """The names that an import binds, each with the full name that it refers to."""
     if isinstance(node, ast.Import):
         yield from ((a.asname, a.name) if a.asname else (a.name.split(".")[0],) * 2 for a in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -73,7 +74,7 @@ def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _full_name(node: ast.expr, names: dict[str, str]) -> str:
-    """`pd.Timestamp.now` as `pandas.Timestamp.now`; an empty name for what is not a chain of names."""
+    """`pd.Timestamp.now` as `pandas.Timestamp.now`. Empty for an expression that is not a chain of names."""
     if isinstance(node, ast.Attribute):
         return f"{_full_name(node.value, names)}.{node.attr}"
     return names.get(node.id, "") if isinstance(node, ast.Name) else ""

@@ -1,15 +1,16 @@
-"""What a program saves or shows, kept as it was then.
+"""The figures that a program saves or shows, kept as they were at that moment.
 
-The picture rule: the picture of a program is the last save of the last figure that it saved, as it was at that save.
-`plt.show()` saves what is open, unless the figure has not changed since its last save. Where nothing was saved or
-shown, the picture is what is open at the end. Every save really writes its file, so that a program can read it again; a
-file outside the private folder is drawn but not written.
+The picture rule: the picture of a program is its last save, as the figure was at that save. `plt.show()` counts as a
+save of the open figure, unless the figure has not changed since its last save. If nothing was saved or shown, the
+picture is the figure that is open at the end. Every save really writes its file, so that the program can read it again;
+a file outside the private folder is drawn but not written.
 
-Where the program owns its canvas, the picture is the saved one: `dpi`, `bbox_inches`, `pad_inches`, `facecolor`,
-`transparent` and `rcParams["savefig.*"]` count, `dpi` within the pixel limit. A vector file is drawn once more as
-pixels. Where the harness owns it (`drawing`), a save counts, its options do not, and files of pixels hold the harness's
-picture, so that a save costs one small drawing. Elsewhere it costs the drawing that it costs anywhere; the time limits
-bound a program that saves without end.
+If the program owns its canvas, the picture is the saved one: `dpi` (within the pixel limit), `bbox_inches`,
+`pad_inches`, `facecolor`, `transparent` and `rcParams["savefig.*"]` apply. A vector file is drawn once more as pixels.
+
+If the harness owns it (see `drawing`), a save counts but its options do not, and pixel files hold the harness's
+picture, so that a save costs one small drawing. Other saves cost what they cost outside the sandbox. The time limits
+bound a program that saves forever.
 """
 
 from __future__ import annotations
@@ -33,24 +34,24 @@ from matplotlib.figure import Figure
 
 _active = Gcf.get_active
 _imsave = matplotlib.image.imsave
-#: The options of `print_figure` that show in a picture, beside its first ones.
+#: Options of `print_figure` that change the picture, besides its first parameters.
 _SHOWN = ("bbox_inches", "pad_inches", "bbox_extra_artists")
 _PIXELS = ("png", "jpg", "jpeg", "tif", "tiff", "webp")
 
 
 class Saves:
-    """Watches one program. `picture`: of its last save or show."""
+    """Watches one program. `picture` is that of its last save or show, None before the first."""
 
     def __init__(self, canvas: dict | None, max_pixels: int) -> None:
         self._canvas, self._max_pixels = canvas, max_pixels
         self._folder = os.path.realpath(".") + os.sep
         self.picture: Picture | None = None
-        self._shows: Figure | None = None  # the figure that `picture` shows, until it is drawn anew
+        self._shows: Figure | None = None  # the figure that `picture` shows, until it is drawn again
         self._drawn: Figure | None = None
         self._busy = False
 
     def watch(self) -> None:
-        """Put wrappers around every way to save or show a figure; showing and switching backends do nothing more."""
+        """Wrap every way to save or show a figure. Showing opens no window, and switching backends has no effect."""
         self._watch(Figure, "savefig")
         self._watch(FigureCanvasPdf, "print_pdf")
         self._watch(FigureCanvasSVG, "print_svg")
@@ -58,13 +59,13 @@ class Saves:
         FigureCanvasAgg._print_pil = self._printing_pixels(FigureCanvasAgg._print_pil)
         FigureCanvasAgg.print_raw = FigureCanvasAgg.print_rgba = self._printing_pixels(FigureCanvasAgg.print_raw)
         Figure.draw = self._drawing(Figure.draw)
-        plt.savefig = lambda *args, **options: plt.gcf().savefig(*args, **options)  # pyplot's draws again, for a window
+        plt.savefig = lambda *args, **options: plt.gcf().savefig(*args, **options)  # pyplot's draws twice
         plt.show = lambda *args, **options: self._show(open_figure())
         Figure.show = lambda figure, *args, **options: self._show(figure)
         matplotlib.use = plt.switch_backend = lambda *args, **options: None
 
     def last_figure(self) -> Figure | None:
-        """The figure that is open; where none is, the last one that was drawn."""
+        """The open figure; if none is open, the figure that was drawn last."""
         return open_figure() or self._drawn
 
     def _watch(self, owner: type, name: str) -> None:
@@ -78,7 +79,7 @@ class Saves:
         setattr(owner, name, save)
 
     def _printing(self, real: Callable) -> Callable:
-        """`print_figure`, which `savefig` calls, with its resolution bounded."""
+        """A wrapper of `print_figure`, which `savefig` calls, that limits the resolution."""
 
         @functools.wraps(real)
         def print_figure(
@@ -101,7 +102,7 @@ class Saves:
         return print_figure
 
     def _printing_pixels(self, real: Callable) -> Callable:
-        """The last step of every save as pixels: the picture is on the canvas, with all options in force."""
+        """A wrapper of the last step of a pixel save, where the picture is on the canvas with all options applied."""
 
         @functools.wraps(real)
         def print_pixels(canvas, *args, **options):
@@ -116,7 +117,7 @@ class Saves:
     def _drawing(self, real: Callable) -> Callable:
         @functools.wraps(real)
         def draw_figure(figure, *args, **options):
-            if not self._busy:  # drawing makes a changed figure pass for unchanged
+            if not self._busy:  # drawing clears the flag that marks a changed figure
                 self._drawn, self._shows = figure, None
             return real(figure, *args, **options)
 
@@ -124,14 +125,14 @@ class Saves:
 
     @contextmanager
     def _saving(self, figure: Figure) -> Iterator[None]:
-        """One save with all the steps that it is made of, at the end of which there is a picture of it."""
+        """Wraps one save with its nested calls. At its end, `picture` holds the saved figure."""
         if self._busy:
             yield
             return
         self._busy = True
         try:
             if self._canvas:
-                self._draw(figure)  # ahead, while no option of the save is in force
+                self._draw(figure)  # before the options of the save take effect
             else:
                 self._shows = None
             yield
@@ -150,7 +151,7 @@ class Saves:
                 self._busy = False
 
     def _draw(self, figure: Figure) -> None:
-        """Keep a figure as it is now, unless that is what is kept."""
+        """Keep the figure's current state, unless `picture` already shows it."""
         if self._shows is not figure or figure.stale:
             with as_it_was(figure):
                 self._keep(figure, draw(figure, self._canvas, self._max_pixels))
@@ -164,13 +165,13 @@ class Saves:
 
 
 def open_figure() -> Figure | None:
-    """The current one of the open figures."""
+    """The current figure, None if no figure is open."""
     manager = _active()
     return manager.canvas.figure if manager else None
 
 
 def _target(canvas: FigureCanvasBase, filename: object, format: str | None) -> tuple[object, str]:
-    """The file and the format of a save, as matplotlib finds them."""
+    """The file and the format of a save, resolved as matplotlib does."""
     if isinstance(filename, os.PathLike):
         filename = os.fspath(filename)
     named = isinstance(filename, str)

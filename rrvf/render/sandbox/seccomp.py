@@ -1,8 +1,8 @@
-"""The system call filter of a chart worker: a list of what is allowed, EPERM for the rest.
+"""The system call filter of a chart worker: an allow list; every other call gets EPERM.
 
-Files of the private folder, memory, time and waiting are all that a drawing program needs. Not on the list, hence
-denied: sockets, fork and threads, exec, kill, ptrace, mount, bpf, io_uring, perf, keyctl, shared memory, chmod, chown,
-every later invention.
+A drawing program needs only the files of its private folder, memory, time and waiting. Everything else is denied:
+sockets, fork and threads, exec, kill, ptrace, mount, bpf, io_uring, perf, keyctl, shared memory, chmod, chown, and all
+calls that later kernels add.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ctypes
 
 import kernel
 
-#: name:x86_64:aarch64, a dash where the architecture lacks it; the commonest calls stand first.
+#: name:x86_64:aarch64. A dash means that the architecture lacks the call. The most frequent calls come first.
 _ALLOWED = """
 read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 lseek:8:62 close:3:57 close_range:436:436
 dup:32:23 dup2:33:- dup3:292:24 fcntl:72:25 flock:73:32 fsync:74:82 fdatasync:75:83 ftruncate:77:46 truncate:76:45
@@ -41,7 +41,7 @@ _HARMLESS_IOCTLS = (0x5401, 0x5450, 0x5451, 0x5421)  # TCGETS (isatty), FIONCLEX
 
 _LOAD, _JUMP_IF, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _EPERM = 0x7FFF0000, 0x00050001
-_NUMBER, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24  # offsets in struct seccomp_data; arguments by their low half
+_NUMBER, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24  # offsets in struct seccomp_data; of an argument, the low 32 bits
 
 
 class _Program(ctypes.Structure):
@@ -63,7 +63,7 @@ def _allow_call_if(number: int, argument: int, values: tuple[int, ...]) -> list[
 
 
 class Filter:
-    """A filter built once, in the process that forks; `apply` costs one call in the child."""
+    """A filter built once in the zygote. `apply` costs a child one system call."""
 
     def __init__(self) -> None:
         machine, column = kernel.MACHINE, 1 + list(_AUDIT_ARCH).index(kernel.MACHINE)
@@ -78,5 +78,5 @@ class Filter:
         self._program = _Program(len(code), ctypes.addressof(self._code))
 
     def apply(self) -> None:
-        """Filter this process from now on; needs no_new_privs."""
+        """Filter this process from now on. Needs no_new_privs."""
         kernel.prctl(kernel.PR_SET_SECCOMP, 2, ctypes.byref(self._program))

@@ -1,15 +1,15 @@
-"""What the chart metrics see of a script: texts, layout, calls and colours (metrics_spec 1.3 to 1.6, 2.3).
+"""What the chart metrics extract from a script: texts, layout, calls and colours (metrics_spec 1.3 to 1.6, 2.3).
 
-Runs in the sandboxed child, beside the foreign script; standard library and plotting libraries only. One run serves all
-four ChartMimic metrics. `Tracer.prepare` cuts the source as the benchmark does, `start` puts wrappers around the
-plotting functions, `finish` draws once more into a PDF that is thrown away and gives the items as plain JSON values.
+Runs in the sandboxed child, in one process with the untrusted script; standard library and plotting libraries only. One
+run serves all four ChartMimic metrics. `Tracer.prepare` cuts the source as the benchmark does. `start` wraps the
+plotting functions. `finish` draws once more into a PDF that is discarded, and returns the items as plain JSON values.
 
-Protocols: `fixed` keeps the wrapped functions' names. `official` and `july2025` lose them as the original wrappers do,
-which changes what seaborn draws inside the tracer (metrics_spec T2); for scripts that use seaborn the calls and the
-colours are therefore traced in two further runs with nameless wrappers, each allowed to fail half-way. So are the
-colours of a script with an object that the original's tracer cannot read when it is drawn, which stops the script
-there. In `official` the items then have `guarded` too: what a generated script gives, which the original runs inside a
-try block.
+Protocols. `fixed` keeps the names of the wrapped functions. `official` and `july2025` lose them, as the original
+wrappers do, which changes what seaborn draws inside the tracer (metrics_spec T2). So these two protocols trace the
+calls and colours of a script that uses seaborn in two further runs with nameless wrappers; each run may fail half-way.
+They also trace the colours again for a script that draws an object that the original tracer cannot read, because the
+original stops the script there. In `official` the items then also have `guarded`: the items of a generated script,
+which the original runs inside a try block.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TIGHT = re.compile(r"bbox_inches\s*=\s*['\"]tight")
 _PYPLOT_SAVE = plt.savefig
 _PARSER, _FONT = MathTextParser("path"), FontProperties()
 _NOTHING: dict = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
-#: What the original puts before the first `plt.savefig` of a script. A script may use `ax` after it.
+#: The code that the original inserts before the first `plt.savefig` of a script. A script may use `ax` after it.
 _NO_TICKS = "\nfor ax in plt.gcf().axes:\n    ax.set_xticks([])\n    ax.set_yticks([])\n"
 
 
@@ -62,7 +62,7 @@ class Tracer:
         self._colors = ColorTrace(named=True, protocol=protocol)
 
     def prepare(self, code: str) -> str:
-        """The source that is run: for ChartMimic, all from the first save or show on is cut off (metrics_spec 1.2)."""
+        """The source to run. For ChartMimic it is cut off at the first save or show (metrics_spec 1.2)."""
         if self.protocol != "plot2code":
             whole, code = code, _SHOW.sub("", _SAVE.sub("", code)).strip() + "\n"
             self._tight = _TIGHT.search(whole[len(code) - 1 :]) is not None
@@ -70,7 +70,7 @@ class Tracer:
         return code
 
     def start(self) -> None:
-        """Put the wrappers in place; the script runs next."""
+        """Install the wrappers. The script runs next."""
         if self.protocol == "plot2code":
             remember_resolution()
             return
@@ -79,17 +79,18 @@ class Tracer:
         self._colors.install()
 
     def finish(self, figure: Figure | None, namespace: dict) -> dict:
-        """The items, once the script has run. `figure` is the current one or None.
+        """The items, after the script has run. `figure` is the current figure or None.
 
-        Raises what the line `plt.savefig(...)`, which the benchmark adds to the script, would raise there. Where that
-        happens after the file was begun, the original protocols take the script for run, without what is read later.
+        Raises what the line `plt.savefig(...)`, which the benchmark appends to the script, would raise. If that error
+        comes after the file was started, the original protocols count the script as executed, without the items that
+        are read later.
         """
         if self.protocol == "plot2code":
             return plot2code_items(plt.gcf())
         self._file = namespace.get("__file__", self._file)
-        save = eval("plt.savefig", namespace)  # a script that calls pyplot by another name fails here
+        save = eval("plt.savefig", namespace)  # a script that imports pyplot under another name fails here
         if save is _PYPLOT_SAVE:
-            save = plt.gcf().savefig  # the same file, without a second drawing for a window
+            save = plt.gcf().savefig  # the same file, without drawing again for a window
         _write_nothing()
         ticks = [Ticks(axis) for axes in plt.gcf().axes for axis in (axes.xaxis, axes.yaxis)]
         texts = self._texts_without_ticks(save, ticks)
@@ -113,8 +114,8 @@ class Tracer:
     def _texts_without_ticks(self, save: Callable, ticks: list[Ticks]) -> list[str] | None:
         """The texts of the figure without its major ticks.
 
-        None where it cannot be drawn so (a date formatter without a date, say), which costs the script its texts alone.
-        Drawing also settles colours that are mapped from numbers.
+        None if it cannot be drawn that way (for example a date formatter without a date): then only the texts are lost.
+        Drawing also resolves colours that are mapped from numbers.
         """
         try:
             for axes in plt.gcf().axes:
@@ -138,9 +139,9 @@ class Tracer:
         self._sight.look(plt.gcf(), objects, self._tight)
 
     def _seen(self, drawn: dict, axes: list[Axes]) -> dict:
-        """The items that can be seen, and where that is less, what was drawn.
+        """The items that are visible. If they differ from what was drawn, `drawn` holds all drawn items.
 
-        Texts: of each string as many as are seen.
+        A string counts as often as it is visible.
         """
         if not self._sight.looked:
             self._look()
@@ -156,9 +157,9 @@ class Tracer:
         return items if items == drawn else items | {"drawn": drawn}
 
     def _shows(self, artist: Artist) -> bool:
-        """Whether an object is seen, or counts unseen.
+        """Whether an object is visible, or counts although it is not.
 
-        In another figure, and what seaborn draws empty or removes again.
+        Objects of another figure count, and so do objects that seaborn draws empty or removes again.
         """
         empty = isinstance(artist, Line2D) and not len(artist.get_xdata())
         if "seaborn" in self._source and (artist.axes is None or empty):
@@ -166,7 +167,7 @@ class Tracer:
         return self._sight.seen(artist) or (artist.axes is not None and artist.axes.figure.figure is not plt.gcf())
 
     def _seen_by_the_original(self) -> dict:
-        """The kinds of items that the original's own interference with a script changes."""
+        """The kinds of items that change because the original interferes with the script."""
         self._colors.remove()
         self._calls.remove()
         items, guarded, seaborn = {}, {}, "seaborn" in self._source
@@ -180,15 +181,15 @@ class Tracer:
         return items | ({"guarded": guarded} if guarded and self.protocol == "official" else {})
 
     def _texts_of_broken_source(self) -> list[str]:
-        """The texts where the original, which takes away the ticks ahead of the first save, breaks into the script."""
+        """The texts of the source into which the original inserts `_NO_TICKS` before the first save."""
         before, name, after = self._source.partition("plt.savefig")
         self._texts.clear()
         return list(self._texts) if self._ran(before + _NO_TICKS + name + after) else []
 
     def _again(self, kind: type[CallTrace] | type[ColorTrace]) -> tuple[dict | list, dict | list]:
-        """Run the script once more under one trace alone, which may stop it: items of the whole run, and up to there.
+        """Run the script again under one trace, which may stop it. Returns (items of a full run, items up to the stop).
 
-        A run that was stopped gives nothing as a whole, as the original's crashed evaluator does.
+        A run that was stopped has no items of a full run, because the original evaluator crashes there.
         """
         trace = kind(named=False, protocol=self.protocol, stops=True)
         trace.install()
@@ -198,7 +199,7 @@ class Tracer:
         return (items if ran else trace.nothing), items
 
     def _ran(self, source: str) -> bool:
-        """Run `source` as the script was run, and save whether that raises or not; whether nothing did."""
+        """Run `source` as the script was run, then save, even if the run raised. Returns whether neither raised."""
         plt.close("all")
         dict.update(matplotlib.rcParams, self._settings)
         np.random.seed(0)
@@ -224,13 +225,13 @@ def _raises_nothing(do: Callable[[], None]) -> bool:
 
 
 def _write_nothing() -> None:
-    """Have PDFs drawn but not written: compressing them and embedding fonts takes a third of a small script's time."""
+    """Draw PDFs but do not write them: compression and font embedding take a third of a small script's time."""
     matplotlib.rcParams["pdf.compression"] = 0
     PdfFile.finalize = lambda self: None
 
 
 def _opens_at_once(figure: Figure) -> bool:
-    """Whether saving opens the file before anything is drawn; a layout engine and a tight box draw once ahead."""
+    """Whether saving opens the file before anything is drawn. A layout engine or a tight box draws once first."""
     return figure.get_layout_engine() is None and matplotlib.rcParams["savefig.bbox"] != "tight"
 
 
@@ -241,14 +242,14 @@ class Ticks:
         self.axis, self._locator, self._formatter = axis, axis.get_major_locator(), axis.get_major_formatter()
 
     def put_back(self) -> None:
-        """Undo what was done to the axis for the sake of its texts."""
+        """Restore the axis after its texts were read without ticks."""
         self.axis.set_major_locator(self._locator)
         self.axis.set_major_formatter(self._formatter)
 
     def format(self) -> None:
-        """Make the labels, which the benchmark draws when it asks whether a script runs.
+        """Format the labels, which the benchmark draws when it checks whether a script runs.
 
-        Raises what a locator or a formatter raises, or mathematics that does not parse.
+        Raises what a locator or formatter raises, or the error of mathtext that does not parse.
         """
         axes = self.axis.axes
         if self.axis.get_visible() and axes.get_visible() and axes.axison:
@@ -258,7 +259,7 @@ class Ticks:
 
 
 def _log_texts(log: list[str]) -> None:
-    """Log the string of every text that any PDF renderer draws as text, in order."""
+    """Log every string that a PDF renderer draws as text, in order."""
     original = RendererPdf.draw_text
 
     def draw_text(self, gc, x, y, s, *args, **kwargs):
@@ -269,7 +270,7 @@ def _log_texts(log: list[str]) -> None:
 
 
 def layout_items(axes_list: list[Axes]) -> list[list[int]]:
-    """[nrows, ncols, row_start, row_end, col_start, col_end] of each axes with a place in a grid (metrics_spec 1.4)."""
+    """[nrows, ncols, row_start, row_end, col_start, col_end] of each axes in a grid (metrics_spec 1.4)."""
     items = []
     for axes in axes_list:
         spec = axes.get_subplotspec()

@@ -18,14 +18,14 @@ from networkx.drawing import nx_pylab
 from trace_seen import artists_in
 from trace_wrap import Wrapping, is_kind
 
-#: Methods of ordinary axes whose label is their own name.
+#: Methods of ordinary axes. The label is the method's name.
 _AXES = [
     "bar", "barh", "scatter", "axhline", "axvline", "axhspan", "axvspan", "hlines", "vlines", "errorbar", "boxplot",
     "violinplot", "violin", "hist", "fill_between", "fill_betweenx", "quiver", "pie", "fill", "imshow", "pcolor",
     "contour", "contourf", "broken_barh", "tripcolor",
 ]  # fmt: skip
-#: Methods of 3-D axes and their labels. Aliases such as `plot3D` are other attributes and stay as they are; `contour`
-#: and `contourf` are seen in the ordinary axes' methods that they call.
+#: Methods of 3-D axes and their labels. Aliases such as `plot3D` are separate attributes and stay unwrapped. `contour`
+#: and `contourf` call the ordinary axes' methods and are counted there.
 _AXES_3D = {
     "bar": "bar",
     "scatter": "scatter",
@@ -45,7 +45,7 @@ class CallTrace(Wrapping):
     def __init__(self, named: bool, protocol: str, stops: bool = False) -> None:
         super().__init__(named, keep_flag=protocol != "fixed", stops=stops)
         self._exact = protocol == "official"
-        self._calls: list[list] = []  # label, and what it drew
+        self._calls: list[list] = []  # [label, result of the call]
 
     def install(self) -> None:
         """Wrap every traced function."""
@@ -60,7 +60,7 @@ class CallTrace(Wrapping):
         self._count(matplotlib_venn._common.VennDiagram, "__init__", "venn")
         self._count(squarify, "plot", "squarify")
         for name, label in _NETWORKX.items():
-            # The package's own drawing functions look the name up in their module, scripts in the package.
+            # networkx's own functions look the name up in nx_pylab; scripts look it up in the package.
             self._count(nx_pylab, name, label)
             self._count(networkx, name, label)
 
@@ -72,7 +72,7 @@ class CallTrace(Wrapping):
         self._wrap_call(Axes, "plot", lambda args: "plot@polar" if polar(args[0]) else "plot")
 
     def _wrap_call(self, owner: object, name: str, label: Callable[[tuple], str]) -> None:
-        """Count a call when it begins, since one that fails counts too, and keep what it drew when it ends."""
+        """Count a call at its start, because a failing call counts too, and keep its result at its end."""
 
         def begins(_, args: tuple, kwargs: dict) -> None:
             self._calls.append([label(args), None])
@@ -83,11 +83,11 @@ class CallTrace(Wrapping):
         self.wrap(owner, name, ends, begins)
 
     def objects(self) -> list[Artist]:
-        """All that was drawn by counted calls."""
+        """Every artist that the counted calls drew."""
         return [artist for _, result in self._calls for artist in artists_in(result)]
 
     def items(self, seen: Callable[[object], bool] | None = None) -> dict[str, int]:
-        """Label to count. `seen`: a call counts unless it says no to all that the call drew."""
+        """Counts by label. With `seen`, a call is left out if `seen` rejects everything that it drew."""
         return dict(Counter(label for label, result in self._calls if seen is None or _shown(result, seen)))
 
 

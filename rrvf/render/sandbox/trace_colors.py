@@ -1,10 +1,10 @@
 """Collects the colours of drawn objects by group (metrics_spec 1.6.1).
 
-An object is stored under the colour that it has when it is drawn, and read again at the end: of several objects drawn
-in one colour the last one wins, and its later colour counts. That is the benchmark's own rule, in every protocol.
-What a call draws as one object (a collection, the arrows of a graph, a Venn diagram) is stored once, under the last of
-its colours. An object that cannot be read ends the original read-out, and with it all colours of the script; `fixed`
-leaves that object out.
+An object is stored under the colour that it has when it is drawn, and read again at the end. Of several objects drawn
+in one colour the last one wins, and its final colour counts. This is the benchmark's own rule, in every protocol. A
+call that draws one object (a collection, the arrows of a graph, a Venn diagram) stores it once, under the last of its
+colours. An object that cannot be read crashes the original's read-out, and the script loses all its colours; `fixed`
+skips only that object.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Read = Callable[[object], list[str]]
 
 
 class Unreadable(Exception):
-    """A colour in a form that the original read-out does not know, or none where it asks for one."""
+    """A colour in a form that the original cannot read, or an object without the colour that it asks for."""
 
 
 def token(color: object) -> str:
-    """Upper-case hex. A string of 6 or 8 digits stays as it was given; all else loses its alpha."""
+    """Upper-case hex. A string of 6 or 8 hex digits stays as given; every other colour loses its alpha."""
     try:
         if isinstance(color, str):
             return (color if color.startswith("#") and len(color) in (7, 9) else to_hex(to_rgba(color))).upper()
@@ -50,39 +50,39 @@ def line(artist) -> list[str]:
 
 
 def face(artist) -> list[str]:
-    """A patch's face."""
+    """The face colour of a patch."""
     return [token(artist.get_facecolor())]
 
 
 def given_face(bar) -> list[str]:
-    """A bar's face as it was last given; the original takes a string apart into letters, and cannot read them."""
+    """A bar's face colour as it was last set. The original splits a string into letters and cannot read them."""
     return [token(list(bar._original_facecolor))]
 
 
 def faces(artist) -> list[str]:
-    """Every face of a collection."""
+    """Every face colour of a collection."""
     return [token(c) for c in artist.get_facecolor()]
 
 
 def first_face(artist) -> list[str]:
-    """The first face of a collection."""
+    """The first face colour of a collection. Raises Unreadable if it is hollow."""
     return visible_face(artist) or _unreadable()
 
 
 def visible_face(artist) -> list[str]:
-    """The first face of a collection; none where it is hollow."""
+    """The first face colour of a collection; empty if it is hollow."""
     return [token(c) for c in artist.get_facecolor()[:1]]
 
 
 def edges(artist) -> list[str]:
-    """Every edge of a collection, or the face of every arrow of a list."""
+    """Every edge colour of a collection, or the face colour of every arrow in a list."""
     if isinstance(artist, list):
         return [token(arrow.get_facecolor()) for arrow in artist]
     return [token(c) for c in artist.get_edgecolor()]
 
 
 def map_name(artist) -> list[str]:
-    """A colour map's name, whatever is drawn with it."""
+    """The name of the colour map, whatever the artist draws with it."""
     return [artist.get_cmap().name]
 
 
@@ -91,7 +91,7 @@ def _unreadable() -> list[str]:
 
 
 class ColorTrace(Wrapping):
-    """Objects by (group, colour when drawn). Polar and ellipse mean exactly these classes in the official protocol."""
+    """Objects by (group, colour when drawn). In `official`, polar axes and ellipses match by exact class only."""
 
     nothing: list = []
 
@@ -102,20 +102,20 @@ class ColorTrace(Wrapping):
         self._stored: dict[tuple[str, str], list[tuple[object, Read]]] = {}
 
     def _keep(self, group: str, artists, read: Read, hollow: bool = False) -> None:
-        """Store objects. Unreadable where one has no colour, unless it may be `hollow`."""
+        """Store objects. Raises Unreadable if one has no colour, unless it may be `hollow`."""
         for artist in artists:
             tokens = read(artist) or ([] if hollow else _unreadable())
             if tokens:
                 self._stored.setdefault((group, tokens[-1]), []).append((artist, read))
 
     def objects(self) -> list:
-        """All that is stored."""
+        """Every stored object."""
         return [thing for stored in self._stored.values() for thing, _ in stored]
 
     def items(self, seen: Callable[[object], bool] | None = None) -> list[list[str]]:
-        """Sorted unique [group, colour], colours read now. Where the original read-out crashes there are none at all.
+        """Sorted unique [group, colour] pairs, with colours read now. Empty if the original's read-out would crash.
 
-        `seen`: the last object counts that it says yes to.
+        With `seen`, the last object that it accepts counts.
         """
         found: set[tuple[str, str]] = set()
         for (group, _), stored in self._stored.items():
@@ -145,7 +145,8 @@ class ColorTrace(Wrapping):
         self.wrap(owner, name, lambda result, args, kwargs: self._keep(group, pick(result), read))
 
     def _lines(self) -> None:
-        # On polar axes `plot` itself is seen, so the line builder inside it is not; elsewhere the builder is.
+        # On polar axes `plot` itself is traced, so the line builder inside it is not; on other axes the builder is
+        # traced.
         self.wrap(PolarAxes, "plot", self._polar_plot)
         self._group(_process_plot_var_args, "_makeline", "line", line, lambda r: [r[0]])
         for name in ("axhline", "axvline"):
@@ -214,13 +215,13 @@ class ColorTrace(Wrapping):
         self._keep("nx_edges", [result], edges, hollow=not self._exact)
 
     def _venn(self, diagram) -> list[str]:
-        """The faces of a diagram; a region without area is no patch, which the original cannot read."""
+        """The face colours of a diagram. A region without area has no patch, which the original cannot read."""
         patches = [p for p in diagram.patches if p is not None or self._protocol != "fixed"]
         return [token(p.get_facecolor()) for p in patches]
 
 
 def _asked_map(kwargs: dict) -> Read | None:
-    """Reads the name of the map that a call asks for, used or not; None where it asks for none."""
+    """A reader that returns the name of the colour map in the call's arguments, used or not. None if there is none."""
     asked = kwargs.get("cmap")
     name = asked if asked is None or isinstance(asked, str) else asked.name
     return None if name is None else lambda artist: [name]

@@ -1,4 +1,4 @@
-"""What Plot2Code sees of a script: every visible text with its raw position (metrics_spec 2.3)."""
+"""What Plot2Code extracts from a script: every visible text with its raw position (metrics_spec 2.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 
 def remember_resolution() -> None:
-    """Let a figure keep the dots per inch that it saves itself with when the harness draws it at others."""
+    """Make a figure remember its own save resolution when the harness draws it at another one."""
     set_dpi = Figure.set_dpi
 
     def remembering(figure: Figure, value: float) -> None:
@@ -27,8 +27,8 @@ def remember_resolution() -> None:
 def plot2code_items(figure: Figure) -> dict:
     """Every visible text with its raw position, and the figure's size in inches.
 
-    The figure is saved first with its own settings, as the original does: that makes the ticks and places the labels,
-    some of them in pixels. Raises Fault for one that is all white.
+    The figure is first saved with its own settings, as the original does: this creates the ticks and places the labels,
+    some of them in pixels. Raises Fault(blank) if the picture is all white.
     """
     figure._original_dpi = getattr(figure, "_dpi_before", figure._original_dpi)
     pixels = io.BytesIO()
@@ -50,5 +50,5 @@ def _descend(artist: Artist) -> Iterator[Artist]:
 
 
 def _number(value: object) -> float | None:
-    """A position as a number; None for words and dates, which match nothing."""
+    """A position as a number. None for strings and dates, which match nothing."""
     return float(value) if isinstance(value, Real) and np.isfinite(value) else None

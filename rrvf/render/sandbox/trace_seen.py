@@ -1,21 +1,23 @@
-"""What of a figure can be seen: of its texts, its axes and the objects that traced calls drew (`fixed` alone).
+"""What is visible in a figure: which texts, axes, and objects that traced calls drew (protocol `fixed` only).
 
-The figure is drawn twice by Agg, at no more than 100 dots an inch and a million pixels: once as it is, once without
-its texts and the traced objects. It is the whole figure, or what a tight box holds where the script saves itself so.
-For each text and object the pixels that its own drawing changes by `_CONTRAST` or more are noted (a sample of them).
-It is seen
-- if there are such pixels: none, where it is invisible, transparent, in the colour of what lies behind it, outside the
-  picture, clipped away or without extent;
-- and if some of them (of a text a quarter) are still there at the end: later drawing has left them alone or shines
+Agg draws the figure twice, at no more than 100 dots per inch and a million pixels: once as it is, and once without its
+texts and the traced objects. The picture is the whole figure, or the tight box if the script saves itself that way. For
+each text and object, a sample of the pixels that its drawing changes by `_CONTRAST` or more is recorded.
+
+A text or object is visible
+- if it has such pixels. It has none if it is invisible, transparent, of the background's colour, outside the picture,
+  clipped away or without extent;
+- and if some of them (a quarter, for a text) survive to the end: later drawing left them unchanged, or they shine
   through, so that they differ from the second drawing;
-- and, a text, if its letters are two pixels high or more, if half its box lies in the picture and in its clip box, and
-  if the same words do not stand at the same place already.
-Objects of other figures count as the benchmark counts them, and so do those that seaborn draws to find a colour.
-Axes are seen if their drawing leaves pixels that are still there at the end; what has neither frame nor content is not.
+- and, for a text, if its letters are at least two pixels high, at least half of its box lies in the picture and in its
+  clip box, and the same words do not already stand at the same place.
 
-Not told apart: which part of an object is seen, so one with a transparent face and a visible edge counts with its face;
-an object that lies hidden below another of its very colour; and in a figure whose objects would take more
-than a second to compare, those that are drawn after that are taken for seen.
+Objects of other figures count as the benchmark counts them, and so do objects that seaborn draws to find a colour. Axes
+are visible if their drawing leaves pixels that survive to the end; axes with neither frame nor content are not.
+
+Not distinguished: which part of an object is visible, so an object with a transparent face and a visible edge counts
+with its face; an object hidden below another of exactly its colour. If comparing a figure's objects would take more
+than a second, the objects drawn after that point count as visible.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ _CONTRAST = 12  # of 255, in the channel that differs most
 _LETTER_PIXELS = 2.0
 _PIXELS, _DPI = 1e6, 100.0
 _SAMPLE = 512
-_COMPARED = 1e9  # pixels in all
+_COMPARED = 1e9  # pixels, over all objects
 _SAVE, _DRAW_TEXT = Figure.savefig, RendererAgg.draw_text
 
 
 class Sight:
-    """What `look` has seen: texts by how often, objects and axes by `seen`."""
+    """What `look` has found: visible texts by count; objects and axes through `seen`."""
 
     def __init__(self) -> None:
         self.texts: Counter[str] = Counter()
@@ -49,7 +51,7 @@ class Sight:
         self._seen: set[int] = set()
 
     def look(self, figure: Figure, objects: Iterable[Artist], tight: bool) -> None:
-        """Draw `figure` and see which of its texts, its axes and `objects` are in the picture."""
+        """Draw `figure` and find which of its texts, axes and `objects` are visible."""
         tight = tight or matplotlib.rcParams["savefig.bbox"] == "tight"
         artists = {id(artist): artist for artist in objects if not isinstance(artist, Axes | Text)}
         first, second = Watch(), Watch()
@@ -58,11 +60,11 @@ class Sight:
         self._seen = {key for key, trail in first.trails.items() if first.still_there(trail, second.picture)}
         for place, key in first.places.items():
             self.texts[place[0]] += key in self._seen
-        self.texts += Counter()  # without those that were never seen
+        self.texts += Counter()  # drops texts with count 0
         self.looked = True
 
     def seen(self, artist: object) -> bool:
-        """Whether an object or axes was seen; a text, if one of its lines was."""
+        """Whether an object or axes is visible; for a text, whether one of its lines is."""
         if isinstance(artist, Text):
             return any(line in self.texts for line in artist.get_text().split("\n"))
         return id(artist) in self._seen
@@ -71,7 +73,8 @@ class Sight:
 class Trail:
     """A sample of the pixels that one drawing changed.
 
-    Where, to what, whose they are (0: nobody's), how many must stay.
+    pixels: their positions. colors: their new colours. owner: whose they are, 0 for nobody. least: how many must
+    survive.
     """
 
     def __init__(self, pixels: np.ndarray, colors: np.ndarray, owner: int, least: float) -> None:
@@ -79,7 +82,7 @@ class Trail:
 
 
 class Watch:
-    """One drawing that is watched: whose pixels are whose."""
+    """One drawing, recorded: which object owns which pixel."""
 
     def __init__(self) -> None:
         self._renderer: RendererAgg | None = None
@@ -89,7 +92,7 @@ class Watch:
         self._renderer = renderer
         self.trails: dict[int, Trail] = {}
         self.places: dict[tuple, int] = {}
-        self.picture: np.ndarray | None = None  # on white, (n, 3), once it is finished
+        self.picture: np.ndarray | None = None  # (n, 3), on white; set when the drawing is finished
         self._left = _COMPARED
         self._owners = np.zeros(self._view().shape if renderer else 0, np.int32)
 
@@ -97,17 +100,17 @@ class Watch:
         return np.asarray(self._renderer.buffer_rgba()).reshape(-1).view(np.uint32)
 
     def end(self) -> None:
-        """Keep the finished picture; the next drawing may go to the same memory."""
+        """Keep the finished picture, because the next drawing may reuse its memory."""
         if self._renderer:
             self.picture = _on_white(self._view())
 
     def meet(self, renderer: RendererAgg) -> None:
-        """Start anew where the drawing does: a tight box, for one, is found by drawing ahead."""
+        """Start over when the drawing does: matplotlib finds a tight box by drawing once before."""
         if renderer is not self._renderer:
             self._reset(renderer)
 
     def follow(self, key: int, draw: Callable[[], None], owns: bool) -> None:
-        """Draw an object, and note what that changes. `owns`: what it covers is no longer seen."""
+        """Draw an object and record the pixels that it changes. `owns`: what it covers is no longer visible."""
         if self._left < 0:
             draw()
             self.trails[key] = Trail(np.zeros(0, int), np.zeros((0, 3)), 0, 0)
@@ -115,9 +118,9 @@ class Watch:
             self._note(key, draw, owns, slice(None), 1)
 
     def read(self, key: int, draw: Callable[[], None], owns: bool, rows: slice) -> None:
-        """Draw a text that lies within `rows`, and note what that changes.
+        """Draw a text that lies within `rows` and record the pixels that it changes.
 
-        A quarter of its ink must be there at the end.
+        A quarter of its ink must survive to the end.
         """
         width = int(self._renderer.width)
         band = slice(rows.start * width, rows.stop * width)
@@ -141,7 +144,7 @@ class Watch:
         changed, colors = changed[clear], colors[clear]
         if not len(changed):
             return
-        own = changed[self._owners[band][changed] == owners[changed]]  # what is drawn inside it keeps its own
+        own = changed[self._owners[band][changed] == owners[changed]]  # objects drawn inside it keep their own pixels
         if owns:
             self._owners[band][own] = len(self.trails) + 1
         step = -(-len(changed) // _SAMPLE)
@@ -149,7 +152,7 @@ class Watch:
         self.trails[key] = Trail(pixels, colors[::step], len(self.trails) + 1 if owns else 0, least / step)
 
     def still_there(self, trail: Trail, bare: np.ndarray | None) -> bool:
-        """Whether enough of a trail is left in the finished picture; `bare` is the one without what is watched."""
+        """Whether enough of a trail survives in the finished picture. `bare`: the picture without watched objects."""
         if not trail.least:
             return True
         final = self.picture[trail.pixels]
@@ -171,7 +174,7 @@ def _differ(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _draw(figure: Figure, tight: bool, watch: Watch, artists: Iterable[Artist], axes: list[Axes] | None) -> None:
-    """Draw under `watch`; `axes` None: without texts and `artists`."""
+    """Draw under `watch`. With `axes` None, leave out texts and `artists`."""
 
     def following(artist: Artist, owns: bool) -> Callable:
         draw = artist.draw
@@ -220,7 +223,7 @@ def _resolution(figure: Figure, tight: bool) -> float:
 
 
 def _opaque(artist: Artist) -> bool:
-    """Whether nothing shines through an object, as far as its own settings say."""
+    """Whether an object's own settings make it fully opaque."""
     if artist.get_alpha() is not None and np.min(artist.get_alpha()) < 1:
         return False
     faces = getattr(artist, "get_facecolor", lambda: (1.0,))()
@@ -228,7 +231,7 @@ def _opaque(artist: Artist) -> bool:
 
 
 class _Box:
-    """Where a text lies, in pixels from the upper left: points all over its box."""
+    """The extent of a text, as a grid of points in pixels from the upper left."""
 
     def __init__(self, renderer, x, y, s, prop, angle, ismath=False, mtext=None) -> None:
         self._renderer = renderer
@@ -243,7 +246,7 @@ class _Box:
         self.rows = slice(*np.clip((int(y) - reach, int(y) + reach), 0, bottom).tolist())
 
     def readable(self, gc) -> bool:
-        """Whether letters are high enough, and half of the text's box lies in the picture and in its clip box."""
+        """Whether letters are high enough, and at least half of the box lies in the picture and in the clip box."""
         left, top, right, bottom = 0.0, 0.0, self._renderer.width, self._renderer.height
         if (box := gc.get_clip_rectangle()) is not None:
             left, right = max(left, box.x0), min(right, box.x1)
@@ -254,7 +257,7 @@ class _Box:
 
 
 def artists_in(thing: object, depth: int = 4) -> Iterator[Artist]:
-    """Every artist in what a plotting call returns, whatever lists, containers and dictionaries hold it."""
+    """Every artist in the result of a plotting call, through lists, containers and dictionaries."""
     if isinstance(thing, Artist):
         yield thing
     elif depth and isinstance(thing, dict):

@@ -1,26 +1,27 @@
-"""Wrapping functions so that only the outermost wrapped call of a trace is seen."""
+"""Wraps functions so that a trace records only the outermost wrapped call."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 
-#: Given a call's result, its positional and its keyword arguments.
+#: Arguments: the call's result, its positional and its keyword arguments.
 Seen = Callable[[object, tuple, dict], None]
 
 
 def is_kind(thing: object, kind: type, exact: bool) -> bool:
-    """Whether `thing` is of a class; exact: and of none derived from it, as the official evaluator asks."""
+    """Whether `thing` is of class `kind`. exact: subclasses do not count, as in the official evaluator."""
     return type(thing) is kind if exact else isinstance(thing, kind)
 
 
 class Wrapping:
     """A set of wrapped functions that share one "inside" flag, and their originals.
 
-    named: wrappers keep the functions' names; without, they are called `wrapper` as in the original evaluators.
-    keep_flag: a wrapped call that raises leaves the flag set, so that nothing after it is seen (metrics_spec T8).
-    stops: what goes wrong in `seen` reaches the script and stops it there, as in the original; else it is noted as
-    `broken`.
+    named: wrappers keep the functions' names; otherwise they are called `wrapper`, as in the original evaluators.
+
+    keep_flag: a wrapped call that raises leaves the flag set, so that later calls are not recorded (metrics_spec T8).
+
+    stops: an error in `seen` reaches the script and stops it, as in the original; otherwise it sets `broken`.
     """
 
     def __init__(self, named: bool, keep_flag: bool, stops: bool = False) -> None:
@@ -30,7 +31,7 @@ class Wrapping:
         self.broken = False
 
     def wrap(self, owner: object, name: str, seen: Seen, before: Seen | None = None) -> None:
-        """Replace `owner.name`; `seen` is called for outermost calls, `before` ahead of them, with the result None."""
+        """Replace `owner.name`. `seen` runs after each outermost call, `before` ahead of it with result None."""
         original = getattr(owner, name)
 
         def wrapper(*args, **kwargs):
@@ -60,7 +61,7 @@ class Wrapping:
                 raise
 
     def remove(self) -> None:
-        """Put the originals back; what a class had inherited, it inherits again."""
+        """Restore the originals. An attribute that a class inherited is inherited again."""
         while self._originals:
             owner, name, original = self._originals.pop()
             if original is None:
