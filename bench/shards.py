@@ -26,7 +26,8 @@ from PIL import Image
 
 from rrvf.benchmarks.merge import merge
 from rrvf.benchmarks.registry import ChartMimic
-from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.benchmarks.run import Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
 from rrvf.records import Judgement, Provenance, Render, Sample
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.benchmarks.run import Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.records import Judgement, Provenance, Render, Sample
 
 WORKERS, JUDGING = 2, 4

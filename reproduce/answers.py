@@ -22,7 +22,7 @@ from shutil import copyfile, rmtree
 
 from tqdm import tqdm
 
-from rrvf.benchmarks.runner import read_results
+from rrvf.benchmarks.results import read_results
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code, out_folder, say

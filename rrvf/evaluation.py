@@ -31,7 +31,9 @@ from rrvf.benchmarks.replies import (
     oracle_replies,
     picture_of,
 )
-from rrvf.benchmarks.runner import BLOCK, REPLIES, Replies, Run, evaluate, usage_of
+from rrvf.benchmarks.results import usage_of
+from rrvf.benchmarks.run import BLOCK, REPLIES, Replies, Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
 from rrvf.data import DataConfig, prompts
 from rrvf.domains import domain

@@ -18,7 +18,8 @@ from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.merge import merge
 from rrvf.benchmarks.replies import endpoint_replies, file_replies, oracle_replies
-from rrvf.benchmarks.runner import evaluate, read_results
+from rrvf.benchmarks.results import read_results
+from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
 from rrvf.policies import Answer
 from rrvf.policies.endpoint import EndpointPolicy

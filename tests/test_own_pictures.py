@@ -13,7 +13,8 @@ from test_report_runs import PROVENANCE
 from rrvf import cli
 from rrvf.benchmarks import clip
 from rrvf.benchmarks.registry import Pictures
-from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.benchmarks.run import Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.cli.studies import study_of
 from rrvf.data import load_split, prepare
 from rrvf.domains import DOMAINS, domain

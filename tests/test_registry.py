@@ -7,7 +7,8 @@ import pytest
 from rrvf.benchmarks import registry
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.registry import NONE, ChartMimic, Plot2Code, WebSight, rate
-from rrvf.benchmarks.runner import Run, evaluate
+from rrvf.benchmarks.run import Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.data import DataConfig
 from rrvf.domains import Canvas
 from rrvf.judge.local import EmbeddedJudge

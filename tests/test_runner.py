@@ -12,10 +12,13 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from rrvf.benchmarks.answers import answers
 from rrvf.benchmarks.intervals import wilson
 from rrvf.benchmarks.registry import column, interval, rate
 from rrvf.benchmarks.replies import local_replies
-from rrvf.benchmarks.runner import Run, answers, evaluate, read_results
+from rrvf.benchmarks.results import read_results
+from rrvf.benchmarks.run import Run
+from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
 from rrvf.policies.endpoint import EndpointPolicy

@@ -1,22 +1,20 @@
-"""What an earlier run measured, for a rerun that asks another judge: nothing is rendered that is there already."""
+"""Reuses the renders and metrics of an earlier run in a rerun that asks another judge."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rrvf.benchmarks.runner import Benchmark, read_results
+from rrvf.benchmarks.results import read_results
+from rrvf.benchmarks.run import Benchmark
 from rrvf.errors import UserError
 from rrvf.records import Render, Sample, picture_name
 
 
 class KeptMetrics:
-    """A benchmark whose pictures and metrics are those of the run in `folder`.
+    """A benchmark that takes pictures and metrics from the run in `folder`.
 
-    What is not there is measured by `benchmark`.
-
-    version: of the metrics (`Provenance.metric_version`).
-
-    UserError where that run was measured by other rules: its numbers are others'.
+    benchmark: measures the samples that the run lacks. version: of the metrics (`Provenance.metric_version`). UserError
+    where the run was measured with another protocol or version.
     """
 
     def __init__(self, benchmark: Benchmark, folder: Path, version: str) -> None:
@@ -35,7 +33,7 @@ class KeptMetrics:
             raise UserError(f"{folder} was measured by {', '.join(sorted(other))}, not {rules}: leave --judge-only out")
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
-        """As it was measured then, if it was this code."""
+        """The earlier measurement where it is of the same code, else a new one."""
         old, picture = self._old.get(sample.id), self._folder / "renders" / picture_name(sample.id)
         if old is None or old.code != code or old.render is None:
             return self._benchmark.score(sample, reference, code)

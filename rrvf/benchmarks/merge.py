@@ -1,4 +1,4 @@
-"""The parts of one evaluation, run on several machines, as one: `rrvf merge OUT PART PART ...`."""
+"""Merges the parts of one evaluation that ran on several machines: `rrvf merge OUT PART PART ...`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from rrvf.benchmarks.registry import summarised
-from rrvf.benchmarks.runner import RECORDS, REPLIES, read_results, write_summary_of
+from rrvf.benchmarks.results import read_results, write_summary_of
+from rrvf.benchmarks.run import RECORDS, REPLIES
 from rrvf.errors import UserError
 from rrvf.folders import IDENTITY, claim, owned
 from rrvf.outputs import out_folder, whole
@@ -15,13 +16,13 @@ from rrvf.records import json_lines
 
 
 def merge(out: Path, parts: list[Path]) -> dict:
-    """Join the finished parts (`rrvf eval --shard i/n`) into `out`; gives its summary, equal to that of one run.
+    """Join the finished parts (`rrvf eval --shard i/n`) into `out`. Returns the summary, equal to that of one run.
 
-    The parts stay as they are. UserError where one is missing, unfinished, there twice, or of another run.
+    The parts are not changed. UserError where a part is missing, unfinished, named twice, or of another run.
     """
     if out.resolve() in {part.resolve() for part in parts}:
         raise UserError(
-            f"{out} is one of the parts, and parts stay as they are: name another folder for the whole, first"
+            f"{out} is one of the parts, and parts are not changed: name another folder first, for the merged run"
         )
     summaries = [_summary(part) for part in parts]
     ids = _in_order(parts, summaries)
@@ -52,7 +53,7 @@ def _summary(part: Path) -> dict:
 
 
 def _in_order(parts: list[Path], summaries: list[dict]) -> list[str]:
-    """All ids as one run would have them: the parts took every n-th."""
+    """All sample ids in the order of one run: part i of n took every n-th sample, from the i-th."""
     shards = {s["shard"]["number"]: s["shard"] for s in summaries}
     of = summaries[0]["shard"]["of"]
     if {s["shard"]["of"] for s in summaries} != {of} or len(shards) < len(summaries):
@@ -70,7 +71,7 @@ def _in_order(parts: list[Path], summaries: list[dict]) -> list[str]:
 
 
 def _identity(parts: list[Path]) -> dict:
-    """The parts' one identity."""
+    """The identity that all parts share. UserError where they differ."""
     try:
         found = [json.loads((part / IDENTITY).read_text(encoding="utf-8")) for part in parts]
     except (OSError, ValueError):
@@ -82,7 +83,7 @@ def _identity(parts: list[Path]) -> dict:
 
 
 def _joined(path: Path, files: list[Path]) -> None:
-    """The lines of `files` as `path`, whole or not at all."""
+    """Write the lines of all `files` to `path`, whole or not at all."""
     with whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for line in (line for source in files for line in json_lines(source)):
             file.write(json.dumps(line) + "\n")

@@ -1,6 +1,6 @@
-"""The three benchmarks, and pictures without code, behind the runner's one protocol.
+"""The three benchmarks, and pictures without code, as implementations of `rrvf.benchmarks.run.Benchmark`.
 
-Extract, score, judge, summarise.
+Each extracts code, scores it, scales the judge's score and summarises the results.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rrvf.benchmarks import chartmimic, pictures, plot2code, websight
 from rrvf.benchmarks.chartmimic_scores import METRICS
 from rrvf.benchmarks.intervals import Interval, bootstrap, wilson
 from rrvf.benchmarks.pairs import References
-from rrvf.benchmarks.runner import OURS, Benchmark
+from rrvf.benchmarks.run import OURS, Benchmark
 from rrvf.domains import Domain, domain
 from rrvf.errors import UserError
 from rrvf.profile import EvalSet, Profile
@@ -24,7 +24,7 @@ Summary = dict[str, dict[str, float | None]]
 
 
 def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> Benchmark:
-    """The benchmark of one evaluation set; `renderer` draws its answers, `root` holds its pictures."""
+    """The benchmark of one evaluation set. renderer: draws its answers. root: the folder of its pictures."""
     if config.benchmark == "chartmimic":
         return ChartMimic(renderer, profile)
     if config.benchmark == "plot2code":
@@ -35,7 +35,7 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
 
 
 def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summary:
-    """Each metric of a benchmark's results with its interval."""
+    """Each metric of a benchmark's results, with its 95 % interval."""
     summaries = {kind.name: kind.summary for kind in (ChartMimic, Plot2Code, WebSight, Pictures)}
     return summaries[benchmark](results, seed)
 
@@ -53,7 +53,7 @@ class ChartMimic:
     extract = staticmethod(chartmimic.extract_code)
 
     def check(self, reference: str) -> None:
-        """Nothing: a true script that does not run scores 0, as in the original."""
+        """Accept any true script: one that does not run scores 0, as in the original."""
 
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """F1 of text, layout, type and colour."""
@@ -66,7 +66,7 @@ class ChartMimic:
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """Percent over all samples; those that did not run count 0 (metrics_spec 1.8)."""
+        """Means in percent over all samples. A sample that did not run counts 0 (metrics_spec 1.8)."""
         parts = {m: column(results, m, 100) for m in METRICS} | {"judge": column(results, "judge", 1)}
         total = [
             chartmimic.overall(*(parts[m][i] for m in METRICS), judge=parts["judge"][i])
@@ -88,21 +88,24 @@ class Plot2Code:
     extract = staticmethod(plot2code.extract_code)
 
     def check(self, reference: str | None) -> None:
-        """Nothing: as `ChartMimic.check`."""
+        """Accept any true script, as `ChartMimic.check`."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
-        """Text match against the true script's own texts; None for the figures of other libraries, among the 368."""
+        """Text match with the true script.
+
+        None for a sample without one: the 368 samples include figures of other libraries.
+        """
         render = self._renderer.render(code, "plot2code")
         found = plot2code.sample_metrics(self._references.items(reference) if reference else None, render)
         return render, found if reference else found | {"text": None}
 
     def judge_score(self, judgement: Judgement) -> float:
-        """1 to 10 by the benchmark's own rubric; 0 to 10 by ours, whose scale starts at 0."""
+        """1 to 10 by the benchmark's own rubric, 0 to 10 by ours."""
         return 10 * judgement.score
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """Text and rating over all samples, and over those that ran (the `_pass` forms)."""
+        """Text and rating over all samples, and over the samples that ran (`_pass`)."""
         ran = [float(r.outcome == "scored") for r in _judged(results)]
         text, judge = column(results, "text", 100), column(results, "judge", 1)
         found = {"exec_rate": rate(results)}
@@ -120,18 +123,18 @@ class WebSight:
     def __init__(self, renderer: Renderer, root: Path) -> None:
         self._renderer, self._root = renderer, root
         self.protocol = websight.protocol(renderer.limits)
-        #: The true page with its blocks; it is asked for twice.
+        #: The true page with its blocks. It is cached, since `check` and `score` both need it.
         self._true_page = lru_cache(maxsize=16)(self._draw_true_page)
 
     extract = staticmethod(websight.extract_code)
 
     def check(self, reference: str) -> None:
-        """A true page that cannot be drawn has no blocks to find."""
+        """UserError where the true page cannot be drawn: it has no blocks to compare with."""
         if not (true_page := self._true_page(reference)).ok:
             raise UserError(f"its page cannot be drawn ({true_page.reason}: {true_page.message})")
 
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
-        """CLIP, where its weights are here, SSIM and block scores; the blocks to find are those of the true page."""
+        """CLIP (where its weights are available), SSIM, and block scores against the blocks of the true page."""
         render = self._renderer.render(code, "blocks")
         true_page = self._true_page(reference)
         picture = (self._root / sample.image).read_bytes()
@@ -139,7 +142,7 @@ class WebSight:
 
     def _draw_true_page(self, reference: str) -> Render:
         page = settled(self._renderer.render(reference, "blocks"))
-        if page.reason in ("limit", "timeout", "memory"):  # which guard a reward; the true page is the set's own
+        if page.reason in ("limit", "timeout", "memory"):  # these limits guard a reward; a true page is trusted
             page = settled(draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks"))
         return page
 
@@ -149,12 +152,12 @@ class WebSight:
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """As `means`."""
+        """The `means` of all metrics."""
         return means(results, ("judge", *websight.METRICS), seed)
 
 
 class Pictures:
-    """Table 4, ours: any pictures, no code needed."""
+    """Table 4 (ours): any pictures, without true code."""
 
     name = "pictures"
 
@@ -163,14 +166,14 @@ class Pictures:
         self.protocol = pictures.protocol(domain, renderer)
 
     def extract(self, reply: str) -> str | None:
-        """By our grammar."""
+        """The code of a reply, by our grammar."""
         return pictures.extract_code(reply, self._domain)
 
     def check(self, reference: str | None) -> None:
-        """Nothing: the picture is all that is compared with."""
+        """Accept any reference: only the pictures are compared."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict[str, float | None]]:
-        """From the two pictures alone, also where the true code is known."""
+        """SSIM and CLIP of the two pictures. The true code is not read, even where it is known."""
         return pictures.score(sample, self._root, code, self._renderer)
 
     def judge_score(self, judgement: Judgement) -> float:
@@ -179,7 +182,7 @@ class Pictures:
 
     @staticmethod
     def summary(results: list[SampleResult], seed: int) -> Summary:
-        """As `means`."""
+        """The `means` of all metrics."""
         return means(results, ("judge", *pictures.METRICS), seed)
 
 
@@ -187,9 +190,9 @@ NONE: dict[str, float | None] = {"value": None, "low": None, "high": None}
 
 
 def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> Summary:
-    """The execution rate, and means over all samples, failures 0.
+    """The execution rate, and the mean of each metric over all samples, where a failure counts 0.
 
-    None stands for what a sample that was drawn lacks, as CLIP without weights.
+    A mean is None where a scored sample lacks the metric, as CLIP without its weights.
     """
     found = {"exec_rate": rate(results)}
     for metric in metrics:
@@ -199,17 +202,17 @@ def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> S
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:
-    """One metric over all samples, 0 where a sample has none; where judge or harness failed it leaves the mean."""
+    """One metric over all samples, 0 where a sample has none. Samples on which judge or harness failed are left out."""
     return [scale * (r.metrics.get(metric) or 0.0) for r in _judged(results)]
 
 
 def lacks(results: list[SampleResult], metric: str) -> bool:
-    """Whether a sample that ran has no value of a metric, so that its mean would be of something else."""
+    """Whether a scored sample has no value of a metric. A mean would then count a value as 0 that was not measured."""
     return any(r.outcome == "scored" and r.metrics.get(metric) is None for r in results)
 
 
 def rate(results: list[SampleResult]) -> dict[str, float | None]:
-    """The share of samples whose code ran, in percent, whatever the judge did then."""
+    """The execution rate in percent, with its interval. A sample whose judge failed counts as executed."""
     tried = [r for r in results if r.outcome not in ("harness_error", "excluded")]
     ran = sum(r.outcome in ("scored", "judge_error") for r in tried)
     return interval(wilson(ran, len(tried))) if tried else NONE
@@ -220,5 +223,5 @@ def _judged(results: list[SampleResult]) -> list[SampleResult]:
 
 
 def interval(found: Interval) -> dict[str, float | None]:
-    """As `summary.json` writes it; low and high None where there is none."""
+    """An interval as `summary.json` holds it."""
     return {"value": found.value, "low": found.low, "high": found.high}

@@ -1,4 +1,4 @@
-"""Where replies come from: a policy that runs here, an endpoint, the calibration rows, a file of replies."""
+"""The sources of replies: a policy that runs here, an endpoint, the calibration rows, a file of replies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from rrvf.benchmarks.runner import Replies
+from rrvf.benchmarks.run import Replies
 from rrvf.best_of import best_of
 from rrvf.errors import UserError
 from rrvf.policies import Answer, Keep
@@ -17,12 +17,12 @@ from rrvf.policies.local import read_picture
 from rrvf.records import Sample, json_lines, storable
 from rrvf.rollout import Tools
 
-#: The words beside a picture: one for all samples, or each sample's own.
+#: The text of the question: one for all samples, or a function of the sample.
 Asked = str | Callable[[Sample], str]
 
 
 def local_replies(policy, root: Path, asked: Asked) -> Replies:
-    """`reply` for a policy that runs here; None for a picture that nobody can look at."""
+    """`reply` for a policy that runs here. It gives None for a picture that cannot be read."""
 
     def reply(samples: list[Sample]) -> list[str | None]:
         pictures = {s.id: found for s in samples if (found := picture_of(root, s))}
@@ -36,7 +36,7 @@ def local_replies(policy, root: Path, asked: Asked) -> Replies:
 def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
     """`reply` for a policy behind an endpoint.
 
-    Each answer comes as soon as those before it are there, and is told the moment it is there.
+    Answers are yielded in order. Each is also passed to `Keep` the moment it arrives.
     """
     from rrvf.policies.endpoint import question
 
@@ -49,7 +49,7 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int) -> Replies:
-    """`reply` for the best of `count` answers that a policy draws; None for a picture that nobody can look at."""
+    """`reply` for the best of `count` answers that a policy draws. It gives None for a picture that cannot be read."""
 
     def reply(samples: list[Sample]) -> list[str | None]:
         seen = [s for s in samples if picture_of(root, s)]
@@ -61,7 +61,7 @@ def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed
 
 
 def oracle_replies(policy, root: Path) -> Replies:
-    """`reply` for the calibration rows, which look at the true code; none for a sample without one that can be read."""
+    """`reply` for the calibration rows, which read the true code. It gives None where the code cannot be read."""
 
     def answer(sample: Sample) -> str | None:
         with suppress(OSError, UnicodeDecodeError):  # the runner leaves such a sample out, and says why
@@ -72,10 +72,10 @@ def oracle_replies(policy, root: Path) -> Replies:
 
 
 def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
-    """`reply` from a file with a line `{"id": ..., "reply": ...}` a sample, and the file's hash.
+    """`reply` from a file with one line `{"id": ..., "reply": ...}` per sample, and the file's hash.
 
-    The hash stands for the policy. A reply of null is a policy that failed. UserError for a file that is none, or lacks
-    a sample.
+    The hash identifies the policy. A reply of null counts as a failure of the policy. UserError for a file that is
+    missing or malformed, or lacks a sample.
     """
     if not path.is_file():
         raise UserError(f'no file {path}: give one with a line {{"id": "...", "reply": "..."}} for each sample')
@@ -107,7 +107,7 @@ def _words(asked: Asked, sample: Sample) -> str:
 
 
 def picture_of(root: Path, sample: Sample) -> Image.Image | None:
-    """A sample's picture; None where it cannot be looked at."""
+    """A sample's picture; None where it cannot be read."""
     with suppress(UserError):
         return read_picture(root / sample.image)
     return None

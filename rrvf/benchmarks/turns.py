@@ -1,7 +1,7 @@
-"""Evaluation over several turns: Alg. 1 at inference, so that the worth of the loop can be read turn by turn.
+"""Evaluation over several turns (Alg. 1 at inference). It shows what each turn of the loop gains.
 
-Episodes are played side by side: each turn of all of them is one call of the policy. What the policy would have
-answered had it been stopped after a turn is its code as of that turn, and is scored like any single-turn answer.
+All episodes are played in parallel, with one call of the policy per turn for all of them. The code of an episode as of
+a turn is what the policy would have answered, had it been stopped there. It is scored like a single-turn answer.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rrvf.benchmarks.answers import answer_of, line_of
 from rrvf.benchmarks.lines import Lines
-from rrvf.benchmarks.runner import answer_of, line_of
 from rrvf.domains import domain
 from rrvf.policies import Answer, NoReply
 from rrvf.policies.local import first_message, read_picture
@@ -20,7 +20,7 @@ from rrvf.protocol import answer_text, call_content
 from rrvf.records import Sample, Trajectory
 from rrvf.rollout import Episode, Tools
 
-#: The next turn of each conversation, or why there is none.
+#: Takes conversations; returns the next turn of each, or the reason why there is none.
 Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
 
 
@@ -34,9 +34,9 @@ class _Game:
 def play(
     samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int
 ) -> list[Trajectory | NoReply]:
-    """An episode of each sample, or why the policy could not be asked.
+    """One episode per sample, or the reason why the policy could not be asked.
 
-    UserError for a picture that nobody can look at.
+    UserError for a picture that cannot be read.
     """
     games = []
     for sample in samples:
@@ -66,17 +66,17 @@ def _move(game: _Game, said: str | NoReply, last: bool) -> None:
 
 
 def fault(played: Trajectory | NoReply) -> str | None:
-    """What failed of ours, so that an episode was no fair trial: the endpoint or a render."""
+    """What failed on our side (the endpoint or a render), so that the episode does not count; None: nothing."""
     return played.reason if isinstance(played, NoReply) else played.harness_error
 
 
 def without_feedback(played: Iterable[Trajectory]) -> int:
-    """Drafts that the judge did not answer: their policies went on without its words."""
+    """The number of drafts on which the judge failed, so that the policy went on without feedback."""
     return sum(t.judgement is not None and not t.judgement.ok for episode in played for t in episode.turns)
 
 
 class Remembered:
-    """An endpoint's turns, written to a file the moment they are there: whoever goes on pays for none twice."""
+    """An endpoint's turns, written to a file the moment they arrive. A run that continues pays for no turn twice."""
 
     def __init__(self, policy, path: Path) -> None:
         self._policy, self._known = policy, Lines(path)
@@ -96,7 +96,7 @@ class Remembered:
 
 
 def _name(messages: list[dict]) -> str:
-    """A conversation by all that was said and shown in it."""
+    """The key of a conversation: a hash of all its texts and pictures."""
     found = hashlib.sha256()
     for message in messages:
         content = message["content"]

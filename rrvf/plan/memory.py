@@ -20,7 +20,7 @@ CONTEXT = 1.0
 BUCKETS = 2 * 500_000_000
 #: Tokens of a pair's code, at most: what the evaluations let a policy write.
 CODE_TOKENS = 4_096
-#: Pictures that transformers answers at once in an evaluation (rrvf.benchmarks.runner).
+#: Pictures that transformers answers at once in an evaluation (rrvf.benchmarks.run).
 BLOCK = 32
 
 

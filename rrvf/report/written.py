@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rrvf.benchmarks.runner import read_results
+from rrvf.benchmarks.results import read_results
 from rrvf.domains import CHART, WEB
 from rrvf.records import Sample
 from rrvf.report.episodes import read_trajectories

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rrvf.benchmarks.lines import append_lines
-from rrvf.benchmarks.runner import BLOCK
+from rrvf.benchmarks.run import BLOCK
 from rrvf.best_of import best_of
 from rrvf.domains import domain
 from rrvf.policies.address import Settings, open_policy

@@ -1,0 +1,76 @@
+"""The results of a run: reads `DIR/records.jsonl` and writes `DIR/summary.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from rrvf.benchmarks.run import RECORDS, REPLIES, Run
+from rrvf.outputs import whole
+from rrvf.prices import price
+from rrvf.records import Outcome, SampleResult, Trajectory, Turn, Usage, json_lines
+from rrvf.references import tell_excluded
+
+
+def write_summary(run: Run) -> dict:
+    """Write `DIR/summary.json` from `DIR/records.jsonl` and return it. Results are in the order of the samples."""
+    by_id = read_results(run.out, texts=False)
+    results = [by_id[s.id] for s in run.samples]
+    head = {
+        "benchmark": run.benchmark.name,
+        "set": run.set or run.out.parent.name,
+        "policy": run.policy or run.out.name,
+        "domain": run.samples[0].domain if run.samples else None,
+        "provenance": run.provenance.model_dump(),
+    } | _part_of(run)
+    return write_summary_of(run.out, head, results, run.benchmark.summary(results, run.provenance.seed))
+
+
+def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics: dict) -> dict:
+    """Write `out/summary.json` and return it. head: what identifies the run, with its provenance."""
+    outcomes = dict.fromkeys(get_args(Outcome), 0)
+    for result in results:
+        outcomes[result.outcome] += 1
+    excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
+    tell_excluded(excluded, len(results))
+    provenance = head.pop("provenance")
+    pasted = sum(result.pasted for result in results)
+    summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes,
+               "pasted": pasted, "metrics": metrics, "usage": usage_of(out, written_results(out, texts=False)),
+               "provenance": provenance}  # fmt: skip
+    with whole(out / "summary.json") as partial:
+        partial.write_text(json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _part_of(run: Run) -> dict:
+    """The turn and the shard that a run covers; empty for a whole single-turn evaluation."""
+    part: dict[str, Any] = {} if run.turn is None else {"turn": run.turn}
+    if run.shard is not None:
+        number, of = run.shard
+        part["shard"] = {"number": number, "of": of, "ids": [sample.id for sample in run.samples]}
+    return part
+
+
+def usage_of(out: Path, results: Iterable[SampleResult | Trajectory | Turn]) -> dict[str, dict]:
+    """The summed usage of the policy's and of the judge's calls, with their price.
+
+    Calls without a `usage` field are not counted.
+    """
+    policy = (Usage.model_validate(line["usage"]) for line in json_lines(out / REPLIES) if line.get("usage"))
+    judge = (r.judgement.usage for r in results if r.judgement and r.judgement.usage)
+    sums = {"policy": sum(policy, Usage()), "judge": sum(judge, Usage())}
+    return {who: usage.model_dump() | price(usage) for who, usage in sums.items() if usage.calls}
+
+
+def read_results(out: Path, texts: bool = True) -> dict[str, SampleResult]:
+    """The results of a run by sample id. The last line of a sample counts. texts: False drops the long fields."""
+    return {r.sample_id: r for r in written_results(out, texts)}
+
+
+def written_results(out: Path, texts: bool = True) -> Iterator[SampleResult]:
+    """Every result that was written. A sample that was scored again appears each time, since each time was paid for."""
+    dropped = {} if texts else {"reply": "", "code": None, "provenance": None}
+    return (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))
