@@ -1,4 +1,4 @@
-"""Score files side by side: what the choice of a protocol does to the same pairs.
+"""Score files side by side: how the choice of a protocol changes the scores of the same pairs.
 
 rrvf score beside official.json july2025.json
 """
@@ -12,9 +12,9 @@ from rrvf.errors import UserError
 
 
 def table(paths: list[Path]) -> str:
-    """A markdown table: one row per file with its aggregate, and the pairs whose scores differ from the first file's.
+    """A markdown table: one row per file with its aggregate and the number of pairs that differ from the first file.
 
-    UserError for a file that no `rrvf score` wrote, and for files over different pairs, which do not compare.
+    UserError for a file that `rrvf score` did not write, and for files over different pairs, which do not compare.
     """
     files = [_read(path) for path in paths]
     for path, file in zip(paths, files, strict=True):

@@ -1,8 +1,8 @@
 """Design2Code's block scores of two pages (metrics_spec part 3): block match, text, position, colour, each in [0, 1].
 
-A block is `{"text", "box": [x, y, width, height] as shares of the picture, "color": [r, g, b]}`, see
-`rrvf.render.web_blocks`; texts are compared in lower case. Neighbouring blocks of either page are first joined where
-that makes the texts of the two pages fit better, since a sentence may stand in one element or in three.
+A block is `{"text", "box": [x, y, width, height], "color": [r, g, b]}` (`rrvf.render.web_blocks`). The box is in shares
+of the picture. Texts are compared in lower case. A sentence may stand in one element or in three, so neighbouring
+blocks of either page are first joined where this makes the texts of the two pages match better.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from scipy.optimize import linear_sum_assignment
 from rrvf.benchmarks.colors import similarity
 
 METRICS = ("block_match", "text", "position", "color")
-#: A pair of blocks counts when its texts are this similar; a join must improve their mean by more than `_GAIN`.
+#: Two blocks match when their texts are at least `_ALIKE` similar. A join must raise the mean similarity by more than
+#: `_GAIN`.
 _ALIKE, _GAIN = 0.5, 0.05
-#: Texts that, by their lengths alone, cannot be more alike than this are not alike: a long one would be read for
+#: Texts whose lengths alone rule out a similarity above this score 0. They are not compared: a long text would take
 #: minutes.
 _UNLIKE = 0.05
-#: A pair is favoured when the pairs around it fit too, by this share of the two best of them.
+#: Weight of the bonus for a pair whose neighbouring pairs match too (`_in_context`).
 _CONTEXT = 0.1
-#: Blocks of one page that are looked at; the original has no such bound and takes hours on longer pages.
+#: Blocks of one page that are compared. The original has no such bound and takes hours on longer pages.
 MAX_BLOCKS = 300
-#: Characters of one block that are looked at, for the same reason.
+#: Characters of one block that are compared. Bounded for the same reason.
 MAX_TEXT = 5_000
 
 
 def block_scores(reference: list[dict], generated: list[dict]) -> dict[str, float]:
-    """The four scores. All 0 where either page has no block, or no pair of blocks is alike, as in the original."""
+    """The four scores (`METRICS`). All are 0 where a page has no block or no two blocks match, as in the original."""
     if not reference or not generated:
         return dict.fromkeys(METRICS, 0.0)
     ours, theirs = joined(same_box_merged(generated), same_box_merged(reference))
@@ -52,7 +53,7 @@ def block_scores(reference: list[dict], generated: list[dict]) -> dict[str, floa
 
 
 def same_box_merged(blocks: list[dict]) -> list[dict]:
-    """Blocks with the very same box as one, all texts in lower case."""
+    """The first `MAX_BLOCKS` blocks, with texts in lower case and blocks of identical boxes merged into one."""
     merged: dict[tuple, dict] = {}
     for block in blocks[:MAX_BLOCKS]:
         key, text = tuple(block["box"]), block["text"].lower()
@@ -65,7 +66,7 @@ def same_box_merged(blocks: list[dict]) -> list[dict]:
 
 
 def joined(ours: list[dict], theirs: list[dict]) -> tuple[list[dict], list[dict]]:
-    """Both pages with neighbouring blocks joined, in turn, until no join helps."""
+    """Both pages after joining neighbouring blocks, one page after the other, until no join helps."""
     while True:
         before = len(ours), len(theirs)
         ours = _join(ours, theirs, _likeness)
@@ -75,7 +76,7 @@ def joined(ours: list[dict], theirs: list[dict]) -> tuple[list[dict], list[dict]
 
 
 def _join(blocks: list[dict], others: list[dict], likeness: Callable[[list[str], list[str]], np.ndarray]) -> list[dict]:
-    """One round over one page: of the joins that help, the best first, each block in one of them."""
+    """One round on one page: make the joins that help, the best first. A block takes part in at most one."""
     texts = [b["text"] for b in others]
     table = likeness([b["text"] for b in blocks], texts)
     now = _assigned(table)
@@ -94,7 +95,7 @@ def _join(blocks: list[dict], others: list[dict], likeness: Callable[[list[str],
 
 
 def _gain(before: list[float], after: list[float]) -> float:
-    """How much better the pairs that changed fit, on average; 0 where the best of them did not become better."""
+    """The rise of the mean similarity over the pairs that changed; 0 where their best similarity does not rise."""
     old, new = list((Counter(before) - Counter(after)).elements()), list((Counter(after) - Counter(before)).elements())
     gain = _mean(new) - _mean(old)
     return gain if gain <= 0 or max(old, default=0.0) < max(new) else 0.0
@@ -116,7 +117,7 @@ def _ratio(one: str, two: str) -> float:
 
 
 def _in_context(likeness: np.ndarray) -> np.ndarray:
-    """Likeness with a bonus: the two best of the up to eight pairs around each pair that is alike."""
+    """Similarities with a bonus for each pair above `_ALIKE`: a share of the two best of its up to eight neighbours."""
     result = likeness.copy()
     for i, j in zip(*np.nonzero(likeness > _ALIKE), strict=True):
         around = likeness[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2].flatten().tolist()
@@ -134,7 +135,7 @@ def _merge(one: dict, two: dict) -> dict:
 
 
 def _distance(one: dict, two: dict) -> float:
-    """The larger of the horizontal and the vertical distance of the centres, in shares of the picture."""
+    """The larger of the horizontal and the vertical distance between the centres, in shares of the picture."""
     (x1, y1, w1, h1), (x2, y2, w2, h2) = one["box"], two["box"]
     return max(abs(x1 + w1 / 2 - x2 - w2 / 2), abs(y1 + h1 / 2 - y2 - h2 / 2))
 

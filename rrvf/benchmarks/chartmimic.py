@@ -1,9 +1,9 @@
-"""ChartMimic, direct mimic (Table 1): code out of a reply, items out of code, scores, and how they are averaged.
+"""ChartMimic, direct mimic (Table 1): extracts code from replies and items from code, scores them and averages.
 
     rrvf score chartmimic pairs/ --out scores.json --protocol official
 
-Scripts run once, in the sandbox; scoring happens here, in a process that no foreign code ever entered. The protocols
-are described in `rrvf.benchmarks.chartmimic_scores`.
+Each script runs once, in the sandbox. Scoring happens in this process, which never runs foreign code.
+`rrvf.benchmarks.chartmimic_scores` describes the protocols.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ from rrvf.render import Limits, Renderer
 __all__ = ["METRICS", "NOTHING", "References", "aggregate", "extract_code", "extract_folder", "items_of", "overall",
            "ran", "sample_metrics", "score_folder"]  # fmt: skip
 
-#: The original has no time limit; its successor's is 120 s. Processor time keeps an endless loop shorter. No picture is
-#: drawn: the items come from a PDF of their own, and drawing twice would take half as long again.
+#: The original has no time limit, its successor has 120 s. The limit of CPU time ends an endless loop earlier. No
+#: picture is drawn: the items come from a PDF, and drawing the figure a second time would take half as long again.
 LIMITS = Limits(wall_s=120.0, cpu_s=60.0, max_pixels=0)
 EMPTY = {"text": [], "layout": [], "axes": 0, "type": {}, "color": []}
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
 
 
 def extract_code(reply: str) -> str | None:
-    """The code of a reply: by our grammar where it has our tags (`read_reply`), else by the original's rule.
+    """The code of a reply. A reply with our tags is read by our grammar (`read_reply`), others by the original's rule.
 
-    That is the first fenced block that opens with exactly three backticks and `python` and is closed (metrics_spec
-    1.2).
+    The original takes the first closed block that opens with exactly three backticks and `python` (metrics_spec 1.2).
     """
     return read_reply(reply, CHART, _first_block).code
 
@@ -59,9 +58,10 @@ def _first_block(reply: str) -> str | None:
 
 
 def sample_metrics(gold: dict | None, generated: Render, name: str, protocol: ChartProtocol) -> dict[str, float]:
-    """`exec` and the four F1 of one sample; in `fixed` also `text_drawn` and so on, of all that was drawn, seen or not.
+    """`exec` (0 or 1) and the four F1 scores (0 to 1) of one sample.
 
-    `gold` None: the true script does not run, so nothing can match.
+    gold: the items of the true script; None where it does not run, so nothing can match. Protocol `fixed` adds
+    `text_drawn` and so on: the F1 over everything drawn, visible or not.
     """
     score = score_items(gold or EMPTY, items_of(generated), name, protocol)
     drawn = {f"{metric}_drawn": f1 for metric, f1 in (score.drawn or {}).items()}
@@ -69,7 +69,7 @@ def sample_metrics(gold: dict | None, generated: Render, name: str, protocol: Ch
 
 
 def aggregate(pairs: Iterable[PairScore]) -> dict[str, float]:
-    """Percent over all pairs; a script that did not run counts 0 (metrics_spec 1.8)."""
+    """Means in percent over all pairs. A script that did not run counts 0 (metrics_spec 1.8)."""
     rows = [(score.exec_ok, *(getattr(score, metric).f1 for metric in METRICS)) for score in pairs]
     totals = map(sum, zip(*rows, strict=True)) if rows else [0] * (1 + len(METRICS))
     means = [100 * total / max(1, len(rows)) for total in totals]
@@ -89,7 +89,7 @@ def score_folder(
     cache: Path | None = CACHE,
     progress: bool = True,
 ) -> dict:
-    """`rrvf score chartmimic`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`.
+    """`rrvf score chartmimic`: scores every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`.
 
     A killed run continues.
     """
@@ -115,11 +115,9 @@ def score_folder(
 def extract_folder(
     folder: Path, out: Path, protocol: ChartProtocol = "fixed", workers: int = 2, progress: bool = True
 ) -> dict:
-    """`rrvf extract`: the items of every `NAME.py` of a folder, by name.
+    """`rrvf extract`: writes the items of every `NAME.py` of a folder to `out`, by name.
 
-    A script that did not run has none of any kind.
-
-    Such scripts are named on standard error, since a blank figure's items look the same.
+    A script that did not run has no items, like a blank figure. To tell the two apart, it is named on standard error.
     """
     paths = sorted(folder.glob("*.py"))
     if not paths:

@@ -1,42 +1,47 @@
-"""F1 of a script's items against another's: text, layout, type and colour (metrics_spec 1.3 to 1.6).
+"""F1 of a generated script's items against the true script's: text, layout, type, colour (metrics_spec 1.3 to 1.6).
 
-Protocols, by the id that every result carries. Parity first, repairs on top:
+There are three protocols. Every result carries the id of its protocol.
 
-official  ChartMimic's evaluator of 2025-06-17, its faults kept where they are deterministic. Each choice with its size
-          on 475 published answers of gpt-4o, of which 448 run, beside the results published with them: text and layout
-          are equal on all 448.
-          - Where the original's own tracer stops a generated script, calls and colours until then count, since the
-            original runs it inside a try block; a true script has none, and gives none (4 pairs, color +0.5).
-          - A script without a traced call gets the Type score of the pair before it in its worker, and `type_of` names
-            that pair. 20 workers, as in its settings, over pairs in order of names: its own order is the file system's.
-            `type_own` is the mean without this (11 pairs, type 81.6 -> 84.0; published: 83.3). Failed scripts pass
-            nothing on. `rrvf eval` scores each sample by itself.
-          - More than ten colours are thinned in an order that the original draws anew in every process: here the mean
-            over 100 seeded pairs of orders (13 pairs, color 75.6; published: 75.7; equal sides no longer score 1).
-          Left out are crashes of the scorer, which score 0 here, path rules that a folder's name triggers (T5, T6), and
-          the indent that the try block gives to later lines of triple-quoted texts.
-july2025  VLMEvalKit as it stood on 2025-07-20, most likely what the paper used. As official, but
-          - more than ten colours on either side score 0, for its thinning helper was missing;
-          - a bar recoloured by a string is skipped, where it costs the official script all its colours;
-          - so is a graph without edges;
+official  ChartMimic's evaluator of 2025-06-17, with its faults where they are deterministic. The effect of each choice
+          was measured on 475 published answers of gpt-4o, of which 448 run, and compared with the scores published for
+          them. Text and layout are equal on all 448.
+          - The original's own tracer stops some generated scripts. Their calls and colours until then count, since the
+            original runs them inside a try block. It runs a true script without one, so of a true script that is
+            stopped nothing counts (4 pairs, color +0.5).
+          - A script without a traced call gets the Type score of the previous pair of its worker. `type_of` names that
+            pair. There are 20 workers, as in the original's settings. The pairs are taken in order of names; the
+            original takes them in the order of the file system. A failed script passes no score on. `type_own` is the
+            mean without this rule (11 pairs, type 81.6 -> 84.0; published: 83.3). `rrvf eval` scores each sample
+            without it.
+          - More than ten colours are thinned. The original draws the order of thinning anew in every process. Here the
+            score is the mean over 100 seeded pairs of orders (13 pairs, color 75.6; published: 75.7), so equal sides
+            no longer score 1.
+          Not rebuilt: crashes of the scorer (those pairs score 0 here), the path rules that a folder's name triggers
+          (T5, T6), and the indent that the try block adds to later lines of triple-quoted texts.
+july2025  VLMEvalKit of 2025-07-20, most likely what the paper used. As official, except:
+          - more than ten colours on either side score 0, because its thinning helper was missing;
+          - a bar recoloured by a string is skipped; in official it costs the script all its colours;
+          - a graph without edges is skipped too;
           - classes derived from the polar axes and the ellipse count as these (radar charts, arcs).
           Its cleaning of doubled escapes in answers, which breaks some TeX, is not rebuilt.
-fixed     as july2025, and repaired, each with what it moves:
-          - wrapped functions keep their names: seaborn calls without a hue are counted and read (type, colour up);
-          - more than ten colours are thinned, both sides in one order, so that equal sides score 1 (colour up from 0);
-          - a bar recoloured by a string is read as drawn, any other object that cannot be read (hollow, or coloured by
-            a pair of name and opacity) is left out instead of costing the script all its colours (colour up);
-          - an exception that the script catches does not blind the tracer (type, colour of all that follows);
-          - what cannot be seen does not count: texts, axes, objects off the picture, transparent, in the colour behind
-            them, covered, clipped, invisible, too small (`rrvf.render.sandbox.trace_seen` says how that is decided);
-            `drawn` keeps the F1 with them (of 200 true scripts 11 lose an item, most of them zero-size or covered);
-          - `plt.savefig` in a comment does no harm, nor does a formatter that needs the ticks which are taken away
+fixed     As july2025, with repairs. The scores that a repair changes stand in brackets.
+          - wrapped functions keep their names, so seaborn calls without a hue are counted and read (type, colour up);
+          - more than ten colours are thinned in one order for both sides, so equal sides score 1 (colour up from 0);
+          - a bar recoloured by a string is read as it was drawn; any other object that cannot be read (hollow, or
+            coloured by a pair of name and opacity) is skipped and no longer costs the script all its colours (colour
+            up);
+          - an exception that the script catches does not stop the tracer (type, colour of all that follows);
+          - what cannot be seen does not count: texts, axes and objects that are outside the picture, transparent, in
+            the colour behind them, covered, clipped, invisible or too small (`rrvf.render.sandbox.trace_seen`
+            decides); `drawn` is the F1 with them (of 200 true scripts 11 lose an item, mostly a zero-size or covered
+            one);
+          - `plt.savefig` in a comment does no harm, nor does a formatter that needs the ticks which the tracer removes
             (text);
-          - a script whose figure cannot be drawn did not run, where the others find the file that was begun (exec
-            down).
+          - a script whose figure cannot be drawn counts as not run; the other protocols accept the unfinished file
+            (exec down).
 
-In all three: empty against empty is 0 (T9), of same-coloured objects the last wins (T7), and code after the first save
-or show is lost. These are the benchmark's own rules.
+All three follow these rules of the benchmark: empty against empty scores 0 (T9), of objects with the same colour the
+last wins (T7), and code after the first save or show is lost.
 """
 
 from __future__ import annotations
@@ -65,11 +70,12 @@ class Score(Record):
 
 
 class PairScore(Record):
-    """One pair of scripts. All zero where one of them did not run; `reason` then says which and why, else it is None.
+    """The scores of one pair of scripts. All are zero where one of them did not run.
 
-    drawn: in `fixed`, the F1 of all that was drawn, seen or not.
-    calls: in `official`, False where the generated script made no traced call; `type_of` then names the pair whose Type
-    score the original prints for it, where there is one.
+    reason: which script did not run and why; None where both ran.
+    drawn: in `fixed`, the F1 over everything drawn, visible or not.
+    calls: in `official`, False where the generated script made no traced call.
+    type_of: in `official`, the pair whose Type score such a script gets (`carried`); None where it gets none.
     """
 
     exec_ok: bool
@@ -84,7 +90,7 @@ class PairScore(Record):
 
 
 def score(matched: float, generated: int, gold: int) -> Score:
-    """From the amount matched and the sizes of both sides; either side empty gives zeros (metrics_spec T9).
+    """The score from the amount matched and the sizes of both sides. An empty side gives zeros (metrics_spec T9).
 
     >>> score(matched=3, generated=4, gold=6)
     Score(precision=0.75, recall=0.5, f1=0.6)
@@ -100,9 +106,9 @@ NOTHING = score(0, 0, 0)
 
 
 def score_items(gold: dict, generated: dict | None, name: str, protocol: ChartProtocol) -> PairScore:
-    """Score a script's items against the true script's; `generated` None: it did not run.
+    """Score a script's items against the true script's. `generated` is None where the script did not run.
 
-    `name` is the sample's: graph_* have a layout rule of their own (metrics_spec 1.4).
+    name: of the sample; samples named graph_* have a special layout rule (metrics_spec 1.4).
     """
     if generated is None:
         return PairScore(exec_ok=False, **dict.fromkeys(METRICS, NOTHING))
@@ -126,11 +132,11 @@ def _scores(gold: dict, generated: dict, name: str, protocol: ChartProtocol) -> 
 
 
 def carried(pairs: dict[str, PairScore]) -> dict[str, PairScore]:
-    """`official`: a pair whose generated script made no traced call gets the Type score before it, as in the original.
+    """`official`: a pair whose generated script made no traced call gets the Type score of the pair before it.
 
-    The original's workers keep one Type evaluator each, which returns early for such a script and so prints its last
-    result again. Its 20 workers take every twentieth pair of a list in the order of the file system; here in that of
-    names.
+    Each worker of the original keeps one Type evaluator. It returns early for such a script, and its last result is
+    printed again. Each of the 20 workers takes every twentieth pair. The original lists the pairs in the order of the
+    file system; here they are sorted by name.
     """
     found: dict[str, PairScore] = {}
     for first in range(_WORKERS):
@@ -146,7 +152,7 @@ def carried(pairs: dict[str, PairScore]) -> dict[str, PairScore]:
 
 
 def multiset(gold: Sequence, generated: Sequence) -> Score:
-    """Equal items, each used once.
+    """The score of two collections. Equal items match, and each item is used once.
 
     >>> multiset(["a", "a", "b"], ["a", "b", "c"]).f1  # two of three on either side
     0.6666666666666666
@@ -160,15 +166,16 @@ def _hashable(item):
 
 
 def layout(items: dict, name: str) -> list[list[int]]:
-    """The places of a script's axes. In a graph every axes has the same, in a grid or not: only their number counts.
+    """The grid positions of a script's axes.
 
-    `name` may lead with folders (`direct_600/graph_1`); the original asks whether the path contains `/graph`.
+    In a sample named graph_* all axes get one position, with or without a grid, so only their number counts. `name` may
+    contain folders (`direct_600/graph_1`): the original asks whether the path contains `/graph`.
     """
     return [[1, 1, 0, 1, 0, 1]] * items["axes"] if "/graph" in f"/{name}" else items["layout"]
 
 
 def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:
-    """Calls by label.
+    """The score of two counts of calls by label.
 
     >>> counts({"bar": 2, "plot": 1}, {"bar": 1}).recall
     0.3333333333333333
@@ -178,7 +185,10 @@ def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:
 
 
 def colors(gold: Items, generated: Items, protocol: ChartProtocol) -> Score:
-    """The largest total similarity over assignments within each group (metrics_spec 1.6.4), the mean over thinnings."""
+    """The score of two lists of colours, as a mean over thinnings.
+
+    The amount matched is the largest total similarity over all assignments within each group (metrics_spec 1.6.4).
+    """
     if protocol == "july2025" and max(len(gold), len(generated)) > MANY:
         return NOTHING
     found = [
@@ -188,7 +198,7 @@ def colors(gold: Items, generated: Items, protocol: ChartProtocol) -> Score:
 
 
 def _matched(gold: Items, generated: Items) -> float:
-    """Names of maps match where they are equal, colours as they resemble each other; a name and a colour never."""
+    """The amount matched: equal names of colour maps count 1, colours by similarity, a name and a colour 0."""
     names = [Counter((group, token) for group, token in side if not is_hex(token)) for side in (gold, generated)]
     groups: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, items in enumerate((gold, generated)):

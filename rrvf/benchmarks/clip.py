@@ -1,9 +1,9 @@
 """CLIP similarity of two screenshots (Table 3): open_clip's ViT-B/32 with OpenAI's weights, the usual choice (D9).
 
-Two forms (metrics_spec part 3): of the whole screenshots, and with the text painted over, as Design2Code has it.
+There are two forms (metrics_spec part 3): on the whole screenshots, and with the text painted over, as in Design2Code.
 
-The weights come from a local file (RRVF_CLIP_WEIGHTS) or from the hub. Where neither is there, there is no number: a
-CLIP with other weights measures something else.
+The weights come from a local file (RRVF_CLIP_WEIGHTS) or from the hub. Without them there is no score, since CLIP with
+other weights measures something else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from rrvf.errors import UserError
 
 MODEL, WEIGHTS = "ViT-B-32-quickgelu", "openai"
-#: The inverse temperature that OpenAI's training ended at, its upper bound. A model that was not trained has 1 / 0.07.
+#: The inverse temperature of OpenAI's trained model, which is its upper bound. An untrained model has 1 / 0.07.
 TRAINED_SCALE = 100
 HUB_ID, HUB_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
 MEND = "set RRVF_CLIP_WEIGHTS to a file with OpenAI's ViT-B/32 weights, or run where the model hub can be reached"
@@ -33,7 +33,7 @@ MEND = "set RRVF_CLIP_WEIGHTS to a file with OpenAI's ViT-B/32 weights, or run w
 
 @cache
 def available() -> bool:
-    """Whether the weights can be had; where not, one line on standard error says so, once."""
+    """Whether the weights can be loaded. Where they cannot, one line on standard error says so, once."""
     try:
         load()
     except UserError as error:
@@ -44,7 +44,7 @@ def available() -> bool:
 
 @cache
 def load():
-    """The model and its preprocessing. UserError where the weights are not to be had."""
+    """The model and its preprocessing. UserError where the weights cannot be loaded."""
     local = os.environ.get("RRVF_CLIP_WEIGHTS")
     if local and not Path(local).is_file():
         raise UserError(f"RRVF_CLIP_WEIGHTS names {local}, which is no file: correct it or unset it")
@@ -63,7 +63,7 @@ def load():
 
 
 def check_trained(model: torch.nn.Module, source: str) -> None:
-    """UserError for weights that are not those of OpenAI's training: untrained ones above all."""
+    """UserError for weights that OpenAI did not train, above all untrained ones."""
     scale = model.logit_scale.exp().item()
     if abs(scale - TRAINED_SCALE) > 1:
         raise UserError(
@@ -73,7 +73,7 @@ def check_trained(model: torch.nn.Module, source: str) -> None:
 
 
 def _reachable() -> bool:
-    """Whether the weights are in the hub's cache or the hub answers: its own client would try for minutes."""
+    """Whether the weights are in the hub's cache or the hub answers. The hub's own client would retry for minutes."""
     if isinstance(try_to_load_from_cache(HUB_ID, HUB_FILE), str):
         return True
     try:
@@ -83,12 +83,15 @@ def _reachable() -> bool:
 
 
 def similarity(reference: np.ndarray, generated: np.ndarray) -> float:
-    """Cosine of the two pictures' embeddings, times 100. Pictures are (H, W, 3) uint8, squared first."""
+    """Cosine similarity of the two pictures' CLIP embeddings, times 100.
+
+    Pictures are (H, W, 3) uint8 RGB and are resized to squares first.
+    """
     return cosine(*load(), reference, generated)
 
 
 def cosine(model, preprocess, reference: np.ndarray, generated: np.ndarray) -> float:
-    """`similarity` by any model with `encode_image`."""
+    """`similarity` with any model that has `encode_image`."""
     batch = torch.stack([preprocess(square(picture)) for picture in (reference, generated)])
     with torch.inference_mode():
         one, two = torch.nn.functional.normalize(model.encode_image(batch), dim=-1)
@@ -96,13 +99,13 @@ def cosine(model, preprocess, reference: np.ndarray, generated: np.ndarray) -> f
 
 
 def square(picture: np.ndarray) -> Image.Image:
-    """Resized to a square whose side is the shorter edge, so that CLIP's centre crop drops nothing."""
+    """The picture resized to a square whose side is its shorter edge, so that CLIP's centre crop drops nothing."""
     side = min(picture.shape[:2])
     return Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def without_text(picture: np.ndarray, blocks: list[dict]) -> np.ndarray:
-    """The picture with its blocks of text painted over from around them (Telea, radius 3)."""
+    """The picture with its text blocks inpainted from their surroundings (Telea, radius 3)."""
     height, width = picture.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     for x, y, w, h in (block["box"] for block in blocks):

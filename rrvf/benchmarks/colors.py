@@ -1,4 +1,4 @@
-"""Similarity of colours (metrics_spec 1.6.3): CIEDE2000 on CIE Lab, D65, 2 degrees, or equality of map names."""
+"""Similarity of colours (metrics_spec 1.6.3): CIEDE2000 on CIE Lab (D65, 2 degrees); of colour maps, equal names."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _HEX = re.compile(r"#[0-9A-F]{6}([0-9A-F]{2})?")
 
 
 def is_hex(token: str) -> bool:
-    """Whether a token is a colour and not a map's name."""
+    """Whether a token is a colour and not the name of a colour map."""
     return _HEX.fullmatch(token) is not None
 
 
 @lru_cache(1 << 16)
 def similarity(first: str, second: str) -> float:
-    """1 for the same colour down to 0 for one 100 apart. `#RRGGBB` against a map's name is 0; names are equal or not.
+    """Two colours: from 1 where they are equal down to 0 where they are 100 apart. Opacity (`#RRGGBBAA`) is ignored.
 
-    Opacity, in two more digits, is not looked at.
+    Two names of colour maps: 1 where they are equal, else 0. A colour and a name: 0.
 
     >>> [round(similarity("#1F77B4", other), 2) for other in ("#1F77B4", "#2A6F9F", "#FF7F0E")]
     [1.0, 0.96, 0.48]
@@ -34,12 +34,12 @@ def similarity(first: str, second: str) -> float:
 
 
 def table(ones: np.ndarray, twos: np.ndarray) -> np.ndarray:
-    """Similarities of every colour of `ones` (n, 3) to every one of `twos` (m, 3), both from `lab`: (n, m)."""
+    """(n, m) similarities of all colours of `ones` (n, 3) to all of `twos` (m, 3). Both come from `lab`."""
     return np.maximum(0.0, 1.0 - ciede2000(ones[:, None], twos[None]) / 100.0)
 
 
 def lab(colors: Sequence[str]) -> np.ndarray:
-    """`#RRGGBB` or `#RRGGBBAA` as rows of L*, a*, b*: (n, 3)."""
+    """Colours `#RRGGBB` or `#RRGGBBAA` as (n, 3) rows of L*, a*, b*."""
     values = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors]).reshape(-1, 3) / 255
     linear = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
     t = linear @ _TO_XYZ.T / _WHITE
@@ -76,7 +76,7 @@ def _hue(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _mean_hue(h1: np.ndarray, h2: np.ndarray, gray: np.ndarray) -> np.ndarray:
-    """As the original's library has it: where the short way passes 0, up to 540 and not brought back below 360."""
+    """As in the original's library: where the short way passes 0, the mean may reach 540 and is not reduced by 360."""
     total = h1 + h2
     mean = np.where(np.abs(h1 - h2) <= 180, total / 2, (total + 360) / 2)
     return np.where(gray, total, mean)

@@ -4,8 +4,8 @@
     bootstrap(scores)                   # of a mean
     paired_difference(ours, base)       # of the same samples under two policies
 
-A mean is written as a ratio of sums, sum(values) / sum(weights), so that scores conditional on execution (weight 1
-where the code ran, else 0) go through the same code.
+A mean is the ratio sum(values) / sum(weights). Scores conditional on execution (weight 1 where the code ran, else 0)
+therefore use the same code.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from scipy.stats import binomtest
 LEVEL = 0.95
 RESAMPLES = 5_000
 SEED = 0
-#: Counts that are worked on at once (32 MB), and those that are kept, a byte each.
+#: Counts in one block (32 MB), and counts that are kept in memory, one byte each.
 BLOCK, KEPT = 2**22, 2**26
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A point and its interval, in the unit of what was put in."""
+    """A point estimate and its interval, in the unit of the input."""
 
     value: float
     low: float
@@ -38,7 +38,7 @@ class Interval:
         return self.low, self.high
 
     def rounded(self, digits: int = 2) -> tuple[float, float, float]:
-        """(value, low, high) to so many digits."""
+        """(value, low, high), rounded to `digits` decimals."""
         return round(self.value, digits), round(self.low, digits), round(self.high, digits)
 
 
@@ -67,7 +67,7 @@ def newcombe(a: Interval, b: Interval) -> Interval:
 
 
 def bootstrap(values, weights=None, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
-    """sum(values) / sum(weights) over samples, with a percentile interval. `weights` None: the plain mean.
+    """sum(values) / sum(weights) over samples, with a percentile interval. With `weights` None, the plain mean.
 
     >>> bootstrap([0.0, 1.0] * 50).rounded()
     (0.5, 0.4, 0.6)
@@ -80,7 +80,7 @@ def bootstrap(values, weights=None, *, level: float = LEVEL, resamples: int = RE
 def paired_difference(
     a, b, a_weights=None, b_weights=None, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Interval:
-    """The difference of two means over the same samples in the same order; each resample draws samples, not values.
+    """The difference of two means over the same samples in the same order. Each resample draws samples, so pairs stay.
 
     >>> paired_difference([0.3, 0.7, 0.9], [0.2, 0.6, 0.8]).rounded()  # every sample gains 0.1
     (0.1, 0.1, 0.1)
@@ -114,10 +114,10 @@ def _pair(values, weights) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _counts(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """(rows, n) at a time, `resamples` rows in all: how often each sample is drawn in each resample.
+    """How often each sample is drawn in each resample: blocks of shape (rows, n) with `resamples` rows in all.
 
-    The rows are the same however many come at once. A set of some thousands keeps them, since a table asks for the same
-    draws many times; what a larger one would keep takes gigabytes.
+    The size of the blocks changes no row. The counts of a set of some thousand samples are kept in memory, since a
+    table asks for the same draws many times. Those of a larger set would take gigabytes.
     """
     if n * resamples > KEPT:
         yield from _drawn(n, resamples, seed)
@@ -134,7 +134,7 @@ def _drawn(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 @lru_cache(maxsize=4)
 def _all_drawn(n: int, resamples: int, seed: int) -> np.ndarray:
-    # A byte holds a count: of 256 samples or more nobody lives to see one drawn 256 times.
+    # A count fits in one byte: of n < 256 samples it is at most n; of more samples, 256 is all but impossible.
     return np.concatenate([block.astype(np.uint8) for block in _drawn(n, resamples, seed)])
 
 
@@ -147,7 +147,7 @@ def _ratios(counts: Iterable[np.ndarray], values: np.ndarray, weights: np.ndarra
     for block in counts:
         drawn = block.astype(float)
         below = drawn @ weights
-        # A resample in which nothing ran has no conditional mean: nan, left out of the percentiles.
+        # A resample in which nothing ran has no conditional mean. It is nan and left out of the percentiles.
         found.append(np.divide(drawn @ values, below, out=np.full(len(drawn), np.nan), where=below > 0))
     return np.concatenate(found)
 

@@ -1,4 +1,4 @@
-"""What a traced run reports of a script, checked: the process that reports it ran foreign code."""
+"""The items that a traced run reports of a script. They are validated, since the reporting process ran foreign code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rrvf.records import Record, Render
 from rrvf.render import Trace
 
 _TRACER = Path(__file__).parents[1] / "render" / "sandbox"
-#: What a script may report of any kind; scoring is linear in it. A script that reports more counts as one that did not
-#: run.
+#: The most items of one kind that a script may report, since the time of scoring grows with them. A script that reports
+#: more counts as not run.
 _MOST = 20_000
 
 Texts = Annotated[list[str], Field(max_length=_MOST)]
@@ -28,14 +28,14 @@ Colors = Annotated[list[tuple[str, str]], Field(max_length=_MOST)]
 
 
 class Guarded(Record):
-    """`official`: of a script that the original's own tracer stops half-way, what it had seen until then."""
+    """`official`: what was traced before the original's own tracer stopped the script."""
 
     type: Calls = {}
     color: Colors = []
 
 
 class Drawn(Record):
-    """`fixed`: all that was drawn, seen or not."""
+    """`fixed`: everything drawn, visible or not."""
 
     text: Texts
     layout: Places
@@ -45,14 +45,21 @@ class Drawn(Record):
 
 
 class ChartItems(Drawn):
-    """Texts in drawing order, places in grids, number of axes with and without one, calls by label, [group, colour]."""
+    """The items of a ChartMimic run.
+
+    text: in drawing order. layout: positions of axes in grids. axes: their number, with and without a grid. type: calls
+    by label. color: pairs (group, colour).
+    """
 
     guarded: Guarded | None = None
     drawn: Drawn | None = None
 
 
 class TextItems(Record):
-    """Of a Plot2Code run: [string, x, y] of every text, a place None where it is no number; the figure's inches."""
+    """The items of a Plot2Code run.
+
+    texts: (string, x, y) of every text; x or y is None where it is not a number. size: of the figure, in inches.
+    """
 
     texts: list[tuple[str, FiniteFloat | None, FiniteFloat | None]] = Field(max_length=5_000)
     size: tuple[FiniteFloat, FiniteFloat]
@@ -61,14 +68,14 @@ class TextItems(Record):
 def ran(render: Render) -> bool:
     """Whether a script counts as executed in ChartMimic.
 
-    One with items does, since they are read where its PDF exists (metrics_spec 1.2). Its figure may be blank, or of a
-    size that nobody can look at: its picture scores 0.
+    A script with items does: they are read where its PDF exists (metrics_spec 1.2). Its figure may still be blank or
+    outside the bounds of a picture. The judge's score is then 0.
     """
     return render.ok or render.items is not None
 
 
 def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
-    """The items of a render that was traced; None where the script did not run or reported what no tracer reports.
+    """The items of a traced render; None where the script did not run or its report is malformed.
 
     Plot2Code fails a blank figure too (metrics_spec 2.2).
     """
@@ -84,13 +91,13 @@ def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
 
 @cache
 def tracer_version() -> str:
-    """Twelve hex digits over the tracer's own files: items of another version are not taken from a cache."""
+    """Twelve hex digits of a hash over the tracer's files. Items of another version are not taken from a cache."""
     return _version(_TRACER.glob("trace*.py"))
 
 
 @cache
 def scoring_version() -> str:
-    """The same over tracer and scores: a killed run is not continued by other rules."""
+    """The same over the files of tracer and scoring. A killed run is not continued under other rules."""
     return _version([*_TRACER.glob("trace*.py"), *Path(__file__).parent.glob("*.py")])
 
 

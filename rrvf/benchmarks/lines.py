@@ -1,4 +1,4 @@
-"""JSON lines that are appended to and looked up: of a long run's replies only their places are kept in memory."""
+"""A JSON-lines file with lookup by id. Only the offsets of its lines are kept in memory, so a long run stays small."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import TextIO
 
 
 class Lines:
-    """The lines of a file by their `id`; the last of an id counts, one that a kill has cut does not."""
+    """The lines of a file by their `id`. The last line of an id counts. A line that a kill has cut is ignored."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._places = path, {}
-        self._writing = threading.Lock()
+        self._path, self._offsets = path, {}
+        self._lock = threading.Lock()
         if path.is_file():
             self._index()
 
     def _index(self) -> None:
-        place = 0
+        offset = 0
         with self._path.open("rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
-                    self._places[json.loads(line)["id"]] = place
-                place += len(line)
+                    self._offsets[json.loads(line)["id"]] = offset
+                offset += len(line)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places
+        return name in self._offsets
 
     def __getitem__(self, name: str) -> dict:
         with self._path.open("rb") as file:
-            file.seek(self._places[name])
+            file.seek(self._offsets[name])
             return json.loads(file.readline())
 
     def add(self, line: dict) -> None:
-        """Append a line with an `id`; from any thread."""
-        with self._writing, append_lines(self._path) as file:
-            self._places[line["id"]] = file.tell()
+        """Append a line that has an `id`. Thread-safe."""
+        with self._lock, append_lines(self._path) as file:
+            self._offsets[line["id"]] = file.tell()
             file.write(json.dumps(line) + "\n")
 
 
 def append_lines(path: Path) -> TextIO:
-    """Open a JSON-lines file to append to, past whatever a kill left of its last line."""
+    """Open a JSON-lines file for appending. If a kill has cut its last line, that line is ended first."""
     file = path.open("a", encoding="utf-8")
     if file.tell() and not _ends_whole(path):
         file.write("\n")

@@ -1,7 +1,7 @@
-"""A folder of pairs, `NAME.gt.py` and `NAME.gen.py`, scored in the sandbox: what the two chart benchmarks share.
+"""Scores a folder of pairs `NAME.gt.py` and `NAME.gen.py` in the sandbox. The two chart benchmarks share this code.
 
-True scripts are traced once and kept by content. A line per finished pair goes to `OUT.partial`, so that a killed run
-continues; what is written at the end is the same to the byte with any number of workers.
+True scripts are traced once, and their items are cached by content. Each finished pair is written to `OUT.partial`, so
+a killed run continues. The final file is the same to the byte with any number of workers.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _LATEST = 512  # true scripts whose items stay in memory
 class Scoring:
     """How one benchmark scores a pair.
 
-    `score` is given the pair's name, the true script's items (None where it does not run) and one render for each of
-    the `programs` that a generated script stands for.
+    programs: the programs to run for one generated script. score: gets the pair's name, the true script's items (None
+    where it does not run) and the render of each program.
     """
 
     id: str
@@ -49,9 +49,9 @@ class Scoring:
 
 
 class References:
-    """Items of true scripts by content: the latest in memory, all as JSON files in `folder`.
+    """A cache of true scripts' items, by content: the latest in memory, all as JSON files in `folder`.
 
-    Callable from any thread.
+    Thread-safe.
     """
 
     def __init__(self, renderer: Renderer, trace: Trace, folder: Path | None = CACHE) -> None:
@@ -66,7 +66,7 @@ class References:
         return self._latest[self._key(code)]
 
     def known(self, code: str) -> bool:
-        """Whether `items` answers without a run."""
+        """Whether `items` answers without running the script."""
         key = self._key(code)
         if key not in self._latest and self._folder:
             with contextlib.suppress(OSError, ValueError):
@@ -74,13 +74,13 @@ class References:
         return key in self._latest
 
     def keep(self, code: str, render: Render) -> None:
-        """Remember a traced run; on disk only where it gave items, since a busy machine can make a script time out."""
+        """Cache a traced run; on disk only where it gave items, since a busy machine can make a script time out."""
         key, items = self._key(code), items_of(render, self._trace)
         self._remember(key, items)
         if items is None:
             tqdm.write(f"a true script did not run and scores 0: {render.reason} {render.message}", file=sys.stderr)
         elif self._folder:
-            with contextlib.suppress(OSError, UserError):  # without a cache all is the same, only slower
+            with contextlib.suppress(OSError, UserError):  # without a cache the run is only slower
                 write_json(self._folder / f"{key}.json", items)
 
     def _key(self, code: str) -> str:
@@ -95,7 +95,10 @@ class References:
 
 
 def pair_names(folder: Path) -> list[str]:
-    """Names with both `NAME.gt.py` and `NAME.gen.py`, sorted. UserError for a folder without pairs or with halves."""
+    """Names that have both `NAME.gt.py` and `NAME.gen.py`, sorted.
+
+    UserError for a folder without pairs, or with half a pair.
+    """
     gold = {p.name.removesuffix(".gt.py") for p in folder.glob("*.gt.py")}
     generated = {p.name.removesuffix(".gen.py") for p in folder.glob("*.gen.py")}
     if not gold:
@@ -111,7 +114,10 @@ def pair_names(folder: Path) -> list[str]:
 def score_pairs(
     folder: Path, out: Path, scoring: Scoring, workers: int, cache: Path | None = CACHE, progress: bool = True
 ) -> dict[str, dict]:
-    """The score of every pair of `folder` by name, in order of names. Scripts are read when their turn comes."""
+    """The score of every pair of `folder`, by name and in order of names.
+
+    Scripts are read pair by pair, so that memory stays flat.
+    """
     names = pair_names(folder)
     with Log(partial(out), {n: _pair_key(scoring, n, *_pair(folder, n)) for n in names}) as log:
         todo = [n for n in names if n not in log.done]
@@ -127,7 +133,7 @@ def score_pairs(
 def _scores(
     folder: Path, names: list[str], scoring: Scoring, renderer: Renderer, references: References
 ) -> Iterator[tuple[str, Record]]:
-    """Each pair's score in turn. True scripts that are not known yet run in the same stream as the generated ones."""
+    """Each pair's score in turn. True scripts that are not cached run in the same stream as the generated scripts."""
     waiting: deque[tuple[str, str, bool, int]] = deque()
 
     def programs() -> Iterator[str]:
@@ -156,14 +162,17 @@ def _pair_key(scoring: Scoring, name: str, gold: str, generated: str) -> str:
 
 
 def failed(gold: dict | None, generated: Render | None) -> str | None:
-    """Why a pair scores nothing: `generated` is the run that failed, if one did, `gold` None a true script that did."""
+    """Why a pair scores nothing; None where both scripts ran.
+
+    gold: None where the true script failed. generated: the failed run of the generated script, if one failed.
+    """
     if generated is not None:
-        return generated.reason or "forbidden"  # ran, but reported what no tracer reports
+        return generated.reason or "forbidden"  # it ran, but its report is malformed
     return "the true script did not run" if gold is None else None
 
 
 class Log:
-    """Finished pairs, a line each. A line of an earlier run counts while its scripts and rules are the same."""
+    """The finished pairs, one line each. A line of an earlier run counts if its scripts and rules are the same."""
 
     def __init__(self, path: Path, keys: dict[str, str]) -> None:
         self._keys = keys
@@ -173,10 +182,10 @@ class Log:
             if keys.get(row["name"]) == row["key"]:
                 self.done[row["name"]] = row["score"]
         self._file = path.open("a")
-        self._file.write("\n")  # ends a line that was cut
+        self._file.write("\n")  # ends a line that a kill has cut
 
     def add(self, name: str, score: dict) -> None:
-        """Write one finished pair down."""
+        """Append one finished pair."""
         self.done[name] = score
         self._file.write(json.dumps({"name": name, "key": self._keys[name], "score": score}) + "\n")
         self._file.flush()
@@ -189,13 +198,13 @@ class Log:
 
 
 def refuse_folder(out: Path) -> None:
-    """UserError where `out` is a folder, before any work is done for it."""
+    """UserError where `out` is a folder; called before any work is done."""
     if out.is_dir():
         raise UserError(f"{out} is a folder: name the JSON file to write")
 
 
 def partial(out: Path) -> Path:
-    """Where the log of an unfinished run lies. UserError where `out` cannot become a file."""
+    """The path of an unfinished run's log. UserError where `out` is a folder."""
     refuse_folder(out)
     return out.with_name(out.name + ".partial")
 
@@ -204,5 +213,5 @@ def write_json(path: Path, value: dict) -> None:
     """Write a whole file or none."""
     make(path.parent)
     with whole(path) as partial_file, partial_file.open("w") as file:
-        json.dump(value, file, indent=1)  # piece by piece: the text of many pairs would take as much memory as all else
+        json.dump(value, file, indent=1)  # piece by piece: the whole text would double the memory
         file.write("\n")

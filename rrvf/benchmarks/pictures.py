@@ -1,7 +1,7 @@
-"""Pictures without code: does the answer run, what does the judge say of it, how alike are the pixels.
+"""Pictures without true code: execution rate, the judge's score, and the similarity of the pixels.
 
-Nothing here needs a label, so it measures any folder of pictures (`rrvf eval --pictures`). Metrics that read the true
-code are absent: they are not 0.
+Nothing here needs a label, so any folder of pictures can be measured (`rrvf eval --pictures`). Metrics that need the
+true code are absent, not 0.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from rrvf.protocol import code_in, read_reply
 from rrvf.records import Render, Sample
 from rrvf.render import Renderer
 
-#: Beside the judge's score: both from the two pictures alone. CLIP needs its weights.
+#: The metrics beside the judge's score. Both need only the two pictures; CLIP also needs its weights.
 METRICS = ("ssim", "clip")
 
 
 def protocol(domain: Domain, renderer: Renderer) -> str:
-    """The id of the rules: the domain, and the canvas that answers are drawn on (`own`: their own size)."""
+    """The protocol's id: the domain, and the canvas that answers are drawn on (`own`: their own size)."""
     canvas = renderer.limits.canvas
     size = f"{canvas.width}x{canvas.height}{'-full' if canvas.full_page else ''}" if canvas else "own"
     return f"pictures-{domain.name}-{size}"
 
 
 def extract_code(reply: str, domain: Domain) -> str | None:
-    """The code of a reply by our grammar, with our tags or without."""
+    """The code of a reply by our grammar (`read_reply`), with or without our tags."""
     return read_reply(reply, domain, lambda text: code_in(text, domain) or None).code
 
 
 def score(sample: Sample, root: Path, code: str, renderer: Renderer) -> tuple[Render, dict[str, float | None]]:
     """The render of `code`, and `{"exec": 0 | 1, "ssim": -1..1, "clip": 0..100 | None}`.
 
-    What was not drawn scores 0.
+    Code that draws no picture scores 0. `clip` is None without CLIP's weights.
     """
     render = renderer.render(code)
     known = [metric for metric in METRICS if metric != "clip" or clip.available()]

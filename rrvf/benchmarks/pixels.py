@@ -1,4 +1,4 @@
-"""Two screenshots compared as pixels: brought onto one canvas, then structural similarity."""
+"""Compares two screenshots as pixels: structural similarity on one canvas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def decode(png: bytes) -> np.ndarray:
-    """PNG bytes as (H, W, 3) uint8, RGB. ValueError for what is no picture."""
+    """PNG bytes as (H, W, 3) uint8 RGB. ValueError for bytes that are no picture."""
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) if png else None
     if picture is None:
         raise ValueError("no picture")
@@ -15,9 +15,10 @@ def decode(png: bytes) -> np.ndarray:
 
 
 def one_canvas(reference: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both pictures equally large: the wider is scaled down to the narrower's width, the shorter padded with white.
+    """Both pictures at one size: the wider is scaled down to the narrower's width, the shorter is padded with white.
 
-    WebSight ships screenshots at twice the size; what one page has more than the other meets white, so it costs.
+    WebSight ships screenshots at twice the size. Content below the end of the other page is compared with white, so it
+    lowers the similarity.
     """
     width = min(reference.shape[1], generated.shape[1])
     pair = [_scaled(picture, width) for picture in (reference, generated)]

@@ -2,11 +2,15 @@
 
     rrvf score plot2code pairs/ --out scores.json
 
-Two ways to execute decide what passes. `module` runs a script as Python runs a file. `function` is the original pass
-test: code is handed to `exec` inside a function, so under Python 3.11 helper functions and comprehensions cannot see
-the script's own names, and scripts fail that run well by themselves (ambiguity A6); and a script that forgot an import
-finds the names that the original's own file imports. Texts are read at module level in both, as the original does; its
-texts come from one process for all items, ours from one process each. A white figure fails in both.
+Whether a script passes depends on how it is executed. There are two modes:
+
+module    runs it as Python runs a file.
+function  is the original pass test. It passes the code to `exec` inside a function. Under Python 3.11 helper functions
+          and comprehensions then cannot see the script's own names, so some scripts fail that run well as a file
+          (ambiguity A6). A script that forgot an import finds the names that the original's own file imports.
+
+Both modes read the texts from a run at module level, as the original does. The original runs all items in one process,
+we run each in its own. A white figure fails in both modes.
 """
 
 from __future__ import annotations
@@ -30,20 +34,20 @@ from rrvf.render import Limits
 ExecMode = Literal["module", "function"]
 PROTOCOL = "plot2code-module"
 LIMITS = Limits(wall_s=30.0, cpu_s=30.0, max_pixels=0)  # the tracer draws; the picture itself is not needed
-#: The names that a script finds in the original's file.
+#: The imports of the original's file, whose names a script finds.
 ORIGINAL_NAMES = """import json, multiprocessing, os, matplotlib
 import matplotlib.pyplot as plt, numpy as np
 from PIL import Image
 from matplotlib.pyplot import *
 """
 _FENCE = re.compile(r"```python(.*?)```", re.DOTALL)
-_NEAR = -100 * math.log(0.8)  # where exp(-distance / 100), the original's similarity of places, is above 0.8
+_NEAR = -100 * math.log(0.8)  # nearer than this, the original's similarity exp(-distance / 100) is above 0.8
 
 
 class TextScore(Record):
-    """One pair: whether the script passes, and the share of its texts that match, 0 where it does not pass.
+    """One pair: whether the script passes, and the share of texts that match (0 where it does not pass).
 
-    `reason` says which script failed and why; None where both ran.
+    reason: which script failed and why; None where both ran.
     """
 
     exec_ok: bool
@@ -52,9 +56,10 @@ class TextScore(Record):
 
 
 def extract_code(reply: str) -> str | None:
-    """The code of a reply: by our grammar where it has our tags (`read_reply`), else by the original's rule.
+    """The code of a reply. A reply with our tags is read by our grammar (`read_reply`), others by the original's rule.
 
-    That is all fenced Python blocks joined by newlines; the whole reply where there is none (metrics_spec 2.1).
+    The original joins all fenced Python blocks with newlines. Without a block it takes the whole reply (metrics_spec
+    2.1).
     """
     return read_reply(reply, CHART, _all_blocks).code
 
@@ -65,16 +70,16 @@ def _all_blocks(reply: str) -> str | None:
 
 
 def in_function(code: str) -> str:
-    """A script that runs `code` as `exec` inside a function does: its names are local, and no function sees them."""
+    """A script that runs `code` like `exec` inside a function: its names are local, and no function sees them."""
     return f"{ORIGINAL_NAMES}exec(compile({code!r}, 'script.py', 'exec'), globals(), {{}})\n"
 
 
 def text_score(gold: dict, generated: dict) -> float:
-    """Matched texts over all texts of both sides, 1 where neither has any (metrics_spec 2.3).
+    """Matched texts over all texts of both sides, in [0, 1]; 1 where neither side has a text (metrics_spec 2.3).
 
-    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In order of the reference, each text takes
-    the first equal one that lies near enough and is not taken. (The original takes the near text of least edit distance
-    and then asks that the distance be 0, which is the same.)
+    Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In the order of the reference, each text is
+    matched with the first equal text that is near enough and not yet taken. (The original takes the near text with the
+    least edit distance and then requires the distance to be 0. The result is the same.)
 
     >>> figure = {"size": [8.0, 6.0], "texts": [["Sales", 0.5, 0.9], ["Month", 0.5, 0.1]]}
     >>> text_score(figure, {"size": [8.0, 6.0], "texts": [["Sales", 0.5, 0.9]]})  # one of two texts
@@ -97,7 +102,7 @@ def text_score(gold: dict, generated: dict) -> float:
 
 
 def _numbers(places: list) -> np.ndarray:
-    """Places as numbers; what is none is near to nothing."""
+    """Positions as an (n, 2) array. A position of None becomes nan, which is near nothing."""
     return np.array(places, dtype=float).reshape(-1, 2)
 
 
@@ -114,9 +119,9 @@ def sample_metrics(gold: dict | None, generated: Render) -> dict[str, float]:
 
 
 def aggregate(scores: Iterable[float | None]) -> dict[str, float | None]:
-    """Pass rate in percent, Text over all items and Text_pass over those that passed, in percent (metrics_spec 2.3).
+    """Pass rate, Text over all items, and Text_pass over the items that passed, all in percent (metrics_spec 2.3).
 
-    A score of None is an item that did not pass.
+    scores: in [0, 1]; None for an item that did not pass.
 
     >>> aggregate([1.0, 0.5, None, None])
     {'n': 4, 'exec_rate': 50.0, 'text': 37.5, 'text_pass': 75.0}
@@ -137,7 +142,10 @@ def score_folder(
     cache: Path | None = CACHE,
     progress: bool = True,
 ) -> dict:
-    """`rrvf score plot2code`: every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`. A killed run continues."""
+    """`rrvf score plot2code`: scores every pair `NAME.gt.py`, `NAME.gen.py` of a folder into `out`.
+
+    A killed run continues.
+    """
 
     def score(name: str, gold: dict | None, renders: list[Render]) -> TextScore:
         bad = next((r for r in renders if items_of(r, "plot2code") is None), None)

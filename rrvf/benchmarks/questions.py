@@ -1,7 +1,7 @@
-"""What a policy is asked with a picture in an evaluation: this project's prompt, or the benchmark's.
+"""The question that a policy is asked about a picture in an evaluation: this project's prompt or the benchmark's.
 
-A benchmark's own text is downloaded (`rrvf.data.prompts`); without it our words for it are asked, under a name of their
-own.
+A benchmark's own text is downloaded (`rrvf.data.prompts`). Where it is missing, our wording of it is asked instead,
+under a different id.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _OURS = Path(__file__).parent / "prompts"
 
 @dataclass(frozen=True)
 class Question:
-    """A text with, in ChartMimic's, places for the true figure's {width} and {height} in inches.
+    """The text of a question. ChartMimic's has placeholders for the true figure's {width} and {height} in inches.
 
-    id: what tables call it.
+    id: its name in the tables.
     """
 
     id: str
@@ -30,7 +30,7 @@ class Question:
 
     @property
     def sha256(self) -> str:
-        """Hex digits of the template's hash, as provenance carries them."""
+        """The template's hash in hex digits, as recorded in the provenance."""
         return hashlib.sha256(self.template.encode()).hexdigest()
 
     @property
@@ -39,7 +39,7 @@ class Question:
         return "{width}" in self.template
 
     def text(self, size: tuple[float, float] | None = None) -> str:
-        """The words for one picture. size: of the true figure, in inches; needed where the question tells it."""
+        """The text for one picture. size: of the true figure, in inches; needed where `tells_size`."""
         if not self.tells_size:
             return self.template
         width, height = map(float, size)
@@ -47,7 +47,10 @@ class Question:
 
 
 def question(config: EvalSet, style: str, folder: Path) -> Question:
-    """The question of an evaluation set. style: of this project's own prompts; folder: where downloaded ones lie."""
+    """The question of an evaluation set.
+
+    style: which of this project's prompts. folder: of the benchmarks' downloaded texts.
+    """
     if config.prompt == "own":
         return Question(f"{style}-direct", load_prompt(domain(config.domain), "direct", style).text)
     name = f"{config.benchmark}-direct"

@@ -1,8 +1,9 @@
-"""Of more than ten colours those that stand for all, in whatever order they are visited (metrics_spec 1.6.2).
+"""Thins more than ten colours to a few that represent all of them (metrics_spec 1.6.2).
 
-The original visits a script's colours in an order that Python draws anew in every process. What it prints is therefore
-one draw; `official` takes the mean over `ORDERS` seeded draws, each side's its own, as each side runs in a process of
-its own. `fixed` visits both sides in one order, so that equal sides thin alike.
+The result depends on the order in which the colours are visited. In the original Python draws that order anew in every
+process, so its score is one random draw. `official` takes the mean over `ORDERS` seeded draws. Each side has its own
+draws, because in the original each side runs in its own process. `fixed` visits both sides in one order, so that equal
+sides are thinned alike.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from rrvf.benchmarks.colors import is_hex, lab, table
 Items = Sequence[Sequence[str]]  # [group, colour or map name]
 MANY = 10
 ORDERS = 100
-_WORK = 100_000  # colours visited in all: of long lists fewer orders are drawn, so that time stays bounded
+_WORK = 100_000  # colours visited in all: long lists get fewer orders, so that the time stays bounded
 _ALIKE = 0.7
 
 
 def thinned(gold: Items, generated: Items, drawn: bool) -> Iterator[tuple[Items, Items]]:
-    """Both sides, thinned. `drawn`: in so many drawn orders as are averaged over; else once, in the order of hashes."""
+    """Both sides, thinned. drawn: once per random order that is averaged over; else once, in the order of hashes."""
     most = max(len(gold), len(generated))
     sides = [_Side(side) if len(side) > MANY else side for side in (gold, generated)]
     if most <= MANY or not drawn:
@@ -34,7 +35,7 @@ def thinned(gold: Items, generated: Items, drawn: bool) -> Iterator[tuple[Items,
 
 
 class _Side:
-    """One script's items, sorted, and which of them resemble each other."""
+    """One script's items, sorted, with their colours in Lab and the repeats of their names."""
 
     def __init__(self, items: Items) -> None:
         self._items = sorted(map(tuple, items))
@@ -48,14 +49,14 @@ class _Side:
         return len(self._items)
 
     def by_hash(self) -> np.ndarray:
-        """An order that depends on nothing but the items."""
+        """An order that depends only on the items."""
         hashes = [hashlib.sha256(" ".join(item).encode(errors="replace")).digest() for item in self._items]
         return np.array(sorted(range(len(self)), key=hashes.__getitem__))
 
     def kept(self, order: np.ndarray) -> Items:
-        """Each item that resembles none kept before it, whatever their groups.
+        """The items that are unlike all items kept before them, in any group.
 
-        Few colours remain, names all but repeats.
+        Few colours remain. Of the names of colour maps only repeats are dropped.
         """
         names, colors = order[~self._hex[order]], order[self._hex[order]]
         kept = list(names[np.unique(self._same[names], return_index=True)[1]])

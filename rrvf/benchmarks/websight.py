@@ -1,13 +1,13 @@
 """WebSight (Table 3): CLIP similarity and the judge's 100-point score.
 
-Beside them, since CLIP forgives much, CLIP with the text painted over, SSIM, and Design2Code's block scores.
+CLIP is lenient. Reported beside it are CLIP with the text painted over, SSIM, and Design2Code's block scores.
 
-WebSight has no official evaluator and the paper names neither viewport nor failure rule. Ours: the page is drawn on the
-canvas of the set's own pictures, or 1280 wide and full page; one that is not drawn scores 0 on every metric
-(metrics_spec part 3, ambiguity A8). `protocol` puts both into the id that every result carries.
+WebSight has no official evaluator, and the paper names neither the viewport nor a failure rule. Ours: a page is drawn
+on the canvas of the set's own pictures, or else 1280 pixels wide and full page. A page that cannot be drawn scores 0 on
+every metric (metrics_spec part 3, ambiguity A8). The id that every result carries holds the viewport (`protocol`).
 
-The limits on what a page may carry guard a reward. A reference is the user's own: none of them holds for it, and a
-generated page may carry as much again as its reference.
+The limits on a page's content guard a reward. A reference comes from the user, so they do not apply to it. A generated
+page may carry as much as its reference on top of them.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _NO_BOUND = 2**40
 
 
 def protocol(limits: Limits) -> str:
-    """The id of the rules: the viewport in pixels, and `full` where the screenshot is of the whole page."""
+    """The protocol's id: the viewport in pixels, and `full` where the screenshot is of the whole page."""
     canvas = limits.canvas or VIEWPORT
     return f"websight-{canvas.width}x{canvas.height}{'-full' if canvas.full_page else ''}"
 
 
 def extract_code(reply: str) -> str | None:
-    """The code of a reply by our grammar (`read_reply`, `code_in`), with our tags or without.
+    """The code of a reply by our grammar (`read_reply`, `code_in`), with or without our tags.
 
-    There is no original's rule.
+    WebSight has no rule of its original.
     """
     return read_reply(reply, WEB, _page).code
 
@@ -60,8 +60,8 @@ def _page(reply: str) -> str | None:
 def score_pair(reference: Render, generated: Render, judge: float | None = None) -> dict[str, float | None]:
     """`{"exec": 0 | 1, "judge", "clip": 0..100, "clip_masked": 0..100, "ssim", "block_match", "text", ...}`.
 
-    Both are renders with trace "blocks"; a reference known as a picture alone has no items, and then the metrics that
-    need its text are None. So are the CLIP scores without the weights. A page that was not drawn scores 0.
+    Both are renders with trace "blocks". A reference that is only a picture has no items; the metrics that need its
+    text are then None. The CLIP scores are None without the weights. A page that was not drawn scores 0.
     """
     blocks_known = reference.items is not None
     measured = [m for m in METRICS if blocks_known or m not in ("clip_masked", *blocks.METRICS)]
@@ -87,11 +87,10 @@ def _pixel_scores(reference: Render, generated: Render, measured: list[str]) -> 
 
 
 def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
-    """`{"n", "excluded", "exec_rate", ...}`: percent, and each metric's mean over all pairs.
+    """`{"n", "excluded", "exec_rate", ...}`: the execution rate in percent, and each metric's mean over all pairs.
 
-    None where a pair has none.
-
-    Pairs whose reference could not be drawn are excluded and counted: there is nothing to compare with.
+    A mean is None where a pair lacks the metric. Pairs whose reference could not be drawn are excluded, and counted in
+    `excluded`.
     """
     known = [p for p in pairs if "reference_reason" not in p]
     n = max(1, len(known))
@@ -104,17 +103,18 @@ def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
 
 
 def unbounded(limits: Limits) -> Limits:
-    """`limits` for pages that the user vouches for: time, memory and the picture's size alone are bounded."""
+    """`limits` for pages that the user trusts: only time, memory and the picture's size are bounded."""
     sizes = dict.fromkeys(("code_bytes", "packed_bytes", "literal_bytes", "drawing_bytes"), _NO_BOUND)
     return replace(limits, wall_s=max(60.0, limits.wall_s), memory_mb=max(2048, limits.memory_mb), **sizes)
 
 
 def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
-    """`rrvf score web`: pairs `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`, of a folder into `out`.
+    """`rrvf score web`: scores every pair of a folder into `out`.
 
-    A page that was not drawn has the `reason` in its record, a reference that cannot be used its `reference_reason`; a
-    page drawn without its stylesheet says so as `note` or `reference_note`. A killed run continues. UserError for a
-    folder without pairs, or a missing half.
+    A pair is `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`. The record of a pair has a `reason` where
+    the page was not drawn, a `reference_reason` where the reference cannot be used, and a `note` or `reference_note`
+    where a page was drawn without its stylesheet. A killed run continues. UserError for a folder without pairs, or with
+    half a pair.
     """
     names = pair_names(folder)
     with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:
@@ -153,10 +153,7 @@ def _record(reference: Render, generated: Render | None) -> dict[str, float | st
 
 
 def _refusal(folder: Path, name: str) -> Render | None:
-    """Why a generated page is not drawn, if it is not.
-
-    It is no page, or carries more than its reference has room for.
-    """
+    """Why a generated page is not drawn (it is no page, or carries more than its reference allows), or None."""
     limits, reference = Limits(), folder / f"{name}.gt.html"
     if reference.is_file():
         limits = room_for(read_page(reference), limits)
@@ -176,7 +173,7 @@ def _pair_key(folder: Path, name: str) -> str:
 
 
 def pair_names(folder: Path) -> list[str]:
-    """Names that have both halves, sorted. UserError for a folder without pairs or with halves."""
+    """Names that have both halves, sorted. UserError for a folder without pairs, or with half a pair."""
     gold = {p.stem.removesuffix(".gt") for p in (*folder.glob("*.gt.png"), *folder.glob("*.gt.html"))}
     generated = {p.name.removesuffix(".gen.html") for p in folder.glob("*.gen.html")}
     if not generated:
@@ -198,7 +195,7 @@ def _references(folder: Path, names: list[str], renderer: Renderer) -> dict[str,
 
 
 def _reference(picture: Path, drawn: Render | None) -> Render:
-    """The picture that ships wins over our own drawing of the page; the blocks are the page's."""
+    """The reference of a pair: the shipped picture where there is one, else our render; the blocks are the page's."""
     if not picture.is_file() or (drawn is not None and not drawn.ok):
         return drawn
     shipped = picture.read_bytes()
