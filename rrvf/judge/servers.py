@@ -1,7 +1,8 @@
-"""The servers of one judge: questions go where the fewest are under way, and past a server that fails."""
+"""The servers of one judge. A question goes to the least busy server; one that has failed is asked last."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -11,10 +12,12 @@ from typing import TypeVar
 import openai
 
 T = TypeVar("T")
-#: Seconds in which a server that failed is asked last.
+#: Seconds for which a server that failed is asked last.
 PAUSE_S = 30.0
-#: A time-out, a conflict, too many questions: another server may answer, as where one is out of order.
+#: HTTP errors on which another server is asked, besides 5xx: timeout, conflict, too many requests.
 _ELSEWHERE = (408, 409, 429)
+#: Seconds for a sign of life: listing the models.
+_SIGN_S = 10.0
 
 
 @dataclass
@@ -31,13 +34,16 @@ class _Server:
 
 
 class Servers:
-    """apis: a client for each, of one and the same model. Used on one event loop."""
+    """Several servers of one model. apis: a client for each server. All calls must come from one event loop."""
 
     def __init__(self, apis: list[openai.AsyncOpenAI]) -> None:
         self._servers = [_Server(api) for api in apis]
 
     async def call(self, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) -> T:
-        """`ask` of the least busy server. Several are each tried once without retries, then one of them with."""
+        """The answer of the least busy server.
+
+        Of several servers each is tried once without retries; if all fail, the least busy one is asked with retries.
+        """
         untried = list(self._servers) if len(self._servers) > 1 else []
         while untried:
             server = min(untried, key=lambda s: s.order)
@@ -45,14 +51,14 @@ class Servers:
             try:
                 return await self._asked(server, ask(server.api.with_options(max_retries=0)))
             except openai.APIError as error:
-                if not _may_do_elsewhere(error):
+                if not _try_another(error):
                     raise
                 self._failed(server, error)
         server = min(self._servers, key=lambda s: s.order)
         return await self._asked(server, ask(server.api))
 
     async def any(self, ask: Callable[[openai.AsyncOpenAI], Awaitable[bool]]) -> bool:
-        """Whether one of them says yes."""
+        """Whether `ask` is true of one server at least."""
         for server in self._servers:
             if await ask(server.api):
                 return True
@@ -80,7 +86,24 @@ class Servers:
         server.down, server.failed_at = True, time.monotonic()
 
 
-def _may_do_elsewhere(error: openai.APIError) -> bool:
+def _try_another(error: openai.APIError) -> bool:
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500 or error.status_code in _ELSEWHERE
-    return isinstance(error, openai.APIConnectionError)  # a time-out is one
+    return isinstance(error, openai.APIConnectionError)  # timeouts included
+
+
+async def alive(api: openai.AsyncOpenAI) -> bool:
+    """Whether a server answers at all. One that refuses the question is alive; one that stays silent is not."""
+    try:
+        async with asyncio.timeout(_SIGN_S):
+            await api.with_options(max_retries=0).models.list()
+    except (openai.OpenAIError, ValueError, TimeoutError) as error:
+        return not isinstance(error, openai.APITimeoutError | TimeoutError) and not away(error)
+    return True
+
+
+def away(error: Exception) -> bool:
+    """Whether an error means that no server listens: no connection, or a gateway says so. A timeout does not."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in (502, 503, 504)
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
