@@ -1,16 +1,16 @@
-"""Judges: two pictures in, feedback text (Fig. 2c, step 2) or a score (Fig. 2d) out, over one protocol.
+"""Judges compare two pictures and give feedback text (Fig. 2c, step 2) or a score (Fig. 2d), as a `Judgement`.
 
-    embedded/   the judge that needs no model: OpenCV, milliseconds, a stand-in
-    local       the same behind PNG bytes, in this process
-    server      the same as an OpenAI-compatible endpoint
-    client      any OpenAI-compatible endpoint as a judge: embedded server, vLLM, hosted
-    panel       several looks at one pair: both orders, repeats, further judges
-    calibration controlled degradations, and a judge's agreement with them
+    embedded/   the judge that needs no model: OpenCV, milliseconds a pair
+    local       the embedded judge on PNG bytes, in this process
+    server      the embedded judge as an OpenAI-compatible endpoint
+    client      any OpenAI-compatible endpoint as a judge: the embedded server, vLLM, a hosted model
+    panel       several scores of one pair: both orders, repeats, further judges
+    calibration how well a judge agrees with controlled degradations
     scale       what one change costs, on charts of every kind and style and on pages
-    probes      what the order of the pictures, and pictures that plead, do to a score
+    probes      how the order of the pictures, and pictures that ask for a score, change the score
     card        who judged and how it was asked
-    measured    a card with how far the judge can be trusted
-All of them give a `Judgement`.
+    measured    a card with measurements of how far the judge can be trusted
+The client uses prompts and rubrics (the question), replies and words (the answer), cache, servers and outage.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ def compare_files(
     repeats: int = 1,
     swap: bool = False,
 ) -> Judgement:
-    """One comparison of two picture files, with score, parts and feedback in one record.
+    """Compare two picture files. Returns score, parts and feedback in one record.
 
-    url None: the embedded judge in this process; else the OpenAI-compatible endpoint there. second: a further judge's
-    URL. repeats: scores drawn per judge, at temperature 0.7 when more than one. swap: in both orders of the pictures.
-    With any of these the score is a mean and has a `spread` (`panel`). Raises UserError for files that are no pictures.
+    url: of an OpenAI-compatible endpoint; None: the embedded judge in this process. second: the URL of a second judge.
+    repeats: scores drawn per judge, at temperature 0.7 when more than one. swap: also score with the pictures in the
+    other order. With `second`, `repeats` or `swap` the score is a mean and has a `spread` (`panel`). UserError for
+    files that are no pictures.
     """
     from rrvf.errors import UserError
     from rrvf.judge.local import decode
@@ -60,6 +61,6 @@ def _judges(stack: ExitStack, url: str | None, repeats: int) -> list:
     from rrvf.judge.local import EmbeddedJudge
 
     if url is None:
-        return [EmbeddedJudge()]  # it would say the same again
+        return [EmbeddedJudge()]  # deterministic: a repeat gives the same score
     drawn = [Sampling(temperature=0.7 if repeats > 1 else 0.0, seed=seed) for seed in range(repeats)]
     return [stack.enter_context(JudgeClient(url, sampling=sampling)) for sampling in drawn]

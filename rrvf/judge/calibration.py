@@ -1,8 +1,8 @@
-"""How well a judge agrees with damage whose order is known: Spearman's rho per family of controlled degradations.
+"""How well a judge agrees with known damage: Spearman's rho per family of controlled degradations.
 
     calibrate()["chart/colour"].spearman
 
-A judge agrees when its score falls with every step of a family (`damage`). The seeds are others than those that the
+A judge agrees when its score falls with every step of a family (`damage`). The seeds differ from those that the
 embedded judge was tuned on (`SEED`).
 """
 
@@ -24,7 +24,11 @@ Judge = Callable[[np.ndarray, np.ndarray, str], Judgement]
 
 
 class FamilyResult(Record):
-    """scores: per picture one score a step. spearman: mean over pictures of rho(step, -score). errors: of the judge."""
+    """The result of one family.
+
+    scores: one row per picture, one score per step. spearman: the mean over pictures of rho(step, -score). errors:
+    comparisons on which the judge failed.
+    """
 
     domain: str
     scores: tuple[tuple[float, ...], ...]
@@ -33,14 +37,17 @@ class FamilyResult(Record):
 
     @property
     def curve(self) -> list[float]:
-        """Mean score of each step."""
+        """The mean score of each step."""
         return np.mean(self.scores, axis=0).round(4).tolist()
 
 
 def calibrate(
     judge: Judge = judge_pair, pictures: int = 12, seed: int = SEED, domains: tuple[str, ...] = PAPER
 ) -> dict[str, FamilyResult]:
-    """Every family over `pictures` pictures of its domain; a picture on which the judge failed is left out."""
+    """The result of every family, as `DOMAIN/FAMILY`, over `pictures` pictures each.
+
+    A picture is left out if the judge fails on one of its steps.
+    """
     wanted = {key: make for key, make in FAMILIES.items() if key[0] in domains}
     return {f"{domain}/{name}": _family(judge, domain, make, pictures, seed) for (domain, name), make in wanted.items()}
 
@@ -61,5 +68,5 @@ def _family(judge: Judge, domain: str, make: Make, pictures: int, seed: int) -> 
 
 def _rho(scores: tuple[float, ...]) -> float:
     if len(set(scores)) == 1:
-        return 0.0  # a judge that sees nothing agrees with nothing
+        return 0.0  # constant scores have no rank correlation
     return float(spearmanr(range(len(scores)), [-s for s in scores]).statistic)

@@ -9,7 +9,7 @@ from rrvf.records import Record
 
 
 class Sampling(Record):
-    """How a judge's reply is drawn; part of every cache key."""
+    """How a judge's reply is sampled. Part of every cache key."""
 
     temperature: float = 0.0
     seed: int = 0
@@ -18,11 +18,12 @@ class Sampling(Record):
 
 
 class JudgeCard(Record):
-    """`id` stands in every judgement. What is None or empty was not measured.
+    """Who judges and how it is asked, with measurements. Its `id` stands in every judgement.
 
-    rubric: how scores are asked for, where it is not by our own rubric (`rubrics`). agreement: Spearman's rho of score
-    and damage per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|. plea_gain: the most that words
-    drawn in a picture to ask for a score add to it (`probes`); about 0 resists.
+    rubric: the id of a benchmark's rubric; empty for ours (`rubrics`). agreement: Spearman's rho of score and damage
+    per family (`calibration`). order_gap: mean |score(a, b) - score(b, a)|. plea_gain: the most that a plea for a good
+    score, drawn into a picture, adds to the score (`probes`); a robust judge has about 0. A measurement that is None or
+    empty was not made.
     """
 
     model: str
@@ -40,7 +41,7 @@ class JudgeCard(Record):
     def of(
         cls, model: str, domain: str, sampling: Sampling, revision: str = "", rubric: str = "", score_hash: str = ""
     ) -> JudgeCard:
-        """The card of a model that is asked with this version's prompts; `score_hash` of another rubric's."""
+        """The card of a model that is asked with our prompts. score_hash: of the score prompt of another rubric."""
         hashes = {mode: load_judge_prompt(domain, mode).sha256 for mode in ("feedback", "score")}
         hashes |= {"score": score_hash} if score_hash else {}
         return cls(

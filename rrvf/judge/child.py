@@ -18,10 +18,10 @@ from rrvf.errors import UserError
 
 @contextmanager
 def running_server(port: int = 0, threads: int = 2, wait_s: float = 60.0) -> Iterator[str]:
-    """A judge server as a child process, for as long as the block lasts; gives its URL.
+    """Run a judge server as a child process while the block lasts; gives its URL.
 
-    The child stops when the block ends, and also when this process dies. One that dies before is started again at the
-    same address, with a line that says so. Raises UserError when it does not come up.
+    The server stops when the block ends or this process dies. If it dies earlier, it is restarted at the same address,
+    with a line on standard error. UserError when it does not start. wait_s: seconds for the start.
     """
     child = _start(port, threads)
     try:
@@ -45,7 +45,7 @@ def _start(port: int, threads: int) -> subprocess.Popen:
 def _stop(child: subprocess.Popen) -> None:
     child.stdin.close()
     try:
-        child.wait(5)  # it holds nothing that would be lost
+        child.wait(5)  # it has no state to save
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
@@ -53,7 +53,7 @@ def _stop(child: subprocess.Popen) -> None:
 
 
 class _Keeper:
-    """Starts a dead child again, until told to stop or until it has died `most` times."""
+    """Restarts a child that died, until `stop` is called or it has died `most` times."""
 
     def __init__(self, child: subprocess.Popen, start: Callable[[], subprocess.Popen], most: int = 5) -> None:
         self._child, self._start, self._left = child, start, most
@@ -80,7 +80,7 @@ class _Keeper:
 
 
 def _url_when_healthy(child: subprocess.Popen, until: float) -> str:
-    timer = threading.Timer(until - time.monotonic(), child.kill)  # readline below ends when the child does
+    timer = threading.Timer(until - time.monotonic(), child.kill)  # the kill ends the readline below
     timer.start()
     try:
         line = child.stdout.readline()

@@ -1,6 +1,6 @@
-"""Controlled degradations: families of pictures that get worse in steps, of charts and of pages (`scenes`).
+"""Controlled degradations: families of pictures, of charts and pages (`scenes`), that get worse step by step.
 
-steps = FAMILIES["chart", "colour"](random.Random(0))    # the unharmed picture, then four worse and worse ones
+steps = FAMILIES["chart", "colour"](random.Random(0))    # the undamaged picture, then four steps of growing damage
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from rrvf.domains import DOMAINS
 from rrvf.judge.scenes import WORDS, Block, ChartScene, PageScene, draw_chart, draw_page, random_chart, random_page
 
-Steps = list[np.ndarray]  # pictures, the unharmed one first, each worse than the one before
+Steps = list[np.ndarray]  # pictures: the undamaged one, then each worse than the one before
 Make = Callable[[random.Random], Steps]
 
 
@@ -44,7 +44,7 @@ def _pixels(draw: Callable[[random.Random], np.ndarray], change: Callable[[np.nd
 
 
 def _shifted(rgb, k: int) -> tuple[float, float, float]:
-    """A colour (0..1) moved by k quarters towards yellow or indigo, whichever is farther."""
+    """A colour (0..1) moved by k quarters of the way towards yellow or indigo, whichever is farther away."""
     goal = max(((1.0, 0.9, 0.1), (0.2, 0.0, 0.5)), key=lambda g: sum((a - b) ** 2 for a, b in zip(g, rgb, strict=True)))
     return tuple((1 - k / 4) * v + k / 4 * g for v, g in zip(rgb, goal, strict=True))
 
@@ -56,7 +56,7 @@ def _recoloured(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
 
 
 def _misspelt(text: str, k: int, rng: random.Random) -> str:
-    """A quarter of the letters replaced per step."""
+    """The text with k quarters of its letters replaced."""
     spots = rng.sample(range(len(text)), round(len(text) * k / 4))
     return "".join(rng.choice("aegmowx") if i in spots else c for i, c in enumerate(text))
 
@@ -87,7 +87,7 @@ def _fewer(scene: ChartScene, k: int, rng: random.Random) -> ChartScene:
 
 
 def _retyped(rng: random.Random) -> Steps:
-    """Two steps: the right kind of mark and a wrong one, over the same data and text."""
+    """Two steps: the right and a wrong kind of mark, with the same data and text."""
     scene = random_chart(rng, series=1)
     other = rng.choice([kind for kind in ("bar", "line", "scatter", "area") if kind != scene.kind])
     return [draw_chart(scene), draw_chart(replace(scene, kind=other))]
@@ -136,7 +136,7 @@ def _page_misspelt(scene: PageScene, k: int, rng: random.Random) -> PageScene:
 
 
 def _page_quarters(change: Callable[[Block], list[Block]]) -> Callable[[PageScene, int, random.Random], PageScene]:
-    """`change` what stands for the first k quarters of the lines of text."""
+    """A damage that applies `change` to the first k quarters of the text lines."""
 
     def worsen(scene: PageScene, k: int, rng: random.Random) -> PageScene:
         texts = [b for b in scene.blocks if b.kind == "text"]
@@ -147,7 +147,7 @@ def _page_quarters(change: Callable[[Block], list[Block]]) -> Callable[[PageScen
 
 
 def _page_swapped(scene: PageScene, k: int, rng: random.Random) -> PageScene:
-    """Pairs of neighbours below the header in each other's place."""
+    """k pairs of neighbouring blocks below the header, swapped."""
     blocks = list(scene.blocks)
     for i in range(2, min(2 + 2 * k, len(blocks) - 1), 2):
         one, two = blocks[i], blocks[i + 1]
@@ -169,7 +169,7 @@ def _page_moved(scene: PageScene, k: int, rng: random.Random) -> PageScene:
 
 
 def _legend_moved(rng: random.Random) -> Steps:
-    """Along the top, above the lines: nothing else changes."""
+    """The legend moves along the top, above the lines. Nothing else changes."""
     scene = _mapped(random_chart(rng, series=2, kind="line"), lambda v: 0.7 * v)
     return [draw_chart(replace(scene, corner=(0.02 + 0.13 * k, 0.72))) for k in range(5)]
 

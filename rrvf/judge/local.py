@@ -1,4 +1,4 @@
-"""The embedded judge behind PNG bytes: what `JudgeClient` does, in this process and without HTTP."""
+"""The embedded judge on PNG bytes: the interface of `JudgeClient`, in this process and without HTTP."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from rrvf.judge.embedded import Reference
 from rrvf.pictures import UNREADABLE, misfit
 from rrvf.records import Judgement
 
-#: Of 16 bits a channel, which take twice the memory.
+#: Bound on the pixels of a picture with 16 bits a channel, which takes twice the memory.
 MAX_DEEP_PIXELS = 8_000_000
-#: Rows that are converted at once: a whole picture in floating point would take five times its memory.
+#: Rows that are converted at once. A whole picture in floating point would take five times its memory.
 _ROWS = 256
 
 
 def decode(data: bytes) -> np.ndarray:
-    """PNG or JPEG bytes as (H, W, 3) uint8 RGB; transparency is laid on white.
+    """PNG or JPEG bytes as (H, W, 3) uint8 RGB, with transparency on white.
 
-    Raises UserError for bytes that are no such picture and for one outside the bounds of `rrvf.pictures`; the size is
-    read from the header before anything is unpacked.
+    UserError for other bytes, and for a picture outside the bounds of `rrvf.pictures`. The size is read from the header
+    before any pixel is decoded.
     """
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
@@ -66,20 +66,20 @@ def _rows(pixels: np.ndarray) -> np.ndarray:
     return mixed.round().astype(np.uint8)
 
 
-@lru_cache(maxsize=16)  # a group's episodes ask of one picture; of 640 x 480 each takes about 10 MB
+@lru_cache(maxsize=16)  # the episodes of a group share one reference; one of 640 x 480 takes about 10 MB
 def _reference(png: bytes, domain: str) -> Reference:
     return Reference(decode(png), domain)
 
 
 class EmbeddedJudge:
-    """`compare` and `score` of the embedded judge; both give the whole record. Thread-safe."""
+    """The embedded judge. `compare` and `score` both return score, parts and feedback. Thread-safe."""
 
     def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
-        """Feedback, Fig. 2c. A picture that cannot be read is a judge_error."""
+        """Feedback (Fig. 2c) on two PNG pictures. A picture that cannot be read is a judge_error."""
         return self.score(reference_png, generated_png, domain)
 
     def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
-        """Score, Fig. 2d."""
+        """The score (Fig. 2d) of two PNG pictures. A picture that cannot be read is a judge_error."""
         find_domain(domain)
         try:
             reference, generated = _reference(reference_png, domain), decode(generated_png)

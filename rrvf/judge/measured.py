@@ -1,4 +1,4 @@
-"""How far a judge can be trusted, measured: its card with agreement, order and pleas."""
+"""Measures how far a judge can be trusted: agreement with damage, order of the pictures, pleas in a picture."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rrvf.judge.probes import order_gap, plea_gain
 def measured_card(
     domain: str, url: str | None = None, model: str | None = None, pictures: int = 12, revision: str = ""
 ) -> JudgeCard:
-    """A judge's card with what was measured over `pictures` pictures a family; url None: the embedded judge.
+    """A judge's card with measurements over `pictures` pictures per family.
 
-    revision: of the endpoint's weights, which it does not tell itself. About 75 comparisons a picture for charts and 80
-    for pages. Raises UserError for an endpoint that does not answer.
+    url: of the endpoint; None: the embedded judge. revision: of the endpoint's weights, which the endpoint does not
+    report. Takes about 75 comparisons per picture for charts and 80 for pages. UserError where the endpoint does not
+    answer.
     """
     if url is None:
         made = JudgeCard.of(MODEL, domain, Sampling()).model_copy(update={"note": EMBEDDED_NOTE})

@@ -1,4 +1,4 @@
-"""A server that went away: one watch for all questions; a line when the wait begins, each minute, and when it ends."""
+"""Waits for a judge that cannot be reached. All questions share one wait, which is reported on standard error."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-#: Seconds between two signs that a run still waits.
+#: Seconds between two lines about a wait.
 SIGN_S = 60.0
 
 
 class Outage:
-    """url: for the lines. answers: asks the server for a sign of life. wait_s: how long to wait; 0 does not wait."""
+    """One judge's outage.
+
+    url: of the judge, for the lines. answers: asks the judge for a sign of life. wait_s: seconds to wait; 0: no wait.
+    """
 
     def __init__(self, url: str, answers: Callable[[], Awaitable[bool]], wait_s: float) -> None:
         self._url, self._answers, self._wait_s = url, answers, wait_s
         self._watch: asyncio.Task[bool] | None = None
 
     async def over(self) -> bool:
-        """Wait for the end of the outage. False: it lasts longer than `wait_s`."""
+        """Wait for the end of the outage. False where it lasts longer than `wait_s`."""
         if self._wait_s <= 0:
             return False
         if self._watch is None or self._watch.done():

@@ -1,7 +1,8 @@
-"""The words on the wire: the question with two pictures, and what counts as an answer.
+"""Writes the question with two pictures, and reads the judge's reply.
 
-Numbers are read strictly: a score stands in one JSON object with every part in its range and is their sum, or there is
-none. Feedback is prose and read leniently (`rrvf.judge.words`). Thoughts before either are left out.
+Scores are read strictly: the reply is one JSON object, every part is in its range, and the score is their sum. Any
+other reply is a `BadReply`. Feedback is prose and read leniently (`rrvf.judge.words`). Thoughts before the answer are
+removed.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from rrvf.judge.words import plain_feedback
 from rrvf.protocol import after_thoughts
 
 MAX_FEEDBACK = 4000
-#: Beside the points, in a reply whose score is not their sum: the embedded judge's, which says so.
+#: The key by which a reply says that its score is not the sum of its points. The embedded judge sets it.
 OWN_RULE = "own_rule"
 _FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL | re.IGNORECASE)
 
 
 class BadReply(Exception):
-    """The judge answered, but not with an answer. The message is short and fit for a record."""
+    """The judge's reply cannot be read. The message is short and goes into the record."""
 
 
 def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) -> list[dict]:
-    """One user message: the prompt, then the two pictures, each after its role; the reference first."""
+    """One user message: the prompt, then the reference and the generated picture, each after a line with its role."""
     content = [{"type": "text", "text": prompt.text}]
     for role, png in (("Reference picture:", reference_png), ("Generated picture:", generated_png)):
         content += [{"type": "text", "text": role}, picture_part(png)]
@@ -37,15 +38,15 @@ def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) ->
 
 
 def picture_part(png: bytes) -> dict:
-    """A picture inside a message."""
+    """A PNG picture as a part of a message."""
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}}
 
 
 def score_of(text: str) -> tuple[float, dict[str, float]]:
-    """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare. Raises BadReply.
+    """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare.
 
-    A reply that contradicts itself is none: the score is the sum of the points, unless it says that it has a rule of
-    its own. So is one in shares of 1 instead of points of 100.
+    BadReply for any other reply, for a score that is not the sum of its points (unless `OWN_RULE` is set), and for
+    shares of 1 instead of points of 100.
     """
     text = text.strip()
     fenced = _FENCE.match(text)
@@ -74,19 +75,19 @@ def _check_sum(reply: dict[str, float]) -> None:
 def _said_once(pairs: list[tuple[str, object]]) -> dict:
     pairs = [("colour" if name == "color" else name, value) for name, value in pairs]
     if len(keys := dict(pairs)) < len(pairs):
-        raise BadReply("the reply says a key twice")  # the last would win, and two scores are none
+        raise BadReply("the reply says a key twice")  # json would take the last of the two
     return keys
 
 
 def _share(value: object, top: float, name: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= top:  # NaN is in no range
+    if not number or not 0 <= value <= top:  # also false for NaN
         raise BadReply(f"{name} is not a number from 0 to {top}")
     return round(value / top, 6)
 
 
 def feedback_of(text: str) -> str:
-    """The feedback of a reply, brought into the form `---Comments:` and lines by aspect. Raises BadReply."""
+    """The feedback of a reply in the form of the prompts: `---Comments:`, then one line per aspect. Raises BadReply."""
     if len(text) > MAX_FEEDBACK:
         raise BadReply(f"the feedback is longer than {MAX_FEEDBACK} characters")
     if (feedback := plain_feedback(text)) is None:
@@ -95,8 +96,8 @@ def feedback_of(text: str) -> str:
 
 
 def content_of(reply: object) -> str:
-    """The text of a chat completion, wholly written, without the thoughts before it. Raises BadReply."""
-    choices = getattr(reply, "choices", None)  # the library does not check what it received
+    """The text of a chat completion without the thoughts before it. BadReply for one that is empty or cut off."""
+    choices = getattr(reply, "choices", None)  # the library does not check the reply
     choice = choices[0] if isinstance(choices, list) and choices else None
     if (message := getattr(choice, "message", None)) is None:
         raise BadReply("the reply is no chat completion")
@@ -113,12 +114,12 @@ def content_of(reply: object) -> str:
     try:
         content.encode()
     except UnicodeEncodeError:
-        raise BadReply("the reply holds half a character") from None  # which no file could keep
+        raise BadReply("the reply holds half a character") from None  # no UTF-8 file can hold it
     return content
 
 
 def fields_of(text: str, mode: Mode) -> dict:
-    """What a reply's text says, as fields of a Judgement. Raises BadReply."""
+    """The fields of a Judgement that a reply's text gives. Raises BadReply."""
     if mode == "feedback":
         return {"feedback": feedback_of(text)}
     score, parts = score_of(text)
@@ -126,7 +127,7 @@ def fields_of(text: str, mode: Mode) -> dict:
 
 
 def reason_of(error: BaseException) -> str:
-    """A reason of one line: a word of a short list, then what was seen."""
+    """The reason of a `judge_error` in one line: a word of a fixed list, then the detail."""
     if isinstance(error, asyncio.CancelledError):
         return "closed: the client was closed before the answer"
     if isinstance(error, TimeoutError | openai.APITimeoutError):
@@ -143,7 +144,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _said(error: openai.APIStatusError) -> str:
-    """What the endpoint gave as its reason, in one short line."""
+    """The endpoint's own message, in one short line."""
     if error.status_code in range(300, 400):
         return "it sends to another address, which is not followed: give that one"
     body = error.body if isinstance(error.body, dict) else {}

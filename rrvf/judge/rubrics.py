@@ -1,7 +1,7 @@
-"""How a score is asked for and read: this project's rubric, or a benchmark's own words with the benchmark's own scale.
+"""The benchmarks' own rubrics: how a score is asked for and read in a benchmark's own words and on its own scale.
 
-The benchmarks' texts are not ours: they are downloaded (`rrvf.data.prompts`) and handed in. Each form of reply has its
-own reader, and a score says by which rubric it was given: numbers of two rubrics do not compare.
+The benchmarks' texts are not ours, so they are downloaded (`rrvf.data.prompts`). Each form of reply has its own reader.
+Every score carries the id of its rubric, since scores of two rubrics do not compare.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from rrvf.judge.replies import BadReply, picture_part
 
 #: The id of our own rubric (rrvf/judge/prompts).
 OWN = "rrvf-rubric"
-#: The ids of the benchmarks' own, by benchmark.
+#: The ids of the benchmarks' own rubrics.
 OFFICIAL = {"chartmimic": "chartmimic-gpt4-official", "plot2code": "plot2code-rating-official"}
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """A benchmark's own way to score. read: a reply's text to a share of the full scale; raises BadReply.
+    """A benchmark's own rubric.
 
-    system: the words of the system message; the user's message is the prompt and then the two pictures, the reference
-    first.
+    read: turns a reply's text into a share of the full scale, in [0, 1]; raises BadReply. system: the text of the
+    system message. The user message is the prompt and then the two pictures, the reference first.
     """
 
     id: str
@@ -43,10 +43,7 @@ class Rubric:
 
 
 def official(benchmark: str, text: str) -> Rubric:
-    """The rubric of `benchmark` (chartmimic or plot2code), whose prompt is `text`.
-
-    Decoding as in the original's files.
-    """
+    """The rubric of `benchmark` (chartmimic or plot2code) with prompt `text`, sampled as in the original's files."""
     rubric = OFFICIAL[benchmark]
     prompt = JudgePrompt(text, hashlib.sha256(f"{rubric}\n{text}".encode()).hexdigest())
     if benchmark == "chartmimic":
@@ -60,11 +57,10 @@ _RATING = re.compile(r"Rating: \[\[(\d+)\]\]")
 
 
 def chartmimic_score(text: str) -> float:
-    """The first line `Score: N/100`, else the last `Score: N`.
+    """The score of the first line `Score: N/100`, else of the last `Score: N`, as a share of 100 (metrics_spec 1.7).
 
-    Emphasis is looked over, decimals are cut (metrics_spec 1.7).
-
-    The original's successor scores 0 where it finds none; here that is no answer.
+    Markdown emphasis is ignored and decimals are cut. A reply without a score is a BadReply; the original's successor
+    scores it 0.
     """
     found = _OUT_OF_100.search(text) or next(reversed(list(_SCORE.finditer(text))), None)
     if found is None:
@@ -73,9 +69,9 @@ def chartmimic_score(text: str) -> float:
 
 
 def plot2code_rating(text: str) -> float:
-    """The first `Rating: [[N]]`, 1 to 10, as a share of 10 (metrics_spec 2.4).
+    """The first `Rating: [[N]]`, from 1 to 10, as a share of 10 (metrics_spec 2.4).
 
-    The original leaves out a reply without one.
+    A reply without a rating is a BadReply; the original leaves it out.
     """
     found = _RATING.search(text)
     if found is None:

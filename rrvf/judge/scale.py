@@ -1,10 +1,10 @@
-"""What one change costs: the embedded judge's scale on charts of every kind and style of Matplotlib, and on pages.
+"""Measures what one change costs in the embedded judge's score: on charts of every kind and style, and on pages.
 
     .venv/bin/python -m rrvf.judge.scale                        # every style, form and kind: about 6,000 comparisons
-    .venv/bin/python -m rrvf.judge.scale --style ggplot bmh     # these two alone
+    .venv/bin/python -m rrvf.judge.scale --style ggplot bmh     # only these two styles
 
-Prints the median score of each change by kind and by style, then median, worst cases and quantiles by change. A score
-should read like the rubric: a near copy high, an unrelated picture low, nothing that changed at 1.
+Prints the median score of each change by kind and by style, then the quantiles and the extreme cases of each change.
+Scores should follow the rubric: a near copy high, an unrelated picture low, and only an unchanged picture at 1.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rrvf.judge.embedded.picture import mode_colour
 from rrvf.judge.scenes import PageScene, draw_page, random_page
 from rrvf.judge.styled import DAMAGES, FORMS, KINDS, StyledChart, draw_styled, random_styled
 
-Pair = tuple[str, np.ndarray, np.ndarray]  # what was changed, before, after
+Pair = tuple[str, np.ndarray, np.ndarray]  # name of the change, picture before, picture after
 Row = tuple[str, str, str]  # kind, style, change
 
 
 def chart_pairs(kind: str, style: str, form: str = "full", size: tuple[int, int] = (280, 224)) -> Iterator[Pair]:
-    """One chart beside each of its damaged copies and beside unrelated ones.
+    """One chart paired with each of its damaged copies and with two unrelated charts.
 
-    A change that shows nothing is left out.
+    A change that leaves the picture as it was is left out.
     """
     rng = random.Random(f"{kind} {style} {form}")
     other_kind = list(KINDS)[(list(KINDS).index(kind) + 3) % len(KINDS)]
@@ -46,7 +46,7 @@ def chart_pairs(kind: str, style: str, form: str = "full", size: tuple[int, int]
 
 
 def page_pairs(seed: int, size: tuple[int, int] = (280, 210)) -> Iterator[Pair]:
-    """One page beside each of its damaged copies and beside another page."""
+    """One page paired with each of its damaged copies and with an unrelated page."""
     scene = random_page(random.Random(seed))
     draw = lambda s: cv2.resize(draw_page(s), size, interpolation=cv2.INTER_AREA)  # noqa: E731
     wanted = draw(scene)
@@ -74,7 +74,7 @@ def _with(scene: PageScene, new: dict) -> PageScene:
 
 
 def _part(picture: np.ndarray, axis: int, parts: int) -> np.ndarray:
-    """The first of so many parts along an axis, the rest empty."""
+    """The first of `parts` equal parts of a picture along an axis; the other parts are blank."""
     out = picture.copy()
     keep = picture.shape[axis] // parts
     out[(slice(None),) * axis + (slice(keep, None),)] = mode_colour(picture.reshape(-1, 3))
@@ -88,7 +88,7 @@ def _turned(picture: np.ndarray, degrees: int) -> np.ndarray:
 
 
 def table(scores: dict[Row, list[float]], column: int) -> str:
-    """Median scores: a line a kind (column 0) or style (1), a column a change."""
+    """Median scores as a markdown table: one line per kind (column=0) or style (column=1), one column per change."""
     changes = list(dict.fromkeys(row[2] for row in scores))
     names = list(dict.fromkeys(row[column] for row in scores))
     lines = ["| | " + " | ".join(changes) + " |", "|---" * (len(changes) + 1) + "|"]
@@ -101,7 +101,7 @@ def table(scores: dict[Row, list[float]], column: int) -> str:
 
 
 def spread(scores: dict[Row, list[float]]) -> str:
-    """Quantiles of each change over everything, and where the extremes are."""
+    """Quantiles of each change over all kinds and styles, and the kind and style of the lowest and highest score."""
     lines = ["| change | n | min | 5 % | median | 95 % | max | lowest | highest |", "|---" * 9 + "|"]
     for change in dict.fromkeys(row[2] for row in scores):
         found = sorted((s, f"{row[0]}, {row[1]}") for row, each in scores.items() if row[2] == change for s in each)
@@ -111,7 +111,7 @@ def spread(scores: dict[Row, list[float]]) -> str:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the tables."""
     from matplotlib import style as styles
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

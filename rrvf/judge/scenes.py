@@ -1,6 +1,6 @@
-"""Charts and pages drawn from a description that can be changed bit by bit: what a judge is calibrated on.
+"""Charts and pages for the calibration of judges, drawn from a description that can be changed step by step.
 
-Drawn in this process with Matplotlib's object interface and Pillow; no policy's code is run here.
+They are drawn in this process with Matplotlib's object interface and Pillow. No policy's code runs here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ CORNERS = ("upper left", "upper right", "lower right", "lower left")
 
 @dataclass(frozen=True)
 class ChartScene:
-    """One chart. values: a row a series, 0..1 each; colours, names: one a series; box: left, bottom, width, height."""
+    """One chart.
+
+    values: one row per series, in 0..1. colours, names: one per series. corner: of the legend. box: left, bottom, width
+    and height of the axes, in shares of the figure. size: width and height in pixels.
+    """
 
     kind: str
     title: str
@@ -39,7 +43,7 @@ class ChartScene:
 def random_chart(
     rng: random.Random, series: int | None = None, kind: str | None = None, bars: int | None = None
 ) -> ChartScene:
-    """A chart from a seeded generator. Hist, barh and pie have one series. bars: values a series, 4 to 7 by default."""
+    """A random chart. Hist, barh and pie have one series. bars: values per series; by default 4 to 7."""
     kind = kind or rng.choice(KINDS)
     count = 1 if kind in ("pie", "hist", "barh") else series or rng.choice((1, 1, 2, 3))
     n = bars or rng.randint(4, 7)
@@ -57,7 +61,7 @@ def random_chart(
 
 
 def draw_chart(scene: ChartScene) -> np.ndarray:
-    """(H, W, 3) uint8."""
+    """The chart as (H, W, 3) uint8 RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -104,7 +108,7 @@ def _draw_series(axes, scene: ChartScene, index: int, values: np.ndarray) -> Non
 
 @dataclass(frozen=True)
 class Block:
-    """kind: fill or text. place: top, left, height, width in pixels."""
+    """One block of a page. kind: fill or text. place: top, left, height, width in pixels."""
 
     kind: str
     place: tuple[int, int, int, int]
@@ -115,7 +119,7 @@ class Block:
 
 @dataclass(frozen=True)
 class PageScene:
-    """One page: blocks over a background."""
+    """One page: blocks on a background. size: width and height in pixels."""
 
     background: tuple[int, int, int]
     blocks: tuple[Block, ...]
@@ -123,13 +127,13 @@ class PageScene:
     seed: int = field(default=0, compare=False)
 
     def without(self, count: int) -> PageScene:
-        """The page less its `count` biggest text and fill blocks in the body."""
+        """The page without its `count` biggest blocks."""
         body = sorted(self.blocks, key=lambda b: -b.place[2] * b.place[3])
         return replace(self, blocks=tuple(b for b in self.blocks if b not in body[:count]))
 
 
 def random_page(rng: random.Random) -> PageScene:
-    """Header with a name, cards or paragraphs with headings in a few columns, footer."""
+    """A random page: a header with a name, fill and text blocks in one to three columns, a footer."""
     tone = lambda low, high: tuple(rng.randint(low, high) for _ in range(3))  # noqa: E731
     background, ink = tone(225, 255), tone(0, 70)
     top = rng.randint(40, 80)
@@ -166,7 +170,7 @@ def _words(rng: random.Random, count: int) -> str:
 
 
 def draw_page(scene: PageScene) -> np.ndarray:
-    """(H, W, 3) uint8."""
+    """The page as (H, W, 3) uint8 RGB."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.new("RGB", scene.size, scene.background)

@@ -1,8 +1,8 @@
 """The embedded judge as an OpenAI-compatible endpoint: `python -m rrvf.judge.server --port 8000`.
 
-POST /v1/chat/completions with the prompts of `rrvf.judge.prompts` (their first line says domain and mode) and two
-pictures as data URIs, reference first; GET /v1/models, /health, /metrics (Prometheus). It fetches nothing, runs no
-code, and answers 429 with Retry-After when its queue is full.
+POST /v1/chat/completions takes a prompt of `rrvf.judge.prompts` (its first line names domain and mode) and two pictures
+as data URIs, the reference first. GET serves /v1/models, /health and /metrics (Prometheus). The server fetches nothing
+and runs no code. When its queue is full, it answers 429 with Retry-After.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from rrvf.records import Judgement
 __all__ = ["JudgeApp", "main", "running_server", "serve"]
 
 MAX_BODY = 64 * 2**20
-BODY_S = 8  # less than a stopping server waits for
-HEADERS_S = 8.0
+BODY_S = 8  # seconds for a request's body; less than a stopping server waits
+HEADERS_S = 8.0  # seconds for a request's headers
 _DATA_URI = re.compile(r"\Adata:image/(?:png|jpeg);base64,")
 
 
 class _Refused(Exception):
-    """The request is no question to this judge; the message goes back with a 400."""
+    """The request is no question to this judge. It is answered with a 400 and the message."""
 
 
 class JudgeApp:
-    """The endpoint's state: a thread pool for the CPU work, a bound on waiting requests, counters of its own."""
+    """The endpoint. threads: comparisons at once. queue: requests that may wait; the next one is answered with 429."""
 
     def __init__(self, threads: int = 2, queue: int = 64) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rrvf-judge")
@@ -74,9 +74,9 @@ class JudgeApp:
         )
 
     async def chat(self, request: Request) -> Response:
-        """One judgement, as a chat completion."""
+        """POST /v1/chat/completions: one judgement."""
         try:
-            body = await _body(request)  # before it counts: who sends slowly keeps nobody out
+            body = await _body(request)  # before it counts as inside, so that a slow sender takes no place in the queue
             if self._inside >= self._most:
                 self._requests.labels("busy").inc()
                 return _error(429, "the queue is full", {"Retry-After": "1"})
@@ -96,18 +96,18 @@ class JudgeApp:
             self._inside -= 1
 
     async def models(self, request: Request) -> Response:
-        """The one model."""
+        """GET /v1/models: the embedded judge."""
         return JSONResponse(
             {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "rrvf"}]}
         )
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text format."""
+        """GET /metrics, in Prometheus' text format."""
         return Response(prometheus.generate_latest(self._registry), media_type=prometheus.CONTENT_TYPE_LATEST)
 
 
 class Impatient(H11Protocol):
-    """uvicorn's HTTP, which by itself waits for ever for the rest of a request's head."""
+    """uvicorn's HTTP with a time limit on a request's headers; without one, it waits for them for ever."""
 
     _late: asyncio.TimerHandle | None = None
 
@@ -152,7 +152,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _reply(body: bytes) -> tuple[str, Judgement]:
-    """The assistant's text for a request body. Raises _Refused."""
+    """The reply's text and the judgement for a request body. Raises _Refused."""
     domain, mode, pictures = _understood(body)
     judgement = EmbeddedJudge().score(*pictures, domain)
     if not judgement.ok:
@@ -164,7 +164,7 @@ def _reply(body: bytes) -> tuple[str, Judgement]:
 
 
 def _understood(body: bytes) -> tuple[str, str, list[bytes]]:
-    """Domain, mode and the two pictures of a request."""
+    """Domain, mode and the two pictures of a request. Raises _Refused."""
     try:
         request = json.loads(body)
         content = [part for message in request["messages"] for part in message["content"] if isinstance(part, dict)]
@@ -183,7 +183,7 @@ def _understood(body: bytes) -> tuple[str, str, list[bytes]]:
         raise _Refused("two pictures are needed, the reference first, as PNG or JPEG data URIs")
     try:
         return header[1], header[2], [base64.b64decode(link.partition(",")[2], validate=True) for link in links]
-    except ValueError as error:  # not even ASCII, perhaps
+    except ValueError as error:  # also of text that is not ASCII
         raise _Refused("a data URI is not valid base64") from error
 
 
@@ -209,11 +209,11 @@ def _error(status: int, message: str, headers: dict[str, str] | None = None) -> 
 def serve(
     host: str = "127.0.0.1", port: int = 8000, threads: int = 2, queue: int = 64, watch_stdin: bool = False
 ) -> None:
-    """Run until told to stop; requests under way are finished first. Port 0 takes a free one.
+    """Run the server until it is told to stop. Requests under way are finished first. Port 0 takes a free port.
 
-    Prints one JSON line, `{"url": ..., "port": ..., "model": ...}`, on standard output once the port is held. With
-    `watch_stdin` it also stops when its standard input closes, that is when its parent dies. Raises UserError when
-    the port cannot be had.
+    Prints one JSON line, `{"url": ..., "port": ..., "model": ...}`, on standard output once the port is bound. With
+    `watch_stdin` it also stops when its standard input closes, which happens when its parent dies. UserError where the
+    port cannot be bound.
     """
     held = _bound(host, port)
     port = held.getsockname()[1]
@@ -236,7 +236,7 @@ def _bound(host: str, port: int) -> socket.socket:
         held = socket.socket(family, kind, proto)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(address)
-        held.listen(1)  # a second holder fails here and now, not at its first request
+        held.listen(1)  # so that a second server on this port fails now, not at its first request
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -251,7 +251,7 @@ def _stop_at_eof(server: uvicorn.Server) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line of the server process."""
+    """The command line `python -m rrvf.judge.server`. Returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m rrvf.judge.server", description="The embedded judge as an endpoint."
     )

@@ -1,8 +1,8 @@
-"""Charts of every common kind in every style of Matplotlib and every form of its axes: what the scale is measured on.
+"""Charts of every common kind, in every style of Matplotlib and with every form of axes, for `rrvf.judge.scale`.
 
     draw_styled(random_styled(random.Random(0), "stacked", "ggplot", "no bottom"))
 
-Drawn in this process with Matplotlib's object interface; no policy's code is run here.
+They are drawn in this process with Matplotlib's object interface. No policy's code runs here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 
 from rrvf.judge.scenes import WORDS
 
-#: How the axes are framed: as the style has it, less two spines (seaborn's despine), less the bottom one, without any.
+#: How the axes are framed: as in the style; without the top and right spine (seaborn's despine); without the bottom
+#: spine too; without axes.
 FORMS = ("full", "despined", "no bottom", "off")
 VALUES = 8
 _SERIES = 3
@@ -23,9 +24,10 @@ _SERIES = 3
 
 @dataclass(frozen=True)
 class StyledChart:
-    """values: a row a series, `VALUES` each, 0..1.
+    """One chart.
 
-    Colours: one a series (a pie: one a wedge). marks, words: drawn at all.
+    values: one row per series, `VALUES` each, in 0..1. colours: one per series; in a pie one per wedge. marks, words:
+    whether they are drawn.
     """
 
     kind: str
@@ -42,7 +44,7 @@ class StyledChart:
 
 
 def random_styled(rng: random.Random, kind: str, style: str, form: str = "full") -> StyledChart:
-    """A chart in the style's own colours."""
+    """A random chart in the colours of its style."""
     from matplotlib import rcParams
     from matplotlib import style as styles
 
@@ -59,7 +61,7 @@ def random_styled(rng: random.Random, kind: str, style: str, form: str = "full")
 
 
 def draw_styled(scene: StyledChart, size: tuple[int, int] = (280, 224), font: float = 8.0) -> np.ndarray:
-    """(H, W, 3) uint8 at `size` (width, height), with the canvas' font size as the renderer sets it."""
+    """The chart as (H, W, 3) uint8 RGB at `size` (width, height). font: size in points, as the renderer sets it."""
     from matplotlib import rc_context
     from matplotlib import style as styles
 
@@ -138,7 +140,7 @@ def _heat(axes, scene: StyledChart, values: np.ndarray) -> None:
 
 
 def _series(draw: Callable) -> Callable:
-    """A kind whose series are drawn one by one over the same places."""
+    """A kind of chart whose series are drawn one after the other over the same x values."""
 
     def each(axes, scene: StyledChart, values: np.ndarray) -> None:
         for row, colour, name in zip(values, scene.colours, scene.names, strict=True):
@@ -173,7 +175,7 @@ SEVERAL = ("grouped", "stacked", "line", "scatter", "area", "box", "step", "erro
 
 
 def turned(colour: str, degrees: float) -> str:
-    """A colour with its hue turned; one that is nearly gray stays as it is, unless the turn is a wide one."""
+    """A colour with its hue turned. Over 90 degrees, a nearly gray colour is made vivid, so that the turn shows."""
     import colorsys
 
     from matplotlib.colors import to_hex, to_rgb
@@ -198,7 +200,7 @@ def _value(scene: StyledChart) -> StyledChart:
 
 
 def _removed(scene: StyledChart) -> StyledChart:
-    """Less its last series; what has but one, less its last two values."""
+    """The chart without its last series, or, if it has only one, without its last two values."""
     if len(scene.values) > 1:
         return replace(scene, values=scene.values[:-1], colours=scene.colours[:-1], names=scene.names[:-1])
     if scene.kind == "pie":
@@ -215,7 +217,7 @@ def _recoloured(degrees: float) -> Callable[[StyledChart], StyledChart]:
     return lambda scene: replace(scene, colours=tuple(turned(colour, degrees) for colour in scene.colours))
 
 
-#: One change each, by name. What changes nothing in a chart (the hue of a gray one) is no damage there.
+#: The damages by name, one change each. A damage may leave a chart as it was, as turning the hue of a gray one.
 DAMAGES: dict[str, Callable[[StyledChart], StyledChart]] = {
     "one word": _words,
     "one colour of several": lambda s: _one_colour(s) if len(s.colours) > 1 else s,

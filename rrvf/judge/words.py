@@ -1,4 +1,4 @@
-"""Feedback is prose and read leniently: whatever form a judge gives its lines, they come out in one.
+"""Reads a judge's feedback leniently: lines in many forms are brought into the one form of the prompts.
 
 ---Comments:
 -**Layout**- the legend is missing
@@ -22,10 +22,10 @@ _KNOWN = re.compile(rf"(?:{_ASPECTS})\b", re.IGNORECASE)
 
 
 def plain_feedback(text: str) -> str | None:
-    """The lines of a reply by aspect, in the form that the prompts ask for; None where it has no word of feedback.
+    """The feedback of a reply, one line per aspect, in the form of the prompts; None where there is no feedback.
 
-    What stands before the first line or head is a preface and left out. Words under a head `Comments` that name no
-    aspect are of `All`. Lines that follow go with the aspect before them.
+    Text before the head `Comments` or the first aspect is a preface and left out. Text under the head that names no
+    aspect goes to `All`. A line without an aspect continues the aspect before it.
     """
     aspects: list[tuple[str, list[str]]] = []
     headed = False

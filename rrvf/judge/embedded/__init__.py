@@ -1,7 +1,7 @@
-"""The embedded judge: two pictures in, a score by parts and a short feedback out, on one CPU core in milliseconds.
+"""The embedded judge: takes two pictures, gives a score in parts and a short feedback, on one CPU core in milliseconds.
 
-It stands in for a 72B vision-language model. It compares layout, mark type, text, colour and data with OpenCV; it
-knows no letters (text is compared as shapes of ink), no chart semantics and no taste. It is deterministic.
+It replaces a 72B vision-language model where there is none. It compares layout, mark type, text, colour and data with
+OpenCV. It cannot read (text is compared as shapes of ink) and knows nothing of chart semantics. It is deterministic.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from rrvf.judge.embedded.reading import Reading
 from rrvf.judge.prompts import POINTS
 from rrvf.records import Judgement
 
-#: Named in every judgement. Raise it with any change that moves a score or a word.
+#: The judge's name in every judgement. Raise its number with any change of a score or of a word of feedback.
 MODEL = "rrvf-embedded-judge-3"
 WEIGHTS = {aspect: points / 100 for aspect, points in POINTS.items()}
 FRAME = ("layout", "type")
-#: How steep the score is: see `_score`.
+#: The steepness of the score (`_score`).
 STEEP = 1.4
 
 cv2.setNumThreads(1)
 
 
 class Reference:
-    """A picture to compare with, and what was read of it: whoever keeps it saves that reading for the next comparison.
+    """A reference with its reading. Keep the object to compare further pictures without reading the reference again.
 
     pixels: (H, W, 3) uint8 RGB. domain: its name. UserError for an array that is no picture or an unknown domain.
     """
@@ -45,11 +45,11 @@ class Reference:
 
     @cached_property
     def reading(self) -> Any:
-        """The picture taken apart, the first time that it is asked for."""
+        """The picture taken apart (`Reading.read`), computed on first use."""
         return self._how.read(self.picture)
 
     def judge(self, generated: np.ndarray) -> Judgement:
-        """What `judge_pair` says of `generated` beside this picture."""
+        """`judge_pair` with this reference."""
         started = time.perf_counter()
         check(generated, "generated")
         if np.array_equal(self.pixels, generated):
@@ -68,15 +68,15 @@ class Reference:
 def judge_pair(reference: np.ndarray, generated: np.ndarray, domain: str) -> Judgement:
     """Compare a generated picture with its reference.
 
-    reference, generated: (H, W, 3) uint8 RGB, sizes may differ (rule: `picture.fit`). domain: its name.
-    Gives a Judgement with the parts by WEIGHTS in one score (`_score`). Identical pictures have 1.0, a blank one 0.0.
-    Raises UserError for arrays that are no pictures or an unknown domain.
+    reference, generated: (H, W, 3) uint8 RGB; their sizes may differ (`picture.fit`). domain: its name.
+    Returns a Judgement with a score in [0, 1] made of weighted parts (`_score`). Identical pictures score 1.0, a blank
+    picture 0.0. UserError for arrays that are no pictures or an unknown domain.
     """
     return Reference(reference, domain).judge(generated)
 
 
 def _aspect(reference: np.ndarray, generated: np.ndarray) -> float:
-    """How well the proportions of two pictures agree, 1 when they do."""
+    """How well the proportions of two pictures agree, in (0, 1]; 1 when they are equal."""
     aspect = (generated.shape[1] / generated.shape[0]) / (reference.shape[1] / reference.shape[0])
     return min(aspect, 1 / aspect)
 
@@ -86,12 +86,17 @@ def _flat(gray: np.ndarray) -> bool:
 
 
 def _score(parts: dict[str, float], odds: float) -> float:
-    """The frame counts as far as the content agrees: two unrelated bar charts share their layout and their type.
+    """The score in [0, 1] of the parts.
 
-    agreement = content x (1 - w + frame): content is the weighted mean of text, colour and data, frame the weighted sum
-    of layout and type, w their weight. The score is 1 / (1 + (odds x difference / agreement)^STEEP): about the rubric's
-    points where little differs, next to nothing for unrelated pictures, with a slope everywhere between. Grows with
-    every part, 1.0 when all are 1.
+    The frame (layout and type) counts only as far as the content (text, colour and data) agrees, since two unrelated
+    bar charts share their layout and type:
+
+        agreement = content x (1 - w + frame)
+        score = 1 / (1 + (odds x (1 - agreement) / agreement)^STEEP)
+
+    content is the weighted mean of its parts, frame the weighted sum of its parts, and w the weight of the frame. Where
+    little differs, the score is about the rubric's points. For unrelated pictures it is about 0. It rises with every
+    part, and is 1.0 when all parts are 1.
     """
     weight = sum(WEIGHTS[a] for a in FRAME)
     frame = sum(WEIGHTS[a] * parts[a] for a in FRAME)
@@ -104,7 +109,7 @@ def _judgement(parts: dict[str, float], phrases: dict[str, list[str]], how: Read
     spoken = {a: phrases.get(a) or ([how.general[a]] if parts[a] < how.match[a] else []) for a in parts}
     if BLANK in phrases.get("data", []):
         spoken = {"data": [BLANK]}
-    elif phrases.get("type"):  # what other marks show is no news
+    elif phrases.get("type"):  # other marks always show other data, so data is not mentioned
         spoken["data"] = []
     return Judgement(
         status="ok",

@@ -1,4 +1,4 @@
-"""Where the axes of a chart are, found from its pixels: by spines and by a ground of their own."""
+"""Finds the axes of a chart from its pixels: by their spines, or by a background that differs from the picture's."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import numpy as np
 
 from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour
 
-#: Lab distance from the background above which a flat area counts as an axes' own ground.
+#: Lab distance from the background above which a flat area counts as the ground of an axes.
 TINT = 4.0
-#: Lab distance from the background above which a straight line counts as one of a grid.
+#: Lab distance from the background above which a straight line counts as a grid line.
 FAINT = 8.0
-#: Lab chroma above which ink is a colour and not text.
+#: Lab chroma above which ink is a coloured mark and not text.
 VIVID = 15.0
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 
 
 def find_axes(picture: Picture) -> tuple[tuple[Box, ...], Box | None]:
-    """Boxes of the axes, top to bottom, and the box of what stands in none of them.
+    """The boxes of the axes, from top to bottom, and one box around all marks outside of them (None: no such marks).
 
-    Straight ink and tinted ground show where things stand. A box with spines or a ground of its own is an axes; inner
-    boxes (legend, bars) are dropped. What stands in no axes is marks (bars or wedges without a spine) and shares one
-    box.
+    Candidates are boxes of straight lines and of tinted ground. A box is an axes if it has spines or its ground differs
+    from the picture's. Boxes inside an axes (legend, bars) are dropped. The remaining candidates are marks without
+    spines (bars, wedges), and one box is put around them.
     """
     height, width = picture.shape
     tinted = cv2.morphologyEx((picture.contrast > TINT).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
@@ -32,14 +32,14 @@ def find_axes(picture: Picture) -> tuple[tuple[Box, ...], Box | None]:
     boxes = [(y + 1, x + 1, y + h - 1, x + w - 1) for x, y, w, h, _ in stats[1:].tolist()]
     big = [b for b in boxes if b[2] - b[0] > 0.1 * height and b[3] - b[1] > 0.03 * width]
     big.sort(key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
-    axes: dict[Box, Box] = {}  # as found, and without its tick marks
+    axes: dict[Box, Box] = {}  # a box as found -> the box without its tick marks
     for box in big:
         trimmed = _trimmed(box, level, upright)
         if len(axes) < 16 and not any(inside(box, k) for k in axes) and _is_axes(picture, trimmed):
             axes[box] = trimmed
     vivid = picture.ink & (picture.chroma > VIVID)
     if axes and 2 * sum(np.count_nonzero(vivid[t:b, le:r]) for t, le, b, r in axes) < np.count_nonzero(vivid):
-        axes = {}  # a legend's frame, and the marks stand elsewhere
+        axes = {}  # only a legend's frame was found: most coloured ink is outside of it
     loose = [b for b in (big if axes else boxes) if not any(inside(b, k) for k in axes)]
     if not axes and (vivid.any() or not loose):
         loose.append(_bounds(vivid if vivid.any() else picture.ink))
@@ -47,7 +47,7 @@ def find_axes(picture: Picture) -> tuple[tuple[Box, ...], Box | None]:
 
 
 def _is_axes(picture: Picture, box: Box) -> bool:
-    """Whether two sides of a box at least are thin lines of one colour, or it has a ground of its own."""
+    """Whether at least two sides of a box are thin lines of one colour, or the box has its own ground."""
     part = picture.rgb[box[0] : box[2], box[1] : box[3]].astype(np.int16)
     if min(part.shape[:2]) < 12:
         return False
@@ -58,7 +58,7 @@ def _is_axes(picture: Picture, box: Box) -> bool:
 
 
 def _is_ground(picture: Picture, box: Box) -> bool:
-    """Whether an area has a background of its own with something on it: a bar has none."""
+    """Whether an area has its own background with something drawn on it. Nothing is drawn on a bar."""
     height, width = picture.shape
     if box[2] - box[0] < 0.15 * height or box[3] - box[1] < 0.15 * width:
         return False
@@ -71,7 +71,7 @@ def _is_ground(picture: Picture, box: Box) -> bool:
 
 
 def _line(rows: np.ndarray) -> np.ndarray | None:
-    """The colour of the thin line along the first rows; None where there is none, or where it is as thick as a bar."""
+    """The colour of the thin line along the first rows; None where there is no line or it is as thick as a bar."""
     for row in rows[:2]:
         own = np.median(row, axis=0)
         along, beyond = ((np.abs(r - own).max(axis=1) < 40).mean() for r in (row, rows[5]))
@@ -81,13 +81,13 @@ def _line(rows: np.ndarray) -> np.ndarray | None:
 
 
 def hull(boxes: list[Box]) -> Box:
-    """The box around boxes."""
+    """The smallest box around all boxes."""
     tops, lefts, bottoms, rights = zip(*boxes, strict=True)
     return min(tops), min(lefts), max(bottoms), max(rights)
 
 
 def _trimmed(box: Box, level: np.ndarray, upright: np.ndarray) -> Box:
-    """Cut off tick marks: each side moves inwards to its spine, by no more than a tick's length."""
+    """The box without tick marks: each side is moved inwards to its spine, by at most a tick's length."""
     top, left, bottom, right = box
     rows = np.flatnonzero(level[top:bottom, left:right].mean(1) > 0.6)
     cols = np.flatnonzero(upright[top:bottom, left:right].mean(0) > 0.6)
@@ -97,7 +97,7 @@ def _trimmed(box: Box, level: np.ndarray, upright: np.ndarray) -> Box:
 
 
 def _ends(lines: np.ndarray, length: int, most: int) -> tuple[int, int]:
-    """How far the first and the last line stand from both ends; 0 where that is more than `most`."""
+    """The distances of the first line from the start and of the last line from the end; 0 for one above `most`."""
     if not len(lines):
         return 0, 0
     ends = int(lines[0]), length - 1 - int(lines[-1])
@@ -105,12 +105,12 @@ def _ends(lines: np.ndarray, length: int, most: int) -> tuple[int, int]:
 
 
 def tick_length(picture: np.ndarray) -> int:
-    """What tick marks may reach out of the axes, in pixels."""
+    """The largest length of tick marks outside the axes, in pixels."""
     return max(6, round(0.016 * picture.shape[0]))
 
 
 def inside(a: Box, b: Box) -> bool:
-    """Whether box `a` lies in box `b`, give or take three pixels."""
+    """Whether box `a` lies in box `b`, with a tolerance of three pixels."""
     return a[0] >= b[0] - 3 and a[1] >= b[1] - 3 and a[2] <= b[2] + 3 and a[3] <= b[3] + 3
 
 
@@ -122,9 +122,9 @@ def _bounds(mask: np.ndarray) -> Box:
 
 
 def ground_of(rgb: np.ndarray, background: np.ndarray, least: float = 0.5) -> np.ndarray:
-    """A panel's own background: the picture's, unless another colour fills most of its rim and goes on inside.
+    """The background of a panel, as Lab: the picture's, unless another colour fills most of the rim and occurs inside.
 
-    Marks seldom reach three sides, and where they do (a heat map) they are of many colours.
+    Marks rarely reach three sides. Where they do (a heat map), they have many colours.
     """
     rim = np.concatenate([p.reshape(-1, 3) for p in (rgb[2:4], rgb[:, 2:4], rgb[:, -4:-2])])  # within thick spines
     colour = mode_colour(rim)

@@ -1,4 +1,4 @@
-"""What a chart is made of, found from its pixels: panels, marks, legend, grid, and the text around the panels."""
+"""Takes a chart apart, from its pixels: panels, marks, legend, grid, and the text around the panels."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Chart:
-    """axes: their boxes, top to bottom. loose: the box of what stands in none: of the marks, where there are no axes.
+    """The parts of a chart.
 
-    marks: HxW bool. texts: region to a tight float crop of its ink.
+    axes: their boxes, from top to bottom. loose: the box of the marks outside the axes; None where there are none.
+    marks: HxW bool. legend: its box. grid: whether there are grid lines. texts: for each region a tight float crop of
+    its ink.
     """
 
     picture: Picture
@@ -48,13 +50,13 @@ class Chart:
 
     @cached_property
     def core(self) -> np.ndarray:
-        """The marks less their antialiased rims: HxW bool, for colours."""
+        """The marks without their antialiased rims, for colours: HxW bool."""
         far = self.picture.contrast
         return self.marks & (far > 0.85 * cv2.dilate(far * self.marks, np.ones((5, 5), np.uint8)))
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Where the colour changes in or at a mark: HxW float, 0..1."""
+        """Where the colour changes inside or at the rim of a mark: HxW float, 0..1."""
         red, green, blue = cv2.split(cv2.morphologyEx(self.picture.rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
         change = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         near = cv2.dilate(self.marks.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -67,16 +69,16 @@ class Chart:
 
     @property
     def panels(self) -> tuple[Box, ...]:
-        """The boxes that marks stand in."""
+        """The boxes that contain marks: the axes, then `loose`."""
         return self.axes + ((self.loose,) if self.loose else ())
 
     @cached_property
     def inside(self) -> list[Panel]:
-        """The panels, each on its own."""
+        """The content of each panel."""
         return [self.framed(box) for box in self.panels]
 
     def framed(self, box: Box) -> Panel:
-        """What stands in a box."""
+        """The content of a box."""
         return Panel(
             *(_framed(layer, box) for layer in (self.marks, self.edges, self.picture.gray, self.picture.warmth))
         )
@@ -88,7 +90,7 @@ def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
 
 
 def read_chart(picture: Picture) -> Chart:
-    """Take a chart apart. Never fails: where no axes are found, the inked area is the one panel."""
+    """Take a chart apart. Never fails: where no axes are found, the inked area is the only panel."""
     axes, loose = find_axes(picture)
     panels = axes + ((loose,) if loose else ())
     legend = _legend(picture, panels)
@@ -105,12 +107,12 @@ def read_chart(picture: Picture) -> Chart:
 
 
 def _pale(picture: Picture) -> np.ndarray:
-    """HxW bool: light gray."""
+    """The light gray pixels: HxW bool."""
     return (picture.gray > 190) & (picture.gray < 244) & (picture.chroma < 8)
 
 
 def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
-    """The biggest hollow light-gray frame inside a panel: matplotlib's legend box."""
+    """The box of the biggest hollow light gray frame inside a panel, which is Matplotlib's legend; None: no legend."""
     _count, labels, stats, _ = cv2.connectedComponentsWithStats(_pale(picture).astype(np.uint8), connectivity=8)
     best, height, width = None, *picture.shape
     for index in np.flatnonzero((stats[:, 2] > 0.07 * width) & (stats[:, 3] > 0.04 * height)):
@@ -124,9 +126,9 @@ def _legend(picture: Picture, panels: tuple[Box, ...]) -> Box | None:
 
 
 def with_legend_of(chart: Chart, other: Chart) -> Chart:
-    """`chart` with the legend that `other` has, where the same frame stands in it.
+    """`chart` with the legend of `other`, where the same frame is found in it.
 
-    Marks behind it may have hidden it.
+    Marks behind a legend can hide its frame from `_legend`.
     """
     if chart.legend or not other.legend:
         return chart
@@ -154,7 +156,7 @@ def _area(box: Box) -> int:
 
 
 def _grid_lines(picture: Picture, panels: tuple[Box, ...]) -> np.ndarray:
-    """HxW bool: pale gray lines across much of a panel, two or more of them; empty otherwise."""
+    """The pixels of grid lines: HxW bool. They are pale gray lines across much of a panel, at least two of them."""
     pale = (picture.gray > 120) & (picture.gray < 236) & (picture.chroma < 6)
     pale &= ~cv2.morphologyEx(pale.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(
         bool
@@ -196,7 +198,7 @@ def _marks(
 
 
 def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dict[str, np.ndarray]:
-    """Ink by region. Nearest the axes stand tick labels; beyond a gap, the axis label."""
+    """The ink of each text region. Tick labels are nearest to the axes; the axis label follows after a gap."""
     ink = cv2.min(picture.contrast / 60, 1.0)
     top, left = min(p[0] for p in panels), min(p[1] for p in panels)
     bottom, right = max(p[2] for p in panels), max(p[3] for p in panels)
@@ -206,7 +208,7 @@ def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dic
     left_side = ink[top:bottom, : max(0, left - ticks)]
     y_ticks, y_label = (part.T[:, ::-1] for part in _split(left_side[:, ::-1].T, gap))
     label = tight(y_label)
-    if label is not None and label.shape[1] > 0.08 * picture.shape[1]:  # too wide to be a line of text on its side
+    if label is not None and label.shape[1] > 0.08 * picture.shape[1]:  # too wide for one rotated line of text
         y_ticks, y_label = left_side, y_label[:, :0]
     above, title = (part[::-1] for part in _split(ink[: max(0, top - 1)][::-1], 2))
     if tight(title) is None:
@@ -229,7 +231,7 @@ def _texts(picture: Picture, panels: tuple[Box, ...], legend: Box | None) -> dic
 
 
 def _split(ink: np.ndarray, gap: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of ink from the axes outwards: up to the first gap of `gap` empty rows after ink, and the rest."""
+    """Split rows of ink, which run from the axes outwards, at the first `gap` empty rows after ink."""
     full = (ink > 0.25).any(1)
     seen = empty = 0
     for row, inked in enumerate(full):

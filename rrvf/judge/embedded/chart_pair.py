@@ -1,4 +1,4 @@
-"""Two charts compared: the five parts of the score, and what to say about each."""
+"""Compares two charts: the five parts of the score, and the phrases of feedback on each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ Pair = tuple[Panel, Panel]  # of the reference and of the generated chart
 
 
 def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrases]:
-    """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
+    """The parts in [0, 1] and the phrases of feedback, by aspect.
+
+    aspect: how well the pictures' proportions agree, 1 if they are equal.
+    """
     ref, gen = with_legend_of(ref, gen), with_legend_of(gen, ref)
     pairs = _matched(ref.panels, gen.panels)
     share = 2 * len(pairs) / (len(ref.panels) + len(gen.panels))
@@ -39,10 +42,10 @@ def compare_charts(ref: Chart, gen: Chart, aspect: float) -> tuple[Parts, Phrase
 
 
 def _framed(ref: Chart, gen: Chart, pairs: list[tuple[int, int]]) -> list[Pair]:
-    """What stands in each pair of panels.
+    """The content of each pair of panels.
 
-    Where neither chart has axes, nothing but the picture's rim says where the marks stand: both are then seen in one
-    box.
+    Where neither chart has axes, only the picture itself gives the marks a position. Both charts are then framed by one
+    common box.
     """
     if ref.axes or gen.axes:
         return [(ref.inside[i], gen.inside[j]) for i, j in pairs]
@@ -57,13 +60,13 @@ def _iou(a: Box, b: Box) -> float:
 
 
 def _near(a: Box, b: Box, shape: tuple[int, int]) -> float:
-    """Overlap, and for boxes apart the distance of their centres as well."""
+    """How near two boxes are, in [0, 1]: their overlap and the distance of their centres."""
     away = np.hypot((a[0] + a[2] - b[0] - b[2]) / 2 / shape[0], (a[1] + a[3] - b[1] - b[3]) / 2 / shape[1])
     return 0.4 * _iou(a, b) + 0.6 * max(0.0, 1 - 1.5 * float(away))
 
 
 def _matched(ref: tuple[Box, ...], gen: tuple[Box, ...]) -> list[tuple[int, int]]:
-    """Panels paired greedily by overlap; a lone panel on both sides always pairs."""
+    """Pairs of panels, by greedy matching of their overlap. If both charts have one panel, these two are a pair."""
     if len(ref) == len(gen) == 1:
         return [(0, 0)]
     ranked = sorted(((_iou(a, b), -i, -j) for i, a in enumerate(ref) for j, b in enumerate(gen)), reverse=True)
@@ -121,7 +124,7 @@ def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
     both |= _unseen(ref, gen) & ~either
     gap = np.linalg.norm(pixels(ref.picture.lab, both) - pixels(gen.picture.lab, both), axis=1)
     placed = float(colour.nearness(gap).mean()) if both.any() else 0.0
-    say = 0.75 * both.sum() / max(1, either.sum())  # where marks do not meet, their colours are not compared by place
+    say = 0.75 * both.sum() / max(1, either.sum())  # colours are compared by place only where marks overlap
     ground = float(colour.nearness(np.linalg.norm(ref.picture.background - gen.picture.background)))
     value = ground * float((1 - say) * colour.palette_similarity(ref.palette, gen.palette) + say * placed)
     lost, extra = colour.unmatched(ref.palette, gen.palette), colour.unmatched(gen.palette, ref.palette)
@@ -133,7 +136,7 @@ def _colour(ref: Chart, gen: Chart) -> tuple[float, list[str]]:
 
 
 def _unseen(ref: Chart, gen: Chart) -> np.ndarray:
-    """HxW bool: where the insides of the panels differ in colour, whether or not marks were found there."""
+    """Where the insides of the panels differ in colour, even if no marks were found there: HxW bool."""
     away = cv2.absdiff(ref.picture.lab, gen.picture.lab)
     apart = cv2.magnitude(cv2.magnitude(*cv2.split(away)[:2]), cv2.split(away)[2]) > INK
     inner = np.zeros(apart.shape, bool)
@@ -146,9 +149,9 @@ def _unseen(ref: Chart, gen: Chart) -> np.ndarray:
 
 
 def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
-    """Marks laid over marks, their edges over edges, and shades over shades.
+    """The overlap of marks and of their edges, and the agreement of shades inside them.
 
-    The last two see into a pie or heat map.
+    Edges and shades show differences inside a pie or a heat map.
     """
     if not panels:
         return 0.0, []
@@ -161,30 +164,31 @@ def _data(panels: list[Pair], share: float) -> tuple[float, list[str]]:
 
 
 def _shades(a: Panel, b: Panel) -> float:
-    """Whether shades inside the marks that both have go together: 1 when they do, or when there is but one shade.
+    """Whether the shades inside the marks of both charts correspond: 1 if they do, or if there is only one shade.
 
-    They go together where one shade of either is one shade of the other, whichever: other colours are no other data.
+    They correspond if each shade of one chart is always the same shade in the other, whichever that is: a change of
+    colours is no change of data.
     """
     both = (a.marks > 0.95) & (b.marks > 0.95)
     if both.sum() < 20:
         return 1.0
-    seen = min(1.0, both.mean() / 0.3)  # thin lines hardly show a shade
+    seen = min(1.0, both.mean() / 0.3)  # thin lines show little of a shade
     return 1 - 0.6 * seen * max(_scatter(a, b, both), _scatter(b, a, both))
 
 
 def _scatter(a: Panel, b: Panel, where: np.ndarray) -> float:
-    """What share of the spread of shades in `b` the colours of `a` leave open; less where they hardly spread."""
+    """The share of the variance of shades in `b` that the colours of `a` do not explain; less for a small variance."""
     y = b.gray[where]
     spread = float(y.var())
     bins = (a.gray[where] / 8).astype(np.int32) * 32 + (a.warmth[where] / 16).astype(np.int32) + 16
     counts = np.maximum(1, np.bincount(bins))
     within = float((y**2).sum() - (np.bincount(bins, y) ** 2 / counts).sum()) / len(y)
-    left = rescaled(within / max(spread, 1e-6), 0.05, 1.0)  # bins leave a little open by themselves
+    left = rescaled(within / max(spread, 1e-6), 0.05, 1.0)  # binning alone leaves some variance unexplained
     return min(1.0, spread / 400) * left
 
 
 def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:
-    """Where the top of the marks is off by more than a twentieth of the panel; for bars that lie, their end."""
+    """Phrases on tops of the marks that differ by over a twentieth of the panel; of horizontal bars, on their ends."""
     lying = all((m[:, :3] > 0.3).any(1).mean() > 0.35 and (m[-3:] > 0.3).any(0).mean() < 0.3 for m in (a, b))
     tops = [_tops(m[:, ::-1].T if lying else m) for m in (a, b)]
     words = ("long", "short", ("top", "middle", "bottom")) if lying else ("high", "low", ("left", "middle", "right"))
@@ -199,6 +203,6 @@ def _heights(a: np.ndarray, b: np.ndarray) -> list[str]:
 
 
 def _tops(mask: np.ndarray) -> np.ndarray:
-    """Per column the height of the topmost mark, 0..1; NaN where there is none."""
+    """The height of the topmost mark in each column, 0..1; nan where there is none."""
     strong = mask > 0.3
     return np.where(strong.any(0), 1 - strong.argmax(0) / mask.shape[0], np.nan)

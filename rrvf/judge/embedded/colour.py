@@ -9,7 +9,7 @@ import numpy as np
 
 from rrvf.judge.embedded.picture import lab_of
 
-#: The matplotlib cycle and the basic CSS names: all the colour words that feedback can hold.
+#: The Matplotlib cycle and the basic CSS names: all colour names that feedback can contain.
 NAMES = {
     "tab:blue": "1f77b4", "tab:orange": "ff7f0e", "tab:green": "2ca02c", "tab:red": "d62728", "tab:purple": "9467bd",
     "tab:brown": "8c564b", "tab:pink": "e377c2", "tab:gray": "7f7f7f", "tab:olive": "bcbd22", "tab:cyan": "17becf",
@@ -19,7 +19,7 @@ NAMES = {
     "skyblue": "87ceeb", "steelblue": "4682b4", "pink": "ffc0cb", "crimson": "dc143c", "indigo": "4b0082",
     "lightgray": "d3d3d3", "lightblue": "add8e6", "lightgreen": "90ee90", "beige": "f5f5dc",
 }  # fmt: skip
-#: Two colours closer than this in Lab are the same to this judge.
+#: Two colours closer than this in Lab count as the same.
 SAME = 16.0
 _COLOURS = 10
 
@@ -31,15 +31,15 @@ def _named() -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def name_of(lab: np.ndarray) -> str:
-    """The nearest colour word."""
+    """The nearest colour name of a Lab colour."""
     names, table = _named()
     return names[int(np.linalg.norm(table - lab, axis=1).argmin())]
 
 
 def palette(rgb: np.ndarray, lab: np.ndarray) -> np.ndarray:
-    """The main colours of N pixels, as rows (weight, L, a, b); weights are roots of shares, so that a thin line counts.
+    """The main colours of N pixels, as rows (weight, L, a, b). No pixels give no rows.
 
-    rgb: Nx3 uint8, lab: Nx3. No rows for no pixels.
+    rgb: Nx3 uint8, lab: Nx3. Weights are square roots of shares, scaled to a sum of 1, so that a thin line counts.
     """
     if not len(rgb):
         return np.zeros((0, 4), np.float32)
@@ -56,7 +56,7 @@ def palette(rgb: np.ndarray, lab: np.ndarray) -> np.ndarray:
 
 
 def _merged(rows: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarray]]:
-    """Join neighbouring bins, biggest first: one colour that straddles two bins, or its antialiased rim."""
+    """Join bins of like colours, biggest first: a colour may spread over two bins, or have an antialiased rim."""
     kept: list[tuple[float, np.ndarray]] = []
     for count, colour in rows:
         near = [i for i, (_, c) in enumerate(kept) if np.linalg.norm(c - colour) < SAME]
@@ -69,15 +69,15 @@ def _merged(rows: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarra
 
 
 def nearness(gap: np.ndarray | float) -> np.ndarray | float:
-    """How far two colours `gap` apart in Lab count as one: 0.92 at 12, a half at 32, 0.09 at 80.
+    """The similarity of two colours at distance `gap` in Lab: 0.92 at 12, a half at 32, 0.09 at 80.
 
-    Flat at first: a hue turned by 18 degrees moves by 10 to 30 and is nearly right, a foreign one by 60 to 150.
+    It falls slowly at first: a hue turned by 18 degrees is 10 to 30 away and nearly right, a wrong hue 60 to 150.
     """
     return 1 / (1 + (gap / 32.0) ** 2.5)
 
 
 def palette_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """The `nearness` of two palettes when each weight is moved to where it costs least. Two empty palettes agree."""
+    """The similarity of two palettes in [0, 1]: 1 minus the earth mover's distance. Two empty palettes agree."""
     if not len(a) or not len(b):
         return float(len(a) == len(b))
     cost = 1 - nearness(np.linalg.norm(a[:, None, 1:] - b[None, :, 1:], axis=2)).astype(np.float32)
@@ -86,7 +86,7 @@ def palette_similarity(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def unmatched(a: np.ndarray, b: np.ndarray, least: float = 0.12) -> list[str]:
-    """Names of the colours of palette `a`, heaviest first, that palette `b` lacks."""
+    """The names of the colours of palette `a` that palette `b` lacks, heaviest first. least: smallest weight."""
     names = []
     for weight, *colour in a:
         far = not len(b) or np.linalg.norm(b[:, 1:] - np.array(colour), axis=1).min() > 1.5 * SAME

@@ -1,4 +1,4 @@
-"""What a page is made of, found from its pixels: background, filled areas, lines of text."""
+"""Takes a page apart, from its pixels: background, filled areas, lines of text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from rrvf.judge.embedded import colour
 from rrvf.judge.embedded.picture import Picture, distance, lab_of, mode_colour, pixels
 
-#: Parts of a page from top to bottom: where each begins and ends, as shares of its height.
+#: The parts of a page from top to bottom: start and end as shares of its height.
 BANDS = {"the header": (0.0, 0.2), "the body": (0.2, 0.8), "the footer": (0.8, 1.0)}
 _MAX_LINES = 60
 Box = tuple[int, int, int, int]
@@ -19,10 +19,10 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Page:
-    """What was found on one page, at its size.
+    """The parts of a page. Maps have the size of the picture.
 
-    content: HxW uint8, 1 off the background. text: HxW float, thin contrast of either sign. fill: HxW float, areas off
-    the background. lines: text boxes.
+    content: HxW uint8, 1 where a pixel differs from the background. text: HxW float, thin contrast, lighter or darker.
+    fill: HxW float, filled areas that differ from the background. lines: boxes of the text lines.
     """
 
     picture: Picture
@@ -40,24 +40,24 @@ class Page:
 
     @cached_property
     def edges(self) -> np.ndarray:
-        """Where the page gets lighter or darker, at half of the size: float, 0..1."""
+        """Where the brightness changes, at half of the size: float, 0..1."""
         step = small(cv2.morphologyEx(self.picture.gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), 2)
         return np.minimum(step.astype(np.float32) / 90, 1.0)
 
     @cached_property
     def palette(self) -> np.ndarray:
-        """`colour.palette` of what stands on the background, by every second pixel."""
+        """`colour.palette` of the content, from every second pixel."""
         where = self.content[::2, ::2] > 0
         return colour.palette(*(pixels(layer[::2, ::2], where) for layer in (self.picture.rgb, self.picture.lab)))
 
     @cached_property
     def coarse(self) -> np.ndarray:
-        """The page in 32 x 32 colours: Lab."""
+        """The page shrunk to 32 x 32 pixels: Lab."""
         return cv2.resize(self.picture.lab, (32, 32), interpolation=cv2.INTER_AREA)
 
     @cached_property
     def filled(self) -> np.ndarray:
-        """What share of each of the 32 x 32 places is content: float."""
+        """The share of content in each pixel of `coarse`: float."""
         return cv2.resize(self.content.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
 
     @cached_property
@@ -72,7 +72,7 @@ class Page:
 
 
 def small(layer: np.ndarray, step: int) -> np.ndarray:
-    """`layer` at one `step`-th of its width and height."""
+    """`layer` with its width and height divided by `step`."""
     height, width = layer.shape
     return cv2.resize(layer, (max(8, width // step), max(8, height // step)), interpolation=cv2.INTER_AREA)
 

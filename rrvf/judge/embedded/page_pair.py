@@ -1,4 +1,4 @@
-"""Two web pages compared: the five parts of the score, and what to say about each."""
+"""Compares two web pages: the five parts of the score, and the phrases of feedback on each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _THIRDS = ("top", "middle", "bottom")
 
 
 def compare_pages(ref: Page, gen: Page, aspect: float) -> tuple[dict[str, float], dict[str, list[str]]]:
-    """Parts in [0, 1] and phrases by aspect. aspect: agreement of the pictures' proportions, 1 when equal."""
+    """The parts in [0, 1] and the phrases of feedback, by aspect.
+
+    aspect: how well the pictures' proportions agree, 1 if they are equal.
+    """
     results = {
         "layout": _layout(ref, gen, aspect),
         "type": _type(ref, gen),
@@ -38,7 +41,7 @@ def _layout(ref: Page, gen: Page, aspect: float) -> tuple[float, list[str]]:
 
 
 def _type(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    """Where there is text and where there are filled areas, each on its own: an image in place of words costs here."""
+    """The overlap of text and of filled areas, each compared separately, so that an image in place of text costs."""
     values, weights = [], []
     for a, b in ((ref.text, gen.text), (ref.fill, gen.fill)):
         x, y = small(a, 8), small(b, 8)
@@ -49,7 +52,7 @@ def _type(ref: Page, gen: Page) -> tuple[float, list[str]]:
 
 
 def _text(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    """Lines paired by place, then compared as shapes of ink, without reading them."""
+    """Text lines paired by position and compared as shapes of ink, without reading them."""
     free = list(gen.lines)
     total = got = 0.0
     lost = dict.fromkeys(_THIRDS, 0.0)
@@ -89,9 +92,9 @@ def _spoken(place: str, ref: Page, gen: Page) -> str:
 
 
 def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    """Colours of what stands on the background, all together and each in its place, as far as the background agrees.
+    """The colours of the content, as palettes and by place, multiplied by the agreement of the backgrounds.
 
-    The background itself earns nothing: two white pages would be half alike by it.
+    An equal background adds nothing by itself: otherwise any two white pages would be half alike.
     """
     near = colour.nearness(np.linalg.norm(ref.coarse - gen.coarse, axis=2))
     placed = float(np.average(near, weights=np.maximum(ref.filled, gen.filled) + 1e-6))
@@ -99,7 +102,7 @@ def _colour(ref: Page, gen: Page) -> tuple[float, list[str]]:
     phrases: list[str] = []
     places = [("the background", ref.background, gen.background)]
     places += list(zip(BANDS, ref.bands, gen.bands, strict=True))
-    seen: list[tuple[str, ...]] = []  # the same swap of colours is told once
+    seen: list[tuple[str, ...]] = []  # a swap of colours is reported once
     for name, own, other in places:
         swap = colour.name_of(own), colour.name_of(other)
         if np.linalg.norm(own - other) > colour.SAME and swap not in seen and (phrase := _rename(name, own, other)):
@@ -117,5 +120,5 @@ def _rename(subject: str, wanted: np.ndarray, found: np.ndarray) -> str | None:
 
 
 def _details(ref: Page, gen: Page) -> tuple[float, list[str]]:
-    """Edges laid over edges."""
+    """The overlap of the edges. It has no phrases."""
     return rescaled(overlap(ref.edges, gen.edges, (0.8, 2.0, 4.0)), 0.15, 0.97), []

@@ -1,4 +1,4 @@
-"""A picture as the embedded judge sees it: one size for both of a pair, Lab colours, background, ink."""
+"""A picture for the embedded judge: both pictures at one size, Lab colours, background, ink."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from rrvf.errors import UserError
 
-#: Bigger pictures are shrunk to this many pixels before anything is looked at.
+#: Bigger pictures are shrunk to this many pixels first.
 MAX_PIXELS = 640 * 480
 #: Lab distance from the background above which a pixel is ink.
 INK = 18.0
@@ -19,7 +19,7 @@ INK = 18.0
 
 @dataclass(frozen=True)
 class Picture:
-    """rgb: HxWx3 uint8."""
+    """A picture and what is computed from it. rgb: HxWx3 uint8."""
 
     rgb: np.ndarray
 
@@ -30,7 +30,7 @@ class Picture:
 
     @cached_property
     def planes(self) -> tuple[np.ndarray, ...]:
-        """L, a and b apart: HxW float32 each."""
+        """L, a and b as separate planes: HxW float32 each."""
         return cv2.split(self.lab)
 
     @cached_property
@@ -40,7 +40,7 @@ class Picture:
 
     @cached_property
     def warmth(self) -> np.ndarray:
-        """HxW int16: red less blue."""
+        """Red minus blue: HxW int16."""
         return cv2.subtract(self.rgb[..., 0], self.rgb[..., 2], dtype=cv2.CV_16S)
 
     @cached_property
@@ -50,7 +50,7 @@ class Picture:
 
     @cached_property
     def background(self) -> np.ndarray:
-        """The most frequent colour of the outer frame, as Lab."""
+        """The most frequent colour along the upper, lower and left edge, as Lab."""
         frame = np.concatenate(
             [self.rgb[:3].reshape(-1, 3), self.rgb[-3:].reshape(-1, 3), self.rgb[:, :3].reshape(-1, 3)]
         )
@@ -58,12 +58,12 @@ class Picture:
 
     @cached_property
     def contrast(self) -> np.ndarray:
-        """HxW float32: Lab distance from the background."""
+        """Lab distance from the background: HxW float32."""
         return distance(self.planes, self.background)
 
     @cached_property
     def ink(self) -> np.ndarray:
-        """HxW bool: what differs from the background."""
+        """The pixels that differ from the background: HxW bool."""
         return self.contrast > INK
 
     @property
@@ -80,17 +80,17 @@ def check(array: np.ndarray, name: str) -> None:
 
 
 def shrunk(reference: np.ndarray) -> Picture:
-    """A reference at no more than `MAX_PIXELS`."""
+    """A reference, shrunk to at most `MAX_PIXELS`."""
     height, width = reference.shape[:2]
     scale = min(1.0, (MAX_PIXELS / (height * width)) ** 0.5)
     return Picture(resize(reference, (max(16, round(width * scale)), max(16, round(height * scale)))))
 
 
 def fit(generated: np.ndarray, reference: Picture, cut: bool) -> Picture:
-    """A generated picture at its reference's size.
+    """A generated picture at the size of its reference.
 
-    It is stretched to it; or, with `cut`, scaled to the reference's width and then cut, or filled up with its own
-    background, at the bottom: pages of one width differ in length.
+    Without `cut` it is stretched. With `cut` it is scaled to the reference's width, and then cut at the bottom or
+    extended with its own background, because pages of one width differ in length.
     """
     size = reference.shape[::-1]
     return Picture(_page(generated, size) if cut else resize(generated, size))
@@ -108,7 +108,7 @@ def _page(generated: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`array` at (width, height); unchanged when it has that size."""
+    """`array` resized to (width, height); unchanged if it has that size."""
     if array.shape[1::-1] == tuple(size):
         return array
     smaller = array.shape[0] * array.shape[1] > size[0] * size[1]
@@ -116,12 +116,12 @@ def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def pixels(array: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """`array[mask]` of an (H, W, 3) array, some times faster."""
+    """`array[mask]` of an (H, W, 3) array, but several times faster."""
     return array.reshape(-1, 3).take(np.flatnonzero(mask), axis=0)
 
 
 def mode_colour(pixels: np.ndarray) -> np.ndarray:
-    """The most frequent colour of N x 3 uint8 pixels (bins of 16 levels, then the median in the bin)."""
+    """The most frequent colour of N x 3 uint8 pixels: the median in the fullest bin of 16 levels a channel."""
     high = (pixels >> 4).astype(np.int32)
     bins = high[:, 0] * 256 + high[:, 1] * 16 + high[:, 2]
     return np.median(pixels[bins == np.bincount(bins).argmax()], axis=0).astype(np.uint8)
@@ -133,6 +133,6 @@ def lab_of(colour: np.ndarray) -> np.ndarray:
 
 
 def distance(planes: Sequence[np.ndarray], colour: np.ndarray) -> np.ndarray:
-    """Euclidean Lab distance (CIE76) of every pixel, given as planes L, a and b, to one colour."""
+    """The Euclidean Lab distance (CIE76) of every pixel to one colour. planes: L, a and b of the pixels."""
     level, red, yellow = (cv2.subtract(plane, float(value)) for plane, value in zip(planes, colour, strict=True))
     return cv2.magnitude(cv2.magnitude(level, red), yellow)

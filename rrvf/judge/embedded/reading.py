@@ -1,4 +1,4 @@
-"""How the pictures of a domain are read and compared: as a chart with its axes, or as a page with its blocks."""
+"""How pictures of a domain are read and compared: as charts with axes, or as pages with blocks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from rrvf.judge.embedded.picture import Picture
 
 @dataclass(frozen=True)
 class Reading:
-    """read: takes a picture apart. compare: two such, and how their proportions agree, into parts and phrases.
+    """One way to read and compare pictures.
 
-    odds: what difference weighs beside agreement. general: what is said of an aspect below its `match`. cut: pictures
-    of one width differ in length (`picture.fit`).
+    read: takes a picture apart. compare: turns two readings, and the agreement of the pictures' proportions, into parts
+    and phrases. odds: the weight of difference against agreement in the score. general: the phrase for an aspect whose
+    part is below its `match`. cut: cut a longer picture instead of squeezing it (`picture.fit`).
     """
 
     read: Callable[[Picture], Any]
@@ -31,8 +32,8 @@ class Reading:
 
 
 CHARTS = Reading(read_chart, compare_charts, 3.1, GENERAL, MATCH)
-#: Half a page agrees in more than half of a chart does, since much of a page is background: there difference weighs
-#: more.
+#: Much of a page is background, so half a page agrees more with the whole than half a chart does. Differences of pages
+#: therefore weigh more.
 PAGES = Reading(read_page, compare_pages, 4.5, GENERAL_PAGE, MATCH_PAGE, cut=True)
-#: A drawing has a size of its own, as a chart has, and neither axes nor panels.
+#: A drawing has a fixed size, like a chart, but neither axes nor panels.
 DRAWINGS = replace(PAGES, cut=False)

@@ -1,15 +1,18 @@
-"""Masks and crops compared: overlap at several blurs, the shape of ink, the statistics of marks."""
+"""Compares masks and crops: overlap at several blurs, the shape of ink, the statistics of marks."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-_LINE = 20  # pixels across a line of text, when two are compared
+_LINE = 20  # height in pixels at which two lines of text are compared
 
 
 def overlap(a: np.ndarray, b: np.ndarray, blurs: tuple[float, ...]) -> float:
-    """Sum of minima over sum of maxima of two maps (float32, one shape), mean over Gaussian blurs. Both empty: 1."""
+    """Sum of minima over sum of maxima of two float32 maps of one shape, mean over Gaussian blurs. Both empty: 1.
+
+    blurs: sigmas in pixels.
+    """
     if not a.any() and not b.any():
         return 1.0
     ratios = []
@@ -20,12 +23,12 @@ def overlap(a: np.ndarray, b: np.ndarray, blurs: tuple[float, ...]) -> float:
 
 
 def rescaled(value: float, low: float, high: float) -> float:
-    """`value` with `low` (what unrelated pictures reach) as 0 and `high` (what small shifts leave) as 1."""
+    """`value` scaled so that `low` is 0 and `high` is 1. Unrelated pictures reach `low`; small shifts leave `high`."""
     return float(min(1.0, max(0.0, (value - low) / (high - low))))
 
 
 def tight(ink: np.ndarray, least: float = 0.25) -> np.ndarray | None:
-    """The crop of a float ink map to what exceeds `least`; None when hardly anything does."""
+    """The crop of a float ink map to the pixels above `least`; None with fewer than six such pixels."""
     strong = ink > least
     if np.count_nonzero(strong) < 6:
         return None
@@ -34,10 +37,10 @@ def tight(ink: np.ndarray, least: float = 0.25) -> np.ndarray | None:
 
 
 def ink_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """How alike two tight crops of text look, without reading them: 1 the same ink, about 0 for other words.
+    """How alike two tight crops of text look, without reading them: 1 for the same ink, about 0 for other words.
 
-    Compared at one scale, since crops of the same words often differ by a row, and with both brought to one height,
-    since fonts differ in size; the better counts.
+    They are compared twice, and the better result counts: at one scale, since crops of the same words often differ by a
+    row; and scaled to one height, since fonts differ in size.
     """
     upright = a.shape[0] > 1.5 * a.shape[1]
     x, y = (m.T if upright else m for m in (a, b))
@@ -52,7 +55,7 @@ def _scaled(ink: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """The best correlation over small shifts, less what the lengths differ by."""
+    """The best correlation over small shifts, rescaled and multiplied by the ratio of the lengths."""
     if x.shape[1] < y.shape[1]:
         x, y = y, x
     tall, ratio = max(x.shape[0], y.shape[0]), y.shape[1] / x.shape[1]
@@ -64,7 +67,7 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def mark_statistics(mask: np.ndarray) -> np.ndarray:
-    """What tells bars from lines from dots: a vector of 11 numbers, each about 0..1. mask: HxW bool, one panel."""
+    """Eleven numbers, each about 0..1, that tell bars, lines and dots apart. mask: HxW bool, the marks of one panel."""
     area = mask.mean()
     if area == 0:
         return np.zeros(11)
@@ -90,7 +93,7 @@ def mark_statistics(mask: np.ndarray) -> np.ndarray:
 
 
 def _slopes(byte: np.ndarray) -> tuple[float, float, float]:
-    """Shares of the outline that run level, upright, and aslant."""
+    """The shares of the outline that are horizontal, vertical and oblique."""
     soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 1.0)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     size, angle = cv2.cartToPolar(gx, gy)

@@ -1,7 +1,7 @@
-"""What a judge is asked, as files named `DOMAIN_MODE.txt`, and the rubric that all of them share.
+"""The judge's prompts, as files named `DOMAIN_MODE.txt`, and the rubric that they share.
 
-The first line of every prompt is `RRVF judge: DOMAIN MODE`; the embedded server knows by it what it is asked for.
-The paper's own prompts are unpublished (D9): these are ours, and every result carries their hash.
+The first line of every prompt is `RRVF judge: DOMAIN MODE`. It tells the embedded server what is asked. The paper's
+prompts are unpublished (D9), so these are ours. Every result carries their hash.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ HEADER = re.compile(rf"^RRVF judge: ({'|'.join(DOMAINS)}) (feedback|score)$", re
 #: The 100 points of the rubric.
 POINTS = {"layout": 15, "type": 15, "text": 20, "colour": 20, "data": 30}
 
-#: What a score reply must look like; sent as `response_format` and checked again on arrival. Whole numbers, as the
-#: prompts ask: a grammar of free decimals lets a weak model write digits until its tokens run out (seen with vLLM).
+#: The JSON schema of a score reply. It is sent as `response_format`, and the reply is checked again on arrival. Numbers
+#: are whole, as the prompts ask: with decimals a weak model can write digits until its tokens run out (seen with vLLM).
 SCORE_SCHEMA = {
     "type": "object",
     "properties": {name: {"type": "integer", "minimum": 0, "maximum": top} for name, top in POINTS.items()}
@@ -36,7 +36,7 @@ SCORE_SCHEMA = {
 
 @dataclass(frozen=True)
 class JudgePrompt:
-    """The words that stand before the two pictures, and the hash of them and of the form that the reply must have."""
+    """The text before the two pictures, and a hash of the text and of the reply's schema."""
 
     text: str
     sha256: str
@@ -44,7 +44,7 @@ class JudgePrompt:
 
 @cache
 def load_judge_prompt(domain: str, mode: Mode) -> JudgePrompt:
-    """The prompt for one domain and mode."""
+    """The prompt of one domain and mode."""
     text = (_FOLDER / f"{domain}_{mode}.txt").read_text().strip()
     form = json.dumps(SCORE_SCHEMA) if mode == "score" else ""
     return JudgePrompt(text, hashlib.sha256((text + form).encode()).hexdigest())
