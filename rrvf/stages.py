@@ -1,10 +1,10 @@
-"""Everything long is a stage: skipped when finished with the same inputs, continued when broken, else begun anew.
+"""Long work runs as a stage. A stage that is finished is skipped, a broken one continues, a stale one begins anew.
 
     with stage(Path("runs/nano"), "train/sft_chart", "train", inputs) as (out, finished):
         ...
 
-A stage's key hashes the profile's settings, the code and the earlier stages that it depends on. What was made with
-other inputs moves aside.
+A stage's key hashes its inputs (the profile's settings, and the earlier stages that it depends on) and the code. A
+folder that was made with another key is stale and is moved aside, never deleted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from rrvf.folders import ASIDE, make, owned
 from rrvf.places import PACKAGE
 
-#: What each kind of stage is made of: a change in one of these makes a finished stage stale.
+#: The code that each kind of stage runs. A change in one of these makes a finished stage stale.
 CODE = {
     "data": ("domains", "render", "data"),
     "train": (
@@ -34,18 +34,27 @@ CODE = {
         "training",
         "nano",
     ),
-    "eval": ("domains", "protocol", "render", "judge", "policies", "benchmarks", "nano"),
+    "eval": (
+        "domains",
+        "protocol",
+        "render",
+        "judge",
+        "policies",
+        "reward.py",
+        "rollout.py",
+        "best_of.py",
+        "benchmarks",
+        "nano",
+    ),
 }
 
 
 @contextmanager
 def stage(results: Path, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
-    """The folder of a stage in a study's results, and whether it is finished.
+    """The folder of a stage in a study's results, and whether the stage is finished.
 
-    kind: of `CODE`. Marked finished when the block ends without an exception.
-
-    Prints its state in one line. A second process that comes to the same stage waits for the first. Work of
-    other inputs is never deleted: its folder moves aside.
+    kind: a key of `CODE`. The stage is marked finished when the block ends without an exception. Its state is printed
+    in one line. A second process that enters the same stage waits for the first. A stale folder is moved aside.
     """
     out = results / name
     key = stage_key(kind, inputs)
@@ -66,9 +75,10 @@ def stage(results: Path, name: str, kind: str, inputs: dict) -> Iterator[tuple[P
 
 
 def _still_good(name: str, kind: str, before: str, now: str, finished: bool) -> bool:
-    """Whether a folder of key `before` serves: a trained policy does while its settings are the same.
+    """Whether a folder with key `before` is used for the key `now`.
 
-    Training costs hours to days, and most changes of code change no weights; what is cheap is made anew.
+    A trained policy is used while its settings are the same: training takes hours to days, and most changes of code
+    change no weights. The other kinds are made anew after any change.
     """
     if before == now:
         return True
@@ -79,8 +89,8 @@ def _still_good(name: str, kind: str, before: str, now: str, finished: bool) -> 
 
 
 def _move_aside(out: Path) -> None:
-    """Give a folder whose inputs have changed a name with its key, beside its place."""
-    with owned(out):  # nobody else is writing it
+    """Rename a stale folder, beside its old place, to a name with its key."""
+    with owned(out):  # no other process is writing it
         aside = out.with_name(f"{out.name}{ASIDE}{(out / 'key').read_text().split()[0]}")
         while aside.exists():
             aside = aside.with_name(aside.name + "+")
@@ -89,7 +99,7 @@ def _move_aside(out: Path) -> None:
 
 
 def stage_key(kind: str, inputs: dict) -> str:
-    """Two hashes of what a stage depends on: of its inputs and of the code."""
+    """The key of a stage: a hash of its inputs and a hash of the code of its kind."""
     settings = json.dumps(inputs, sort_keys=True, default=str)
     digest = hashlib.sha256()
     for part in CODE[kind]:

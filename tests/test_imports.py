@@ -12,6 +12,7 @@ import pytest
 from machine import REPOSITORY
 
 import rrvf
+from rrvf.stages import CODE
 
 #: From the ground up: what stands in a line imports from the lines below it, and from itself.
 LAYERS = """
@@ -74,6 +75,24 @@ def test_nothing_in_the_package_imports_reproduce():
 
 def test_there_is_no_circle():
     list(graphlib.TopologicalSorter(ARROWS).static_order())  # CycleError names it
+
+
+#: What an evaluation imports and no key of it covers: settings and data, which are hashed apart, and what surrounds the
+#: scores: records, paths, files, errors, prices, addresses.
+AROUND_SCORES = {
+    *("profile", "rows", "data", "records", "references", "pictures", "sources", "evaluation", "errors", "wrong_keys"),
+    *("places", "folders", "outputs", "prices", "endpoints", "served", "chromium"),
+}
+
+
+def test_a_change_of_the_code_that_an_evaluation_runs_makes_it_stale():
+    reached, todo = set(), [module for module in ARROWS if part(module) in ("benchmarks", "evaluation")]
+    while todo:
+        module = todo.pop()
+        todo += ARROWS[module] - reached
+        reached |= ARROWS[module]
+    hashed = {name.removesuffix(".py") for name in CODE["eval"]}
+    assert {part(module) for module in reached} - hashed <= AROUND_SCORES
 
 
 def test_importing_the_package_loads_nothing_heavy():
