@@ -1,9 +1,9 @@
-"""Requests to judges and policies behind a URL: whose keys go out, and how much may come in.
+"""Requests to judges and policies behind a URL: which API keys are sent, and how large a reply may be.
 
-A key and OpenAI's organisation headers go to the host that they belong to. RRVF_JUDGE_API_KEY is sent to the judges
-that a user names, RRVF_POLICY_API_KEY to the policies; OPENAI_API_KEY, OPENAI_ORG_ID and OPENAI_PROJECT_ID only to the
-host of OPENAI_BASE_URL, which is api.openai.com where it is not set. Redirects are not followed: pictures go where the
-user said and nowhere else. A reply of more than `MAX_REPLY` bytes is not read on.
+A key is sent only to the host that it belongs to. RRVF_JUDGE_API_KEY goes to the judges that a user names,
+RRVF_POLICY_API_KEY to the policies. OPENAI_API_KEY, OPENAI_ORG_ID and OPENAI_PROJECT_ID go only to the host of
+OPENAI_BASE_URL, by default api.openai.com. Redirects are not followed, so pictures go only to the address that the user
+gave. Reading stops after `MAX_REPLY` bytes.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import openai
 from rrvf.errors import UserError
 from rrvf.records import Usage, storable
 
-#: Bytes of one reply. A page of code and a thinking model's thoughts are a hundredth of it.
+#: The most bytes of one reply. A page of code with a model's thoughts takes about a hundredth of it.
 MAX_REPLY = 16 * 2**20
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class RefusedReply(openai.OpenAIError):
-    """A reply that is not read; the message says why. The library passes it on without a retry."""
+    """A reply that is refused unread; the message says why. The library raises it without a retry."""
 
 
 def base_url(url: str, whose: str) -> str:
-    """The address of an endpoint, with `/v1` where it has no path. UserError for what is no address."""
+    """The address of an endpoint, with `/v1` added where it has no path. UserError for anything but an HTTP URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"the {whose}'s address {url!r} is no URL: write it like http://127.0.0.1:8000")
@@ -34,12 +34,12 @@ def base_url(url: str, whose: str) -> str:
 
 
 def addresses(urls: str, whose: str) -> list[str]:
-    """The addresses of one or several servers, which stand with commas between them."""
+    """The addresses of one or several servers, separated by commas."""
     return [base_url(url.strip(), whose) for url in urls.split(",")]
 
 
 def key_for(url: str, variable: str) -> str:
-    """The key that is sent to `url`: from `variable`, or OpenAI's own to OpenAI; "none" where there is none."""
+    """The API key for `url`: from the environment variable `variable`, else OpenAI's for OpenAI's host, else "none"."""
     theirs = os.environ.get("OPENAI_API_KEY") if _is_openai(url) else None
     return os.environ.get(variable) or theirs or "none"
 
@@ -50,16 +50,16 @@ def _is_openai(url: str) -> bool:
 
 
 class Bounded(openai.DefaultAsyncHttpxClient):
-    """The HTTP client of one endpoint. A proxy of the environment is used, but not to this machine."""
+    """The HTTP client of one endpoint. It uses the proxy of the environment, except for addresses of this machine."""
 
     def __init__(self, url: str) -> None:
         super().__init__(trust_env=urlsplit(url).hostname not in _LOOPBACK, follow_redirects=False)
         self._openai = _is_openai(url)
 
     async def send(self, request, **options):
-        """One request, its reply read whole.
+        """Send one request and read its whole reply.
 
-        RefusedReply for one that is too large, or packed, whose size nobody knows.
+        RefusedReply for a reply that is too large, or compressed, so that its size is unknown.
         """
         request.headers["Accept-Encoding"] = "identity"
         if not self._openai:
@@ -74,9 +74,9 @@ class Bounded(openai.DefaultAsyncHttpxClient):
 
 
 def usage_of(answer: object) -> Usage:
-    """One call and the tokens that its reply reports; of what reports none, the call alone.
+    """The usage of one call: one call and the tokens that its reply reports, else 0 tokens.
 
-    Some endpoints count thoughts in the total alone, so the reply's tokens are the total less the question's.
+    Some endpoints count thoughts only in the total, so the output tokens are at least the total minus the input tokens.
     """
     used, model = getattr(answer, "usage", None), getattr(answer, "model", None)
     asked, written, total = (
@@ -88,7 +88,7 @@ def usage_of(answer: object) -> Usage:
 
 
 def words_of(error: Exception) -> str:
-    """What an endpoint says of a call that failed. Google's errors stand in a list, which the library passes over."""
+    """An endpoint's message on a failed call. Google's messages are in a list, which the library ignores."""
     if isinstance(error, openai.APIStatusError) and not isinstance(error.body, dict):
         return f"{error.message} {error.response.text}".strip()
     return str(error)
@@ -96,7 +96,7 @@ def words_of(error: Exception) -> str:
 
 async def _read(response) -> bytes:
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise RefusedReply("the reply is packed, which was not asked for")
+        raise RefusedReply("the reply is compressed, which was not asked for")
     parts, size = [], 0
     async for part in response.aiter_raw():
         parts.append(part)

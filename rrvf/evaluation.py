@@ -1,8 +1,9 @@
-"""One policy on one evaluation set of a study: question, judge, rubric and limits, joined for the runner.
+"""Evaluates one policy on one evaluation set of a study: joins question, judge, rubric and limits for the runner.
 
     Evaluation(study, "chartmimic").run("base", "Qwen/Qwen2.5-VL-7B-Instruct", Path("runs/eval/base"))
 
-What moves the numbers besides the policy stands in every record (`Provenance`) and in the heads of the tables.
+Everything besides the policy that changes the scores is written into every record (`Provenance`) and into the heads of
+the tables.
 """
 
 from __future__ import annotations
@@ -56,15 +57,15 @@ if TYPE_CHECKING:
 
 Shard = tuple[int, int] | None
 EPISODES = "episodes.jsonl"
-#: Tokens of a judge's words on a draft, about.
+#: Tokens of a judge's feedback on a draft, for the estimate of costs.
 _FEEDBACK = 300
 
 
 class Evaluation:
-    """A set of the profile with everything that decides how it is asked and judged.
+    """An evaluation set of the profile, with everything that decides how it is asked and judged.
 
-    own_prompt: whatever the set says. The benchmark's texts are fetched where the set asks in them and they are
-    missing.
+    own_prompt: ask with our prompt, even if the set asks with the benchmark's. If the set uses the benchmark's texts
+    and they are missing, they are downloaded.
     """
 
     def __init__(self, study: Study, set_name: str, own_prompt: bool = False) -> None:
@@ -80,10 +81,7 @@ class Evaluation:
         self.rubric = self._rubric()
 
     def _rubric(self) -> Rubric | None:
-        """The benchmark's own rubric, where the profile asks for it and its text is here.
-
-        None where it does not or the text is missing, and who judges says why.
-        """
+        """The benchmark's own rubric. None where the profile does not ask for it or it cannot be used (`_fallback`)."""
         if self.config.judge_prompt == "own":
             return None
         text = prompts.text(f"{self.config.benchmark}-judge", self.study.prompts)
@@ -96,14 +94,14 @@ class Evaluation:
         return None
 
     def _tell_rubric(self) -> None:
-        """Say once, before anything is judged, that scores are asked for in another way than the profile's."""
+        """Print once, before anything is judged, that our rubric is used although the profile asks for another."""
         if self._fallback:
             print(self._fallback, file=sys.stderr, flush=True)
         self._fallback = ""
 
     @property
     def limits(self) -> Limits:
-        """Of one render: on the profile's canvas where the set says so, else on the one of its own pictures."""
+        """The limits of one render. The canvas is the profile's where the set says so, else that of its pictures."""
         if self.config.owned_canvas:
             limits = self.study.limits(self.config.domain)
         else:
@@ -113,9 +111,9 @@ class Evaluation:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """What a stage depends on beside the profile: which texts are here.
+        """The inputs of a stage besides the profile: hashes of the benchmark's texts, or of what replaces them.
 
-        Empty where the profile asks for our own.
+        Empty where the set uses only our texts.
         """
         found = {} if self.config.prompt == "own" else {"question": f"{self.question.id} {self.question.sha256}"}
         asked = (
@@ -124,9 +122,9 @@ class Evaluation:
         return found | asked
 
     def run(self, policy: str, model: Model, out: Path, samples: list[Sample], shard: Shard = None) -> dict:
-        """Evaluate `model` (None: the calibration policy called `policy`) on `samples` into `out`.
+        """Evaluate `model` on `samples` into `out` and return the summary.
 
-        Gives the summary.
+        model: None for the calibration policy called `policy`.
         """
 
         def replies(renderer: Renderer, stack: ExitStack) -> Replies:
@@ -134,7 +132,8 @@ class Evaluation:
                 return self._best(model, renderer, stack)
             return self._oracle(policy) if model is None else self._policy(model, renderer, stack, out)
 
-        # Of an endpoint no answer is asked for twice for its neighbours' sake; on GPUs like pictures go together.
+        # An endpoint's answer costs money, so no sample is asked twice to complete a block. A server on our own GPUs
+        # gets the largest pictures first, so that pictures of like size are batched.
         endpoint = is_endpoint(model)
         how = {"block": None if endpoint else BLOCK, "longest_first": endpoint and not _hosted(model)}
         return self._evaluated(policy, self._who(policy, model), out, samples, replies, shard=shard, **how)
@@ -142,7 +141,7 @@ class Evaluation:
     def score(self, policy: str, path: Path, out: Path, samples: list[Sample], judge_only: bool = False) -> dict:
         """Score replies that were made elsewhere: a file with a line `{"id", "reply"}` for each sample.
 
-        judge_only: the file is an earlier run's, whose renders and metrics are kept; the judge alone is asked.
+        judge_only: the file is an earlier run's; its renders and metrics are kept, and only the judge is asked.
         """
         made, digest = file_replies(path, samples)
         who = {"policy": policy, "weights": f"replies {digest}", "set": self._settings}
@@ -150,9 +149,10 @@ class Evaluation:
         return self._evaluated(policy, who, out, samples, lambda renderer, stack: made, kept)
 
     def turns(self, policy: str, model: str | Row, out: Path, samples: list[Sample], max_turns: int) -> dict:
-        """Evaluate over several turns: the episodes, and one evaluation a turn in `out/turn_N`; gives `out/turns.json`.
+        """Evaluate over several turns: play the episodes, then score them as of each turn in `out/turn_N`.
 
-        The judge of training gives the feedback, as it did there; the judge of the tables scores.
+        Returns what `out/turns.json` holds. As in training, the judge of training gives the feedback. The judge of the
+        tables gives the scores.
         """
         config, study = self.config, self.study
         prompt = load_prompt(domain(config.domain), "tools", study.profile.policy.prompts, max_turns)
@@ -187,11 +187,12 @@ class Evaluation:
     ) -> None:
         """Play the episodes that `out/episodes.jsonl` lacks.
 
-        Those that met a fault of ours are played again next time.
+        An episode in which the endpoint or a render failed is not written, so the next run plays it again. UserError
+        where there are any.
         """
         broken: list[str] = []
         with owned(out), ExitStack() as stack:
-            # What an endpoint said is there before the first episode is.
+            # An endpoint's turns are on disk before the first episode ends.
             claim(out, who, begun=REPLIES if (out / REPLIES).is_file() else EPISODES)
             known = {x["sample_id"] for x in json_lines(out / EPISODES)}
             todo = [s for s in samples if s.id not in known and picture_of(self.root, s)]
@@ -206,7 +207,7 @@ class Evaluation:
                 with append_lines(out / EPISODES) as file:
                     file.writelines(t.model_dump_json() + "\n" for t in fair)
                 broken += filter(None, map(fault, played))
-                if not fair:  # nor will those of the next block be
+                if not fair:  # the next block would fail too
                     break
         if broken:
             raise UserError(
@@ -215,9 +216,10 @@ class Evaluation:
             )
 
     def estimate(self, policy: str, model: Model, samples: list[Sample], turns: int = 1) -> str:
-        """What the calls of a run would cost, before any is made: every sample judged, nothing of it on disk.
+        """Calls, tokens, price and time of a run, without making a call.
 
-        turns: of a run over several, every episode's all of them, and every turn scored.
+        It assumes that every sample is judged and that nothing is on disk. With several `turns`, it assumes that every
+        episode takes all of them and that every turn is scored.
         """
         self._tell_rubric()
         sizes = [picture_size(self.root / s.image) for s in samples]
@@ -238,7 +240,7 @@ class Evaluation:
         return local + ("" if judge.url else "judge: embedded, no calls\n") + estimate(parts)
 
     def _words_of_a_turn(self, model: str, turns: int) -> int:
-        """Characters of a question, on average over the turns: each repeats what was said before it."""
+        """Characters of a question, on average over the turns. Each turn repeats the turns before it."""
         if turns == 1:
             return len(self.question.template)
         prompt = load_prompt(domain(self.config.domain), "tools", self.study.profile.policy.prompts, turns).text
@@ -291,7 +293,7 @@ class Evaluation:
         return oracle_replies({"reference": Reference, "blank": Blank}[policy](domain(self.config.domain)), self.root)
 
     def _best(self, model: BestOf, renderer: Renderer, stack: ExitStack) -> Replies:
-        """The judge of training picks, as it does for rft; the judge of the tables scores what was picked."""
+        """As for rft, the judge of training picks the best answer. The judge of the tables scores it."""
         profile = self.study.profile
         judge = stack.enter_context(self.study.judge())
         tools = Tools({self.config.domain: renderer}, judge, profile.workers + profile.judge.max_in_flight)
@@ -308,7 +310,7 @@ class Evaluation:
 
     def _policy(self, model: str | Row, renderer: Renderer, stack: ExitStack, out: Path) -> Replies:
         def reply(samples: list[Sample]) -> Iterable:
-            # Loaded when the first answer is missing: a finished run needs no model.
+            # The model is loaded when the first answer is missing, since a finished run needs none.
             if samples and not loaded:
                 policy = open_policy(model, self.decoding, stack)
                 made = local_replies
@@ -322,29 +324,29 @@ class Evaluation:
 
     @property
     def decoding(self) -> Settings:
-        """How a policy is run and decodes on this set; on GPUs that also hold the judge it leaves that its share."""
+        """How a policy runs and decodes on this set. Where the judge runs on the same GPUs, it leaves memory to it."""
         config, profile = self.config, self.study.profile
         share = 0.55 if profile.judge.serve else 0.9
         return Settings(profile.policy.dtype, config.max_new_tokens, config.repetition_penalty, share)
 
     def _asked(self, renderer: Renderer) -> Callable[[Sample], str]:
-        """The words for each sample; a figure's inches are those of its true script, traced once and kept."""
+        """The text of the question for each sample. A figure's size is read from its true script, traced once."""
         if not self.question.tells_size:
             return lambda sample: self.question.text()
         references = References(renderer, "plot2code")
 
         def asked(sample: Sample) -> str:
             items = references.items((self.root / sample.code).read_text(encoding="utf-8"))
-            return self.question.text(items["size"] if items else (6.4, 4.8))  # matplotlib's own
+            return self.question.text(items["size"] if items else (6.4, 4.8))  # Matplotlib's default
 
         return asked
 
 
 @cache
 def _bring(folder: Path) -> None:
-    """Download the benchmarks' own texts that are not here, tried once a process.
+    """Download the benchmarks' texts that are missing; tried once per process.
 
-    Where that fails, which is said, our words are asked.
+    A failure is printed. Our texts are then used instead.
     """
     try:
         prompts.download(folder)

@@ -1,4 +1,4 @@
-"""A folder that is written: one process at a time, one run, and what it was begun with.
+"""Guards a folder of results: one process writes it at a time, and it holds one run with a fixed identity.
 
 with owned(Path("runs/mine")):
     claim(Path("runs/mine"), {"policy": "nano", "judge": "..."})
@@ -24,7 +24,7 @@ from rrvf.outputs import whole
 
 LOCK = ".lock"
 IDENTITY = "identity.json"
-#: In the name of a folder whose inputs changed: `Study.stage` moves it aside and nothing reads it any more.
+#: Part of the name of a folder that `Study.stage` moved aside because its inputs changed. Nothing reads such a folder.
 ASIDE = ".stale-"
 
 
@@ -35,10 +35,10 @@ def moved_aside(path: Path) -> bool:
 
 @contextmanager
 def owned(folder: Path, wait: bool = False, lock: Path | None = None) -> Iterator[Path]:
-    """Make `folder` and hold it against everyone else; the machine lets go of it when this process dies.
+    """Make `folder` and lock it. The lock is released at the end of the block, or when this process dies.
 
-    UserError names the owner where it is held, unless `wait`: then this process waits, and says for whom. `lock`: the
-    file that is locked, where it may not lie in the folder.
+    wait: wait for another owner and print who it is; otherwise UserError names the owner. lock: the file to lock, where
+    it must not lie in the folder.
     """
     with _held(folder, lock or folder / LOCK, wait) as file:
         file.truncate(0)
@@ -59,7 +59,7 @@ def _held(folder: Path, lock: Path, wait: bool) -> TextIO:
             raise UserError(
                 f"{folder} is being written by {_owner(lock)}: wait until it ends, or choose another folder"
             )
-        # Whoever held it before may have moved the folder away, with this lock in it.
+        # The owner before may have moved the folder away with this lock file in it.
         with contextlib.suppress(OSError):
             if os.stat(lock).st_ino == os.fstat(file.fileno()).st_ino:
                 return file
@@ -67,7 +67,7 @@ def _held(folder: Path, lock: Path, wait: bool) -> TextIO:
 
 
 def make(folder: Path) -> None:
-    """Make `folder` with those above it; UserError where that cannot be."""
+    """Make `folder` with its parents. UserError where this fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -75,13 +75,13 @@ def make(folder: Path) -> None:
 
 
 def claim(folder: Path, identity: Mapping[str, Any], begun: str) -> None:
-    """Write down what the run in `folder` is, before it costs anything; UserError where it holds another one.
+    """Write the identity of the run in `folder` before it costs anything. UserError where it holds another run.
 
-    identity: what must not change while the run goes on, as JSON, by the names that the error shows. begun: the file
-    that a run leaves once it has cost something.
+    identity: what must not change while the run continues; JSON values by the names that the error shows. begun: the
+    file that exists once the run has cost something.
     """
     path = folder / IDENTITY
-    if not (folder / begun).is_file():  # what costs nothing yet may be begun as another run
+    if not (folder / begun).is_file():  # it has cost nothing yet, so another run may replace it
         with whole(path) as partial:
             partial.write_text(json.dumps(identity, indent=1) + "\n")
         return
@@ -98,7 +98,7 @@ def _locked(file: TextIO, folder: Path, lock: Path, wait: bool) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.ENOLCK, errno.ENOTSUP):
-            return True  # a network disk without locks: better unguarded than unusable
+            return True  # a network disk without locks: used without a guard
         if not wait:
             return False
         print(f"{folder} is being written by {_owner(lock)}: waiting", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What calls cost: a table of dated prices (`reproduce/prices.yaml`), and an estimate before a run is paid for."""
+"""The price of calls: a table of dated prices (`reproduce/prices.yaml`), and an estimate before a run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from rrvf.places import SHIPPED
 from rrvf.records import Usage
 
 PRICES = SHIPPED / "prices.yaml"
-#: Characters of a token of English or code, about.
+#: About how many characters a token of English or code has.
 _CHARACTERS = 4
-#: Tokens of a reply of a model that the table does not know.
+#: Tokens of one reply of a model that the table does not list.
 _WRITTEN = 900
-#: Tokens a second that a hosted model writes, and seconds before the first: orders of magnitude, for the time.
+#: Tokens per second that a hosted model writes, and seconds before the first token. Orders of magnitude, for the time.
 _SPEED, _WAIT_S = 60.0, 2.0
 
 
 @cache
 def price_table() -> dict[str, dict]:
-    """`{model: {"input", "output", "date", "source", "written"}}`, dollars per million tokens."""
+    """`{model: {"input", "output", "date", "source", "written"}}`; prices in dollars per million tokens."""
     return yaml.safe_load(PRICES.read_text(encoding="utf-8"))
 
 
 def price(usage: Usage) -> dict:
     """`{"price_usd", "prices_of"}` of calls that one model of the table answered; empty for others.
 
-    Calls that several models answered have no price: their tokens are summed, and each has its own.
+    Calls that several models answered have no price, since their tokens are summed and their prices differ.
     """
     known = price_table().get(usage.models[0]) if len(usage.models) == 1 else None
     if known is None:
@@ -40,11 +40,9 @@ def price(usage: Usage) -> dict:
 
 
 def picture_tokens(width: int, height: int) -> int:
-    """What a picture costs to look at.
+    """The input tokens of a picture, as OpenAI counts: tiles of 512 pixels after scaling the short side down to 768.
 
-    Tiles of 512 pixels after it is brought to 768 on its short side, as OpenAI counts.
-
-    Other makers count within a factor of two of it.
+    Other providers count within a factor of two of it.
     """
     scale = min(1.0, 2048 / max(width, height))
     scale *= min(1.0, 768 / (min(width, height) * scale))
@@ -52,21 +50,22 @@ def picture_tokens(width: int, height: int) -> int:
 
 
 def written_by(model: str) -> int:
-    """Tokens of one reply of a model, about."""
+    """About how many tokens one reply of a model has."""
     written: int = price_table().get(model, {}).get("written", _WRITTEN)
     return written
 
 
 def characters(tokens: int) -> int:
-    """Of a text of so many tokens, about."""
+    """About how many characters a text of `tokens` tokens has."""
     return tokens * _CHARACTERS
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Calls of one model. words: characters of each question; sizes: of the pictures of each.
+    """Planned calls of one model.
 
-    in_flight: calls at once.
+    who: the role in the estimate. words: characters of each question. sizes: for each call, width and height of its
+    pictures. in_flight: calls at once. written: tokens of each reply; None takes the table's (`written_by`).
     """
 
     who: str
@@ -84,15 +83,15 @@ class Asked:
         return Usage(calls=calls, input_tokens=asked, output_tokens=calls * each, models=(self.model,))
 
     def seconds(self) -> float:
-        """Wall time with `in_flight` calls at once."""
+        """Wall time in seconds with `in_flight` calls at once."""
         usage = self.usage()
         return (usage.calls * _WAIT_S + usage.output_tokens / _SPEED) / self.in_flight
 
 
 def estimate(parts: Iterable[Asked]) -> str:
-    """Calls, tokens, price and time, a line a model, and the sum.
+    """Calls, tokens, price and time: one line per model, and a line with the sum.
 
-    Stages run side by side, so the time is the longest's.
+    Policy and judge are called in parallel, so the total time is the longest of theirs.
     """
     lines, costs, times = [], [], []
     for part in parts:
@@ -110,7 +109,7 @@ def estimate(parts: Iterable[Asked]) -> str:
 
 
 def _sum(costs: list[float | None]) -> str:
-    """A sum that leaves something out says so: an unknown price is not $0."""
+    """The sum of the known prices. It says where a price is unknown, since unknown is not $0."""
     known = [cost for cost in costs if cost is not None]
     if not known:
         return "no price is known"

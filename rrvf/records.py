@@ -1,7 +1,7 @@
-"""What crosses a boundary: frozen, typed records, JSON both ways.
+"""The frozen, typed records that pass between the parts of rrvf and are stored as JSON.
 
-`model_dump_json()` writes a record, `model_validate_json()` reads it; pictures (PNG bytes) never enter the JSON. Files
-of records have one a line; `json_lines` reads them.
+`model_dump_json()` writes a record, `model_validate_json()` reads it. Pictures (PNG bytes) are never part of the JSON.
+A file of records has one record per line (`json_lines`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from rrvf.domains import DomainName
 
-#: How a sample ends. The last three are not the policy's: no score, and tried again. `excluded`: its reference cannot
-#: be used, see `rrvf.references`.
+#: How a sample ends. The last three say nothing about the policy: the sample has no score and is tried again.
+#: `excluded`: its reference cannot be used (`rrvf.references`).
 Outcome = Literal["scored", "policy_error", "render_error", "judge_error", "harness_error", "excluded"]
 
-#: Why a render failed. A closed list: a renderer gives no other reason.
+#: Why a render failed. Renderers give no other reason.
 RenderReason = Literal[
     "syntax_error",  # the code does not parse
     "exception",  # the code raised
@@ -37,25 +37,26 @@ RenderReason = Literal[
 ]
 
 
-#: A picture whose pasted share is larger was copied into the code, not drawn by it (`rrvf.render.pasted`).
+#: A render with a larger pasted share is flagged: its picture was copied into the code, not drawn by it
+#: (`rrvf.render.pasted`).
 PASTED_ABOVE = 0.25
 
 
 def storable(text: str) -> str:
-    """`text` with each half of a surrogate pair, which JSON can write and no UTF-8 file can hold, as U+FFFD."""
+    """`text` with lone surrogates replaced by U+FFFD: JSON can express them, but a UTF-8 file cannot hold them."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def picture_name(sample_id: str) -> str:
-    """The file of a sample's picture in `renders/`: its id without what no file name can hold."""
+    """The file name of a sample's picture in `renders/`: its id without characters that a file name cannot hold."""
     name = re.sub(r"[/\0-\x1f\x7f]", "__", storable(sample_id))
-    if len(name.encode()) > 200:  # most disks take 255 bytes
+    if len(name.encode()) > 200:  # most file systems allow 255 bytes
         name = f"{name[:50]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     return name + ".png"
 
 
 class Record(BaseModel):
-    """Base of all records: frozen, unknown keys refused, and any text in it can be written to a file."""
+    """Base of all records: frozen, without unknown keys, and with texts that a UTF-8 file can hold (`storable`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +67,7 @@ class Record(BaseModel):
 
 
 class Sample(Record):
-    """One picture to be redrawn. `code` is the label: known for some sets, never shown to RRVF training."""
+    """One picture to redraw. `code` is its label. It is known for some sets, and RRVF training never uses it."""
 
     id: str
     domain: DomainName
@@ -80,29 +81,30 @@ class Sample(Record):
 
 
 class Render(Record):
-    """The outcome of one render. `png` is set when `status` is ok and a picture was wanted, `items` when they were.
+    """The outcome of one render.
 
-    A `render_error` is the code's own, and has a reason. A `harness_error` is ours and says nothing of the code.
+    `png` is set when `status` is ok and a picture was asked for, `items` when a trace was asked for. A `render_error`
+    is the fault of the code and has a reason. A `harness_error` is our fault and says nothing about the code.
     """
 
     status: Literal["ok", "render_error", "harness_error"]
     reason: RenderReason | None = None
-    message: str = Field(default="", description="fit to be shown to a policy: short, no paths, no chat tokens")
+    message: str = Field(default="", description="safe to show to a policy: short, no paths, no chat tokens")
     seconds: float = 0.0
     width: int = 0
     height: int = 0
     png: bytes | None = Field(default=None, exclude=True, repr=False)
     items: dict | None = Field(default=None, exclude=True, repr=False)
     pasted_share: float | None = Field(
-        default=None, description="of a picture: what share of it can come from data pasted into the code"
+        default=None, description="the share of the picture that can come from data pasted into the code"
     )
     unseeded: tuple[str, ...] = Field(
-        default=(), description="chart: calls in the code that give another value at each run, such as clocks"
+        default=(), description="charts: calls in the code whose value differs between runs, such as clocks"
     )
 
     @property
     def ok(self) -> bool:
-        """Whether there is a picture."""
+        """Whether the render succeeded."""
         return self.status == "ok"
 
     @model_validator(mode="after")
@@ -113,14 +115,14 @@ class Render(Record):
 
 
 class Usage(Record):
-    """What calls of a model cost, as its endpoint counts.
+    """The calls and tokens of a model, as counted by its endpoint.
 
-    `models`: the names that answered, which need not be the one asked.
+    `models`: the names of the models that answered. They may differ from the name that was asked.
     """
 
     calls: int = 0
     input_tokens: int = 0
-    output_tokens: int = Field(default=0, description="reasoning included, where a model reasons")
+    output_tokens: int = Field(default=0, description="including reasoning tokens")
     models: tuple[str, ...] = ()
 
     def __add__(self, other: Usage) -> Usage:
@@ -133,16 +135,16 @@ class Usage(Record):
 
 
 class Judgement(Record):
-    """A judge's answer on one pair: a score in [0, 1] with its parts, or `judge_error` with a reason.
+    """A judge's answer on one pair: a score in [0, 1] with its parts, feedback, or `judge_error` with a reason.
 
-    Never a default number.
+    There is no default score.
     """
 
     status: Literal["ok", "judge_error"]
     score: float | None = Field(default=None, ge=0.0, le=1.0)
     parts: dict[str, float] = {}
     feedback: str = ""
-    spread: dict[str, float] = Field(default={}, description="of a panel: how far its scores of the pair lie apart")
+    spread: dict[str, float] = Field(default={}, description="of a panel: how far apart its scores of the pair are")
     reason: str | None = None
     judge: str = Field(default="", description="judge card id: model, revision, prompt hash, sampling")
     seconds: float = 0.0
@@ -150,14 +152,14 @@ class Judgement(Record):
 
     @property
     def ok(self) -> bool:
-        """Whether there is a score."""
+        """Whether the judge answered."""
         return self.status == "ok"
 
 
 class RewardTerms(Record):
     """The terms of Eq. (2) before weighting, and their weighted sum.
 
-    None: judge or harness failed, the sample leaves its group.
+    vision and total are None where judge or harness failed. The sample then leaves its group.
     """
 
     vision: float | None
@@ -167,14 +169,14 @@ class RewardTerms(Record):
 
 
 class Turn(Record):
-    """One turn of Alg. 1: what the policy wrote, what was parsed from it, what came back."""
+    """One turn of Alg. 1: the policy's text, the action parsed from it, and its render, judgement and feedback."""
 
     text: str
     action: Literal["tool_call", "answer", "none"]
     code: str | None = None
-    problem: str | None = Field(default=None, description="why no action was found, where none was")
+    problem: str | None = Field(default=None, description="why no action was found; None where one was")
     render: Render | None = None
-    judgement: Judgement | None = Field(default=None, description="of a draft that gave a picture")
+    judgement: Judgement | None = Field(default=None, description="of a draft that was rendered")
     feedback: str | None = None
 
 
@@ -191,21 +193,18 @@ class Trajectory(Record):
 
     @property
     def tool_calls(self) -> int:
-        """Calls that rendered (the ones that R_tool counts)."""
+        """The number of tool calls that rendered, which R_tool counts."""
         return sum(t.action == "tool_call" and t.render is not None and t.render.ok for t in self.turns)
 
     @property
     def harness_error(self) -> str | None:
-        """The renderer's own failure on a draft or the answer, which makes the episode no fair trial.
-
-        None where there was none.
-        """
+        """The renderer's own failure on a draft or the answer, so that the episode does not count; None without one."""
         renders = [*(t.render for t in self.turns), self.final_render]
         return next((r.message for r in renders if r is not None and r.status == "harness_error"), None)
 
 
 class Provenance(Record):
-    """What produced a result; two results compare only where these agree."""
+    """What produced a result. Two results compare only where these fields agree."""
 
     protocol: str
     prompt_hash: str
@@ -223,7 +222,7 @@ class Provenance(Record):
 
 
 class SampleResult(Record):
-    """One evaluated sample: one of six outcomes; `metrics` is complete exactly when `outcome` is scored."""
+    """One evaluated sample, with one of six outcomes. `metrics` is complete exactly when `outcome` is scored."""
 
     sample_id: str
     outcome: Outcome
@@ -234,23 +233,23 @@ class SampleResult(Record):
     judgement: Judgement | None = None
     message: str = ""
     pasted: bool = Field(
-        default=False, description="flagged: the picture was copied into the code; it is scored all the same"
+        default=False, description="flag: the picture was copied into the code; it is scored all the same"
     )
     provenance: Provenance | None = None
 
 
 class TableRow(Record):
-    """One row of a table. `values` and `intervals` are keyed by column; None prints as a dash."""
+    """One row of a table. `values` and `intervals` have the columns as keys. None is printed as a dash."""
 
     model: str
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float]] = {}
-    starred: tuple[str, ...] = Field(default=(), description="columns reported by the original benchmark")
+    starred: tuple[str, ...] = Field(default=(), description="columns whose values the original benchmark reported")
     ranked: bool = Field(default=True, description="takes part in the ranking: best, second best")
 
 
 class Claim(Record):
-    """A sentence of the paper as an inequality between two table cells, and the verdict here."""
+    """A claim of the paper as an inequality between two table cells, and whether our results support it."""
 
     id: str
     statement: str
@@ -260,11 +259,11 @@ class Claim(Record):
 
 
 def json_lines(path: Path) -> Iterator[dict]:
-    """The objects of a JSON-lines file; none where it is missing; a line cut by a kill is left out."""
+    """The objects of a JSON-lines file. A missing file has none. A line cut by a kill is left out."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as file:
-        for line in file:  # not `splitlines`: a U+2028 inside a string ends no line, and pydantic writes it as it is
+        for line in file:  # not `splitlines`, which splits at a U+2028 inside a string; pydantic does not escape it
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:

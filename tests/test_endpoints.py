@@ -68,7 +68,7 @@ def packed(handler) -> None:
 @pytest.mark.parametrize("ask", [score, reply])
 def test_a_packed_reply_is_not_unpacked(fake, ask):
     fake.replies = [packed]
-    assert "packed" in ask(fake.url)[1]
+    assert "compressed" in ask(fake.url)[1]
 
 
 def drip_for_ever(handler) -> None:

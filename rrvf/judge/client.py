@@ -52,7 +52,7 @@ class JudgeClient:
     sampling) without the URL, so a server that moves to another address is not asked again.
     max_in_flight: requests at once.
     timeout_s: seconds without a byte until one request fails.
-    deadline_s: seconds for one question with its retries, not counting the wait for a free request.
+    deadline_s: seconds for one question with its retries, not counting the wait for one of the `max_in_flight` slots.
     max_retries: of one request after 429 (Retry-After is respected), 5xx or a lost connection, with growing, jittered
     pauses. Besides, a reply that cannot be read is asked for once more.
     outage_s: seconds to wait, after the retries, for a server that cannot be reached or whose gateway answers 502, 503
