@@ -88,9 +88,9 @@ class Evaluation:
         if text and self.study.profile.table_judge.url:
             return official(self.config.benchmark, text)
         why = (
-            "the embedded judge reads our prompts alone" if text else "run `rrvf data prompts` for the benchmark's own"
+            "the embedded judge reads only our prompts" if text else "run `rrvf data prompts` for the benchmark's own"
         )
-        self._fallback = f"rrvf: {self.set_name}: scores are asked for by our rubric ({why})"
+        self._fallback = f"rrvf: {self.set_name}: the judge is asked with our rubric, not the benchmark's ({why})"
         return None
 
     def _tell_rubric(self) -> None:

@@ -105,7 +105,7 @@ def estimate(parts: Iterable[Asked]) -> str:
         )
     if not lines:
         return "no endpoint is asked, so nothing is paid"
-    return "\n".join([*lines, f"in all {_sum(costs)} and about {_time(max(times))}; nothing was asked"])
+    return "\n".join([*lines, f"in all {_sum(costs)} and about {_time(max(times))}; no call was made"])
 
 
 def _sum(costs: list[float | None]) -> str:
@@ -113,7 +113,7 @@ def _sum(costs: list[float | None]) -> str:
     known = [cost for cost in costs if cost is not None]
     if not known:
         return "no price is known"
-    return f"about ${sum(known):.2f}" + (", and what has no known price" if len(known) < len(costs) else "")
+    return f"about ${sum(known):.2f}" + (", plus calls without a known price" if len(known) < len(costs) else "")
 
 
 def _time(seconds: float) -> str:

@@ -240,7 +240,7 @@ def test_calls_of_one_known_model_have_a_price_and_no_others():
 
 @pytest.mark.parametrize(("models", "said"), [
     ((), "nothing is paid"), (("mine",), "in all no price is known"), (("gpt-4o-2024-11-20",), "in all about $1."),
-    (("gpt-4o-2024-11-20", "mine"), ", and what has no known price"),
+    (("gpt-4o-2024-11-20", "mine"), ", plus calls without a known price"),
 ])  # fmt: skip
 def test_an_estimate_never_takes_an_unknown_price_for_nothing(models, said):
     told = estimate(Asked("policy", model, 4_000, ((),) * 100, 8) for model in models)

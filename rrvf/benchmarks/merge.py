@@ -63,7 +63,9 @@ def _in_order(parts: list[Path], summaries: list[dict]) -> list[str]:
     ids = [""] * sum(len(shard["ids"]) for shard in shards.values())
     for number, shard in shards.items():
         if len(ids[number - 1 :: of]) != len(shard["ids"]):
-            raise UserError(f"part {number}/{of} is of another number of pictures: run all parts with the same --limit")
+            raise UserError(
+                f"part {number}/{of} has another number of pictures than expected: run all parts with the same --limit"
+            )
         ids[number - 1 :: of] = shard["ids"]
     if len(set(ids)) < len(ids):
         raise UserError("some pictures are in two parts: run all parts on the same pictures")

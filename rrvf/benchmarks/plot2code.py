@@ -34,7 +34,7 @@ from rrvf.render import Limits
 ExecMode = Literal["module", "function"]
 PROTOCOL = "plot2code-module"
 LIMITS = Limits(wall_s=30.0, cpu_s=30.0, max_pixels=0)  # the tracer draws; the picture itself is not needed
-#: The imports of the original's file, whose names a script finds.
+#: The imports of the original's file. A script finds their names.
 ORIGINAL_NAMES = """import json, multiprocessing, os, matplotlib
 import matplotlib.pyplot as plt, numpy as np
 from PIL import Image

@@ -1,7 +1,8 @@
 """The embedded judge: takes two pictures, gives a score in parts and a short feedback, on one CPU core in milliseconds.
 
-It replaces a 72B vision-language model where there is none. It compares layout, mark type, text, colour and data with
-OpenCV. It cannot read (text is compared as shapes of ink) and knows nothing of chart semantics. It is deterministic.
+It replaces a 72B vision-language model on machines that cannot run one. It compares layout, mark type, text, colour and
+data with OpenCV. It cannot read (text is compared as shapes of ink) and knows nothing of chart semantics. It is
+deterministic.
 """
 
 from __future__ import annotations
