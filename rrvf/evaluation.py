@@ -87,9 +87,7 @@ class Evaluation:
         text = prompts.text(f"{self.config.benchmark}-judge", self.study.prompts)
         if text and self.study.profile.table_judge.url:
             return official(self.config.benchmark, text)
-        why = (
-            "the embedded judge reads only our prompts" if text else "run `rrvf data prompts` for the benchmark's own"
-        )
+        why = "the embedded judge reads only our prompts" if text else "run `rrvf data prompts` for the benchmark's own"
         self._fallback = f"rrvf: {self.set_name}: the judge is asked with our rubric, not the benchmark's ({why})"
         return None
 
