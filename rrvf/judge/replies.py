@@ -81,7 +81,7 @@ def _said_once(pairs: list[tuple[str, object]]) -> dict:
 
 def _share(value: object, top: float, name: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= top:  # also false for NaN
+    if not number or not 0 <= value <= top:  # the comparison is false for NaN
         raise BadReply(f"{name} is not a number from 0 to {top}")
     return round(value / top, 6)
 
