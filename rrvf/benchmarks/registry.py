@@ -41,7 +41,7 @@ def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summar
 
 
 class ChartMimic:
-    """Table 1."""
+    """ChartMimic (Table 1)."""
 
     name = "chartmimic"
 
@@ -61,7 +61,7 @@ class ChartMimic:
         return render, chartmimic.sample_metrics(gold, render, sample.id, self._rules)
 
     def judge_score(self, judgement: Judgement) -> float:
-        """0 to 100."""
+        """The judge's score from 0 to 100."""
         return 100 * judgement.score
 
     @staticmethod
@@ -77,7 +77,7 @@ class ChartMimic:
 
 
 class Plot2Code:
-    """Table 2."""
+    """Plot2Code (Table 2)."""
 
     name = "plot2code"
     protocol = plot2code.PROTOCOL
@@ -100,7 +100,7 @@ class Plot2Code:
         return render, found if reference else found | {"text": None}
 
     def judge_score(self, judgement: Judgement) -> float:
-        """1 to 10 by the benchmark's own rubric, 0 to 10 by ours."""
+        """The judge's score: 1 to 10 by the benchmark's own rubric, 0 to 10 by ours."""
         return 10 * judgement.score
 
     @staticmethod
@@ -116,7 +116,7 @@ class Plot2Code:
 
 
 class WebSight:
-    """Table 3."""
+    """WebSight (Table 3)."""
 
     name = "websight"
 
@@ -147,7 +147,7 @@ class WebSight:
         return page
 
     def judge_score(self, judgement: Judgement) -> float:
-        """0 to 100."""
+        """The judge's score from 0 to 100."""
         return 100 * judgement.score
 
     @staticmethod
@@ -177,7 +177,7 @@ class Pictures:
         return pictures.score(sample, self._root, code, self._renderer)
 
     def judge_score(self, judgement: Judgement) -> float:
-        """0 to 100."""
+        """The judge's score from 0 to 100."""
         return 100 * judgement.score
 
     @staticmethod

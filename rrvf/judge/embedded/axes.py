@@ -126,7 +126,7 @@ def ground_of(rgb: np.ndarray, background: np.ndarray, least: float = 0.5) -> np
 
     Marks rarely reach three sides. Where they do (a heat map), they have many colours.
     """
-    rim = np.concatenate([p.reshape(-1, 3) for p in (rgb[2:4], rgb[:, 2:4], rgb[:, -4:-2])])  # within thick spines
+    rim = np.concatenate([p.reshape(-1, 3) for p in (rgb[2:4], rgb[:, 2:4], rgb[:, -4:-2])])  # inside of thick spines
     colour = mode_colour(rim)
     if np.linalg.norm(lab_of(colour) - background) < 3:
         return background
