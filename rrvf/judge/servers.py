@@ -42,8 +42,8 @@ class Servers:
     async def call(self, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) -> T:
         """The answer of the least busy server.
 
-        Of several servers each is tried once without retries. If all fail, the least busy one is asked with retries. Only
-        errors as in `_try_another` lead to the next server; others are raised at once.
+        Of several servers each is tried once without retries. If all fail, the least busy one is asked with retries.
+        Only errors as in `_try_another` lead to the next server. Others are raised at once.
         """
         untried = list(self._servers) if len(self._servers) > 1 else []
         while untried:
