@@ -40,7 +40,6 @@ CODE = {
         "render",
         "judge",
         "policies",
-        "reward.py",
         "rollout.py",
         "best_of.py",
         "benchmarks",

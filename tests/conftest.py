@@ -6,7 +6,6 @@ import pytest
 
 from rrvf.records import Sample
 
-
 #: The files that take longest. They begin first: a worker that begins one last leaves the others idle.
 LONG = (
     "test_notebooks",
