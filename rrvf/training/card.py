@@ -1,4 +1,4 @@
-"""The model card of a trained policy, from the run's own records: ready for the hub."""
+"""The model card of a trained policy, written from the run's records, ready for the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from rrvf.domains import PAPER
 
-#: What the learning curve says of a step: a label, the log's key, how the number is written.
+#: Rows of the learning curve: label, key in the step log, number format.
 SHOWN = (
     ("reward", "reward", ".3f"),
     ("programs that ran", "rrvf/exec_rate", ".0%"),
@@ -27,7 +27,7 @@ METHODS = {
 
 
 def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown with the hub's metadata. made: `how_made` of the run. log: its lines, one a step."""
+    """Markdown with the hub's metadata. made: `how_made` of the run. log: the lines of its step log."""
     steps = [line for line in log if "loss" in line]
     config, start = made["config"], _start(made["start"])
     domains = PAPER if config["domain"] == "both" else _listed(config["domain"])
@@ -63,12 +63,12 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _listed(value: str | Sequence[str]) -> Sequence[str]:
-    """One name or several, as a section says them."""
+    """A section's name or names, as a sequence."""
     return (value,) if isinstance(value, str) else value
 
 
 def _start(start: str | Mapping[str, Any]) -> str:
-    """The model that all training behind this policy began with."""
+    """The model at the start of the chain: a run may start from the policy of an earlier run."""
     while isinstance(start, Mapping):
         start = start["start"]
     return start
