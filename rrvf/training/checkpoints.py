@@ -34,8 +34,8 @@ MAY_CHANGE = {"steps"} | WITHOUT_EFFECT
 
 def last_checkpoint(out: Path) -> Path | None:
     """The newest complete checkpoint, or None. One without `trainer_state.json` is not complete."""
-    whole = [p.parent for p in out.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=checkpoint_step, default=None)
+    complete = [p.parent for p in out.glob("checkpoint-*/trainer_state.json")]
+    return max(complete, key=checkpoint_step, default=None)
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -95,7 +95,7 @@ class SafeCheckpoints:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                _keep(self._beside / name, out / name)
+                _sync_and_rename(self._beside / name, out / name)
                 _remove_older(out, self.args.save_total_limit, self.keep_every)
         # A full disk raises an OSError, a SafetensorError or, in torch's writer, a RuntimeError.
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -118,13 +118,13 @@ class SafeCheckpoints:
         return load_weights(model, resume_from_checkpoint)
 
 
-def _keep(partial: Path, whole: Path) -> None:
+def _sync_and_rename(partial: Path, complete: Path) -> None:
     for path in partial.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    shutil.rmtree(whole, ignore_errors=True)
-    partial.rename(whole)
+    shutil.rmtree(complete, ignore_errors=True)
+    partial.rename(complete)
     shutil.rmtree(partial.parent, ignore_errors=True)
 
 

@@ -47,6 +47,6 @@ def draw(
                 file.writelines(t.model_dump_json() + "\n" for t in best if t.sample_id not in known)
     ran = sum((line["final_render"] or {}).get("status") == "ok" for line in json_lines(out))
     print(
-        f"drew {config.samples * len(samples)} answers to {len(samples)} pictures; for {ran} of these the best one runs"
+        f"drew {config.samples * len(samples)} answers to {len(samples)} pictures; for {ran} pictures the best one runs"
     )
     return out

@@ -42,7 +42,7 @@ def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
     for s in samples:
         task = domain(s.domain)
         answer = answer_text((root / s.code).read_text().strip(), task)
-        dialogues.append([_said("user", load_prompt(task, "direct", style).text), _said("assistant", answer)])
+        dialogues.append([_message("user", load_prompt(task, "direct", style).text), _message("assistant", answer)])
     return _dataset(dialogues, [root / s.image for s in samples])
 
 
@@ -64,15 +64,15 @@ def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], ro
 
 def _dialogue(trajectory: Trajectory, style: str, max_turns: int) -> list[dict[str, str]]:
     mode = "tools" if max_turns > 1 else "direct"
-    messages = [_said("user", load_prompt(domain(trajectory.domain), mode, style, max_turns).text)]
+    messages = [_message("user", load_prompt(domain(trajectory.domain), mode, style, max_turns).text)]
     for turn in trajectory.turns:
-        messages.append(_said("assistant", turn.text))
+        messages.append(_message("assistant", turn.text))
         if turn.feedback is not None:
-            messages.append(_said("tool", turn.feedback))
+            messages.append(_message("tool", turn.feedback))
     return messages
 
 
-def _said(role: str, content: str) -> dict[str, str]:
+def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
