@@ -246,7 +246,7 @@ class Study:
         from rrvf.evaluation import Evaluation
 
         if model is None:
-            raise UserError(f"{policy} takes no turns: name a policy that looks at pictures")
+            raise UserError(f"{policy} is a calibration row and plays no turns: name a policy that sees the pictures")
         return Evaluation(self, set_name).turns(policy, model, out, self.samples(set_name, limit), turns)
 
     def score_replies(
@@ -295,7 +295,7 @@ class Study:
             row = find_row(policy)
             if row.route == "trained":
                 raise UserError(
-                    f"profile {self.profile.name} trains no {policy} for the {domain_name} domain: add a section"
+                    f"profile {self.profile.name} trains no {policy} for the {domain_name} domain: add a section for it"
                 )
             return row
         if policy not in trained:

@@ -239,9 +239,9 @@ def _scenes(
     specs = [spec(rng) for _ in range(batch)]
     sketches, where = zip(*map(sketch, specs), strict=True)
     charts = (marks.place(PRETRAINED[CHART.name].spec(i), positions[i]) for i in rows)
-    told = np.stack([*map(marks.place, specs, where), *charts]).astype(np.int64)
-    shown = {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
-    return shown | {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}
+    labels = np.stack([*map(marks.place, specs, where), *charts]).astype(np.int64)
+    made = {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
+    return made | {"heights": labels[:, 0], "addresses": labels[:, 1], "inks": labels[:, 2], "fetched": listed(labels)}
 
 
 def _look(visual, pictures: torch.Tensor) -> torch.Tensor:

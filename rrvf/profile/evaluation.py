@@ -41,5 +41,5 @@ class EvalSet(Section):
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.benchmark not in ("chartmimic", "plot2code") and (self.prompt, self.judge_prompt) != ("own", "own"):
-            raise ValueError(f"{self.benchmark} has no prompts of its own: leave prompt and judge_prompt out")
+            raise ValueError(f"the benchmark {self.benchmark} has no prompts: leave out prompt and judge_prompt")
         return self

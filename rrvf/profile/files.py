@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                    problem=f"the key {key.value} appears twice", problem_mark=key.start_mark
                 )
             seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
         mapping: dict = super().construct_mapping(node, deep)

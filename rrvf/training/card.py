@@ -35,7 +35,7 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     judge = made["judge"].get("model") or "the embedded judge"
     facts = {
         "method": METHODS[made["method"]],
-        "begun from": start,
+        "started from": start,
         "pictures": f"{sets} ({named}), digest {made['pictures']}",
         "steps": f"{steps[-1]['step'] if steps else config['steps']}",
         "judge": judge if made["method"] in ("grpo", "rft") else "none",
@@ -46,18 +46,18 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     parts = [
         f"---\n{yaml.safe_dump(_metadata(made, start), sort_keys=False)}---",
         f"# {named} to code" + (", trained with RRVF" if made["method"] == "grpo" else ""),
-        "A vision-language model that writes the code which draws a picture. Made by "
-        "[rrvf](https://arxiv.org/abs/2507.20766); this page is written from the run's own records (`training.json`, "
+        "A vision-language model that turns a picture into the code that draws it. Made by "
+        "[rrvf](https://arxiv.org/abs/2507.20766); this page is generated from the run's records (`training.json`, "
         "`log.jsonl`).",
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]),
         "## Training",
         _curve(steps),
-        "The numbers are of the training pictures, in the policy's own sampled episodes: they are no evaluation.",
+        "The numbers come from episodes sampled on the training pictures. They are not an evaluation.",
         "## Use",
         "```bash\n"
         + "".join(f"rrvf redraw picture.png --domain {name} --policy FOLDER --out redrawn\n" for name in domains)
         + "```",
-        "The code that it writes is foreign code: run it in a sandbox, as `rrvf` does.",
+        "Do not trust the code that it writes: run it in a sandbox, as `rrvf` does.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -103,7 +103,7 @@ class SafeCheckpoints:
             kept = last_checkpoint(out)
             raise UserError(
                 f"{name} could not be written ({str(error).splitlines()[0]}): make room on the disk of {out}, "
-                f"then --resume goes on from {kept.name if kept else 'the start'}"
+                f"then --resume continues from {kept.name if kept else 'the start'}"
             ) from error
         finally:
             self._beside = None

@@ -33,7 +33,7 @@ def flat_groups(recent: Sequence[Logs], config: GuardConfig) -> str | None:
 
 
 def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """The judge fails too often. Episodes left out bias the sample; drafts without feedback make turns useless."""
+    """The judge fails too often. Leaving episodes out biases the sample; a draft without feedback teaches nothing."""
     for asked, key in (("episodes", "rrvf/judge_errors"), ("drafts", "rrvf/feedback_errors")):
         if min(line.get(key) or 0.0 for line in recent) > config.judge_errors:
             return (
