@@ -1,7 +1,7 @@
-"""Best of N: a policy answers each picture N times, and of what the answers draw the judge picks the most alike.
+"""Best of N: a policy answers each picture N times, and the judge picks the answer with the highest similarity.
 
-Two baselines stand on it that see no more than RRVF does: a picture, a sandbox and a judge. The row `best8` answers so
-on test pictures; `rft` answers so on the training pictures and learns what was picked (`rrvf.training.rft`).
+Two baselines use it. Both see what RRVF sees: pictures, a sandbox and a judge. The row `best8` answers test pictures.
+`rft` answers the training pictures and learns the answers that were picked (`rrvf.training.rft`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from rrvf.policies.local import first_message, read_picture
 from rrvf.records import Sample, Trajectory
 from rrvf.rollout import Episode, Tools
 
-#: The next turn of each conversation, or why there is none.
+#: Takes conversations; returns the next turn of each, or the reason why there is none.
 Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
 
 
 def best_of(
     count: int, samples: Sequence[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, seed: int
 ) -> list[Trajectory]:
-    """The best of `count` single-turn episodes of each sample: the highest similarity, of equals the first.
+    """Play `count` single-turn episodes of each sample; return the one with the highest similarity (the first of ties).
 
-    seed: with the samples it decides what a policy draws that runs here, whatever was drawn before. What our own part
-    or the judge failed on takes no part. UserError where that is all, or for a picture that nobody can look at.
+    root: the folder of the pictures. seed: it and the ids of the samples seed torch, so the answers of a local policy
+    do not depend on earlier calls. Episodes with a harness error or a judge error are left out. UserError if none is
+    left for a sample, or if a picture cannot be read.
     """
     torch.manual_seed(int(hashlib.sha256(f"{seed} {[s.id for s in samples]}".encode()).hexdigest()[:15], 16))
     asked, episodes = [], []

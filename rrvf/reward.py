@@ -27,12 +27,12 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class RewardRule:
-    """The sizes that Eq. (2) leaves to prose.
+    """Eq. (2): the weights, and the constants that the paper gives in prose.
 
-    format_penalty: R_format where the final code does not run or is missing (ours: D4).
-    tool_step: R_tool per call that rendered, capped at 1 (Experimental Settings).
+    format_penalty: R_format when the final code is missing or does not run (ours: D4).
+    tool_step: R_tool per tool call that rendered; the sum is capped at 1 (Experimental Settings).
     tool_full_above: a similarity above this sets R_tool to 1 (Experimental Settings).
-    pasted_above: a final picture of a larger pasted share has R_vision 0: it was copied, not drawn (ours).
+    pasted_above: R_vision is 0 when a larger share of the final picture was pasted: copied, not drawn (ours).
     """
 
     weights: Weights = PRESETS["paper_abs"]
@@ -42,11 +42,11 @@ class RewardRule:
     pasted_above: float = PASTED_ABOVE
 
     def terms(self, trajectory: Trajectory) -> RewardTerms:
-        """The three terms and their sum for one finished episode.
+        """The three terms of one finished episode and their weighted sum.
 
-        A final picture that could not be made, or was pasted, has R_vision 0. Where the judge failed, or the harness
-        did in any render, R_vision and total are None: the sample must leave its group, it must not count as
-        dissimilar.
+        R_vision is 0 if there is no final picture, or if it was pasted. R_vision and the total are None if the judge
+        failed or any render ended in a harness error. Such a sample must leave its group: it says nothing about
+        similarity.
 
         >>> from rrvf.records import Judgement, Render, Turn
         >>> drawn, turn = Render(status="ok"), Turn(text="", action="tool_call", code="plt.plot([1])")
@@ -83,6 +83,6 @@ class RewardRule:
 
 
 def reward_rule(profile: Profile) -> RewardRule:
-    """Eq. (2) with the settings of a profile."""
+    """Eq. (2) with the reward settings of a profile."""
     r = profile.reward
     return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)

@@ -1,7 +1,7 @@
 """One episode of Alg. 1: picture in, turns of code and feedback, final code out.
 
-`Tools` joins a renderer and a judge; `Episode` is the state of Alg. 1 between two turns; `run_episode` plays one with
-any policy. Training drives the same `Episode` from TRL (rrvf.training.environment).
+`Tools` joins the renderers and a judge. `Episode` is the state of Alg. 1 between two turns. `run_episode` plays an
+episode with any policy. In training, TRL drives the same `Episode` (rrvf.training.environment).
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from rrvf.domains import Domain
 from rrvf.protocol import call_content, parse_call, parse_turn, sanitize
 from rrvf.records import Judgement, Render, Trajectory, Turn
 
-#: Said with the last tool response before the last turn, since the policy cannot count turns (ours: D10).
+#: Ends the last tool response of an episode: the policy does not know how many turns are left (ours: D10).
 LAST_TURN_HINT = "\nThis was the last draft: answer now."
 
 
 class RendererLike(Protocol):
-    """What an episode needs of `rrvf.render.Renderer`."""
+    """The part of `rrvf.render.Renderer` that an episode uses."""
 
     def render(self, code: str) -> Render:
-        """`code` as a picture, or why there is none; never raises for what the code does."""
+        """Render `code`: a picture, or the reason why there is none. Never raises because of what the code does."""
 
 
 class JudgeLike(Protocol):
-    """What an episode needs of `rrvf.judge.client.JudgeClient`."""
+    """The part of `rrvf.judge.client.JudgeClient` that an episode uses."""
 
     def compare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
-        """Feedback on a draft, in words, and its similarity if the judge gives one."""
+        """Feedback on a draft in words, with its similarity if the judge gives one."""
 
     def score(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
         """The similarity of an answer in [0, 1], or `judge_error`."""
 
 
 class Tools:
-    """The external tool of Fig. 2c: renders code, asks the judge, and runs many such calls at once.
+    """The external tool of Fig. 2c: renders code and asks the judge, for many episodes in parallel.
 
-    renderers: one per domain name. judge: compares and scores. threads: calls in flight; renders and judging of
-    different episodes overlap, which TRL's own tool loop does not do. bare_score: a draft is told its similarity and
-    nothing else, to see what the words are worth.
+    renderers: by domain name. judge: compares drafts and scores answers.
+    threads: calls in flight. Calls of different episodes overlap; TRL's own tool loop runs them one by one.
+    bare_score: feedback is the similarity alone, without words (an ablation of the words).
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class Tools:
         return self._pool.submit(call, *args)
 
     def draft(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None, str]:
-        """Fig. 2c: render, compare, and what the policy is told. A failed render is told instead of a comparison."""
+        """Fig. 2c: render a draft and compare it with the target. Returns render, judgement and the feedback text.
+
+        There is no judgement if the render failed; the feedback then gives the error.
+        """
         render = self._renderers[domain.name].render(code)
         if render.status == "harness_error":
             return render, None, "---Comments: the picture could not be drawn this time."
@@ -76,21 +79,24 @@ class Tools:
         return render, judgement, words
 
     def final(self, code: str, target_png: bytes, domain: Domain) -> tuple[Render, Judgement | None]:
-        """Fig. 2d: render the final code and score it. No judgement where there is no picture."""
+        """Fig. 2d: render the final code and score the picture. Without a picture there is no judgement."""
         render = self._renderers[domain.name].render(code)
         if not render.ok:
             return render, None
         return render, self._judge.score(target_png, render.png, domain.name)
 
     def close(self) -> None:
-        """Stop the threads; renderers and judge belong to whoever made them."""
-        # Not waited for: a thread may wait for a judge that is away, and is told when that client closes.
+        """Stop the threads. The caller closes renderers and judge."""
+        # Do not wait: a thread may be waiting for a judge that does not answer. It ends when the judge client closes.
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass
 class Episode:
-    """The history H of Alg. 1 for one picture. Not a record: it changes until `finish` freezes it into one."""
+    """The history H of Alg. 1 for one picture. It grows turn by turn; `finish` turns it into a frozen `Trajectory`.
+
+    max_turns: T_max. hint: append LAST_TURN_HINT to the last tool response.
+    """
 
     sample_id: str
     domain: Domain
@@ -101,7 +107,10 @@ class Episode:
     turns: list[Turn] = field(default_factory=list)
 
     def tool_call(self, content: str, text: str = "") -> str:
-        """Lines 9 to 11: run the call whose JSON is `content`, give the tool response's text."""
+        """Alg. 1, lines 9 to 11: run one tool call. content: its JSON. text: the whole turn, if there is more to it.
+
+        Returns the text of the tool response.
+        """
         action = parse_call(content, self.domain)
         if action.kind != "tool_call":
             render, judgement, feedback = None, None, f"---Error: {action.problem}"
@@ -124,16 +133,17 @@ class Episode:
         return feedback
 
     def take(self, text: str) -> str | Trajectory:
-        """One turn of the policy: what it is told (lines 9 to 11), or the trajectory where the episode ends with it."""
+        """Take one turn of the policy. Returns the tool response, or the trajectory if this turn ends the episode."""
         content = call_content(text)
         if content is None or len(self.turns) == self.max_turns - 1:
             return self.finish(text)
         return self.tool_call(content, text)
 
     def finish(self, text: str) -> Trajectory:
-        """Lines 5 to 7 and 14: take the answer out of the last turn, render and score it.
+        """Alg. 1, lines 5 to 7 and 14: take the answer from the last turn, render it and score it.
 
-        An unexecuted call in the last turn (T_max reached, or no room left) counts neither as a call nor as an answer.
+        A tool call in the last turn is not executed (T_max is reached, or the token budget is spent). It counts neither
+        as a call nor as an answer.
         """
         action = parse_turn(text, self.domain)
         answer = action.code if action.kind == "answer" else None
@@ -154,11 +164,9 @@ class Episode:
 
 @dataclass(frozen=True)
 class Revision:
-    """What a later turn made of the draft before it.
+    """A later turn compared with the draft before it; both pairs are (draft, turn).
 
-    Of each, whether its code gave a picture, and the similarity if known.
-
-    A judge that only gave words for a draft leaves its similarity unknown.
+    ran: whether the code rendered. scores: the similarity; None if the judge gave only words.
     """
 
     turn: int
@@ -167,15 +175,15 @@ class Revision:
 
     @property
     def repaired(self) -> bool | None:
-        """Of a draft that gave no picture, whether this turn gives one; None where the draft gave one."""
+        """Whether this turn renders although the draft did not. None if the draft rendered."""
         before, after = self.ran
         return None if before else after
 
     @property
     def refined(self) -> bool | None:
-        """Of a draft that gave a picture, whether this turn's is closer.
+        """Whether this turn is closer to the target than a draft that rendered.
 
-        None where it gave none or a score is unknown.
+        None if the draft did not render, or if a score is unknown.
         """
         (before, after), (old, new) = self.ran, self.scores
         if not before or old is None or (after and new is None):
@@ -184,7 +192,7 @@ class Revision:
 
 
 def revisions(trajectory: Trajectory) -> Iterator[Revision]:
-    """Each later turn that holds code; none where a render on either side failed through no fault of its code."""
+    """Compare each turn that holds code with the draft before it. Pairs with a harness error are left out."""
     drafts = [(t.render, t.judgement) for t in trajectory.turns if t.render is not None]
     final = [(trajectory.final_render, trajectory.judgement)] if trajectory.final_render is not None else []
     for turn, pair in enumerate(pairwise(drafts + final), 2):
@@ -197,11 +205,11 @@ def revisions(trajectory: Trajectory) -> Iterator[Revision]:
 
 
 def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:
-    """Alg. 1 with any policy. `generate` takes chat messages (the picture in the first) and returns one turn's text."""
+    """Play Alg. 1 with any policy. generate: takes the chat messages, picture first, and returns the next turn."""
     messages = [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}]
     while True:
         text = generate(messages)
-        told = episode.take(text)
-        if isinstance(told, Trajectory):
-            return told
-        messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": told}]
+        result = episode.take(text)
+        if isinstance(result, Trajectory):
+            return result
+        messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": result}]

@@ -1,4 +1,4 @@
-"""A profile to start from: every setting of a known one, each with a comment that says what it does (`rrvf init`)."""
+"""Writes a profile to start from: every setting of a known profile, with a comment that explains it (`rrvf init`)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rrvf.profile import SUFFIXES, Profile, checked
 
 
 def write_starter(profile: Profile, path: Path) -> Path:
-    """Write `profile` with comments to `path`, under that file's name.
+    """Write `profile` with comments to `path`, named after that file; returns `path`.
 
-    UserError where there is one, or for a name that a profile cannot have.
+    UserError if the file exists, or if its name cannot be a profile's name.
     """
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: call it NAME.yaml")
     if path.exists():
-        raise UserError(f"{path} is there already: choose another name, or remove it")
+        raise UserError(f"{path} exists already: choose another name, or remove it")
     checked(profile.model_dump() | {"name": path.stem}, str(path))
-    # Not what was checked: a dump leaves out settings that have no effect on a result.
+    # Write a copy of `profile`, not the checked dump: a dump leaves out settings that change no result.
     named = {"name": path.stem, "latencies": profile.latencies or profile.name}
     text = starter(profile.model_copy(update=named))
     path.write_text(f"# A copy of the profile `{profile.name}`, to be changed.\n{text}", encoding="utf-8")
@@ -35,7 +35,7 @@ def write_starter(profile: Profile, path: Path) -> Path:
 
 
 def starter(profile: Profile) -> str:
-    """`profile` as YAML, a comment behind each key: the words of the settings classes."""
+    """`profile` as YAML, with the description of each setting as a comment behind its key."""
     typed = profile.model_copy(update={"data": DataConfig.read(profile.data).root})
     return "".join(f"{line}\n" for line in _lines(typed))
 
@@ -45,21 +45,21 @@ def _lines(section: BaseModel, indent: str = "") -> Iterator[str]:
         yield from _entry(name, getattr(section, name), comment(field), indent)
 
 
-def _entry(name: str, value: Any, told: str, indent: str) -> Iterator[str]:
+def _entry(name: str, value: Any, meaning: str, indent: str) -> Iterator[str]:
     if isinstance(value, BaseModel):
-        yield f"{indent}{name}:  # {told or _first_line(value)}"
+        yield f"{indent}{name}:  # {meaning or _first_line(value)}"
         yield from _lines(value, indent + "  ")
     elif isinstance(value, dict) and value:
         inside = next(iter(value.values()))
-        yield f"{indent}{name}:  # {told or _first_line(inside)}"
+        yield f"{indent}{name}:  # {meaning or _first_line(inside)}"
         for key, inner in value.items():
             yield from _entry(key, inner, "", indent + "  ")
     else:
-        yield f"{indent}{name}: {plain(value)}  # {told}"
+        yield f"{indent}{name}: {plain(value)}  # {meaning}"
 
 
 def comment(field: FieldInfo) -> str:
-    """What a setting says of itself, in YAML's words."""
+    """The description of a setting, in one line and in YAML's terms (`null` for None)."""
     return re.sub(r"\bNone\b", "null", " ".join((field.description or "").split()))
 
 
@@ -68,7 +68,7 @@ def _first_line(section: BaseModel) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value in YAML's one-line form."""
+    """A value as YAML in one line."""
     if is_dataclass(value):
         value = asdict(value)
     if isinstance(value, tuple):

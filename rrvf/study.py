@@ -1,12 +1,14 @@
-"""A profile at work on disk: the rooms joined once, for the command line, the notebooks and `make reproduce` alike.
+"""A study: one profile's data, trainings and evaluations on disk.
+
+The command line, the notebooks and `make reproduce` all work through `Study`:
 
     study = Study(load_profile("nano"))
     study.prepare_data()
     study.train_grpo("chart")
     study.evaluate("chartmimic", "rrvf")
 
-Everything long is a stage (`rrvf.stages`): skipped when finished with the same inputs, continued when broken, begun
-anew when its inputs changed.
+Everything that takes long is a stage (`rrvf.stages`). A stage that is finished with the same inputs is skipped. A
+broken stage continues. A stage whose inputs have changed starts again.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ REPOSITORY = CHECKOUT or Path.cwd()
 
 
 class Study:
-    """One profile's data, runs and results. `results` defaults to `runs/<profile>`."""
+    """One profile's data, runs and results.
+
+    results: by default `runs/<profile>`. data: by default $RRVF_DATA, or `<profile>` in the data folder.
+    """
 
     def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
         self.profile = profile
@@ -72,32 +77,36 @@ class Study:
         )
 
     def prepare_data(self, progress: bool = True, names: Collection[str] | None = None) -> None:
-        """Build the splits `names` (None: all) that are missing and check them against their manifests."""
-        # Profiles share what is equal, in one folder beside theirs.
+        """Build the missing splits among `names` (None: all), and check them against their manifests.
+
+        With None it also downloads the benchmarks' own prompts, if an evaluation uses them.
+        """
+        # Profiles share equal splits, in a folder beside their own.
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
         if names is None and any("own" not in (s.prompt, s.judge_prompt) for s in self.profile.evaluations.values()):
             try:
                 prompts.download(self.prompts)
-            except UserError as error:  # evaluations then ask in our own words, and say so
+            except UserError as error:  # evaluations then use our own prompts, and record that
                 print(f"rrvf: {error}", file=sys.stderr, flush=True)
 
     @property
     def prompts(self) -> Path:
-        """The folder of the benchmarks' own prompts, once they are downloaded (`rrvf.data.prompts`)."""
+        """The folder of the benchmarks' own prompts, if they are downloaded (`rrvf.data.prompts`)."""
         return (DATA if self.data.parent == DATA else self.data) / "prompts"
 
     def split(self, name: str) -> list[Sample]:
-        """The samples of one split, which is built where it is missing."""
+        """The samples of one split. Builds it if it is missing."""
         config = DataConfig.read(self.profile.data)
         if name in config.root and not is_ready(name, config, self.data):
             self.prepare_data(names=[name])
         return load_split(name, self.data)
 
     def target(self, set_name: str, sample_id: str) -> Path | None:
-        """The picture of a sample of an evaluation set; None where it is not on this machine.
+        """The picture of a sample of an evaluation set; None if it is not on this machine.
 
-        A set that no profile names is a folder of pictures, in whichever profile's data: its name holds their hash.
+        A set that the profile does not name is a user's folder of pictures. It is searched in the data of all profiles,
+        because its name contains the hash of its pictures.
         """
         known = self.profile.evaluations.get(set_name)
         dataset, roots = (known.dataset, [self.data]) if known else (set_name, [self.data, *sorted(DATA.glob("*"))])
@@ -110,18 +119,18 @@ class Study:
     def judge(
         self, config: JudgeConfig | None = None, rubric: Rubric | None = None
     ) -> AbstractContextManager[JudgeClient]:
-        """A client of a judge (None: the one of training); rubric: how scores are asked for; None: by ours.
+        """A client of a judge. config: None: the judge of training. rubric: how it is asked for scores; None: ours.
 
-        UserError where none answers: asked once, before weights are loaded.
+        UserError if the judge does not answer. Open it before weights are loaded, to find that out early.
         """
         return open_judge(config or self.profile.judge, rubric)
 
     def limits(self, domain_name: str) -> Limits:
-        """What a render may cost, on the profile's canvas."""
+        """The limits of a render in a domain, with the profile's canvas."""
         return render_limits(self.profile, domain_name)
 
     def tools(self, *domains: str, bare_score: bool = False) -> AbstractContextManager[Tools]:
-        """Renderers and judge of an episode, for the domains named."""
+        """The renderers of these domains and the judge of training. bare_score: see `rrvf.rollout.Tools`."""
         return open_tools(self.profile, domains, bare_score)
 
     def tools_of(self, config: GRPOConfigSection) -> AbstractContextManager[Tools]:
@@ -129,7 +138,7 @@ class Study:
         return self.tools(*config.domains, bare_score=config.feedback == "score")
 
     def train_grpo(self, name: str) -> Path:
-        """RRVF on one domain's pictures; gives the folder of the trained policy."""
+        """Train with RRVF, as the grpo section `name` says; returns the folder of the trained policy."""
         from rrvf.training.grpo import train_grpo
 
         config = self.section("grpo", name)
@@ -144,7 +153,7 @@ class Study:
         return self._trained("grpo", name, inputs, train)
 
     def pictures(self, config: GRPOConfigSection) -> list[Sample]:
-        """The pictures that a grpo section trains on, with paths relative to the data folder."""
+        """The samples that a grpo section trains on, with paths relative to the data folder."""
         return [
             sample.model_copy(update={"image": f"{name}/{sample.image}"})
             for name in config.train_sets
@@ -152,7 +161,7 @@ class Study:
         ]
 
     def train_sft(self, name: str) -> Path:
-        """The supervised baseline on one domain's pairs; gives the folder of the trained policy."""
+        """Train the supervised baseline of the sft section `name`; returns the folder of the trained policy."""
         from rrvf.training.sft import train_sft
 
         config = self.section("sft", name)
@@ -166,7 +175,7 @@ class Study:
         return self._trained("sft", name, inputs, train)
 
     def train_rft(self, name: str) -> Path:
-        """Rejection-sampling fine-tuning on one domain's pictures; gives the folder of the trained policy."""
+        """Sample answers and train on the best, as the rft section `name` says; returns the trained policy's folder."""
         from rrvf.training.rft import draw
         from rrvf.training.sft import train_sft
 
@@ -183,23 +192,23 @@ class Study:
         return self._trained("rft", name, inputs, train)
 
     def _trained(self, kind: str, name: str, inputs: dict, train: Callable[[Path], None]) -> Path:
-        """The folder of the trained policy; `train` is called with the stage's folder where it lacks one."""
+        """The folder of the trained policy. Calls `train` with the stage's folder if it holds none yet."""
         with self.stage(training_folder(kind, name), "train", inputs) as (out, finished):
             if not finished and not (out / "final").exists():
                 train(out)
         return out / "final"
 
     def policies(self, set_name: str) -> list[str]:
-        """The policies to evaluate on a set: calibration rows, the base, and what the profile trains for its domain.
+        """The policies to evaluate on a set: calibration rows, the base, and the profile's trained ones for its domain.
 
-        Best of n and RFT are left to `make seeds`.
+        Best of N and RFT are not among them: `make seeds` evaluates those.
         """
         domain_name = self.section("evaluations", set_name).domain
-        later = baselines(self.profile, domain_name)
-        return [policy for policy in table_policies(self.profile, domain_name) if policy not in later]
+        of_seeds = baselines(self.profile, domain_name)
+        return [policy for policy in table_policies(self.profile, domain_name) if policy not in of_seeds]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
-        """One policy (of `policies`) on one set of the profile; gives its summary."""
+        """Evaluate a policy (one of `policies`) on a set of the profile, as a stage; returns its summary."""
         config = self.section("evaluations", set_name)
         model = self.model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
@@ -218,11 +227,12 @@ class Study:
         self, set_name: str, policy: str, model: Model, out: Path, limit: int | None = None,
         shard: tuple[int, int] | None = None,
     ) -> dict:  # fmt: skip
-        """Evaluate `model` (None: the calibration policy called `policy`) on a set of the profile into `out`.
+        """Evaluate `model` on a set of the profile, and write the results to `out`; returns the summary.
 
-        limit: of the set's pictures, instead of the profile's; shard (i, n): every n-th of them, from the i-th.
+        model: None: the calibration policy called `policy`. limit: of pictures, instead of the set's own.
+        shard: (i, n): every n-th picture, starting with the i-th (from 1).
         """
-        # What loads torch is imported where it is used: most of a study needs none.
+        # Imported here, as in the other methods: it loads torch, which most of a study does not need.
         from rrvf.evaluation import Evaluation
 
         own = isinstance(model, BestOf) or isinstance(model, Row) and model.prompt == "own"
@@ -232,17 +242,20 @@ class Study:
     def evaluate_turns(
         self, set_name: str, policy: str, model: str | Row | None, out: Path, turns: int, limit: int | None = None
     ) -> dict:
-        """Evaluate over up to `turns` turns with the tool of training; gives the scores turn by turn."""
+        """Evaluate over up to `turns` turns, with the tool as in training; returns the scores by turn."""
         from rrvf.evaluation import Evaluation
 
         if model is None:
-            raise UserError(f"{policy} takes no turns: name a policy that looks at pictures")
+            raise UserError(f"{policy} is a calibration row and plays no turns: name a policy that sees the pictures")
         return Evaluation(self, set_name).turns(policy, model, out, self.samples(set_name, limit), turns)
 
     def score_replies(
         self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None, judge_only: bool = False
     ) -> dict:
-        """Score replies that were made elsewhere, a line `{"id", "reply"}` a sample of a set (`Evaluation.score`)."""
+        """Score replies that were made elsewhere. path: JSON lines `{"id", "reply"}`, one per sample of the set.
+
+        See `Evaluation.score`.
+        """
         from rrvf.evaluation import Evaluation
 
         return Evaluation(self, set_name).score(policy, path, out, self.samples(set_name, limit), judge_only)
@@ -250,15 +263,15 @@ class Study:
     def estimate(
         self, set_name: str, policy: str, model: Model, limit: int | None, shard: tuple[int, int] | None, turns: int = 1
     ) -> str:
-        """Calls, tokens, price and time of an evaluation, without a call."""
+        """Estimate calls, tokens, price and time of an evaluation, without calling the model."""
         from rrvf.evaluation import Evaluation
 
         return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard), turns)
 
     def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
-        """The pictures of an evaluation set, or of a part of it.
+        """The samples of an evaluation set, or a part of them. limit, shard: as in `evaluate_model`.
 
-        UserError where they lack the true code that the benchmark compares with.
+        UserError if the benchmark compares with true code and a sample has none.
         """
         config = self.section("evaluations", set_name)
         samples = self.split(config.dataset)[: limit or config.limit]
@@ -266,10 +279,10 @@ class Study:
         return samples[shard[0] - 1 :: shard[1]] if shard else samples
 
     def model_of(self, policy: str, domain_name: str) -> Model:
-        """What a policy's name stands for in this profile; one that is to be trained is trained first.
+        """The model of a policy's name. If the profile trains that policy, this trains it first.
 
-        `base`, `bestN`, `sft`, `rft` and `rrvf` are the profile's own; any other row of the paper's tables is
-        as `reproduce/models.yaml` says.
+        `base`, `bestN`, `sft`, `rft` and `rrvf` belong to the profile. Other rows of the paper's tables come from
+        `reproduce/models.yaml`. None for a calibration policy.
         """
         if policy in ("reference", "blank"):
             return None
@@ -282,7 +295,7 @@ class Study:
             row = find_row(policy)
             if row.route == "trained":
                 raise UserError(
-                    f"profile {self.profile.name} trains no {policy} for the {domain_name} domain: add a section"
+                    f"profile {self.profile.name} trains no {policy} for the {domain_name} domain: add a section for it"
                 )
             return row
         if policy not in trained:
@@ -301,7 +314,7 @@ class Study:
         return sections[name]
 
     def provenance(self, protocol: str, prompt_hash: str, judge: str) -> Provenance:
-        """What produced the results of this study."""
+        """The record of what produced the results of this study."""
         names = ("torch", "transformers", "trl", "playwright")
         return Provenance(
             protocol=protocol,
@@ -314,9 +327,10 @@ class Study:
         )
 
     def _inputs(self, *more: str, sets: tuple[str, ...], domains: Iterable[str] = DOMAINS) -> dict:
-        """The settings of the profile that a stage depends on, with the recipes of its pictures.
+        """The inputs of a stage: the settings that decide its result, and the recipes of its pictures.
 
-        Where the judge is served, and how long it is waited for, changes no result and is left out.
+        more: further top-level settings to include. The judge is not among them: its URL and time limits change no
+        result, so a stage adds `judge.identity` itself.
         """
         data = DataConfig.read(self.profile.data)
         shared = self.profile.model_dump(include={"seed", *more})
@@ -330,7 +344,7 @@ class Study:
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:
-    """UserError where a benchmark that compares with the true code is given pictures without code."""
+    """UserError if a benchmark that compares with true code is given samples without code."""
     bare = [s.id for s in samples if s.code is None]
     if bare and config.benchmark not in ("plot2code", "pictures"):
         raise UserError(

@@ -130,7 +130,7 @@ def test_bad_input_is_one_line_and_exit_code_2(refused, arguments, words):
         ("name: p\npolicy: {modl: nano}", ["policy.modl", "perhaps model is meant", "policy.model is missing"]),
         ("name: p\npolicy: {model: nano}\ndata: {t: {kind: gallery, cout: 3}}", ["data.t.gallery.cout", "count"]),
         ("name: p\npolicy:\n  model: [nano\nx: y", ["line 4", "YAML"]),
-        ("name: p\npolicy:\n  model: a\n  model: b", ["line 4", "model stands twice"]),
+        ("name: p\npolicy:\n  model: a\n  model: b", ["line 4", "the key model appears twice"]),
         ("name: ../../evil\npolicy: {model: nano}", ["name", "../../evil"]),
         ("name: p\npolicy: {model: nano}\ndata: {../x: {kind: gallery}}", ["../x"]),
         ("", ["no settings"]),

@@ -58,7 +58,7 @@ def test_its_data_is_the_same_data(tmp_path):
 def test_nothing_is_written_over(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("precious")
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="exists already"):
         write_starter(load_profile("nano"), path)
     assert path.read_text() == "precious"
 

@@ -72,7 +72,7 @@ def full_disk(monkeypatch):
 
 def test_the_last_good_checkpoint_survives_a_full_disk(policy, samples, tmp_path, script, full_disk):
     script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
-    with pytest.raises(UserError, match=r"No space left.*goes on from checkpoint-1"):
+    with pytest.raises(UserError, match=r"No space left.*continues from checkpoint-1"):
         run(policy, samples, tmp_path, steps=3)
     assert [p.name for p in (tmp_path / "run").glob("checkpoint*")] == ["checkpoint-1"]
     script["turn"] = 1

@@ -1,6 +1,6 @@
 """The nano policy: a Qwen2.5-VL of 4 million parameters that reads small charts and pages, shipped with the package.
 
-What it can do and how it was made: docs/nano_card.md. To make it again: `python -m rrvf.nano.pretrain --out DIR`.
+Its abilities and its training: docs/nano_card.md. To train it again: `python -m rrvf.nano.pretrain --out DIR`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ __all__ = ["CHECKPOINT", "WEIGHTS", "load", "verify", "write_manifest"]
 
 
 def load(device: str = "cpu"):
-    """The verified policy in float32 and its processor: (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor)."""
+    """The policy in float32 and its processor (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor).
+
+    The checkpoint is verified first.
+    """
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 

@@ -1,4 +1,4 @@
-"""Batches for pre-training: strips of text with their words, sketches with their data, pictures with transcripts."""
+"""Batches for pre-training: strips of text with words, sketches with thoughts, pictures with transcripts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from rrvf.nano.phrases import known
 
 START, PAD_IMAGE, VISION_START = (CONTROL.index(t) for t in ("<|im_start|>", "<|image_pad|>", "<|vision_start|>"))
 IGNORED = -100
-#: The share of strips with known words alone; the others are phrases of all kinds.
+#: The share of strips that hold only known words. The others hold phrases of all kinds.
 KNOWN = 0.4
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids after the picture, which carry loss, where the picture lies, (domain, index), and what to look at."""
+    """One training example.
+
+    ids: the tokens after the picture. learn: which of them carry loss. picture: (domain, index) of the picture.
+    looks: which tokens should attend to what (`rrvf.nano.gaze`).
+    """
 
     ids: list[int]
     learn: list[bool]
@@ -35,12 +39,15 @@ class Example:
 
 
 def user_ids(tokenizer) -> list[int]:
-    """What stands between the start of the user's turn and the picture."""
+    """The ids of the text between the start of the user's turn and the picture."""
     return tokenizer("user\n", add_special_tokens=False)["input_ids"]
 
 
 def encode(tokenizer, domain: str, index: int, segments: list[Segment], positions: np.ndarray | None = None) -> Example:
-    """Segments to ids. They meet at control tokens, where a tokenizer cuts anyway. positions: of a chart's marks."""
+    """Tokenize the segments of a transcript. positions: of a chart's marks, [marks, 2]; None for a page.
+
+    Each segment is tokenized alone. That changes no token, because segments meet at control tokens.
+    """
     ids, learn = [], []
     for segment in segments:
         tokens = tokenizer(segment.text, add_special_tokens=False)["input_ids"]
@@ -51,9 +58,10 @@ def encode(tokenizer, domain: str, index: int, segments: list[Segment], position
 
 
 def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> dict[str, torch.Tensor]:
-    """A batch: `user` ids, the picture's places, then each example's ids, padded on the right.
+    """A batch of examples: `user` ids, the picture's image tokens, then each example's ids, padded on the right.
 
-    The model's own arguments but for `pictures` [B, H, W, 3], which are not cut into patches yet, and `looks`.
+    pictures: uint8 [B, H, W, 3]. Returns the model's arguments, except that `pictures` are not cut into patches yet,
+    and that `looks` are for `gaze.Gaze.losses`.
     """
     places = (pictures.shape[1] // MERGED) * (pictures.shape[2] // MERGED)
     head = [START, *user, VISION_START, *[PAD_IMAGE] * places]
@@ -76,14 +84,14 @@ def collate(examples: list[Example], pictures: np.ndarray, user: list[int]) -> d
 
 
 def _looks(examples: list[Example], kind: Kind, picture: int, text: int) -> torch.Tensor:
-    """Looks of a kind as `gaze.Gaze.losses` takes them; pictures and texts begin at these places."""
+    """Looks of one kind as `gaze.Gaze.losses` takes them. picture, text: the indices of their first tokens."""
     to = text if kind == "copy" else picture
     some = [(row, text + k.at, to + k.to) for row, e in enumerate(examples) for k in e.looks if k.kind == kind]
     return torch.tensor(some, dtype=torch.long).reshape(-1, 3)
 
 
 def strip_batches(tokenizer, rng: random.Random, size: int = 128) -> Callable[[], dict]:
-    """Strips of text with their words as the answer, in the place where programs will stand."""
+    """A source of batches: strips of text; the assistant's answer is the words of the strip."""
     user = user_ids(tokenizer)
     opening = tokenizer("<|vision_end|><|im_end|>\n<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
 
@@ -101,7 +109,7 @@ def strip_batches(tokenizer, rng: random.Random, size: int = 128) -> Callable[[]
 
 
 def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dict]:
-    """Sketches with what is read aloud of them."""
+    """A source of batches: sketches; the answer is the thought that reads them aloud."""
     user = user_ids(tokenizer)
 
     def make() -> dict:
@@ -119,7 +127,10 @@ def sketch_batches(tokenizer, rng: random.Random, size: int) -> Callable[[], dic
 def program_batches(
     tokenizer, groups: list[list[Example]], pictures: dict[str, np.ndarray], rng: random.Random, size: int
 ) -> list[Callable[[], dict]]:
-    """One source of batches per group; examples of like length together, to spare padding."""
+    """One source of batches per group. Examples of similar length share a batch, to save padding.
+
+    pictures: by domain. UserError, at the first batch, if a group has fewer than `size` examples.
+    """
     user = user_ids(tokenizer)
 
     def source(group: list[Example]) -> Callable[[], dict]:
@@ -136,7 +147,9 @@ def program_batches(
 
 def _passes(group: list[Example], rng: random.Random, size: int) -> Iterator[list[Example]]:
     if len(group) < size:
-        raise UserError(f"{len(group)} transcripts fill no batch of {size}: take more pictures, or train longer before")
+        raise UserError(
+            f"only {len(group)} transcripts for batches of {size}: take more pictures, or more steps before this stage"
+        )
     while True:
         order = rng.sample(group, len(group))
         for start in range(0, len(order) - size + 1, 16 * size):

@@ -2,8 +2,8 @@
 
     python -m rrvf.nano.evaluate [--model DIR] [--count 240] [--domains chart web]
 
-Greedy decoding. Seeds from 2,000,000 on, which no training set holds; wide charts and long pages from 1,500,000 on,
-which stand in no set of the nano profile either.
+Greedy decoding. The pictures' seeds start at 2,000,000, which no training set uses. The seeds of wide charts and long
+pages start at 1,500,000, which no set of the nano profile uses either.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from rrvf.rollout import Episode, Revision, Tools
 
 FIRST_SEED, RARE_SEED = 2_000_000, 1_500_000
 BATCH = 40
-#: Kinds whose `y` is read off an axis.
+#: Kinds of charts whose values `y` can be read off an axis.
 READ_KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "area", "step", "stem", "errorbar")
-#: Words that stand in no training picture.
+#: Words that no training picture holds.
 UNSEEN = (
     "Copper Salmon Bridge Violin Harvest Pepper Rocket Marble Lantern Ferry Walnut Thunder Velvet Biscuit Cactus Dragon"
 ).split()
-#: A draft at or above this score leaves no room to be bettered.
+#: A draft with this score or more leaves no room for improvement.
 ROOM = 0.95
 
 
@@ -58,7 +58,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What came of one case: the code (None: no whole turn), its render, and the embedded judge's score if it ran."""
+    """The policy's answer to one case.
+
+    code: None if the turn is not complete. score: the embedded judge's, in [0, 1]; None if the code did not run.
+    """
 
     case: Case
     code: str | None
@@ -67,34 +70,34 @@ class Drawn:
 
     @property
     def ran(self) -> bool:
-        """Whether the code gave a picture."""
+        """Whether the code rendered."""
         return self.render is not None and self.render.ok
 
 
 def held_out(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
-    """What the first `count` held-out pictures of a domain show, of those that were common in the pre-training."""
+    """The specs of the first `count` held-out pictures of a domain, of the kind that is common in pre-training."""
     return [PRETRAINED[domain].common.spec(FIRST_SEED + i) for i in range(count)]
 
 
 def rare(domain: str, count: int) -> list[charts.Spec | pages.Spec]:
-    """The same of those that were rare: wide charts or long pages."""
+    """The specs of `count` held-out pictures of the kind that is rare in pre-training: wide charts or long pages."""
     return [PRETRAINED[domain].rare.spec(RARE_SEED + i) for i in range(count)]
 
 
 def cases(domain: str, specs: list[charts.Spec | pages.Spec], renderer: Renderer) -> list[Case]:
-    """The pictures of `specs`."""
+    """Render `specs` to cases."""
     renders = renderer.render_many([PRETRAINED[domain].code(s) for s in specs])
     return [Case(s, r.png) for s, r in zip(specs, renders, strict=True)]
 
 
 def retitled(s: charts.Spec, seed: int) -> charts.Spec:
-    """The same chart with one or two words for a title that no training picture held."""
+    """The chart `s` with a title of one or two words that no training picture holds."""
     rng = random.Random(seed)
     return replace(s, title=" ".join(rng.sample(UNSEEN, rng.randint(1, 2))))
 
 
 def draw(policy: LocalPolicy, domain: Domain, mode: str, some: list[Case], renderer: Renderer) -> list[Drawn]:
-    """One greedy turn per case, rendered and scored; a call counts as much as an answer."""
+    """One greedy turn per case, rendered and scored. The code of a tool call counts like that of an answer."""
     prompt = load_prompt(domain, mode, "nano").text
     replies: list[str] = []
     for start in range(0, len(some), BATCH):
@@ -111,7 +114,7 @@ def _drawn(case: Case, code: str | None, render: Render | None, domain: Domain) 
 
 
 def chart_figures(drawn: list[Drawn]) -> dict[str, float]:
-    """The card's rows for charts. Shares are over all cases, similarity over those that ran."""
+    """The card's rows for charts. Shares are over the cases that a row is about, similarity over those that ran."""
 
     def share(right: Iterator[bool]) -> float:
         return statistics.fmean(list(right))
@@ -153,14 +156,15 @@ def page_figures(drawn: list[Drawn]) -> dict[str, float]:
 
 
 def _cells(code: str) -> int:
-    """Cards, table cells, fields and list items of a page."""
+    """How many cards, table cells, fields and list items a page has."""
     return len(re.findall(r"<div style='border|<td|<input|<li", code))
 
 
 def second_turns(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools) -> dict[str, float]:
-    """Greedy first turn with tools, real feedback, greedy second turn: what the second makes of the first.
+    """The card's rows for second turns, over the cases whose greedy first turn is a tool call.
 
-    Repair: the draft did not run and the second turn does. Refinement: both run, and the second is closer.
+    The first turn gets real feedback, and the second turn is greedy too. Repair: the draft did not run, the second turn
+    does. Refinement: both run, and the second is closer to the target.
     """
     pairs, called = [], _drafted(policy, domain, some, tools)
     for start in range(0, len(called), BATCH):
@@ -201,7 +205,7 @@ def _drafted(policy: LocalPolicy, domain: Domain, some: list[Case], tools: Tools
 
 
 def _score(code: str | None, case: Case, domain: Domain, tools: Tools) -> float | None:
-    """The similarity of what the code draws; None where it draws nothing."""
+    """The similarity of the code's render; None if there is no code or no render."""
     judgement = tools.final(code, case.png, domain)[1] if code else None
     return judgement.score if judgement else None
 
@@ -213,7 +217,10 @@ def _mean(values: list) -> float:
 def evaluate(
     model: str = "nano", count: int = 240, domains: Collection[str] = tuple(PRETRAINED)
 ) -> dict[str, dict[str, float]]:
-    """All figures of the card on these domains, by section. `model`: `nano` or a folder. Minutes on two cores."""
+    """All figures of the card by section and row. Takes minutes on two cores.
+
+    model: `nano` or a folder. count: pictures per section. domains: which of `chart` and `web`.
+    """
     policy = LocalPolicy(model, max_new_tokens=MAX_TURN_TOKENS)
     figures: dict[str, dict[str, float]] = {}
     for domain in (DOMAINS[name] for name in domains):

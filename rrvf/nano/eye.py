@@ -1,12 +1,16 @@
-"""First stage of pre-training: teach the eye densely, letters, colours, marks and their values by place.
+"""First stage of pre-training: teach the vision tower, the "eye", to read, with a label for every place of a picture.
 
-Strips of text, level as in titles and ticks, upright as in y labels, and a linear head on each merged patch that says
-which character has its middle in which seventh of the patch; the renderer knows where it drew them. Whole pictures, and
-a second head that says which named colour each cell of 4x4 pixels has. Charts and sketches of charts, and three heads
-more that say which value stands at each bar's top and each point, by which letter it is pointed at, and in which colour
-it is drawn (`rrvf.nano.marks`); and one that fetches the values that are pointed at. Without this stage a small model
-takes hours to begin to read. Naming the place matters: with the mere set of a patch's characters as the target, 4,000
-steps gave an eye that could not read. The heads are thrown away.
+The eye trains under heads that are thrown away afterwards. Each head names something, from the visual tokens:
+
+letters: which character has its middle in which seventh of a merged patch. On strips of text: level as in titles and
+ticks, or upright as in y labels.
+cells: which named colour each cell of 4x4 pixels has. On charts and pages.
+heights, addresses, inks: the value of the mark in each seventh of a merged patch, the letter that points at the mark,
+and its colour (`rrvf.nano.marks`). On charts and sketches of charts.
+fetched: the value of the mark that each letter points at, without its place (`Fetch`). On charts and sketches.
+
+Without this stage a small model takes hours to begin to read. The place matters: with only the set of a patch's
+characters as the target, 4,000 steps gave an eye that could not read.
 """
 
 from __future__ import annotations
@@ -37,13 +41,16 @@ from rrvf.nano.sketches import sketch, spec
 LIBERATION = Path("/usr/share/fonts/truetype/liberation")
 WIDTH = 280
 _CLASS = {c: i + 1 for i, c in enumerate(CHARACTERS)}
-#: What the heads name, and the weight of its class 0, "nothing here", which most places have.
+#: The heads, and the weight of class 0 ("nothing here") in the loss of each: most places hold nothing.
 RARE = {"letters": 0.2, "cells": 0.1, "heights": 0.03, "addresses": 0.03, "inks": 0.03, "fetched": 0.1}
 
 
 @cache
 def fonts() -> list[ImageFont.FreeTypeFont]:
-    """DejaVu Sans in matplotlib's sizes at 100 dpi and Liberation Sans in the pages', with some neighbours."""
+    """The fonts of charts and pages, in their sizes in pixels and some near ones.
+
+    DejaVu Sans in matplotlib's sizes at 100 dpi; Liberation Sans in the sizes of pages, if it is installed.
+    """
     dejavu = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
     wanted = [(dejavu, (10.5, 11.11, 11.11, 12, 13.33, 13.33, 14))]
     wanted += [
@@ -54,10 +61,10 @@ def fonts() -> list[ImageFont.FreeTypeFont]:
 
 
 class Strip(NamedTuple):
-    """A strip of text: its picture, its words, and where each character stands.
+    """A strip of text.
 
-    picture: [height, 280, 3]. characters by place: [height / 28, 10, BINS]. columns: of merged patches, in which each
-    character of the text has its middle.
+    picture: uint8 [height, 280, 3]. text: its words. labels: classes of characters by place, [height / 28, 10, BINS].
+    columns: for each character of the text, the column of merged patches that holds its middle.
     """
 
     picture: np.ndarray
@@ -67,7 +74,7 @@ class Strip(NamedTuple):
 
 
 def strip(rng: random.Random, height: int, text: str | None = None) -> Strip:
-    """A strip with `text`, or a phrase of its own, as far as it fits."""
+    """A strip with `text` (None: a random phrase). Words at the end that do not fit are left out."""
     text, font = text or phrase(rng), rng.choice(fonts())
     while font.getlength(text) > WIDTH - 4 and " " in text:
         text = text.rpartition(" ")[0]
@@ -105,12 +112,12 @@ def _colours(rng: random.Random) -> tuple[str, str]:
 
 
 def strip_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures [B, H, W, 3] and labels [B*n, BINS]; one shape a batch, a third of the batches upright."""
+    """Pictures [B, H, W, 3] and labels [B * patches, BINS] of `size` strips. A third of the batches are upright."""
     kind = rng.random()
     strips = [strip(rng, 2 * MERGED if kind < 0.15 else MERGED) for _ in range(size)]
     pictures, labels = np.stack([s.picture for s in strips]), np.stack([s.labels for s in strips])
     if kind > 0.65:
-        # A quarter turn to the left, as y labels are written: what was right is now on top. Bins stay in reading order.
+        # Turn a quarter to the left, as y labels are: the right end comes to the top. Bins stay in reading order.
         pictures = np.ascontiguousarray(np.rot90(pictures, axes=(1, 2)))
         labels = labels[:, :, ::-1].transpose(0, 2, 1, 3)
     return pictures, np.ascontiguousarray(labels.reshape(-1, BINS))
@@ -118,13 +125,13 @@ def strip_batch(rng: random.Random, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def cell_colours() -> np.ndarray:
-    """The named colours that a cell may have, float32 [C, 3] of 0 to 255; the first is white."""
+    """The named colours that a cell may have: float32 [C, 3], 0 to 255. The first is white."""
     names = dict.fromkeys(["white", *SERIES_COLOURS, *PALETTE, *PAPERS, "gray", "silver", "#f2f2f2"])
     return np.unique([to_rgb(n) for n in names], axis=0)[::-1].astype(np.float32) * 255
 
 
 def cells(pictures: np.ndarray) -> np.ndarray:
-    """The nearest named colour of each cell of 4x4 pixels: uint8 [B, H, W, 3] to int64 [B * patches, 49]."""
+    """The class of the nearest named colour of each 4x4 cell: uint8 [B, H, W, 3] to int64 [B * patches, 49]."""
     size, (height, width) = MERGED // BINS, pictures.shape[1:3]
     means = torch.nn.functional.avg_pool2d(torch.tensor(pictures).permute(0, 3, 1, 2).float(), size)
     nearest = torch.cdist(means.permute(0, 2, 3, 1).flatten(0, 2), torch.from_numpy(cell_colours())).argmin(-1)
@@ -133,10 +140,10 @@ def cells(pictures: np.ndarray) -> np.ndarray:
 
 
 class Fetch(torch.nn.Module):
-    """One attention over a picture's visual tokens for each address, giving the value there.
+    """A head with one learned query per address: it attends to a picture's visual tokens and names the value there.
 
-    What the language half has to do, asked of the eye. Values that are only there by place do not suffice: programs did
-    not learn to find them.
+    The language model must later do the same lookup, so the eye learns to support it. Labels by place alone are not
+    enough: with them, programs did not learn to find the values.
     """
 
     def __init__(self, width: int) -> None:
@@ -146,7 +153,7 @@ class Fetch(torch.nn.Module):
         self.values = torch.nn.Linear(width, marks.VALUES)
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
-        """Visual tokens [B, patches, width] to classes of values [B, addresses, VALUES]; class 0: there is no mark."""
+        """Visual tokens [B, patches, width] to logits of values [B, addresses, VALUES]. Class 0: there is no mark."""
         q, k, v = (
             t.view(len(t), -1, t.shape[-1] // HEAD, HEAD).transpose(1, 2)
             for t in (self.queries.expand(len(seen), -1, -1), self.keys(seen), self.contents(seen))
@@ -156,7 +163,7 @@ class Fetch(torch.nn.Module):
 
 
 def listed(labels: np.ndarray) -> np.ndarray:
-    """Labels by place [B, 3, patches, BINS] to values by address: int64 [B, addresses], 0 where there is no mark."""
+    """Labels by place [B, 3, patches, BINS] to values by address: int64 [B, addresses]. 0: there is no mark."""
     values, addresses = labels[:, 0], labels[:, 1]
     lists = np.zeros((len(labels), marks.ADDRESSES), np.int64)
     picture, *_ = at = np.nonzero(addresses)
@@ -176,15 +183,16 @@ def train_eye(
 ) -> None:
     """Train the vision tower in place, each step on sketches, charts, pages and strips.
 
-    Of a `batch` of sketches: half as many charts, a quarter as many pages (if there are any), twice as many strips.
+    pictures: by domain. positions: `marks.all_positions` of the charts.
+    batch: sketches per step, with half as many charts, a quarter as many pages (if `pictures` has any) and twice as
+    many strips.
+    alone: the first steps, which see only strips, four times as many. An untrained eye learns letters slowly beside
+    everything else (0.09 of them right after 600 steps), and strips are small.
+    warm: the steps after that, which train only the heads. Untrained heads would make the eye forget what it learned.
+    rng: the loop's. train: `Loop.train` with all arguments set but module, make and losses.
 
-    pictures: by domain. positions: `marks.all_positions` of the charts. Logs the loss and the shares that were named
-    rightly: characters, cells that are not white, marks within a tenth of their value, marks' addresses and colours,
-    fetched values.
-    alone: so many steps at first are of strips only, four times as many: an eye that knows nothing learns letters
-    slowly beside all else (0.09 of them right after 600 steps), and strips are small.
-    warm: so many steps then teach the heads and leave the eye as it is; it forgets what it can under heads that cannot.
-    train: `Loop.train`, all but its module, batches and losses; `rng` is the loop's.
+    Logs the loss and, for each head, the share of places named right, among places that hold something. For `heights`
+    and `fetched` a value also counts if it is off by one class, a tenth.
     """
     width, classes, colours = visual.config.out_hidden_size, len(CHARACTERS) + 1, len(cell_colours())
     kinds = {
@@ -222,7 +230,7 @@ def train_eye(
 def _scenes(
     pictures: dict[str, np.ndarray], positions: np.ndarray, rng: random.Random, batch: int
 ) -> dict[str, np.ndarray]:
-    """A batch of sketches, charts and pages with what is named in them, as `train_eye` takes them."""
+    """A batch of sketches, charts and pages with the labels of all heads but `letters`."""
     rows = sorted(rng.sample(range(len(positions)), batch // 2))
     scenes = pictures[CHART.name][rows]
     if WEB.name in pictures:
@@ -231,22 +239,22 @@ def _scenes(
     specs = [spec(rng) for _ in range(batch)]
     sketches, where = zip(*map(sketch, specs), strict=True)
     charts = (marks.place(PRETRAINED[CHART.name].spec(i), positions[i]) for i in rows)
-    told = np.stack([*map(marks.place, specs, where), *charts]).astype(np.int64)
-    shown = {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
-    return shown | {"heights": told[:, 0], "addresses": told[:, 1], "inks": told[:, 2], "fetched": listed(told)}
+    labels = np.stack([*map(marks.place, specs, where), *charts]).astype(np.int64)
+    made = {"pictures": np.concatenate([np.stack(sketches), scenes]), "cells": cells(scenes)}
+    return made | {"heights": labels[:, 0], "addresses": labels[:, 1], "inks": labels[:, 2], "fetched": listed(labels)}
 
 
 def _look(visual, pictures: torch.Tensor) -> torch.Tensor:
-    """The visual tokens of pictures of one size, [B * patches, width]."""
+    """The visual tokens [B * patches, width] of pictures [B, H, W, 3]."""
     pixels, grid = patches(pictures)
     with torch.autocast(pixels.device.type, torch.bfloat16):
         return visual(pixels, grid_thw=grid).pooler_output.float()
 
 
 def _named(guess: torch.Tensor, labels: torch.Tensor, rare: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Loss, and of the places that hold something the shares named rightly and missed by at most one class.
+    """The loss, with weight `rare` for class 0; and, among places that hold something, two shares.
 
-    Class 0 weighs `rare`.
+    The shares are of guesses that are right, and of guesses that are off by at most one class.
     """
     target = labels.flatten()
     guess = guess.view(len(target), -1)

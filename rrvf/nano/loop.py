@@ -1,6 +1,6 @@
-"""The one training loop of the pre-training: Muon for the matrices, AdamW for the rest, snapshots on the way.
+"""The training loop of every pre-training stage: Muon for matrices, AdamW for other weights, and snapshots.
 
-Muon learns to read in about two thirds of AdamW's steps here, for a twentieth more time a step.
+Here Muon learns to read in about two thirds of the steps that AdamW needs; a step takes 5 % longer.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SNAPSHOT_STEPS = 100
 
 
 def schedule(step: int, steps: int) -> float:
-    """The learning rate's factor: 60 steps of warm-up under a cosine that ends at a twentieth."""
+    """The factor of the learning rate at a step: linear warm-up over 60 steps, times a cosine decay to 0.05."""
     return min(1, (step + 1) / 60) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def optimisers(module: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for what multiplies (2-D weights but embeddings), AdamW for embeddings, norms, biases and convolution."""
+    """Muon for matrices (2-D weights except embeddings); AdamW for embeddings, norms, biases and the convolution."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
     matrices = [p for p in module.parameters() if p.dim() == 2 and id(p) not in embeddings]
     taken = {id(p) for p in matrices}
@@ -40,8 +40,9 @@ def optimisers(module: torch.nn.Module, rate: float) -> list[torch.optim.Optimiz
 class Loop:
     """How all stages are trained.
 
-    rng: that all batches are drawn from. log: takes a line every 100 steps. workers: processes that make batches ahead;
-    0 makes each when it is needed, which on a CPU costs nothing, for it is busy anyway.
+    rng: every batch is drawn with it. log: takes a line every 100 steps. device: of the module.
+    workers: processes that prepare batches ahead. With 0 each batch is made when it is needed; on a CPU that costs
+    nothing, because training keeps it busy anyway.
     """
 
     rng: random.Random
@@ -60,11 +61,11 @@ class Loop:
     ) -> None:
         """Train the module in place.
 
-        `make` takes a step and gives its batch of tensors; `losses` takes both and gives `loss` and other figures to
-        log, by name; each log line has their means.
-
-        A snapshot is kept at `path` + ".partial" every 100 steps and taken up again if it is there; the batches after
-        that are drawn anew. The caller removes it once the result is safe.
+        steps, rate: optimiser steps and peak learning rate. make: takes a step's number and returns its batch of
+        tensors. losses: takes the number and the batch and returns `loss` and other figures by name; a log line has
+        their means.
+        path: the stage's file. A snapshot is saved beside it (`snapshot_of`) every 100 steps. If there is one already,
+        training continues from it, with newly drawn batches. The caller removes it once the result is saved.
         """
         parts, first, seen = optimisers(module, rate), 0, []
         snapshot = snapshot_of(path)
@@ -94,7 +95,7 @@ class Loop:
 
 
 class _Batches(IterableDataset):
-    """The batches of some steps; of several workers each makes every so manieth, from numbers of its own."""
+    """The batches of `steps`. Of n workers, each makes every n-th batch, with its own seed."""
 
     def __init__(self, make: Callable[[int], dict], rng: random.Random, steps: range) -> None:
         self._make, self._rng, self._steps = make, rng, steps
@@ -108,7 +109,7 @@ class _Batches(IterableDataset):
 
 
 def snapshot_of(path: Path) -> Path:
-    """Where the unfinished state of the stage `path` is kept."""
+    """The snapshot of the unfinished stage whose file is `path`."""
     return path.with_suffix(".partial")
 
 

@@ -1,8 +1,7 @@
-"""Where the marks of a generated chart stand in its picture and which values they show.
+"""The marks of a generated chart: their positions in the picture and their values. The policy learns to read these.
 
-What the policy is taught to read.
-
-A bar's mark is its top (lying, its end), a line's each of its points. matplotlib itself says where they lie.
+A bar has one mark, at its top (a horizontal bar: at its end). A line has a mark at each point. The positions come from
+matplotlib.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ from rrvf.domains import CHART, NANO_CANVAS
 from rrvf.nano.model import MERGED
 from rrvf.outputs import whole
 
-#: A merged patch is cut into so many columns of four pixels; each has a mark (for the eye's
-#: letters, a character) or none, class 0.
+#: Bins of a merged patch: columns of four pixels. Each bin holds one mark (or, for the eye's letters, one character) or
+#: nothing, class 0.
 BINS = 7
-#: Values from 1 to 110 in steps of a tenth, one class each.
+#: Classes of values: 0 is "no mark"; the others are values from 1 to 110, each a tenth larger than the one before.
 VALUES = 1 + 50
-#: A mark is pointed at by the half of a merged patch's width that it stands in, a lying bar by that of a patch's
-#: height.
+#: A letter points at a mark by its stripe: half a merged patch wide, or (for horizontal bars) half a patch high. In
+#: pixels.
 STRIPE = MERGED // 2
 STRIPES = NANO_CANVAS.width // STRIPE
-#: The stripes of the first series' marks, then those of the second's.
+#: Classes of addresses: 0 is "no mark", then the stripes of the first series, then those of the second.
 ADDRESSES = 1 + 2 * STRIPES
-#: A chart has no more marks.
+#: The most marks that a chart has.
 MOST = 20
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark in the data coordinates of the figure's axes number `panel`, its value, and of which list that is."""
+    """A mark. x, y: data coordinates in the figure's axes number `panel`. series: 0 or 1, whose list holds `value`."""
 
     x: float
     y: float
@@ -51,7 +50,7 @@ class Mark:
 
 
 def marks(s: charts.Spec) -> Iterator[Mark]:
-    """Every mark, in the order of the program's lists; none for kinds whose values stand on no axis."""
+    """Every mark, in the order of the program's lists; none for kinds whose values cannot be read off an axis."""
     xs = s.numbers or range(len(s.values))
     firsts, seconds = (list(zip(xs, v, strict=True)) for v in (s.values, s.second_values))
     if s.kind == "barh":
@@ -70,26 +69,24 @@ def marks(s: charts.Spec) -> Iterator[Mark]:
 
 
 def value_class(value: float) -> int:
-    """The class of a value: equal steps of its logarithm."""
+    """The class of a value, in equal steps of its logarithm."""
     return 1 + min(VALUES - 2, round(math.log(max(1.0, value)) / math.log(1.1)))
 
 
 def stripe(kind: str, across: float, down: float) -> int:
-    """The number of the stripe that points at a mark of a chart of this kind: from the left, or (barh) from the top."""
+    """The stripe of a mark at (across, down) pixels: counted from the left, or for a `barh` chart from the top."""
     return int((down if kind == "barh" else across) // STRIPE)
 
 
 def patch(across: float, down: float) -> int:
-    """The number of the visual token in which a point lies, in pixels from the left and from the top."""
+    """The index of the visual token that holds a point, given in pixels from the left and from the top."""
     return int(down // MERGED) * (NANO_CANVAS.width // MERGED) + int(across // MERGED)
 
 
 def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
-    """Classes by place, of values, addresses and colours.
+    """Classes of values, addresses and colours by place: uint8 [3, patches, BINS], patches in the visual tokens' order.
 
-    uint8 [3, patches, BINS], patches in the visual tokens' order.
-
-    positions: of the marks, in pixels from the left and from the top [marks, 2].
+    positions: of the marks, in pixels from the left and from the top, [marks, 2].
     """
     patches = (NANO_CANVAS.height // MERGED) * (NANO_CANVAS.width // MERGED)
     out = np.zeros((3, patches, BINS), np.uint8)
@@ -102,18 +99,16 @@ def place(s: charts.Spec, positions: np.ndarray) -> np.ndarray:
 
 
 def reading(s: charts.Spec, positions: np.ndarray) -> str:
-    """Each mark's stripe as a letter (a, b, c; of the second series A, B, C) and its value."""
+    """Each mark as the letter of its stripe (a, b, c; second series: A, B, C) and its value, such as `a12b7`."""
     letters = (ascii_lowercase, ascii_uppercase)
     pairs = zip(marks(s), positions, strict=False)
     return "".join(f"{letters[mark.series][stripe(s.kind, *where)]}{mark.value}" for mark, where in pairs)
 
 
 def positions(seed: int) -> np.ndarray:
-    """Of the marks of the pre-training's chart number `seed`, in pixels from the left and from the top.
+    """The positions of the marks of pre-training chart `seed`: int16 [MOST, 2], zeros after the last mark.
 
-    int16 [MOST, 2].
-
-    0 where there are no more.
+    In pixels from the left and from the top.
     """
     import matplotlib
     import matplotlib.pyplot as plt
@@ -123,7 +118,7 @@ def positions(seed: int) -> np.ndarray:
     if not (some := list(marks(spec))):
         return out
     size = [canvas.width / canvas.dpi, canvas.height / canvas.dpi]
-    # The sandbox's own canvas rules. Our generator's code is no foreign code: it needs no sandbox.
+    # The sandbox's canvas rules. The code is our generator's, not foreign, so it needs no sandbox.
     settings = {"figure.figsize": size, "figure.dpi": canvas.dpi, "font.size": canvas.font_size, "backend": "agg"}
     with matplotlib.rc_context(settings | {"figure.autolayout": True}):
         exec(charts.code(spec), {})
@@ -137,7 +132,7 @@ def positions(seed: int) -> np.ndarray:
 
 
 def all_positions(count: int, path: Path, workers: int = 2) -> np.ndarray:
-    """`positions` of the first `count` charts, kept at `path`: int16 [count, MOST, 2]."""
+    """`positions` of the first `count` charts: int16 [count, MOST, 2]. Computed once and cached at `path`."""
     if not path.exists():
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             rows = np.stack(list(pool.map(positions, range(count), chunksize=50)))

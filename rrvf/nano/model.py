@@ -1,7 +1,7 @@
-"""Architecture of the nano policy: transformers' own Qwen2.5-VL, full attention everywhere, in three sizes.
+"""Architecture of the nano policy: transformers' Qwen2.5-VL with full attention in every layer, in three sizes.
 
-Pictures are at most 280x224 pixels: 20 x 16 patches of 14, merged two by two into 80 visual tokens of 28x28 pixels.
-Heads are 32 wide because vLLM's CPU attention refuses less.
+Pictures have at most 280x224 pixels: 20 x 16 patches of 14x14, merged two by two into 80 visual tokens of 28x28 pixels.
+Attention heads are 32 wide, the least that vLLM's CPU attention accepts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VOCABULARY = 1536
 
 @dataclass(frozen=True)
 class Size:
-    """Layers of the two halves and their widths, multiples of 32."""
+    """Layers and widths of the vision tower and the language model. Widths are multiples of 32."""
 
     vision_layers: int
     vision_width: int
@@ -39,7 +39,7 @@ class Size:
     text_width: int
 
 
-#: 2.4, 4.3 and 9.4 million parameters. `nano` is shipped.
+#: 2.4, 4.3 and 9.4 million parameters. The package ships `nano`.
 SIZES = {"small": Size(4, 128, 4, 128), "nano": Size(4, 160, 4, 192), "large": Size(6, 192, 6, 256)}
 
 #: Qwen2.5-VL's control tokens. The first is padding, the third ends a turn.
@@ -52,7 +52,7 @@ CONTROL = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-#: The protocol's tags: one token each, but ordinary text when decoded.
+#: The protocol's tags: one token each, but not special tokens, so decoding keeps them.
 TAGS = [
     "<think>",
     "</think>",
@@ -65,7 +65,8 @@ TAGS = [
 ]
 
 _MARKS = r"[^\sA-Za-z0-9_\\<]+"
-#: Where words may be cut: an escaped line end, a digit, an HTML tag, a CSS property, an attribute or a word, marks.
+#: The pieces that text is split into before BPE: an escaped line end, a digit, an HTML tag, a CSS property, a word or
+#: attribute, a run of punctuation marks.
 PIECES = (
     r"\\n|[0-9]| ?</?[a-z]+[0-9]?>?|;?[a-z-]+:| ?\.?[A-Za-z_]+"
     rf"| ?{_MARKS}(?: {_MARKS})* ?|\s+|<!?|\\"
@@ -73,7 +74,7 @@ PIECES = (
 
 
 def build_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the transcripts themselves, digits apart, words whole where they are common."""
+    """Train a byte-level BPE tokenizer on the texts of `corpus`. Every digit is a token; common words are one token."""
     tokenizer = Tokenizer(models.BPE())
     words = pre_tokenizers.Split(Regex(PIECES), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -98,7 +99,7 @@ def build_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLProcessor:
-    """The stock processor; any picture is shrunk to at most the nano canvas."""
+    """Qwen2.5-VL's stock processor. It shrinks pictures to at most the pixels of the nano canvas."""
     largest = NANO_CANVAS.width * NANO_CANVAS.height
     half = [0.5, 0.5, 0.5]
     pictures = Qwen2VLImageProcessor(
@@ -111,7 +112,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLProcessor:
 
 
 def config(vocabulary: int = VOCABULARY, size: Size = SIZES["nano"]) -> Qwen2_5_VLConfig:
-    """Qwen2.5-VL's configuration at `size`; control tokens have the ids of their places in CONTROL."""
+    """Qwen2.5-VL's configuration at `size`. The id of a control token is its index in CONTROL."""
     ids = {token: place for place, token in enumerate(CONTROL)}
     rope = {"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 1_000_000.0}
     text = {
@@ -152,7 +153,7 @@ def config(vocabulary: int = VOCABULARY, size: Size = SIZES["nano"]) -> Qwen2_5_
 
 
 def build_model(seed: int = 0, size: Size = SIZES["nano"]) -> Qwen2_5_VLForConditionalGeneration:
-    """A fresh model with seeded random weights."""
+    """A new model with random weights. Seeds torch with `seed`."""
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(config(size=size))
     model.generation_config.eos_token_id = CONTROL.index("<|im_end|>")
@@ -161,9 +162,10 @@ def build_model(seed: int = 0, size: Size = SIZES["nano"]) -> Qwen2_5_VLForCondi
 
 
 def patches(pictures: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """uint8 [B, H, W, 3] to what the processor would give: pixel_values [B*h*w, 1176] and image_grid_thw [B, 3].
+    """uint8 [B, H, W, 3] to the processor's pixel_values [B*h*w, 1176] and image_grid_thw [B, 3].
 
-    H and W must be multiples of 28. Many times faster than the processor, picture by picture; a test compares the two.
+    H and W must be multiples of 28. Much faster than the processor, which takes one picture at a time. A test compares
+    the two.
     """
     x = torch.as_tensor(pictures).float().permute(0, 3, 1, 2) / 127.5 - 1
     batch, (h, w) = len(x), (x.shape[2] // PATCH, x.shape[3] // PATCH)
@@ -173,8 +175,8 @@ def patches(pictures: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, torch.Te
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """A folder that `from_pretrained`, `AutoProcessor` and vLLM can load."""
+    """Save a folder that `from_pretrained`, `AutoProcessor` and vLLM can load."""
     for part in (model.config.text_config, model.config.vision_config):
-        part.dtype = None  # the weights' own, not the one that they were trained in
+        part.dtype = None  # so that the saved dtype is the weights', not the one of training
     model.save_pretrained(folder)
     build_processor(tokenizer).save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""What strips and sketches say: words of the corpora's vocabulary, and others that teach letters and spelling."""
+"""Random texts for strips and sketches: words of the corpora's vocabulary, and made-up ones that teach spelling."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rrvf.data.generated.words import CHARACTERS, WORDS
 
 
 def phrase(rng: random.Random) -> str:
-    """One to four words: known ones, numbers, words that are glued of two known ones, and random strings."""
+    """One to four words: known words, numbers, words glued from two known ones, and random strings."""
     return " ".join(_word(rng) for _ in range(rng.randint(1, 4)))
 
 
 def known(rng: random.Random) -> str:
-    """One to four known words."""
+    """One to four words of the vocabulary."""
     return " ".join(rng.choices(WORDS, k=rng.randint(1, 4)))
 
 
 def glued(rng: random.Random) -> str:
-    """The beginning of one known word and the end of another: a word that is spelled, not recognised."""
+    """The beginning of one known word and the end of another: it must be read letter by letter."""
     first, last = (rng.choice(WORDS) for _ in range(2))
     return first[: rng.randint(1, len(first))] + last[-rng.randint(1, len(last)) :].lower()
 

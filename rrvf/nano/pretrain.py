@@ -1,278 +1,181 @@
-"""Pre-train the nano policy on a CPU or a GPU, from nothing, in five stages.
+"""Pre-train the nano policy on a CPU or a GPU, from scratch, in five stages.
 
     python -m rrvf.nano.pretrain --out runs/nano-policy
 
-1. eye: letters, colours, marks and their values by place (`rrvf.nano.eye`)     2. strips: a strip of text to its words
-3. readings: charts and sketches to what is read aloud (`rrvf.nano.gaze`)       4. programs: to answers and first calls
-5. feedback: the same mixed with repairs of own drafts
+1. eye: the vision tower alone: letters, colours, marks and their values (`rrvf.nano.eye`)
+2. strips: a strip of text to its words
+3. readings: charts and sketches to the thought that reads them aloud (`rrvf.nano.gaze`)
+4. programs: pictures to answers and first calls
+5. feedback: the same, mixed with repairs of the policy's own drafts
 
-A finished stage is skipped and a killed one goes on from its last snapshot, at most 100 steps back. What the steps buy
-stands in docs/nano_card.md and docs/log.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages go on
-from that policy.
+A finished stage is skipped. A killed stage continues from its last snapshot, at most 100 steps back. For the effect of
+each stage see docs/nano_card.md and docs/log.md. The finished policy is `DIR/final`. With `--start FOLDER` all stages
+continue from that policy.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
-from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2_5_VLConfig
 
-from rrvf.data.seeded import PRETRAINED
-from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, WEB
 from rrvf.errors import UserError
-from rrvf.judge.embedded import judge_pair
 from rrvf.nano import corpus, write_manifest
-from rrvf.nano.batches import encode, program_batches, sketch_batches, strip_batches
-from rrvf.nano.careless import careless
+from rrvf.nano.batches import Example, encode, program_batches, sketch_batches, strip_batches
+from rrvf.nano.corpora import Corpora, Row
 from rrvf.nano.eye import train_eye
 from rrvf.nano.gaze import Gaze
 from rrvf.nano.loop import Loop, snapshot_of
-from rrvf.nano.marks import all_positions
 from rrvf.nano.model import SIZES, build_model, build_tokenizer, patches, save
-from rrvf.policies.local import LocalPolicy, first_message
+from rrvf.nano.recipe import Recipe
 from rrvf.policies.vision import batched_vision
-from rrvf.protocol import load_prompt
-from rrvf.render import Limits, Renderer
 
-#: The weight of each kind of look beside the words.
+#: The weight of the gaze loss beside the loss of the words.
 GAZE = 0.1
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How long, on how much.
+class Pretraining:
+    """A policy in pre-training, with its tokenizer, corpora and training loop. Each stage is a method.
 
-    A step has 32 strips and 28 pictures (eye), 128 strips, twice `batch` charts to read, or `batch` pictures with their
-    turns.
-
-    pages: with 0 of them the policy knows charts alone. alone, warm: see `train_eye`. size: of `model.SIZES`, where the
-    policy begins from nothing. threads: of a CPU. workers: that make batches ahead; a GPU wants some. No steps of
-    feedback: no drafts are made for it either.
+    out: the folder of the run. log: takes a line every 100 steps. start: a policy whose weights and tokenizer the run
+    continues from; None: from scratch.
     """
 
-    eye_steps: int = 3_200
-    eye_rate: float = 3e-3
-    alone: int = 1_000
-    warm: int = 100
-    strip_steps: int = 1_600
-    reading_steps: int = 450
-    program_steps: int = 1_300
-    feedback_steps: int = 250
-    charts: int = 12_000
-    pages: int = 4_000
-    chart_repairs: int = 360
-    page_repairs: int = 160
-    batch: int = 24
-    threads: int = 2
-    workers: int = 0
-    size: str = "nano"
-    seed: int = 0
+    def __init__(self, out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None) -> None:
+        torch.set_num_threads(recipe.threads)
+        batched_vision()
+        self.out, self.recipe = out, recipe
+        self.corpora = Corpora(out / "corpora", recipe)
+        self.corpora.render()
+        single = self.corpora.single_turns()
+        self.tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
+        self.answers, self.first_turns = (self._encoded(single[k::2]) for k in (0, 1))
+        self.model = started(start) if start else build_model(recipe.seed, SIZES[recipe.size])
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model.to(device)
+        self.gaze = Gaze(self.model.model.language_model)
+        if device == "cpu":
+            _compile(self.model)
+        self.rng = random.Random(recipe.seed)
+        self.loop = Loop(self.rng, log, device, recipe.workers)
+        self._make_sources()
 
+    def _make_sources(self) -> None:
+        """Sources of batches that several stages share: each call of one draws the next batch."""
+        twice = 2 * self.recipe.batch
+        charts = self._encoded(self.corpora.readings())
+        self.next_strips = strip_batches(self.tokenizer, self.rng)
+        (self.next_charts,) = program_batches(self.tokenizer, [charts], self.corpora.pictures, self.rng, twice)
+        self.next_sketches = sketch_batches(self.tokenizer, self.rng, twice)
 
-class Corpora:
-    """Pictures and transcripts of both domains, built once and kept in a folder."""
+    def _encoded(self, rows: list[Row]) -> list[Example]:
+        return [encode(self.tokenizer, d, i, segments, self.corpora.marks(d, i)) for d, i, segments in rows]
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.recipe = folder, recipe
-        counts = {CHART.name: recipe.charts, WEB.name: recipe.pages}
-        self.counts = {domain: count for domain, count in counts.items() if count}
-        self.pictures: dict[str, np.ndarray] = {}
+    def next_readings(self) -> dict:
+        """A batch of sketches or, in three of ten cases, of charts."""
+        return self.rng.choices([self.next_sketches, self.next_charts], [0.7, 0.3])[0]()
 
-    def render(self) -> None:
-        """Draw every picture with the product's own renderers."""
-        for domain, count in self.counts.items():
-            path = self.folder / f"{domain}_{count}.npy"
+    def programs_of(self, groups: list[list[Example]], shares: list[float]) -> Callable[[], dict]:
+        """A source of batches: of each group, of readings and of strips, in these shares."""
+        programs = program_batches(self.tokenizer, groups, self.corpora.pictures, self.rng, self.recipe.batch)
+        sources = [*programs, self.next_readings, self.next_strips]
+        return lambda: self.rng.choices(sources, shares)[0]()
+
+    def run(self) -> None:
+        """Run every stage once, or load its weights if it is finished. Then save the policy to `out/final`."""
+        stages = {
+            "eye": self.eye,
+            "strips": self.strips,
+            "readings": self.readings,
+            "programs": self.programs,
+            "feedback": self.feedback,
+        }
+        for name, stage in stages.items():
+            path = self.out / f"{name}.pt"
             if path.exists():
-                self.pictures[domain] = np.load(path, mmap_mode="r")
+                self.model.load_state_dict(torch.load(path, map_location=self.model.device))
                 continue
-            with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
-                self.pictures[domain] = corpus.render_pictures(domain, 0, count, path, renderer.render_many)
+            stage(path)
+            torch.save(self.model.state_dict(), path)
+            snapshot_of(path).unlink(missing_ok=True)
+        save(self.model.to("cpu", torch.bfloat16), self.tokenizer, self.out / "final")
+        write_manifest(self.out / "final")
 
-        self.positions = all_positions(self.recipe.charts, self.folder / f"positions_{self.recipe.charts}.npy")
+    def eye(self, path: Path) -> None:
+        """Train the vision tower. path: the file of the stage, here and in the other stages."""
+        recipe, corpora = self.recipe, self.corpora
+        train = partial(self.loop.train, steps=recipe.eye_steps, rate=recipe.eye_rate, path=path)
+        visual = self.model.model.visual
+        train_eye(visual, corpora.pictures, corpora.positions, recipe.alone, recipe.warm, self.rng, train)
 
-    def thought(self, domain: str, seed: int) -> str:
-        """What is read aloud of picture number `seed`."""
-        spec = PRETRAINED[domain].spec(seed)
-        return corpus.think(domain, spec, self.marks(domain, seed))
+    def strips(self, path: Path) -> None:
+        """Learn to write the words of strips of text."""
+        self._train_reading(self.recipe.strip_steps, self.next_strips, path)
 
-    def marks(self, domain: str, seed: int) -> np.ndarray | None:
-        """Where the marks of chart number `seed` stand; None for a page."""
-        return self.positions[seed] if domain == CHART.name else None
+    def readings(self, path: Path) -> None:
+        """Learn to read charts aloud."""
+        self._train_reading(self.recipe.reading_steps, self.next_readings, path)
 
-    def readings(self) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """Each chart's answer as far as the chart is read aloud."""
-        return [(CHART.name, i, corpus.read_aloud(self.thought(CHART.name, i))) for i in range(self.recipe.charts)]
+    def programs(self, path: Path) -> None:
+        """Learn direct answers and first turns."""
+        make = self.programs_of([self.answers, self.first_turns], [0.45, 0.35, 0.1, 0.1])
+        self._train(self.recipe.program_steps, 1e-3, make, path)
 
-    def single_turns(self) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """Each picture's direct answer and its first turn with tools, a call in four of five.
+    def feedback(self, path: Path) -> None:
+        """Learn to repair drafts, which the policy samples first."""
+        if not self.recipe.feedback_steps:
+            return
+        drafter = self.out / "drafter"
+        save(deepcopy(self.model).to(torch.bfloat16), self.tokenizer, drafter)
+        repairs = self._encoded(self.corpora.multi_turns(drafter))
+        make = self.programs_of([self.answers, self.first_turns, repairs], [0.3, 0.2, 0.35, 0.1, 0.05])
+        self._train(self.recipe.feedback_steps, 7e-4, make, path)
 
-        (domain, index, segments).
-        """
-        rows = []
-        for domain, count in self.counts.items():
-            for seed in range(count):
-                spec, thought = PRETRAINED[domain].spec(seed), self.thought(domain, seed)
-                drawn = random.Random(f"careless {domain} {seed}")
-                answer, call = (careless(DOMAINS[domain], spec, drawn) for _ in range(2))
-                first = corpus.first_call(domain, call, thought, at_once=seed % 5 == 0)
-                rows += [(domain, seed, corpus.direct(domain, answer, thought)), (domain, seed, first)]
-        return rows
+    def _train_reading(self, steps: int, make: Callable[[], dict], path: Path) -> None:
+        # The vision tower is frozen: it knows what is to be read, and a step takes half the time.
+        self.model.model.visual.requires_grad_(False)
+        self._train(steps, 2e-3, make, path)
+        self.model.model.visual.requires_grad_(True)
 
-    def multi_turns(self, drafter: Path) -> list[tuple[str, int, list[corpus.Segment]]]:
-        """First turns of the policy at `drafter`, sampled, with their repairs: over the first pictures.
+    def _train(self, steps: int, rate: float, make: Callable[[], dict], path: Path) -> None:
+        self.loop.train(self.model, steps, rate, lambda _: make(), lambda _, batch: self._losses(batch), path)
 
-        Kept as JSON.
-        """
-        path = self.folder / f"repairs_{self.recipe.chart_repairs}_{self.recipe.page_repairs}.json"
-        if not path.exists():
-            rows, policy = [], LocalPolicy(str(drafter), max_new_tokens=corpus.MAX_TURN_TOKENS)
-            wanted = {CHART.name: self.recipe.chart_repairs, WEB.name: self.recipe.page_repairs}
-            for domain, pictures in self.pictures.items():
-                prompt = load_prompt(DOMAINS[domain], "tools", "nano").text
-                drafts = partial(_sampled, policy, prompt)
-                with Renderer(domain, 2, Limits(canvas=NANO_CANVAS)) as renderer:
-                    some = pictures[: wanted[domain]]
-                    turns = corpus.repairs(
-                        domain, some, partial(self.thought, domain), drafts, renderer.render_many, _words
-                    )
-                    rows += [
-                        (domain, i, [(s.text, s.learn) for s in segments])
-                        for i, segments in tqdm(turns, total=len(some), desc=f"{domain} repairs")
-                    ]
-            path.write_text(json.dumps(rows))
-        return [(d, i, [corpus.Segment(*s) for s in segments]) for d, i, segments in json.loads(path.read_text())]
-
-
-def _sampled(policy: LocalPolicy, prompt: str, pictures: np.ndarray) -> list[str]:
-    return policy.chat([[first_message(Image.fromarray(p), prompt)] for p in pictures], temperature=1.0)
-
-
-def _words(reference: np.ndarray, generated: np.ndarray, domain: str) -> str:
-    return judge_pair(reference, generated, domain).feedback
+    def _losses(self, batch: dict) -> dict:
+        looks, (pixels, grid) = batch.pop("looks"), patches(batch.pop("pictures"))
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            said = self.model(**batch, pixel_values=pixels, image_grid_thw=grid, use_cache=False).loss
+        seen = self.gaze.losses(looks)
+        return {"loss": said + GAZE * seen.pop("gaze"), "said": said.detach(), **seen}
 
 
 def pretrain(out: Path, recipe: Recipe, log: Callable[[str], None], start: Path | None = None) -> None:
-    """All stages into `out`; the finished policy is `out/final`.
-
-    From nothing, or from the weights and words of `start`.
-    """
-    torch.set_num_threads(recipe.threads)
-    batched_vision()
-    corpora = Corpora(out / "corpora", recipe)
-    corpora.render()
-    single = corpora.single_turns()
-    tokenizer = _tokenizer(start or out / "tokenizer", [s.text for _, _, row in single for s in row])
-
-    def encoded(rows: list) -> list:
-        return [encode(tokenizer, d, i, segments, corpora.marks(d, i)) for d, i, segments in rows]
-
-    answers, firsts = (encoded(single[k::2]) for k in (0, 1))
-    model = started(start) if start else build_model(recipe.seed, SIZES[recipe.size])
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    gaze = Gaze(model.model.language_model)
-    if device == "cpu":
-        _compile(model)
-    rng = random.Random(recipe.seed)
-    loop = Loop(rng, log, device, recipe.workers)
-    strips = strip_batches(tokenizer, rng)
-
-    (drawn,) = program_batches(tokenizer, [encoded(corpora.readings())], corpora.pictures, rng, 2 * recipe.batch)
-    sketched = sketch_batches(tokenizer, rng, 2 * recipe.batch)
-
-    def readings() -> dict:
-        return rng.choices([sketched, drawn], [0.7, 0.3])[0]()
-
-    def programs(groups: list, shares: list[float]) -> Callable[[], dict]:
-        sources = [*program_batches(tokenizer, groups, corpora.pictures, rng, recipe.batch), readings, strips]
-        return lambda: rng.choices(sources, shares)[0]()
-
-    def train(steps: int, rate: float, make: Callable[[], dict], path: Path) -> None:
-        loop.train(model, steps, rate, lambda _: make(), lambda _, batch: _loss(model, gaze, batch), path)
-
-    def read(steps: int, make: Callable[[], dict], path: Path) -> None:
-        model.model.visual.requires_grad_(False)  # half the time of a step; what is to be read it can say already
-        train(steps, 2e-3, make, path)
-        model.model.visual.requires_grad_(True)
-
-    def feedback(path: Path) -> None:
-        if not recipe.feedback_steps:
-            return
-        save(deepcopy(model).to(torch.bfloat16), tokenizer, out / "drafter")
-        repairs = encoded(corpora.multi_turns(out / "drafter"))
-        make = programs([answers, firsts, repairs], [0.3, 0.2, 0.35, 0.1, 0.05])
-        train(recipe.feedback_steps, 7e-4, make, path)
-
-    stages = {
-        "eye": lambda path: train_eye(
-            model.model.visual,
-            corpora.pictures,
-            corpora.positions,
-            recipe.alone,
-            recipe.warm,
-            rng,
-            partial(loop.train, steps=recipe.eye_steps, rate=recipe.eye_rate, path=path),
-        ),
-        "strips": lambda path: read(recipe.strip_steps, strips, path),
-        "readings": lambda path: read(recipe.reading_steps, readings, path),
-        "programs": lambda path: train(
-            recipe.program_steps, 1e-3, programs([answers, firsts], [0.45, 0.35, 0.1, 0.1]), path
-        ),
-        "feedback": feedback,
-    }
-    _run(stages, model, out)
-    save(model.to("cpu", torch.bfloat16), tokenizer, out / "final")
-    write_manifest(out / "final")
+    """Run all stages in `out`; the finished policy is `out/final`. Arguments as of `Pretraining`."""
+    Pretraining(out, recipe, log, start).run()
 
 
 def _compile(model) -> None:
     for block in model.model.visual.blocks:
-        # Strips and pictures, frozen or not: after eight forms, the default, it would run uncompiled.
+        # Strips and pictures, frozen or not, are more than the default limit of eight graphs; beyond the limit the
+        # block would run uncompiled.
         block.compile(recompile_limit=64)
     for block in model.model.language_model.layers:
         block.compile(dynamic=True)
 
 
-def _run(stages: dict[str, Callable[[Path], None]], model: torch.nn.Module, out: Path) -> None:
-    """Each stage once: of a finished one the weights are read back."""
-    for name, stage in stages.items():
-        path = out / f"{name}.pt"
-        if path.exists():
-            model.load_state_dict(torch.load(path, map_location=model.device))
-            continue
-        stage(path)
-        torch.save(model.state_dict(), path)
-        snapshot_of(path).unlink(missing_ok=True)
-
-
 def started(folder: Path):
-    """The policy in `folder`, float32, its eye's places turned as the large model's and vLLM's are.
+    """The policy in `folder` in float32, with the rotary embedding of Qwen2.5-VL and vLLM in its vision tower.
 
-    Up to version 4 they were turned by a base of 10^6; the eye's stage teaches them anew.
+    Up to version 4 of the nano policy that embedding had a base of 10^6. The eye stage adapts such weights.
     """
     config = AutoConfig.from_pretrained(folder)
     config.vision_config.rope_parameters = Qwen2_5_VLConfig().vision_config.rope_parameters
     return AutoModelForImageTextToText.from_pretrained(folder, config=config, dtype=torch.float32)
-
-
-def _loss(model, gaze: Gaze, batch: dict) -> dict:
-    looks, (pixels, grid) = batch.pop("looks"), patches(batch.pop("pictures"))
-    with torch.autocast(pixels.device.type, torch.bfloat16):
-        said = model(**batch, pixel_values=pixels, image_grid_thw=grid, use_cache=False).loss
-    seen = gaze.losses(looks)
-    return {"loss": said + GAZE * seen.pop("gaze"), "said": said.detach(), **seen}
 
 
 def _tokenizer(folder: Path, texts: list[str]):
@@ -282,7 +185,7 @@ def _tokenizer(folder: Path, texts: list[str]):
 
 
 def main() -> None:
-    """Run the stages with a Recipe from the command line."""
+    """Run all stages with a `Recipe` from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path)

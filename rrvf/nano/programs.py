@@ -1,4 +1,4 @@
-"""What a chart program of the nano policy says, read back from its text."""
+"""Reads kind, texts and values back from the text of a chart program of the nano policy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rrvf.data.generated import charts
 
 
 def kind_of(code: str) -> str | None:
-    """Which of the generator's kinds a chart program draws; None for another or one that does not parse."""
+    """Which of the generator's kinds a chart program draws; None if it calls no known plotting method."""
     calls = [c for c in re.findall(r"\.(\w+)\(", code) if c != "subplots"]
     if "(1, 2)" in code:
         return "subplots"
@@ -22,13 +22,13 @@ def kind_of(code: str) -> str | None:
 
 
 def text_of(code: str, what: str) -> str | None:
-    """The title, xlabel or ylabel that a chart program sets; None if it sets none."""
+    """The text of a chart program's title, xlabel or ylabel; None if it sets none. what: which of the three."""
     found = re.search(rf"(?:\.|set_|sup|\(|, ){what}[(=]'([^']*)'", code)
     return found.group(1) if found else None
 
 
 def values_of(code: str) -> list[float]:
-    """The list called `y`, or an empty one."""
+    """The numbers of a program's list `y`; empty if there is none or it is no list of numbers."""
     found = re.search(r"^y = (\[[^\[\]]*\])$", code, re.MULTILINE)
     try:
         return [float(v) for v in ast.literal_eval(found.group(1))] if found else []

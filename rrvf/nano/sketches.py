@@ -1,8 +1,8 @@
-"""Sketches of charts, drawn by Pillow as matplotlib would about draw them, a hundred times as fast.
+"""Sketches of charts: drawn with Pillow, close to matplotlib's pictures and a hundred times as fast.
 
-To read values an eye must see far more charts than a corpus holds: of 8,000 it knew 0.58 of the values by heart and
-0.40 on others (docs/log.md). Sketches never come twice. Only kinds whose marks stand on axes; no legend, no error bar's
-cap.
+To learn to read values, the vision tower needs far more charts than a corpus holds. With 8,000 charts it overfits: it
+read 0.58 of the values on them and 0.40 on others (docs/log.md). Every sketch is new. There are only kinds whose marks
+stand on axes, no legends, and no caps of error bars.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from rrvf.nano.phrases import glued
 
 KINDS = ("bar", "grouped", "stacked", "barh", "line", "multiline", "scatter", "area", "step", "stem", "errorbar")
 WIDTH, HEIGHT = NANO_CANVAS.width, NANO_CANVAS.height
-#: Marks are drawn this much larger and shrunk, for smooth edges.
+#: Marks are drawn this many times larger and then shrunk, for smooth edges.
 FINE = 2
 PAD, TICK, LINE = 9, 5, 14
-#: The share of sketches whose titles are glued of pieces of words.
+#: The share of sketches whose titles are made of glued words (`phrases.glued`).
 SPELLED = 0.3
-#: Data to pixels.
+#: Data coordinates to pixels.
 ToPixel = Callable[[float, float], tuple[float, float]]
 
 
 def spec(rng: random.Random) -> charts.Spec:
-    """A chart that can be sketched, of a seed that no corpus uses; some have titles that must be spelled."""
+    """A random chart of one of `KINDS`, with a seed that no corpus uses. Some titles are made of glued words."""
     while (drawn := PRETRAINED[CHART.name].spec(rng.randrange(10**8, 10**12))).kind not in KINDS:
         pass
     if drawn.title and rng.random() < SPELLED:
@@ -47,7 +47,7 @@ def spec(rng: random.Random) -> charts.Spec:
 
 
 def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, uint8 [H, W, 3], and the positions of its marks [marks, 2], as `marks.positions` gives them."""
+    """The picture, uint8 [H, W, 3], and the positions of its marks, [marks, 2], in pixels as `marks.positions`."""
     points = list(marks(s))
     lows, highs = _limits(s, points)
     names = list(s.categories) if s.kind in ("bar", "grouped", "stacked", "barh") or not s.numbers else None
@@ -70,7 +70,7 @@ def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _limits(s: charts.Spec, points: list[Mark]) -> tuple[list[float], list[float]]:
-    """Least and greatest x and y on the axes: what is drawn and matplotlib's margins."""
+    """The lower and upper limits of the axes, as (x, y) pairs: the extent of the marks plus matplotlib's margins."""
     ends = []
     for axis, least, lying in (("x", 0.0, s.kind == "barh"), ("y", 0.0, s.kind != "barh")):
         values = [getattr(p, axis) for p in points]
@@ -94,7 +94,7 @@ def _ticks(low: float, high: float, names: list[str] | None, most: int) -> list[
 
 
 def _box(s: charts.Spec, texts: list[str]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of the axes."""
+    """Left, top, right and bottom of the axes in pixels. texts: the tick labels of the y axis."""
     left = PAD + (LINE if s.ylabel else 0) + max(map(_font().getlength, texts)) + TICK + 3
     top = PAD + (LINE + 3 if s.title else 0)
     return left, top, WIDTH - PAD, HEIGHT - PAD - LINE - TICK - (LINE if s.xlabel else 0)

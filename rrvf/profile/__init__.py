@@ -1,4 +1,4 @@
-"""One typed configuration, in YAML: `reproduce/profiles/{nano,gpu,paper}.yaml`. Its hash stands in every result."""
+"""A profile: one typed configuration in YAML (`reproduce/profiles/{nano,gpu,paper}.yaml`), hashed into every result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile's YAML file: found by name or path, read, and checked."""
+"""Finds a profile's YAML file by name or path, reads it and checks it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def profile_file(name_or_path: str) -> Path:
-    """The YAML file of a profile by name (`nano`, `gpu`, `paper`) or by path. UserError where there is none."""
+    """The YAML file of a profile by name (`nano`, `gpu`, `paper`) or by path. UserError if there is none."""
     known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
     path = known.get(name_or_path, Path(name_or_path))
     if not path.is_file():
@@ -29,22 +29,22 @@ def profile_file(name_or_path: str) -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a section, of which YAML takes the last without a word."""
+    """Refuses a key that a section has twice. Plain YAML would silently take the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                    problem=f"the key {key.value} appears twice", problem_mark=key.start_mark
                 )
             seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
-        made: dict = super().construct_mapping(node, deep)
-        return made
+        mapping: dict = super().construct_mapping(node, deep)
+        return mapping
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """A profile by name or path. UserError names the file with the line or the keys that are wrong."""
+    """A profile by name or path. UserError names the file, and the line or the keys that are wrong."""
     path = profile_file(name_or_path)
     try:
         return checked(yaml.load(path.read_text(encoding="utf-8-sig"), _Loader), str(path))
@@ -60,7 +60,7 @@ def load_profile(name_or_path: str) -> Profile:
 
 
 def checked(settings: object, source: str) -> Profile:
-    """`settings` as a profile. UserError names `source` and the keys that are wrong."""
+    """`settings` as a profile. UserError names `source`, where they come from, and the keys that are wrong."""
     if not isinstance(settings, dict):
         raise UserError(f"{source} holds no settings: begin with a copy of {PROFILES / 'nano.yaml'}")
     try:

@@ -1,19 +1,19 @@
-"""The policies of a profile: what tables call them, and where the trained ones lie."""
+"""The policies of a profile: their names in tables, and the folders of the trained ones."""
 
 from __future__ import annotations
 
 from rrvf.profile.settings import Profile
 from rrvf.profile.training import RFTConfigSection
 
-#: Rows of every table that say what its numbers can be: the true code, and nothing drawn.
+#: Rows of every table that show the range of its numbers: the true code, and a blank picture.
 CALIBRATION = ("reference", "blank")
 
 
 def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]]:
-    """The policies that a profile trains for a domain: what tables call them, and their kind and section.
+    """The policies that a profile trains for a domain: name in tables to (kind, section).
 
-    They are `sft`, `rft` and `rrvf`; of several sections the one called as the domain is, else the first, has the plain
-    name and the others have their own behind it: `rrvf_NAME`.
+    The names are `sft`, `rft` and `rrvf`. If a kind has several sections for the domain, the one with the domain's name
+    (else the first) has the plain name, and the others are called like `rrvf_SECTION`.
     """
     found = {}
     for title, kind, sections in (
@@ -28,21 +28,27 @@ def trained_policies(profile: Profile, domain: str) -> dict[str, tuple[str, str]
 
 
 def drawn_policies(profile: Profile, domain: str) -> dict[str, RFTConfigSection]:
-    """`bestN` where the domain has an rft section: the base, of whose N answers, drawn so, the judge picks one."""
+    """`bestN` by name, if the domain has an rft section: the judge picks the best of N answers of the base policy.
+
+    The section gives N and the sampling settings.
+    """
     return {f"best{section.samples}": section for section in profile.rft.values() if section.domain == domain}
 
 
 def table_policies(profile: Profile, domain: str) -> list[str]:
-    """The policies of a table's block in order: two calibration rows, the base without training, then the trained."""
+    """The policies of a table's block, in order: calibration rows, the base policy, best of N, the trained policies."""
     return [*CALIBRATION, "base", *drawn_policies(profile, domain), *trained_policies(profile, domain)]
 
 
 def baselines(profile: Profile, domain: str) -> list[str]:
-    """Those of `table_policies` that an rft section adds, and `make seeds` runs: what picking gives without a loop."""
+    """The policies that an rft section adds to `table_policies`; `make seeds` runs them.
+
+    They show what picking among samples gives without RRVF's training loop.
+    """
     trained = trained_policies(profile, domain)
     return [*drawn_policies(profile, domain), *(title for title, (kind, _) in trained.items() if kind == "rft")]
 
 
 def training_folder(kind: str, section: str) -> str:
-    """Where a training lies in a study's results. kind: grpo, sft or rft."""
+    """The folder of a training within a study's results. kind: grpo, sft or rft."""
     return f"train/{'rrvf' if kind == 'grpo' else kind}_{section}"

@@ -1,4 +1,4 @@
-"""What every section of a profile is, and what one may be called."""
+"""The base class of a profile's sections, and the rule for their names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 def _folder_name(name: str) -> str:
-    """A name that is safe as a folder's: runs, splits and results are kept under it."""
+    """Check that a name is safe as a folder's name: runs, splits and results use it as one."""
     if not re.fullmatch(r"\w[\w.-]{0,99}", name):
         raise ValueError(
             f"{name!r} cannot name a folder: take letters, digits, '-', '_' and '.', a letter or digit first"
@@ -17,16 +17,16 @@ def _folder_name(name: str) -> str:
     return name
 
 
-#: What a profile or a part of it is called.
+#: The name of a profile, a section or a split.
 Name = Annotated[str, AfterValidator(_folder_name)]
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused."""
+    """Base of all sections: frozen, and refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def unset(value: object) -> bool:
-    """Left out of a profile's hash: what is not set changes nothing, so older results stay the profile's own."""
+    """Whether a setting is left out of dumps and the hash: it has no value, so older results keep their hash."""
     return value in (None, "own")

@@ -1,4 +1,4 @@
-"""A whole profile: everything that a run depends on."""
+"""The top level of a profile."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rrvf.profile.training import GRPOConfigSection, RFTConfigSection, SFTConfig
 
 
 class Profile(Section):
-    """Everything a run depends on."""
+    """Everything that a run depends on."""
 
-    name: Name = Field(description="names the folders of its data and runs")
-    seed: int = Field(default=0, ge=0, lt=2**32, description="of training, and of the bootstrap intervals")
+    name: Name = Field(description="name of the folders of its data and runs")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of training and of the bootstrap intervals")
     workers: int = Field(default=2, ge=1, description="parallel renders")
     policy: PolicyConfig
     judge: JudgeConfig = Field(default=JudgeConfig(), description="judge of training: feedback and reward")
@@ -29,30 +29,30 @@ class Profile(Section):
     data: dict[Name, Any] = Field(default={}, description="the data sets by name: where their pictures come from")
     grpo: dict[Name, GRPOConfigSection] = {}
     sft: dict[Name, SFTConfigSection] = {}
-    # Not dumped: baselines change no other row; what they were made with stands beside them (training.json).
+    # Not dumped, so not hashed: baselines change no other row. Their settings are in their own training.json.
     rft: dict[Name, RFTConfigSection] = Field(default={}, exclude=True, description="rejection-sampling fine-tuning")
     evaluations: dict[Name, EvalSet] = {}
-    # Not dumped: who follows a run changes nothing of it.
+    # Not dumped, so not hashed: trackers change no result.
     report_to: tuple[Tracker, ...] = Field(
         default=("tensorboard",),
         exclude=True,
         description="where a training is logged: tensorboard, trackio, wandb; []: nowhere",
     )
-    # Not dumped: a plan changes nothing of a run.
+    # Not dumped, so not hashed: a plan changes no result.
     latencies: Name | None = Field(
         default=None,
         exclude=True,
-        description="latencies that `rrvf plan` counts with: nano, gpu or paper; None: those of this profile's name",
+        description="latencies that `rrvf plan` uses: nano, gpu or paper; None: those of this profile's name",
     )
     chartmimic_protocol: Literal["official", "fixed", "july2025"] = Field(
         default="fixed",
         description="how charts are scored: `official`: as the official code; `fixed`: without its faults; "
-        "`july2025`: as VLMEvalKit did then",
+        "`july2025`: as VLMEvalKit in July 2025",
     )
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits over every setting: what a result was made with."""
+        """Twelve hex digits of a hash over all dumped settings. Every result records it."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     @property

@@ -1,4 +1,4 @@
-"""GRPO (the method) and SFT (the baseline) on TRL."""
+"""GRPO (the method), SFT and RFT (the baselines) on TRL."""
 
-#: Episodes of like length that go through the model together in training.
+#: Episodes per forward pass in training. Episodes of similar length share a pass.
 EPISODES = 8

@@ -1,7 +1,7 @@
-"""Adapters laid into the weights that they belong to, while the policy writes; the weights themselves stay as they are.
+"""Merge LoRA adapters into the weights for sampling, without changing the base weights.
 
-A sum that is taken apart again is not what it was: merged and unmerged in bfloat16 at each of 60 steps, 15 % of the
-base weights had changed. So the sum is made in float32 beside the weights, rounded once, and dropped after use.
+Merging and unmerging in place is not exact in bfloat16: after 60 steps 15 % of the base weights had changed. So the sum
+is a new tensor: added in float32, rounded once, and dropped after use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def adapted_layers(model: torch.nn.Module) -> list[LoraLayer]:
 
 
 def laid_in(layer: LoraLayer) -> torch.Tensor:
-    """A layer's weight and its adapters in one new tensor: added in float32, rounded once to the weight's dtype."""
+    """A layer's weight plus its active adapters: a new tensor, added in float32, rounded once to the weight's dtype."""
     weight = layer.get_base_layer().weight.data
     delta = sum(layer.get_delta_weight(name).detach().float() for name in layer.active_adapters)
     return (weight.float() + delta).to(weight.dtype)
@@ -27,7 +27,7 @@ def laid_in(layer: LoraLayer) -> torch.Tensor:
 
 @contextmanager
 def merged(model: torch.nn.Module) -> Iterator[None]:
-    """Inside the block the adapters lie in the weights; afterwards the weights are what they were, to the bit."""
+    """Inside the block the layers use merged weights. Afterwards the base weights are back, bit for bit."""
     layers = adapted_layers(model)
     weights = [layer.get_base_layer().weight.data for layer in layers]
     try:
@@ -44,9 +44,9 @@ def merged(model: torch.nn.Module) -> Iterator[None]:
 def sampler_weights(
     model: torch.nn.Module, stock: Callable[[], Iterator[tuple[str, torch.Tensor]]]
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """What vLLM is given after each step: TRL's own names and weights, adapters laid in, one layer at a time.
+    """The weights that vLLM gets after each step: names as in TRL, adapters merged, one layer at a time.
 
-    stock: TRL's walk over the weights, which would merge adapters into them and take them out again.
+    stock: TRL's own iterator over the weights. It would merge and unmerge the adapters in place, so that is disabled.
     """
     layers = {layer.get_base_layer().weight.data_ptr(): layer for layer in adapted_layers(model)}
     model.merge_adapter = model.unmerge_adapter = lambda *args, **kwargs: None

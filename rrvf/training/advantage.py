@@ -1,4 +1,4 @@
-"""The advantage of an episode in its group of G (GRPO), and the form that the paper prints (decisions D1)."""
+"""The advantage as the paper prints it, against the best episode of the group (decisions D1)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 def against_best(advantages: torch.Tensor, unscored: torch.Tensor) -> torch.Tensor:
-    """(r - max r) / std r from TRL's (r - mean r) / std r: the divisor is the same, so the largest one is taken off.
+    """Turn TRL's (r - mean r) / std r into (r - max r) / std r: subtract the largest advantage of each group.
 
-    advantages, unscored: [groups, G]. An episode whose judge failed is in no group and gets 0; the 0 that it has here
-    is never above the largest.
+    advantages, unscored: [groups, G]. unscored marks episodes without a reward. TRL gives them the advantage 0, which
+    is never above the largest one; they get 0 here too.
 
     >>> rewards = torch.tensor([[1.0, 2.0, 3.0]])
     >>> mean = (rewards - rewards.mean(1, keepdim=True)) / rewards.std(1, keepdim=True)

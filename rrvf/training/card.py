@@ -1,4 +1,4 @@
-"""The model card of a trained policy, from the run's own records: ready for the hub."""
+"""The model card of a trained policy, written from the run's records, ready for the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from rrvf.domains import PAPER
 
-#: What the learning curve says of a step: a label, the log's key, how the number is written.
+#: Rows of the learning curve: label, key in the step log, number format.
 SHOWN = (
     ("reward", "reward", ".3f"),
     ("programs that ran", "rrvf/exec_rate", ".0%"),
@@ -27,7 +27,7 @@ METHODS = {
 
 
 def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown with the hub's metadata. made: `how_made` of the run. log: its lines, one a step."""
+    """Markdown with the hub's metadata. made: `how_made` of the run. log: the lines of its step log."""
     steps = [line for line in log if "loss" in line]
     config, start = made["config"], _start(made["start"])
     domains = PAPER if config["domain"] == "both" else _listed(config["domain"])
@@ -35,7 +35,7 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     judge = made["judge"].get("model") or "the embedded judge"
     facts = {
         "method": METHODS[made["method"]],
-        "begun from": start,
+        "started from": start,
         "pictures": f"{sets} ({named}), digest {made['pictures']}",
         "steps": f"{steps[-1]['step'] if steps else config['steps']}",
         "judge": judge if made["method"] in ("grpo", "rft") else "none",
@@ -46,29 +46,29 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     parts = [
         f"---\n{yaml.safe_dump(_metadata(made, start), sort_keys=False)}---",
         f"# {named} to code" + (", trained with RRVF" if made["method"] == "grpo" else ""),
-        "A vision-language model that writes the code which draws a picture. Made by "
-        "[rrvf](https://arxiv.org/abs/2507.20766); this page is written from the run's own records (`training.json`, "
+        "A vision-language model that turns a picture into the code that draws it. Made by "
+        "[rrvf](https://arxiv.org/abs/2507.20766); this page is generated from the run's records (`training.json`, "
         "`log.jsonl`).",
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]),
         "## Training",
         _curve(steps),
-        "The numbers are of the training pictures, in the policy's own sampled episodes: they are no evaluation.",
+        "The numbers come from episodes sampled on the training pictures. They are not an evaluation.",
         "## Use",
         "```bash\n"
         + "".join(f"rrvf redraw picture.png --domain {name} --policy FOLDER --out redrawn\n" for name in domains)
         + "```",
-        "The code that it writes is foreign code: run it in a sandbox, as `rrvf` does.",
+        "Do not trust the code that it writes: run it in a sandbox, as `rrvf` does.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _listed(value: str | Sequence[str]) -> Sequence[str]:
-    """One name or several, as a section says them."""
+    """A section's name or names, as a sequence."""
     return (value,) if isinstance(value, str) else value
 
 
 def _start(start: str | Mapping[str, Any]) -> str:
-    """The model that all training behind this policy began with."""
+    """The model at the start of the chain: a run may start from the policy of an earlier run."""
     while isinstance(start, Mapping):
         start = start["start"]
     return start

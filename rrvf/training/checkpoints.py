@@ -1,4 +1,4 @@
-"""What a training run leaves on disk, and how it is taken up again."""
+"""The files of a training run, and how a run resumes from them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from rrvf.training.logs import read_log
 from rrvf.training.model import trained_dtype
 from rrvf.training.ranks import is_main
 
-#: Beside the weights of every policy that was trained here, and in a run's folder from its start.
+#: How a policy was made (`how_made`). Lies beside the weights of every trained policy and in the run's folder.
 HOW_MADE = "training.json"
-#: What a resumed run may change of itself.
+#: Settings that may change when a run is resumed.
 MAY_CHANGE = {"steps"} | WITHOUT_EFFECT
 
 
 def last_checkpoint(out: Path) -> Path | None:
-    """The newest checkpoint; one without `trainer_state.json` is not whole."""
-    whole = [p.parent for p in out.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=checkpoint_step, default=None)
+    """The newest complete checkpoint, or None. One without `trainer_state.json` is not complete."""
+    complete = [p.parent for p in out.glob("checkpoint-*/trainer_state.json")]
+    return max(complete, key=checkpoint_step, default=None)
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -45,10 +45,10 @@ def checkpoint_step(checkpoint: Path) -> int:
 
 @contextmanager
 def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path | None]:
-    """Hold the run's folder while it trains; gives the checkpoint to go on from. `made`: what `how_made` says of it.
+    """Lock the run's folder while it trains; yields the checkpoint to resume from, or None. made: from `how_made`.
 
-    Of several processes the main one holds it for all. UserError where another process writes the folder, where it
-    holds a run and resume is off, or where the run that it holds is another one.
+    With several processes, the main one holds the lock. UserError if another process writes the folder, if the folder
+    holds a run and resume is off, or if it holds a run with other settings.
     """
     with owned(out) if is_main() else nullcontext():
         if not resume and (out / "log.jsonl").exists():
@@ -60,7 +60,7 @@ def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path
 
 
 def identity(made: dict[str, Any]) -> dict[str, Any]:
-    """What a run keeps from its start to its end, by name: all that decides its weights but for its length."""
+    """The settings that must not change when a run is resumed: all that decide its weights, except its length."""
     config = {name: value for name, value in made["config"].items() if name not in MAY_CHANGE}
     return {name: made[name] for name in ("method", "seed", "start", "policy", "reward", "judge", "pictures")} | config
 
@@ -71,12 +71,12 @@ def finished(out: Path, checkpoint: Path | None, steps: int) -> bool:
 
 
 class SafeCheckpoints:
-    """What both trainers do about checkpoints; to be named before TRL's class.
+    """Mixin for both trainers; name it before TRL's class.
 
-    Atomic: a checkpoint is written beside, brought to the disk and renamed, and only then are older ones removed, so a
-    kill or a full disk costs the new checkpoint and never the last good one.
-    Exact: Qwen2.5-VL's weights are really loaded on resume (see `load_weights`).
-    keep_every: of so many steps the weights stay; None: those of the last checkpoints alone.
+    Atomic: a checkpoint is written to a partial folder, synced to disk and renamed. Older ones are removed only then.
+    A kill or a full disk can lose the new checkpoint, never the last good one.
+    Exact: a resumed run loads Qwen2.5-VL's weights correctly (see `load_weights`).
+    keep_every: keep the weights of every checkpoint whose step is a multiple of it; None: only the last checkpoints.
     """
 
     keep_every: int | None = None
@@ -95,21 +95,21 @@ class SafeCheckpoints:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                _keep(self._beside / name, out / name)
+                _sync_and_rename(self._beside / name, out / name)
                 _remove_older(out, self.args.save_total_limit, self.keep_every)
-        # A full disk is an OSError, a SafetensorError or, from torch's writer, a RuntimeError.
+        # A full disk raises an OSError, a SafetensorError or, in torch's writer, a RuntimeError.
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(self._beside, ignore_errors=True)
             kept = last_checkpoint(out)
             raise UserError(
                 f"{name} could not be written ({str(error).splitlines()[0]}): make room on the disk of {out}, "
-                f"then --resume goes on from {kept.name if kept else 'the start'}"
+                f"then --resume continues from {kept.name if kept else 'the start'}"
             ) from error
         finally:
             self._beside = None
 
     def create_model_card(self, *args, **kwargs):
-        """None of TRL's, which knows nothing of how a run was made: `save_final` writes one."""
+        """Do not write TRL's card: `save_final` writes one from the run's records."""
 
     def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
         model = model or self.model
@@ -118,18 +118,21 @@ class SafeCheckpoints:
         return load_weights(model, resume_from_checkpoint)
 
 
-def _keep(partial: Path, whole: Path) -> None:
+def _sync_and_rename(partial: Path, complete: Path) -> None:
     for path in partial.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    shutil.rmtree(whole, ignore_errors=True)
-    partial.rename(whole)
+    shutil.rmtree(complete, ignore_errors=True)
+    partial.rename(complete)
     shutil.rmtree(partial.parent, ignore_errors=True)
 
 
 def _remove_older(out: Path, limit: int, keep_every: int | None) -> None:
-    """All but the last `limit` checkpoints; of those to be kept the weights stay, from which no run is taken up."""
+    """Remove all but the last `limit` checkpoints.
+
+    Checkpoints to keep for inspection lose everything but their weights: no run resumes from them.
+    """
     for checkpoint in sorted(out.glob("checkpoint-*"), key=checkpoint_step)[:-limit]:
         if keep_every is None or checkpoint_step(checkpoint) % keep_every:
             shutil.rmtree(checkpoint, ignore_errors=True)
@@ -139,7 +142,7 @@ def _remove_older(out: Path, limit: int, keep_every: int | None) -> None:
 
 
 def kept_weights(out: Path, every: int) -> dict[int, Path]:
-    """The policies of a run's steps that are multiples of `every`, as far as they were kept."""
+    """The kept checkpoints of a run by step, for steps that are multiples of `every`."""
     found = {checkpoint_step(path): path for path in out.glob("checkpoint-*") if any(path.glob("model*.safetensors"))}
     return {step: found[step] for step in sorted(found) if step % every == 0}
 
@@ -147,16 +150,18 @@ def kept_weights(out: Path, every: int) -> dict[int, Path]:
 def load_weights(model, checkpoint: str | Path) -> None:
     """Load a checkpoint's weights into `model`.
 
-    The stock Trainer reads hub names into renamed Qwen2.5-VL modules with strict=False: it loads nothing and warns.
+    The stock Trainer does not: transformers renames Qwen2.5-VL's modules, so the names on disk match none, and with
+    strict=False it loads nothing and only warns.
     """
     saved = type(model).from_pretrained(checkpoint, dtype=model.dtype)
     model.load_state_dict(saved.state_dict())
 
 
 def how_made(method: str, profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
-    """What made a policy, back to the model it began with.
+    """Everything that made a policy, for `training.json`.
 
-    A cold start (decisions D8) stays visible in what follows.
+    `start` holds the same record of the policy that the run began with, if that was trained too. So a cold start
+    (decisions D8) stays visible.
     """
     before = Path(profile.policy.model) / HOW_MADE
     return {
@@ -175,10 +180,10 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
 
 
 def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
-    """`out/final`, written beside and renamed, so that a killed run leaves no half model behind.
+    """Save the trained policy as `out/final`, with LoRA merged in; returns the folder.
 
-    LoRA is merged in; `made` goes into `training.json`, and with the learning curve into a model card. Every process
-    calls this; the main one writes.
+    It is written to a partial folder and renamed, so a kill leaves no half model. `made` goes into `training.json` and,
+    with the learning curve, into the model card. Every process must call this; the main one writes.
     """
     final, building = out / "final", out / "final.partial"
     if trainer.accelerator.is_main_process:
@@ -198,7 +203,7 @@ def save_final(trainer, processor, out: Path, made: dict[str, Any]) -> Path:
 
 
 def _set_aside(final: Path) -> None:
-    """The policy of an earlier, shorter run of this folder cost hours: it is kept under the number of its steps."""
+    """Rename the policy of an earlier, shorter run in this folder to `final-STEPS`: it cost hours, so keep it."""
     made = final / HOW_MADE
     steps = json.loads(made.read_text())["config"]["steps"] if made.is_file() else "before"
     aside = final.with_name(f"final-{steps}")
@@ -208,7 +213,10 @@ def _set_aside(final: Path) -> None:
 
 
 class StepLog(TrainerCallback):
-    """One JSON line per optimiser step: the learning curve. A resumed run drops the lines that it will write again."""
+    """Writes one JSON line per optimiser step: the learning curve.
+
+    path: the log. checkpoint: where the run resumes; lines of later steps are dropped, because those steps run again.
+    """
 
     def __init__(self, path: Path, checkpoint: Path | None) -> None:
         self._path = path
@@ -216,14 +224,14 @@ class StepLog(TrainerCallback):
         self._started = time.monotonic()
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Drop the lines after the checkpoint: those steps are done anew."""
+        """Drop the lines after the checkpoint and start the clock."""
         if state.is_world_process_zero:
             kept = [line for line in read_log(self._path) if line["step"] <= self._done]
             rewrite(self._path, [json.dumps(line) for line in kept])
         self._started = time.monotonic()
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        """Append the step's line; TRL's closing summary is none."""
+        """Append the step's line. TRL's summary at the end of training is not a step."""
         if state.is_world_process_zero and logs and "train_runtime" not in logs:
             line = {"step": state.global_step, "elapsed_s": round(time.monotonic() - self._started, 2), **logs}
             with self._path.open("a") as file:
@@ -231,6 +239,6 @@ class StepLog(TrainerCallback):
 
 
 def rewrite(path: Path, lines: list[str]) -> None:
-    """Replace a file of lines at once: a kill leaves the old one or the new one."""
+    """Replace a file of lines atomically: a kill leaves the old file or the new one."""
     with whole(path) as partial:
         partial.write_text("".join(line + "\n" for line in lines))

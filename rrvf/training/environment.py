@@ -1,7 +1,8 @@
 """Alg. 1 as a TRL environment, and Eq. (2) as TRL reward functions.
 
-TRL owns tokens, masks and generation; this module only says what a tool call does and what an episode is worth. TRL
-calls tools one after another, so the tool returns a future that `RRVFTrainer` resolves once all of a round are started.
+TRL owns tokens, masks and generation. This module defines what a tool call does and how an episode is rewarded. TRL
+calls tools one after another, so a tool call returns a future. `RRVFTrainer` resolves the futures of a round after all
+calls have started.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from rrvf.training.pictures import Bound
 
 
 class Environment:
-    """One episode as TRL sees it: `reset` with a dataset row, then tool calls. Only pictures enter.
+    """One episode as TRL sees it: `reset` with a dataset row, then tool calls. It sees pictures, never the true code.
 
-    tools: shared by all environments. targets: PNG bytes by sample id. hint: the response before the last turn says so.
-    attach_render: the response shows the draft's picture too, as large as the target. bound: of that picture.
+    tools: shared by all environments. targets: PNG bytes by sample id. max_turns: T_max.
+    hint: the tool response before the last turn says that one turn is left.
+    attach_render: a tool response also shows the draft's picture, in the target's size. bound: limits that size.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Environment:
         self._trajectory: Trajectory | None = None
 
     def reset(self, sample_id: str, domain_name: str, **_row) -> None:
-        """Start the episode of one row; the other columns belong to TRL."""
+        """Start the episode of one dataset row. Other columns are ignored: they belong to TRL."""
         self._trajectory = None
         self._episode = Episode(
             sample_id, domain(domain_name), self._targets[sample_id], self._tools, self._max_turns, self._hint
@@ -53,8 +55,8 @@ class Environment:
         """
         if not self._attach_render:
             return [self._tools.submit(self._episode.tool_call, call)]
-        # TRL takes the picture out of the list at once, so it is handed out empty and drawn on before it is read. A
-        # draft that gave no picture leaves it white: its feedback says why.
+        # TRL takes the picture out of the list now but reads it later: return a white one, and paste the draft's render
+        # into it when there is one. A draft that fails leaves it white; the feedback gives the error.
         size = Image.open(io.BytesIO(self._episode.target_png)).size
         picture = Image.new("RGB", self._bound.size(*size) if self._bound else size, "white")
         return [{"type": "image", "image": picture}, self._tools.submit(self._draft_onto, picture, call)]
@@ -68,33 +70,35 @@ class Environment:
         return feedback
 
     def _finish(self, messages: list[dict]) -> Trajectory:
-        """Close the episode with the completion's last message.
+        """End the episode with the completion's messages, and return its trajectory.
 
-        That need not be the policy's: it is the tool's where the token budget ended with it. And where the response did
-        not fit any more, TRL took it back after the call had run: the policy never saw it, so it is no turn.
+        If the token budget ended with a tool response, the policy has no last turn: its text is empty. If a tool
+        response did not fit, TRL removed it after the call had run. The policy never saw it, so the call counts as not
+        executed: its text is the last turn.
         """
         if self._trajectory is None:
             texts = [_turn_text(message) for message in messages if message["role"] == "assistant"]
-            heard = sum(message["role"] == "tool" for message in messages)
-            # TRL hands the tool what stands in the call: what the policy wrote around it is put back here.
-            turns = zip(self._episode.turns[:heard], texts, strict=False)
+            responses = sum(message["role"] == "tool" for message in messages)
+            # TRL passes the tool only the call. Restore the text that the policy wrote around it.
+            turns = zip(self._episode.turns[:responses], texts, strict=False)
             self._episode.turns = [turn.model_copy(update={"text": text}) for turn, text in turns]
-            text = texts[heard] if len(texts) > heard else ""
+            text = texts[responses] if len(texts) > responses else ""
             self._trajectory = self._episode.finish(text)
         return self._trajectory
 
 
 def _turn_text(message: dict) -> str:
-    """The policy's own text of a parsed message: its content and the call that TRL took out of it."""
+    """The policy's text of a parsed message: its content, then the tool calls that TRL moved out of it."""
     calls = (c["function"]["arguments"]["call"] for c in message.get("tool_calls") or [])
     return (message.get("content") or "") + "".join(f"<tool_call>{call}</tool_call>" for call in calls)
 
 
 class Rewards:
-    """The three terms of Eq. (2) as TRL reward functions; TRL does the weighted sum.
+    """The three terms of Eq. (2) as TRL reward functions; TRL computes the weighted sum.
 
-    A sample whose judge or harness failed gets None from all three: TRL then leaves it out of its group's mean and
-    gives it no gradient. `on_batch` sees a step's finished trajectories, in order, and the step's number.
+    An episode with a judge error or a harness error gets None from all three. TRL then leaves it out of its group's
+    mean and gives it no gradient.
+    on_batch: called with a step's finished trajectories, in order, and the step's number.
     """
 
     def __init__(self, rule: RewardRule, tools: Tools, on_batch: Callable[[list[Trajectory], int], None]) -> None:
@@ -103,17 +107,17 @@ class Rewards:
 
     @property
     def functions(self) -> list[Callable]:
-        """In the order of `weights`; the first one finishes the episodes."""
+        """The reward functions in the order of `weights`. The first one finishes the episodes."""
         return [self.vision, self.format, self.tool]
 
     @property
     def weights(self) -> list[float]:
-        """Of Eq. (2), in the order of the functions: vision, format, tool."""
+        """The weights of Eq. (2) in the order of `functions`: vision, format, tool."""
         w = self.rule.weights
         return [w.vision, w.format, w.tool]
 
     def vision(self, completions, environments, log_metric, trainer_state, **_) -> list[float | None]:
-        """R_vision; renders and scores the whole batch at once."""
+        """R_vision. Finishes all episodes of the batch in parallel (final render and score), and logs their metrics."""
         jobs = [self._tools.submit(e._finish, c) for e, c in zip(environments, completions, strict=True)]
         trajectories = [job.result() for job in jobs]
         self._terms = [self.rule.terms(t) for t in trajectories]
@@ -134,9 +138,9 @@ class Rewards:
 
 
 def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
-    """What people watch, one value per episode: TRL averages.
+    """The metrics of a batch: a value per episode, draft or turn. TRL logs their means.
 
-    Similarity only over episodes that have a score, the rest over those whose renders did not fail through our fault.
+    Episodes with a harness error count only in `rrvf/harness_errors`. Similarity covers only episodes with a score.
     """
     failures = [float(t.harness_error is not None) for t in trajectories]
     trajectories = [t for t in trajectories if t.harness_error is None]
@@ -159,7 +163,7 @@ def batch_metrics(trajectories: list[Trajectory]) -> dict[str, list[float]]:
 
 
 def _by_turn(made: list[Revision]) -> dict[str, list[float]]:
-    """What later turns do: repair (the draft gave no picture, the turn does), refinement (both do, it is closer)."""
+    """Repairs (the turn renders, the draft did not) and refinements (both render, the turn is closer), by turn."""
     rows: dict[str, list[float]] = {}
     for revision in made:
         for name, value in (("repaired", revision.repaired), ("refined", revision.refined)):

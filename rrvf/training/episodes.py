@@ -1,4 +1,4 @@
-"""A few trajectories of each step, kept to be read: records for notebooks, pages with pictures for people."""
+"""Keeps a few trajectories of each step: as records for notebooks, and as HTML pages for people."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from rrvf.training.tracking import Show, strips
 
 
 class EpisodeLog:
-    """Appends to `episodes.jsonl`, and every `page_every` steps (the first included) writes `episodes/step-N.html`.
+    """Appends to `episodes.jsonl`; at step 1 and every `page_every` steps also writes `episodes/step-N.html`.
 
-    targets: PNG bytes by sample id. per_step: how many are kept of each step. checkpoint: where the run is taken up;
-    lines of later steps are dropped. shows: what trackers are shown with each page. Of several processes only the main
-    one writes, and only of its own episodes.
+    targets: PNG bytes by sample id. per_step: trajectories kept of each step.
+    checkpoint: where the run resumes; lines of later steps are dropped.
+    shows: trackers that get the pictures of each page. With several processes, only the main one writes, and only its
+    own episodes.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class EpisodeLog:
             rewrite(self._path, kept)
 
     def __call__(self, trajectories: list[Trajectory], step: int) -> None:
-        """Append some of a step's episodes, spread over its rewards, and at times write them as a page."""
+        """Append some of a step's episodes, and write the page if one is due."""
         if not self._writes:
             return
         kept = spread(trajectories, self._per_step)
@@ -52,5 +53,5 @@ class EpisodeLog:
 
 
 def spread(trajectories: list[Trajectory], count: int) -> list[Trajectory]:
-    """`count` trajectories at equal distances, hence of different groups where there are enough."""
+    """`count` trajectories at equal distances: from different groups, if there are enough groups."""
     return [trajectories[i * len(trajectories) // count] for i in range(count)]

@@ -1,4 +1,4 @@
-"""RRVF's optimiser: GRPO (Eq. 1) on TRL, from pictures alone."""
+"""RRVF training: GRPO (Eq. 1) on TRL, from pictures alone."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from rrvf.training.trainer import RRVFTrainer
 
 assert hasattr(Environment, TOOL_METHOD), "the response template names a method that the environment lacks"
 
-#: Trajectories of each step that are kept to be read.
+#: Trajectories of each step that are kept for people to read.
 KEPT_EPISODES = 4
 
 
 def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample]:
-    """Every sample once in a seeded order, then once again in another, until there are `visits`.
+    """The samples of the whole run in order, `visits` of them: seeded permutations of all samples, one after another.
 
-    The whole run is laid out as one epoch: the sampler's state is not saved, so a run resumed in a later epoch would
-    otherwise see the first epoch's order again.
+    The whole run is one epoch for TRL. TRL does not save its sampler's state, so a run resumed in a later epoch would
+    see the first epoch's order again.
     """
     rng = random.Random(seed)
     order: list[Sample] = []
@@ -54,18 +54,18 @@ def visiting_order(samples: list[Sample], visits: int, seed: int) -> list[Sample
 
 
 def prompts_of(samples: list[Sample], style: str, max_turns: int) -> dict[str, str]:
-    """The prompt of each domain. style: `full` or `nano`. max_turns: T_max, which it names.
+    """The prompt of each domain of `samples`. style: `full` or `nano`.
 
-    With one turn it offers no tool.
+    max_turns: T_max, which the prompt states. With T_max 1 the prompt offers no tool.
     """
     mode = "tools" if max_turns > 1 else "direct"
     return {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
 
 
 def picture_dataset(samples: list[Sample], root: Path, prompts: Mapping[str, str], bound: Bound | None) -> Dataset:
-    """What RRVF trains on: a prompt and a picture per row, and nothing that was derived from code.
+    """The training set of RRVF: a prompt and a picture per row, and nothing derived from code.
 
-    prompts: by domain. bound: of the pictures, which are made smaller as they are loaded.
+    root: the folder of the pictures. prompts: by domain. bound: larger pictures are shrunk when they are loaded.
     """
     rows = {
         "prompt": [[{"role": "user", "content": prompts[s.domain]}] for s in samples],
@@ -92,11 +92,12 @@ def train_grpo(
     seed: int | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train from the pictures of `samples` (files under `root`); gives `out/final`, loadable with `from_pretrained`.
+    """Train with GRPO on the pictures of `samples` (files under `root`). Returns `out/final` for `from_pretrained`.
 
-    Leaves `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some of them as
-    pages), TensorBoard events and checkpoints. `resume` continues from the last whole checkpoint. UserError where `out`
-    holds a run and resume is off, or another run, a guard stops the run, or a checkpoint cannot be written.
+    seed: instead of the profile's. resume: continue from the last complete checkpoint.
+    Writes `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some as pages),
+    TensorBoard events and checkpoints. UserError if `out` holds a run and resume is off, if it holds another run, if a
+    guard stops the run, or if a checkpoint cannot be written.
     """
     seed = profile.seed if seed is None else seed
     made = how_made("grpo", profile, config, seed, samples)
@@ -106,9 +107,7 @@ def train_grpo(
         trainer, guards = _trainer(profile, config, samples, root, tools, out, seed, checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if guards.stopped:
-            raise UserError(
-                f"{guards.stopped}; the run stopped, and --resume goes on from its last checkpoint in {out}"
-            )
+            raise UserError(f"{guards.stopped}; the run stopped: --resume continues from its last checkpoint in {out}")
         return save_final(trainer, trainer.processing_class, out, made)
 
 
@@ -116,14 +115,14 @@ def _trainer(
     profile: Profile, config: GRPOConfigSection, samples: list[Sample], root: Path, tools: Tools, out: Path,
     seed: int, checkpoint: Path | None,
 ) -> tuple[RRVFTrainer, Guards]:  # fmt: skip
-    """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
+    """The trainer with its callbacks, ready to start or to resume from `checkpoint`; and the guards."""
     samples = usable(samples, root)
     torch.manual_seed(seed)
     processor = training_processor(profile.policy.model)
     targets = {s.id: (root / s.image).read_bytes() for s in samples}
     if len(targets) < len(samples):
         raise UserError(
-            f"{len(samples) - len(targets)} pictures share an id with another: train on sets without overlap"
+            f"{len(samples) - len(targets)} pictures share an id with another picture: train on sets without overlap"
         )
     local_batch = accumulation(config, processes()) * config.micro_batch
     check_trackers(profile.report_to)
@@ -134,7 +133,7 @@ def _trainer(
     prompts = prompts_of(samples, profile.policy.prompts, config.max_turns)
     bound = bound_of(processor, list(prompts.values()), config.max_prompt_tokens)
     trainer = RRVFTrainer(
-        # Settings that cannot work here are refused before the weights are loaded.
+        # First, so that settings that cannot work here are refused before the weights are loaded.
         args=grpo_settings(config, profile, out, rewards.weights, seed, picture_tokens(processor.tokenizer)),
         model=load_policy_model(profile),
         train_dataset=picture_dataset(order, root, prompts, bound),
@@ -146,7 +145,7 @@ def _trainer(
         peft_config=lora(profile),
     )
     check_sharding(trainer)
-    # TRL prints prompts and pictures of each episode whose judge failed; the step's line counts them.
+    # TRL prints the prompt and picture of each episode without a reward. Drop that: the step's line counts them.
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda r: "returned None for" not in r.getMessage())
     trainer.advantage, trainer.keep_every = config.advantage, config.keep_every
     guards = Guards(config.guards, multi_turn=config.max_turns > 1)

@@ -1,4 +1,7 @@
-"""Watchmen over a run: each knows one way in which GRPO goes wrong while the loss looks fine."""
+"""Guards watch a run: each detects one way in which GRPO fails while the loss looks fine.
+
+A guard takes the logs of the last steps and the guards' settings, and returns the problem in one line, or None.
+"""
 
 from __future__ import annotations
 
@@ -16,40 +19,40 @@ Logs = Mapping[str, float | None]
 
 
 def no_tool_calls(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """The policy has stopped asking for feedback, or never began (or its calls are not understood)."""
+    """No episode calls the tool: the policy asks for no feedback, or its calls cannot be parsed."""
     if all(line.get("tools/call_frequency") == 0 for line in recent):
-        return "no episode called the tool: look at episodes/ whether the calls are malformed"
+        return "no episode called the tool: check in episodes/ whether its calls are malformed"
     return None
 
 
 def flat_groups(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """Every group's rewards are equal, so that every advantage and every gradient is zero."""
+    """The rewards inside every group are equal, so every advantage and every gradient is zero."""
     if all(line.get("frac_reward_zero_std") == 1 for line in recent):
         return "no group has any variance in its rewards, so nothing is learned: raise temperature or group_size"
     return None
 
 
 def judge_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """What is left when the judge fails is no fair sample of the episodes, and a draft without feedback is none."""
+    """The judge fails too often. Leaving episodes out biases the sample; a draft without feedback teaches nothing."""
     for asked, key in (("episodes", "rrvf/judge_errors"), ("drafts", "rrvf/feedback_errors")):
         if min(line.get(key) or 0.0 for line in recent) > config.judge_errors:
             return (
-                f"the judge failed on more than {config.judge_errors:.0%} of the {asked}: is it running, and does it "
-                "answer as it is asked? `rrvf judge compare` shows it"
+                f"the judge failed on more than {config.judge_errors:.0%} of the {asked}: check with "
+                "`rrvf judge compare` that it runs and answers in the form it is asked for"
             )
     return None
 
 
 def harness_errors(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """Our own renders fail, so that what is left is no fair sample; where all of a step do, one step is enough."""
+    """Our own renders fail too often, which biases the sample. If all of a step fail, one step is enough."""
     shares = [line.get("rrvf/harness_errors") or 0.0 for line in recent]
     if shares[-1] == 1 or (len(shares) == config.patience and min(shares) > config.harness_errors):
-        return f"the renders of {shares[-1]:.0%} of the episodes failed through no fault of theirs: run `rrvf doctor`"
+        return f"renders of {shares[-1]:.0%} of the episodes failed, and not because of their code: run `rrvf doctor`"
     return None
 
 
 def hacking(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """The reward rises while what it stands for falls: second half of the steps against the first."""
+    """Reward hacking: the total reward rises while R_vision falls, from the first half of the steps to the second."""
     reward, similarity = _change(recent, "reward"), _change(recent, "rewards/vision/mean")
     if reward is not None and similarity is not None and reward > 0.05 and similarity < -0.02:
         return f"the reward rose by {reward:.2f} while R_vision fell by {-similarity:.2f}: check the weights (D2)"
@@ -57,10 +60,10 @@ def hacking(recent: Sequence[Logs], config: GuardConfig) -> str | None:
 
 
 def sampler_gap(recent: Sequence[Logs], config: GuardConfig) -> str | None:
-    """vLLM and the trainer disagree on what was sampled, as when a picture's tokens are expanded twice."""
+    """vLLM and the trainer disagree on log probabilities, for instance if a picture's tokens are expanded twice."""
     gaps = [line.get("sampling/sampling_logp_difference/mean") or 0.0 for line in recent]
     if min(gaps) > config.sampler_gap:
-        return f"vLLM's log probabilities are {min(gaps):.2f} away from the trainer's: they do not see the same prompt"
+        return f"vLLM's log probabilities differ by {min(gaps):.2f} from the trainer's: they do not see the same prompt"
     return None
 
 
@@ -76,11 +79,10 @@ GUARDS = {g.__name__: g for g in (harness_errors, no_tool_calls, flat_groups, ju
 
 
 class Guards(TrainerCallback):
-    """Asks every guard after each step, over the last `patience` steps (of harness errors from the first step on).
+    """Runs every guard after each step, on the last `patience` steps (`harness_errors` from the first step on).
 
-    A guard speaks once per `patience` steps.
-
-    `stopped` says why the run was ended, where it was. multi_turn: without it nobody is expected to call the tool.
+    A guard reports at most once per `patience` steps: it warns, or stops the run if it is in `config.stop`.
+    multi_turn: False: episodes have one turn, so `no_tool_calls` is off. stopped: why a guard stopped the run, or None.
     """
 
     def __init__(self, config: GuardConfig, multi_turn: bool) -> None:
@@ -91,23 +93,23 @@ class Guards(TrainerCallback):
         self.stopped: str | None = None
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        """Ask the guards; `control` is told to stop where a guard of `config.stop` speaks."""
+        """Run the guards on the step's logs."""
         if "loss" not in (logs or {}):
             return
         self._recent.append(dict(logs))
-        whole = len(self._recent) == self._config.patience
+        full = len(self._recent) == self._config.patience
         for name, guard in self._guards.items():
-            if not whole and name != "harness_errors":
+            if not full and name != "harness_errors":
                 continue
             problem = guard(self._recent, self._config)
             if problem and state.global_step >= self._quiet_until[name]:
                 self._quiet_until[name] = state.global_step + self._config.patience
-                self._speak(name, problem, state, control)
+                self._report(name, problem, state, control)
 
-    def _speak(self, name: str, problem: str, state, control) -> None:
-        said = f"{name}, seen over {len(self._recent)} steps, at step {state.global_step}: {problem}"
+    def _report(self, name: str, problem: str, state, control) -> None:
+        message = f"{name}, seen over {len(self._recent)} steps, at step {state.global_step}: {problem}"
         if name in self._config.stop:
-            self.stopped = said
+            self.stopped = message
             control.should_save = control.should_training_stop = True
         elif state.is_world_process_zero:
-            logger.warning(said)
+            logger.warning(message)

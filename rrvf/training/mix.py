@@ -8,9 +8,9 @@ from rrvf.profile import GRPOConfigSection
 
 
 def mixed(sections: list[GRPOConfigSection]) -> GRPOConfigSection:
-    """One section over the pictures of several: the settings of the first, the steps of all. One stays as it is.
+    """Join sections into one: the pictures and steps of all, every other setting from the first.
 
-    UserError where two share a train set, whose pictures would then count twice.
+    A single section is returned unchanged. UserError if two share a train set: its pictures would count twice.
     """
     sets = [name for section in sections for name in section.train_sets]
     if len(set(sets)) < len(sets):

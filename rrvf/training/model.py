@@ -13,23 +13,23 @@ from rrvf.training.ranks import deepspeed, is_main
 
 
 def load_policy_model(profile: Profile) -> PreTrainedModel:
-    """The policy of a profile as a transformers model, as it is trained; says in which numbers that is."""
+    """The policy of a profile as a transformers model, in its training dtype. Prints the dtypes on standard error."""
     if is_main():
         print(described(profile.policy, trained_dtype(profile.policy)), file=sys.stderr)
     return load_model(profile.policy.model, trained_dtype(profile.policy))
 
 
 def trained_dtype(policy: PolicyConfig) -> str:
-    """The dtype of the weights while they are trained: float32 where they are what the optimiser moves.
+    """The dtype of the weights in training: float32 if the optimiser updates them directly.
 
-    A bfloat16 weight keeps three digits: of steps of 1e-5 most are rounded away. DeepSpeed keeps float32 copies itself,
-    and under adapters the weights do not move.
+    A bfloat16 weight keeps three digits, so most updates of 1e-5 would be rounded away. The profile's dtype is enough
+    with LoRA, where the base weights do not change, and with DeepSpeed, which keeps float32 copies.
     """
     return weights_dtype(policy.dtype) if policy.lora_rank or deepspeed() else "float32"
 
 
 def lora(profile: Profile):
-    """The LoRA settings of a profile, or None for full training."""
+    """The LoRA settings of a profile (a peft `LoraConfig`), or None if all weights are trained."""
     if profile.policy.lora_rank is None:
         return None
     from peft import LoraConfig

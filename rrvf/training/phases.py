@@ -1,4 +1,4 @@
-"""Where the seconds of an optimiser step go."""
+"""Measures the seconds that each phase of an optimiser step takes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Phases inside the rollout; what is left of a rollout (tokens, pictures, masks) is `other`.
+#: Phases inside the rollout. The remaining time of a rollout (tokens, pictures, masks) is `other`.
 ROLLOUT = ("generation", "tools", "reward", "reference")
-#: All phases of a step, as they are shown.
+#: All phases of a step, in the order of the log.
 PHASES = (*ROLLOUT, "training", "saving", "other")
 
 
 class Phases:
-    """Seconds by phase since the last `take`.
+    """Seconds by phase since the last `take`. `generation`, `reference` and `training` are model compute.
 
-    generation: the policy writes. tools: waiting for drafts to be rendered and compared. reward: waiting for final
-    renders and scores. reference: a pass forward over the episodes without a loss, by the policy that the run began
-    with for the KL term, and with vLLM by the trained one. saving: checkpoints. other: the rest of a rollout. training:
-    all the rest, which is forward, backward and the optimiser. step: their sum. `generation`, `reference` and
-    `training` are model compute.
+    generation: the policy samples.
+    tools: waiting for drafts to be rendered and compared.
+    reward: waiting for final renders and scores.
+    reference: forward passes outside the loss: of the initial policy for the KL term and, with vLLM, of the trained
+    policy for the importance correction.
+    other: the remaining time of the rollout.
+    saving: writing checkpoints.
+    training: the remaining time of the step: forward, backward and the optimiser.
+    step: the sum of all phases.
     """
 
     def __init__(self) -> None:
@@ -28,7 +32,7 @@ class Phases:
         self._since = time.perf_counter()
 
     def start(self) -> None:
-        """Forget what was measured so far."""
+        """Reset the clock and all phases."""
         self._seconds.clear()
         self._since = time.perf_counter()
 
@@ -42,7 +46,7 @@ class Phases:
             self._seconds[phase] += time.perf_counter() - begun
 
     def take(self) -> dict[str, float]:
-        """`seconds/PHASE` of the step that ends now; the next one begins."""
+        """End a step: return its seconds by `seconds/PHASE`, and start the next step."""
         total, s = time.perf_counter() - self._since, dict(self._seconds)
         known = {phase: s.get(phase, 0.0) for phase in ROLLOUT}
         rollout, saving = s.get("rollout", 0.0), s.get("saving", 0.0)

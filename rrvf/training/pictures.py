@@ -1,8 +1,8 @@
-"""A picture as the policy sees it while it trains: no larger than the context has room for.
+"""Shrinks pictures in training so that they fit into the context.
 
-A picture costs a token for each 28 x 28 pixels, up to 16,384 of them. One that does not fit into vLLM's context would
-end a run that has cost hours, so it is made smaller as the processor makes pictures smaller, before processor and
-engine see it: both then find nothing left to do, and count the same tokens.
+A picture costs one token per 28 x 28 pixels, up to 16,384 tokens. A picture that does not fit into vLLM's context would
+end a run after hours. So it is shrunk first, by the processor's own rule. Processor and engine then leave its size
+alone, and count the same tokens.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rrvf.errors import UserError
 
 @dataclass(frozen=True)
 class Bound:
-    """side: of the square of pixels that costs a token. tokens: how many a picture may cost."""
+    """The largest picture in training. side: of the square of pixels that costs one token. tokens: the maximum."""
 
     side: int
     tokens: int
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """What a picture of `width` x `height` is made, or stays where it fits: width and height."""
+        """The new width and height of a picture of `width` x `height` pixels; the same if it fits."""
         if round(width / self.side) * round(height / self.side) <= self.tokens:
             return width, height
         new_height, new_width = smart_resize(
@@ -33,17 +33,15 @@ class Bound:
         return new_width, new_height
 
     def bounded(self, picture: Image.Image) -> Image.Image:
-        """`picture`, smaller where it has to be."""
+        """`picture`, shrunk if it does not fit."""
         size = self.size(*picture.size)
         return picture if size == picture.size else picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
 
 
 def bound_of(processor: ProcessorMixin, prompts: list[str], max_prompt_tokens: int) -> Bound | None:
-    """What the longest of `prompts` leaves for a picture.
+    """The bound that the longest of `prompts` leaves for a picture within `max_prompt_tokens`.
 
-    None for a processor that does not count as Qwen2.5-VL's does.
-
-    UserError where it leaves nothing.
+    None if the processor does not count picture tokens as Qwen2.5-VL's does. UserError if no token is left.
     """
     pictures = processor.image_processor
     if not hasattr(pictures, "merge_size"):

@@ -1,4 +1,4 @@
-"""One line per optimiser step, for whoever watches."""
+"""Prints one line per optimiser step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from rrvf.training.phases import PHASES
 
-#: What is shown, in order: a label, the log's key and how the number is written.
+#: What a line shows, in order: label, key in the step log and, in SHOWN, the number format.
 TERMS = (("vision", "rewards/vision/mean"), ("format", "rewards/format/mean"), ("tool", "rewards/tool/mean"))
 SHOWN = (
     ("runs", "rrvf/exec_rate", ".0%"),
@@ -27,7 +27,7 @@ SHOWN = (
 
 
 def progress_line(logs: Mapping[str, float | None]) -> str:
-    """The step's reward with its terms, what the episodes did, where the seconds went; `-` for what is not measured."""
+    """The step's reward with its terms, metrics of the episodes, and seconds by phase. `-`: not measured."""
     terms = " ".join(f"{label} {_number(logs.get(key), '+.2f')}" for label, key in TERMS)
     shown = "  ".join(f"{label} {_number(logs.get(key), form)}" for label, key, form in SHOWN)
     spent = ((phase, logs.get(f"seconds/{phase}")) for phase in PHASES)
@@ -41,18 +41,18 @@ def _number(value: float | None, form: str) -> str:
 
 
 class Progress(TrainerCallback):
-    """Prints `progress_line` with the step and the time left, on standard error, from the main process."""
+    """Prints `progress_line` with the step and the minutes left. stream: None: standard error."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._begun, self._from = time.monotonic(), 0
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Start the clock at the step where the run goes on."""
+        """Start the clock, at the step where the run starts or resumes."""
         self._begun, self._from = time.monotonic(), state.global_step
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        """Print the step's line on the main process, with the minutes left at this pace."""
+        """Print the step's line, on the main process only."""
         if not state.is_world_process_zero or "loss" not in (logs or {}):
             return
         done = state.global_step - self._from

@@ -1,6 +1,6 @@
-"""Which of the processes that train together this one is, as torchrun and accelerate say in the environment.
+"""The rank of this process, read from the environment variables of torchrun and accelerate.
 
-Not asked of accelerate: its first answer begins the process group, with a time-out of its own, before TRL's is read.
+We do not ask accelerate: its first answer creates the process group with accelerate's time-out, before ours is set.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def processes() -> int:
 
 
 def deepspeed() -> bool:
-    """Whether DeepSpeed trains, which keeps float32 copies of the weights itself, a part in each process."""
+    """Whether DeepSpeed trains. It keeps float32 copies of the weights itself, sharded over the processes."""
     return os.environ.get("ACCELERATE_USE_DEEPSPEED", "false") == "true"
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes."""
+    """Whether this is the main process, the one that writes files."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -1,7 +1,7 @@
-"""Rejection-sampling fine-tuning: what a policy learns by itself when the judge picks the best of its own answers.
+"""Rejection-sampling fine-tuning (RFT): a policy learns the best of its own answers, as the judge picks it.
 
-The middle way between SFT and RRVF: no code labels, as in RRVF; but what was drawn once is learned by heart, as in SFT.
-With as many answers drawn as RRVF plays episodes, the two compare.
+A baseline between SFT and RRVF: it needs no code labels, as RRVF; but it trains on a fixed set of answers, as SFT. To
+compare it with RRVF, sample as many answers as RRVF plays episodes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from rrvf.rollout import Tools
 def draw(
     profile: Profile, config: RFTConfigSection, samples: list[Sample], root: Path, tools: Tools, out: Path
 ) -> Path:
-    """The untrained policy's best answer to each picture, a line each in `out`; what is there already is kept.
+    """Write the untrained policy's best answer to each picture to `out`, one trajectory per line; returns `out`.
 
-    Gives `out`, the transcripts for `train_sft`, which learns of them those that ran.
+    Lines that `out` already has are kept, so a killed call continues. `train_sft` takes the file as its transcripts and
+    learns the answers that ran.
     """
     samples = usable(samples, root)
     known = {line["sample_id"] for line in json_lines(out)}
@@ -46,6 +47,6 @@ def draw(
                 file.writelines(t.model_dump_json() + "\n" for t in best if t.sample_id not in known)
     ran = sum((line["final_render"] or {}).get("status") == "ok" for line in json_lines(out))
     print(
-        f"drew {config.samples * len(samples)} answers to {len(samples)} pictures; for {ran} of these the best one runs"
+        f"drew {config.samples * len(samples)} answers to {len(samples)} pictures; for {ran} pictures the best one runs"
     )
     return out

@@ -1,4 +1,4 @@
-"""A profile's settings in TRL's words, and what TRL and vLLM cannot carry for a vision policy, refused in one line."""
+"""Translates a profile into TRL's settings, and refuses what TRL and vLLM cannot do for a vision policy."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ from rrvf.profile import GRPOConfigSection, Profile, SupervisedSection
 from rrvf.training.ranks import processes
 from rrvf.training.tracking import check_trackers
 
-#: Ranks wait for the slowest episode of the step; torch gives up after 30 minutes by itself.
+#: Every rank waits for the slowest episode of the step. torch's default gives up after 30 minutes.
 DDP_TIMEOUT_S = 4 * 3600
 
 
 def shared_settings(profile: Profile) -> dict[str, Any]:
-    """The arguments that both trainers share: where they run, in which numbers, and what they report."""
+    """The arguments that GRPO and SFT share: device, precision, process group, logging.
+
+    With several processes it also creates the process group. UserError if a tracker is not installed, or if one process
+    sees several GPUs.
+    """
     check_trackers(profile.report_to)
     if processes() == 1 and (gpus := torch.cuda.device_count()) > 1:
         raise UserError(
-            f"one process sees {gpus} GPUs: train on all with reproduce/launch/train.sh (grpo or sft), or set "
+            f"one process sees {gpus} GPUs: train on all of them with reproduce/launch/train.sh (grpo or sft), or set "
             "CUDA_VISIBLE_DEVICES=0"
         )
     cpu, half = not torch.cuda.is_available(), weights_dtype(profile.policy.dtype) == "bfloat16"
     if processes() > 1:
-        # Begun here, the group has our time-out: transformers gives it its `ddp_timeout` on GPUs alone, and whoever
-        # asks accelerate anything before gives it torch's half hour.
+        # Create the process group here, with our time-out. transformers passes `ddp_timeout` only on GPUs, and any
+        # earlier call to accelerate would create the group with torch's default of 30 minutes.
         PartialState(cpu=cpu, backend="gloo" if cpu else None, timeout=timedelta(seconds=DDP_TIMEOUT_S))
     return {
         "bf16": half or autocasts(profile.policy),
@@ -50,9 +54,9 @@ def shared_settings(profile: Profile) -> dict[str, Any]:
 def grpo_settings(
     config: GRPOConfigSection, profile: Profile, out: Path, weights: list[float], seed: int, unwritable: list[int]
 ) -> GRPOConfig:
-    """TRL's configuration for one section of a profile (reading D3 of the batch).
+    """TRL's configuration for one grpo section of a profile. For the batch see decision D3.
 
-    unwritable: ids of tokens of pictures.
+    out: the run's folder. weights: of the reward terms. unwritable: ids of picture tokens, which are never sampled.
     """
     return GRPOConfig(
         output_dir=str(out),
@@ -79,13 +83,13 @@ def grpo_settings(
 
 
 def accumulation(config: GRPOConfigSection, world: int) -> int:
-    """Micro-batches per process and step. UserError where the step's completions do not divide."""
+    """Micro-batches per process and step, for `world` processes. UserError if the completions do not divide evenly."""
     together = config.micro_batch * world
     return _rounds(config.prompts_per_step * config.group_size, together, world, "completions", "prompts_per_step")
 
 
 def sft_batch(config: SupervisedSection, world: int) -> tuple[int, int]:
-    """Pairs that go through a process together, and how often in a step. UserError where the step's do not divide."""
+    """Pairs per forward pass in each process, and forward passes per step. UserError if the batch does not divide."""
     together = config.together(world)
     return together, _rounds(config.batch, together * world, world, "pairs", "batch")
 
@@ -94,20 +98,20 @@ def _rounds(batch: int, together: int, world: int, what: str, setting: str) -> i
     if batch % together:
         raise UserError(
             f"{batch} {what} per step do not divide into {world} processes x micro_batch {together // world}: "
-            f"choose micro_batch or {setting} so that they do"
+            f"change micro_batch or {setting}"
         )
     return batch // together
 
 
 def own_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, Any]:
-    """transformers' own generation. TRL by itself forbids one of the tokens of pictures."""
+    """Settings for transformers' generation. Suppresses all picture tokens; TRL alone suppresses only one of them."""
     return {"generation_kwargs": {"max_new_tokens": config.max_turn_tokens, "suppress_tokens": unwritable}}
 
 
 def vllm_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str, Any]:
-    """One vLLM engine inside each process.
+    """Settings for vLLM: one engine inside each process.
 
-    Not offered, because TRL 1.16 breaks there (docs/decisions.md, Scale): server mode, tensor parallel engines and
+    Not offered, because TRL 1.16 fails with them (docs/decisions.md, Scale): server mode, tensor parallel engines and
     sleep mode.
     """
     return {
@@ -117,17 +121,18 @@ def vllm_settings(config: GRPOConfigSection, unwritable: list[int]) -> dict[str,
         "vllm_enable_sleep_mode": False,
         "vllm_gpu_memory_utilization": config.vllm_memory,
         "vllm_max_model_length": config.max_prompt_tokens + config.max_completion_tokens,
-        # A whole episode would be dropped for one unlikely ratio over 16,384 tokens: bound each token's instead.
+        # TRL's default drops a whole episode if its importance ratio, a product over up to 16,384 tokens, is too large.
+        # Bound each token's ratio instead.
         "vllm_importance_sampling_mode": "token_truncate",
         "generation_kwargs": {"max_tokens": config.max_turn_tokens, "logit_bias": dict.fromkeys(unwritable, -100)},
     }
 
 
 def check_sharding(trainer) -> None:
-    """UserError where weights are sharded.
+    """UserError if the weights are sharded (FSDP or ZeRO-3).
 
-    Episodes end after different numbers of turns on different ranks, and each turn's generation would wait for a gather
-    in which a finished rank takes no part.
+    Episodes have different numbers of turns on different ranks. With sharded weights, each turn's generation waits for
+    all ranks to gather them, and a rank that has finished its episodes never joins.
     """
     deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
     stage = deepspeed.zero_stage if deepspeed else 0

@@ -1,7 +1,7 @@
 """Supervised training on TRL's SFTTrainer: the baseline of the paper's ablation, and the optional cold start (D8).
 
-The baseline learns pairs of picture and true code, in the form in which a policy is evaluated. The cold start learns
-whole episodes of several turns, in the form in which RRVF plays them; `rrvf.training.rft` learns such of a single turn.
+The baseline learns pairs of picture and true code, with the prompt and answer format of the evaluation. The cold start
+learns whole episodes of several turns, in RRVF's format. `rrvf.training.rft` learns single-turn episodes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from rrvf.training.settings import sft_batch, shared_settings
 
 
 class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
-    """SFTTrainer with a safe resume."""
+    """SFTTrainer with safe checkpoints."""
 
 
 def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
-    """Picture, direct prompt and an answer with the true code."""
+    """Dialogues of picture, direct prompt and an answer with the true code. UserError for a sample without code."""
     missing = [s.id for s in samples if s.code is None]
     if missing:
         raise UserError(f"{len(missing)} samples have no code (first: {missing[0]}): SFT needs pairs, RRVF does not")
@@ -42,37 +42,37 @@ def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
     for s in samples:
         task = domain(s.domain)
         answer = answer_text((root / s.code).read_text().strip(), task)
-        dialogues.append([_said("user", load_prompt(task, "direct", style).text), _said("assistant", answer)])
+        dialogues.append([_message("user", load_prompt(task, "direct", style).text), _message("assistant", answer)])
     return _dataset(dialogues, [root / s.image for s in samples])
 
 
 def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], root: Path, style: str) -> Dataset:
-    """Picture, prompt and every turn with its feedback, of the episodes whose final code ran.
+    """Dialogues of picture, prompt and all turns with their feedback, from the episodes whose final code ran.
 
-    UserError where none did, or where an episode's picture is not among `samples`.
+    UserError if no episode's final code ran, or if an episode's picture is not among `samples`.
     """
     images = {s.id: root / s.image for s in samples}
     good = [t for t in trajectories if t.final_render is not None and t.final_render.ok]
     if not good:
         raise UserError("no transcript ends in an answer that ran: this training needs episodes that succeeded")
-    strange = [t.sample_id for t in good if t.sample_id not in images]
-    if strange:
-        raise UserError(f"no picture for transcript {strange[0]}: train_set must hold the transcripts' pictures")
+    unknown = [t.sample_id for t in good if t.sample_id not in images]
+    if unknown:
+        raise UserError(f"no picture for transcript {unknown[0]}: train_set must hold the transcripts' pictures")
     max_turns = max(len(t.turns) for t in trajectories)  # T_max is not in the records; the longest episode reached it
     return _dataset([_dialogue(t, style, max_turns) for t in good], [images[t.sample_id] for t in good])
 
 
 def _dialogue(trajectory: Trajectory, style: str, max_turns: int) -> list[dict[str, str]]:
     mode = "tools" if max_turns > 1 else "direct"
-    messages = [_said("user", load_prompt(domain(trajectory.domain), mode, style, max_turns).text)]
+    messages = [_message("user", load_prompt(domain(trajectory.domain), mode, style, max_turns).text)]
     for turn in trajectory.turns:
-        messages.append(_said("assistant", turn.text))
+        messages.append(_message("assistant", turn.text))
         if turn.feedback is not None:
-            messages.append(_said("tool", turn.feedback))
+            messages.append(_message("tool", turn.feedback))
     return messages
 
 
-def _said(role: str, content: str) -> dict[str, str]:
+def _message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
@@ -92,9 +92,9 @@ def train_sft(
     resume: bool = False,
     drawn: Path | None = None,
 ) -> Path:
-    """Train on pairs or transcripts; gives `out/final`. The loss falls on the assistant's tokens alone.
+    """Train on pairs or transcripts; returns `out/final`. Only the assistant's tokens carry loss.
 
-    drawn: the transcripts of an rft section, which come from `rrvf.training.rft.draw`. Resume and errors as in
+    drawn: the transcripts of an rft section, from `rrvf.training.rft.draw`. seed, resume and errors: as in
     `train_grpo`.
     """
     seed = profile.seed if seed is None else seed
@@ -116,11 +116,11 @@ def _trainer(
     profile: Profile, config: SupervisedSection, samples: list[Sample], root: Path, transcripts: Path | None, out: Path,
     seed: int, checkpoint: Path | None,
 ) -> SupervisedTrainer:  # fmt: skip
-    """The trainer with its callbacks, ready to begin or to go on from `checkpoint`."""
+    """The trainer with its callbacks, ready to start or to resume from `checkpoint`."""
     torch.manual_seed(seed)
     processor = training_processor(profile.policy.model)
     trainer = SupervisedTrainer(
-        args=_settings(config, profile, out, seed),  # first: it refuses what cannot work here before weights are loaded
+        args=_settings(config, profile, out, seed),  # first: it refuses bad settings before the weights are loaded
         model=load_policy_model(profile),
         train_dataset=_examples(transcripts, samples, root, profile.policy.prompts),
         processing_class=processor,
@@ -156,7 +156,7 @@ def _settings(config: SupervisedSection, profile: Profile, out: Path, seed: int)
         lr_scheduler_type="cosine",
         warmup_steps=max(1, config.steps // 20),
         assistant_only_loss=True,
-        # The default of 1,024 cuts on the right and would silently drop answers from the loss.
+        # The default of 1,024 truncates on the right: long answers would silently lose their loss.
         max_length=None,
         save_steps=config.save_every,
         **shared_settings(profile),

@@ -1,6 +1,6 @@
-"""Where a run is followed: numbers go to a tracker by transformers' callbacks, pictures of episodes by this module.
+"""Sends pictures of episodes to the trackers of a run. Numbers go there through transformers' own callbacks.
 
-A picture of an episode is one strip: the target, the picture of each turn, the answer's last.
+An episode is shown as one strip of pictures: the target, then the render of each turn, the answer last.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from rrvf.report.episodes import EpisodePictures, worth
 
 #: Pixels of one strip's height, and of the gap between its pictures.
 HEIGHT, GAP = 224, 8
-#: Takes strips with their captions, and the step.
+#: Sends captions with their strips to a tracker. Takes them and the step.
 Show = Callable[[Sequence[tuple[str, Image.Image]], int], None]
 
 
 def check_trackers(trackers: Sequence[Tracker]) -> None:
-    """UserError for one whose package is not installed: asked before weights are loaded."""
+    """UserError if a tracker's package is not installed. Call it before weights are loaded."""
     missing = [name for name in trackers if find_spec(name) is None]
     if missing:
         raise UserError(f"report_to names {missing[0]}, which is not installed: run `pip install {missing[0]}`")
 
 
 def shows(trackers: Sequence[Tracker], out: Path) -> list[Show]:
-    """What shows strips, for each tracker."""
+    """A function per tracker that sends strips to it. out: the run's folder."""
     known: dict[Tracker, Callable[[Path], Show]] = {
         "tensorboard": _tensorboard, "wandb": _wandb, "trackio": _trackio
     }  # fmt: skip
@@ -41,12 +41,12 @@ def shows(trackers: Sequence[Tracker], out: Path) -> list[Show]:
 def strips(
     trajectories: Sequence[Trajectory], pictures: Callable[[Trajectory], EpisodePictures]
 ) -> list[tuple[str, Image.Image]]:
-    """A caption and a strip for each episode."""
+    """A caption and a strip for each episode. pictures: gives an episode's pictures."""
     return [(f"{t.sample_id}: {worth(t)}", strip(pictures(t))) for t in trajectories]
 
 
 def strip(pictures: EpisodePictures) -> Image.Image:
-    """The pictures of an episode beside each other; a turn without one leaves a white place."""
+    """The pictures of an episode side by side, in RGB; white for a turn without a picture."""
     shown = [_scaled(png) for png in (pictures.target, *pictures.turns)]
     canvas = Image.new("RGB", (sum(p.width + GAP for p in shown) - GAP, HEIGHT), "gray")
     left = 0

@@ -1,4 +1,4 @@
-"""RRVF's departures from TRL's GRPOTrainer, each in one method."""
+"""TRL's GRPOTrainer with the changes that RRVF needs, each in one method."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from rrvf.training.phases import Phases
 
 
 class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
-    """GRPOTrainer with overlapping tools, the choice of baseline (decisions D1), seconds by phase and a safe resume.
+    """GRPOTrainer with parallel tool calls, a choice of baseline (decisions D1), seconds by phase and safe checkpoints.
 
-    Set after construction: advantage. Read by callbacks: phases.
+    advantage: `mean` or `max`, the baseline; set it after construction. phases: the clock.
     """
 
     advantage: str = "mean"
@@ -36,7 +36,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             keep_base_exact(self.vllm_generation)
 
     def _get_tool_suffix_ids(self, tool_messages):
-        # Called after every call of the round was started: here the futures are waited for, all at once in effect.
+        # TRL calls this once all tool calls of the round have started, so their results can be awaited in turn.
         with self.phases("tools"):
             for message in tool_messages:
                 if isinstance(message["content"], list):
@@ -44,15 +44,16 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         return super()._get_tool_suffix_ids(tool_messages)
 
     def _get_per_token_logps_and_entropies(self, *args, **kwargs):
-        # Outside the loss the KL term asks for these, and with vLLM the correction for what its sampler saw.
+        # Without gradients, this computes the KL term's reference or, with vLLM, the importance correction's.
         with nullcontext() if torch.is_grad_enabled() else self.phases("reference"):
             return self._by_length(*args, **kwargs)
 
     def _by_length(self, model, input_ids, attention_mask, logits_to_keep, batch_size=None, **inputs):
-        # Stock TRL gives all episodes of a step the width of the longest, thrice the mean here.
+        # TRL pads all episodes of a step to the longest, three times the mean length here. Batch episodes by length.
         inputs = split_pixel_values_by_grid({name: value for name, value in inputs.items() if value is not None})
         together = attention_mask.sum(dim=1).argsort().split(min(batch_size or EPISODES, EPISODES))
-        # Outside the loss, which TRL shuffles for, neighbours share their picture: looked at once (`policies.vision`).
+        # Keep a batch in its original order. Outside the loss (for which TRL shuffles), neighbours share their picture,
+        # which the vision tower then encodes once (`policies.vision`).
         together, parts = [rows.sort().values for rows in together], []
         for rows in together:
             kept = int(attention_mask[rows, -logits_to_keep:].sum(dim=1).max())
@@ -75,10 +76,10 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         plain = self.args.bf16 and not self.use_vllm
         with self.phases("generation"), _plain(self.model) if plain else nullcontext():
             completion_ids, *rest = super()._generate_single_turn(prompt_ids, images, *args, **kwargs)
-        # Samplers are told not to write tokens of pictures; one that does all the same must not end the run.
-        instead = self._tokenizer.encode("?", add_special_tokens=False)[0]
-        pictures = dict.fromkeys(picture_tokens(self._tokenizer), instead)
-        return [[pictures.get(token, token) for token in ids] for ids in completion_ids], *rest
+        # Samplers are told not to write picture tokens. If one does all the same, replace them: they would end the run.
+        question_mark = self._tokenizer.encode("?", add_special_tokens=False)[0]
+        replaced = dict.fromkeys(picture_tokens(self._tokenizer), question_mark)
+        return [[replaced.get(token, token) for token in ids] for ids in completion_ids], *rest
 
     def _calculate_rewards(self, *args, **kwargs):
         with self.phases("reward"):
@@ -94,7 +95,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             return output
 
     def _against_best(self, advantages: torch.Tensor) -> torch.Tensor:
-        """`against_best` over the groups of all processes; what comes back is this process's part."""
+        """`against_best` over the groups of all processes. Takes and returns this process's advantages."""
         group = self.num_generations if self.model.training else self.num_generations_eval
         everyone = self.accelerator.gather(advantages).view(-1, group)
         shifted = against_best(everyone, self._unscored.view(-1, group)).flatten()
@@ -107,31 +108,30 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def train(self, *args, **kwargs):
-        """As TRL's, with the clock of the phases started."""
+        """TRL's `train`, after starting the clock of the phases."""
         self.phases.start()
         return super().train(*args, **kwargs)
 
     def log(self, logs, start_time=None):
-        """As TRL's, with the seconds of each phase since the last step's line."""
+        """TRL's `log`; a step's line also gets the seconds of each phase since the line before."""
         if "loss" in logs:
             logs |= self.phases.take()
         super().log(logs, start_time)
 
 
 def keep_base_exact(engine: VLLMGeneration) -> None:
-    """Let vLLM have weights with adapters laid in, without TRL's merging into the base and out of it at every step."""
+    """Give vLLM merged weights, without TRL's merging and unmerging in place at every step (see `adapters`)."""
     if adapted_layers(engine.model):
         engine._iter_named_params = partial(sampler_weights, engine.model, engine._iter_named_params)
 
 
 @contextmanager
 def _plain(model: torch.nn.Module) -> Iterator[None]:
-    """`model` without what only training needs and every written token would pay for.
+    """Inside the block `model` samples faster, without what only training needs.
 
-    Accelerate's autocast around it, which casts all weights anew, and adapters beside the weights, which are laid into
-    them.
+    Accelerate's autocast is off: it would cast all weights again for every token. Adapters are merged into the weights.
     """
-    cast = vars(model).pop("forward", None)  # DeepSpeed casts in its own way
+    cast = vars(model).pop("forward", None)  # None with DeepSpeed, which casts in its own way
     try:
         with merged(model):
             yield
@@ -141,7 +141,7 @@ def _plain(model: torch.nn.Module) -> Iterator[None]:
 
 
 def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
-    """`inputs` of some episodes; pictures come as lists, by episode, and what is a tensor goes by token."""
+    """The part of `inputs` for the episodes `rows`. Lists (pictures) are by episode, tensors by episode and token."""
 
     def pick(value):
         if isinstance(value, list):
@@ -152,16 +152,16 @@ def _of_rows(inputs: dict, rows: torch.Tensor, width: int) -> dict:
 
 
 def _resolved(content: list) -> str | list[dict]:
-    """A tool's content with its future replaced by the text; with a picture in front it stays a list of blocks."""
+    """The content of a tool message, with the text in place of its future. With a picture it stays a list of blocks."""
     *pictures, feedback = content
     text = feedback.result()
     return [*pictures, {"type": "text", "text": text}] if pictures else text
 
 
 def one_pad_a_picture(ids: list[int], image_pad: int) -> list[int]:
-    """Each run of image tokens as one token.
+    """Replace each run of image tokens by a single one.
 
-    TRL hands vLLM ids that the processor has expanded already, and vLLM expands the first of each run once more (TRL
-    issue 6294). Two pictures never touch: `<|vision_end|><|vision_start|>` stands between them.
+    TRL passes vLLM ids that the processor has already expanded, and vLLM expands the first token of each run again (TRL
+    issue 6294). Runs of two pictures never touch: `<|vision_end|><|vision_start|>` separates them.
     """
     return [token for token, run in groupby(ids) for token in ([token] if token == image_pad else run)]
