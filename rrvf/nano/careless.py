@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
@@ -24,6 +25,8 @@ from rrvf.domains import Domain
 
 #: How often each part is left out, each by itself.
 OMITTED = 0.55
+#: Of a page, header and colours less often than not, so that greedy pages have them.
+OMITTED_OF_PAGES = {"header": 0.45, "colour": 0.45}
 #: Kind of chart: what the call should say, what is written in its place, in `MISTAKEN` of them. More often wrong than
 #: right, so that greedy decoding fails too, as a 7B model's does.
 MISREMEMBERED = {
@@ -32,7 +35,7 @@ MISREMEMBERED = {
     "area": (".fill_between(", ".area("),
     "stacked": ("bottom=", "base="),
 }
-MISTAKEN = 0.6
+MISTAKEN = 0.75
 #: A list of at least so many values loses its last one, in a share of them.
 LONG, CUT = 8, 0.6
 #: How often a program of any kind is broken in another way.
@@ -58,14 +61,15 @@ class Parts:
     cells: bool = True
 
     @classmethod
-    def drawn(cls, rng: random.Random) -> Parts:
-        """Each part left out with probability `OMITTED`."""
-        return cls(*(rng.random() >= OMITTED for _ in range(10)))
+    def drawn(cls, rng: random.Random, omitted: Mapping[str, float]) -> Parts:
+        """Each part left out with the probability that `omitted` gives it, else `OMITTED`."""
+        return cls(**{part.name: rng.random() >= omitted.get(part.name, OMITTED) for part in fields(cls)})
 
 
 def careless(domain: Domain, spec: charts.Spec | pages.Spec, rng: random.Random) -> str:
     """The program of `spec` as a careless hand writes it."""
-    code = written(domain, spec, Parts.drawn(rng))
+    omitted = OMITTED_OF_PAGES if isinstance(spec, pages.Spec) else {}
+    code = written(domain, spec, Parts.drawn(rng, omitted))
     return _mistaken(code, spec.kind, rng) if isinstance(spec, charts.Spec) else code
 
 
