@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
-from rrvf.data.generated import charts
+from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import CHART, WEB
+from rrvf.judge.embedded.feedback import NOTHING
 from rrvf.nano import careless, edits
 from rrvf.nano.careless import Parts, written
 
-RAN = "---Comments:\n-**All**- no difference found."
+#: What asks for no part of a program.
+RAN = "---Comments:\n-**Text**- the y tick text differs."
 
 
 def spec_of(kind: str, **change) -> charts.Spec:
@@ -61,40 +64,91 @@ def test_what_is_careless_depends_on_the_seed_alone(domain, seed):
 def test_an_edit_leaves_a_draft_alone_that_nobody_complains_of(kind, style):
     spec = spec_of(kind, style=style)
     draft = written(CHART, spec, Parts(xlabel=False, legend=False))
-    assert edits.edited(CHART, spec, draft, RAN) == draft
+    assert edits.edited(CHART, spec, draft, RAN).code == draft
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
-    [("-**Text**- the title is missing.", "title"), ("-**Text**- the y label differs.", "ylabel"),
-     ("-**Layout**- the legend is missing.", "legend"), ("-**Colour**- marks should be gold.", "colour"),
-     ("-**Layout**- the grid is missing.", "grid")],
+    ("words", "part", "called"),
+    [("-**Text**- the title is missing.", "title", "title"), ("-**Text**- the y label differs.", "ylabel", "y label"),
+     ("-**Layout**- the legend is missing.", "legend", "legend"),
+     ("-**Colour**- marks should be gold.", "colour", "colours"),
+     ("-**Layout**- the grid is missing.", "grid", "grid")],
 )  # fmt: skip
-def test_an_edit_adds_what_is_asked_for_and_nothing_else(words, part):
+def test_an_edit_adds_what_is_asked_for_and_nothing_else(words, part, called):
     spec, bare = spec_of("grouped", style="ax"), Parts(*[False] * 10)
     draft = written(CHART, spec, bare)
-    assert edits.edited(CHART, spec, draft, f"---Comments:\n{words}") == written(
-        CHART, spec, replace(bare, **{part: True})
+    wanted = written(CHART, spec, replace(bare, **{part: True}))
+    assert edits.edited(CHART, spec, draft, f"---Comments:\n{words}") == edits.Edit(wanted, f"edit; {called}.")
+
+
+@pytest.mark.parametrize(
+    "words", ["---Comments:\n-**Data**- marks are too high at left.", RAN, "---Error: exception: x"]
+)
+def test_an_edit_keeps_the_draft_s_values(words):
+    spec = spec_of("bar", style="plt")
+    draft = written(CHART, replace(spec, values=tuple(v + 1 for v in spec.values)), Parts())
+    assert edits.edited(CHART, spec, draft, words).code == draft
+
+
+def test_an_edit_keeps_the_draft_s_names_and_colours():
+    spec = spec_of("multiline", style="ax")
+    draft = written(CHART, replace(spec, names=("One", "Two"), colour="gold", second_colour="teal"), Parts(title=False))
+    edit = edits.edited(CHART, spec, draft, "---Comments:\n-**Text**- the title is missing.")
+    assert {"label='One'", "label='Two'", "color='gold'", "color='teal'"} <= set(
+        re.findall(r"(?:label|color)='[^']*'", edit.code)
     )
 
 
-def test_a_draft_s_own_values_are_kept_until_the_judge_complains():
+@pytest.mark.parametrize("kind", ["bar", "multiline", "heatmap"])
+def test_a_list_of_the_wrong_length_is_read_again(kind):
+    spec = spec_of(kind, style="plt")
+    draft = re.sub(r", [^,]*\]$", "]", charts.code(spec), count=1, flags=re.MULTILINE)
+    assert edits.edited(CHART, spec, draft, "---Error: exception: shape mismatch") == edits.Edit(
+        charts.code(spec), None
+    )
+
+
+def test_a_histogram_s_values_cannot_be_counted_and_are_kept():
+    spec = spec_of("hist", style="plt")
+    draft = written(CHART, replace(spec, values=spec.values[:-2]), Parts())
+    assert edits.edited(CHART, spec, draft, RAN).code == draft
+
+
+def test_a_chart_of_the_wrong_kind_is_begun_anew():
     spec = spec_of("bar", style="plt")
-    draft = written(CHART, replace(spec, values=tuple(v + 1 for v in spec.values)), Parts())
-    assert edits.edited(CHART, spec, draft, RAN) == draft
-    assert edits.edited(CHART, spec, draft, "---Comments:\n-**Data**- marks are too high at left.") == charts.code(spec)
+    draft = charts.code(replace(spec, kind="line"))
+    assert edits.edited(CHART, spec, draft, RAN) == edits.Edit(charts.code(spec), None)
 
 
 def test_a_failed_draft_is_repaired_and_otherwise_left_as_it_was():
     spec = spec_of("stem", style="ax")
     short = written(CHART, spec, Parts(title=False))
     failed = short.replace(".stem(", ".stems(")
-    assert edits.edited(CHART, spec, failed, "---Error: exception: no attribute 'stems'") == short
+    assert edits.edited(CHART, spec, failed, "---Error: exception: no attribute 'stems'").code == short
+
+
+@pytest.mark.parametrize("body", pages.CELLS)
+@pytest.mark.parametrize("parts", [Parts(), Parts(header=False), Parts(colour=False), Parts(cells=False, footer=False)])
+def test_an_edit_leaves_a_page_alone_that_nobody_complains_of(body, parts):
+    spec = next(s for s in map(PRETRAINED["web"].spec, range(100)) if s.footer and s.header and s.body == body)
+    draft = written(WEB, spec, parts)
+    assert edits.edited(WEB, spec, draft, RAN).code == draft
+    assert edits.edited(WEB, spec, draft, NOTHING).code == draft
+
+
+@pytest.mark.parametrize("body", pages.CELLS)
+def test_a_page_s_edit_keeps_the_draft_s_own_texts(body):
+    spec, other = (
+        [s for s in map(PRETRAINED["web"].spec, range(300)) if s.footer and s.header and s.body == body][i]
+        for i in (0, 1)
+    )
+    draft = written(WEB, replace(other, centred=spec.centred), Parts(title=False))
+    edit = edits.edited(WEB, spec, draft, "---Comments:\n-**Text**- text at middle is missing.")
+    assert other.brand in edit.code and other.footer in edit.code and f">{spec.title}<" in edit.code
 
 
 def test_a_page_s_edit_brings_back_what_is_missing():
     spec = next(s for s in map(PRETRAINED["web"].spec, range(100)) if s.footer and s.header)
     draft = written(WEB, spec, Parts(footer=False))
-    assert edits.edited(WEB, spec, draft, "---Comments:\n-**Text**- text at bottom is missing.") == written(
-        WEB, spec, Parts()
-    )
+    edit = edits.edited(WEB, spec, draft, "---Comments:\n-**Text**- text at bottom is missing.")
+    assert edit == edits.Edit(written(WEB, spec, Parts()), "edit; footer, text.")

@@ -18,6 +18,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 from rrvf.data.generated import charts, pages
 from rrvf.data.seeded import PRETRAINED
@@ -61,7 +62,7 @@ class Parts:
     cells: bool = True
 
     @classmethod
-    def drawn(cls, rng: random.Random, omitted: Mapping[str, float]) -> Parts:
+    def drawn(cls, rng: random.Random, omitted: Mapping[str, float] = MappingProxyType({})) -> Parts:
         """Each part left out with the probability that `omitted` gives it, else `OMITTED`."""
         return cls(**{part.name: rng.random() >= omitted.get(part.name, OMITTED) for part in fields(cls)})
 

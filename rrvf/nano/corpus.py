@@ -22,7 +22,7 @@ from rrvf.data.seeded import PRETRAINED
 from rrvf.domains import CHART, DOMAINS, NANO_CANVAS
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import HEAD, words
-from rrvf.nano.edits import edited
+from rrvf.nano.edits import Edit, edited
 from rrvf.nano.marks import reading
 from rrvf.protocol import answer_text, load_prompt, parse_turn, sanitize, tool_call_text
 from rrvf.records import Render, RenderReason
@@ -173,17 +173,18 @@ def repairs(
         for learn in (False, True):
             for i, render in zip(codes, render_many(list(codes.values())), strict=True):
                 words = feedback(domain, pictures[i], render, judge)
-                text = tool_call_text(codes[i], d, thoughts(i)) if learn else written[i]
-                tries.setdefault(i, []).append(Try(text, codes[i], words, learn))
-            codes = {i: _edit(domain, i, tries[i][-1]) for i in codes if random.Random(f"again {i}").random() < 0.4}
+                tries.setdefault(i, []).append(Try(written[i], codes[i], words, learn))
+            again = {i: _edit(domain, i, tries[i][-1]) for i in codes if random.Random(f"again {i}").random() < 0.4}
+            codes = {i: edit.code for i, edit in again.items()}
+            written = {i: tool_call_text(edit.code, d, edit.thought or thoughts(i)) for i, edit in again.items()}
         for i, (*before, last) in tries.items():
             answer = _edit(domain, i, last)
             if random.Random(f"hint {i}").random() < 0.5:
                 last = replace(last, feedback=last.feedback + LAST_TURN_HINT)
-            yield i, repaired(domain, thoughts(i), [*before, last], answer)
+            yield i, repaired(domain, answer.thought or thoughts(i), [*before, last], answer.code)
 
 
-def _edit(domain: str, seed: int, a_try: Try) -> str:
+def _edit(domain: str, seed: int, a_try: Try) -> Edit:
     return edited(DOMAINS[domain], PRETRAINED[domain].spec(seed), a_try.code, a_try.feedback)
 
 

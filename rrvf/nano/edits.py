@@ -1,21 +1,26 @@
-"""The second turn that an able policy would write: its draft, changed where the tool's words say so and nowhere else.
+"""The second turn that an able policy would write: its draft, changed where the feedback asks for it and nowhere else.
 
-A turn that writes its program anew says little of the draft, and loses what was right in it. Here a draft that ran
-keeps its idiom, its parts and its lists; a draft that failed is repaired and otherwise left as it was.
+A turn that reads the picture again and writes its program anew loses what was right in the draft, and its score says
+little about the draft. Here a draft keeps its idiom, its parts, its texts and its lists, whether it ran or failed. Only
+a list of the wrong length or a draft of the wrong kind is read again.
+
+    edited(DOMAINS["chart"], spec, draft, "-**Text**- the title is missing.").thought  # edit; title.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from rrvf.data.generated import charts, pages
 from rrvf.domains import Domain
+from rrvf.judge.embedded.feedback import NOTHING
 from rrvf.nano.careless import Parts, written
+from rrvf.nano.page_edits import page_parts, page_with_texts_of
 from rrvf.nano.programs import kind_of, text_of
 
-#: Parts of a program, and the words of the judge that ask for them.
+#: Parts of a program, and the judge's words that ask for them.
 ASKED = {
     "title": r"\btitle\b",
     "xlabel": r"\bx label\b",
@@ -33,29 +38,66 @@ ASKED_OF_PAGES = {
     "grid": r"\b(?:text|block) at\b",
     "colour": r"\*\*Colour\*\*",
 }
-#: Words that say that the values are wrong.
-_VALUES = re.compile(r"\*\*Data\*\*|\bplot area\b|\btick text\b")
+#: What a thought calls the parts: the judge's own words.
+CALLED = {"xlabel": "x label", "ylabel": "y label", "colour": "colours", "marker": "marks", "cells": "text"}
 _FAILED = "---Error"
+_LABEL = re.compile(r"label='([^']*)'")
+_COLOUR = re.compile(r"color='([^']*)'")
 
 
-def edited(domain: Domain, spec: charts.Spec | pages.Spec, draft: str, feedback: str) -> str:
-    """The program after `draft` for the picture of `spec`, once `feedback` was heard.
+@dataclass(frozen=True)
+class Edit:
+    """A program, and what its thought says is changed; None where the picture has to be read again."""
 
-    A chart of the wrong kind is begun anew.
-    """
+    code: str
+    thought: str | None
+
+
+def edited(domain: Domain, spec: charts.Spec | pages.Spec, draft: str, feedback: str) -> Edit:
+    """The program after `draft` for the picture of `spec`, once `feedback` was heard."""
+    if feedback.startswith(NOTHING):
+        return Edit(draft, _thought([]))
     if isinstance(spec, pages.Spec):
-        return written(domain, spec, _parts(_in_page(draft), feedback, ASKED_OF_PAGES))
+        return _edited_page(domain, spec, draft, feedback)
+    return _edited_chart(domain, spec, draft, feedback)
+
+
+def _edited_chart(domain: Domain, spec: charts.Spec, draft: str, feedback: str) -> Edit:
     failed = feedback.startswith(_FAILED)
     if not failed and kind_of(draft) != spec.kind:
-        return written(domain, spec, Parts())
-    parts = _parts(_in_chart(draft), feedback, ASKED)
-    code = written(domain, replace(_reworded(spec, draft, feedback), style=_style(draft)), parts)
-    return code if failed or _VALUES.search(feedback) else _with_lists_of(draft, code)
+        return Edit(written(domain, spec, Parts()), None)
+    wanted = [] if failed else _asked(feedback, ASKED)
+    parts = replace(_in_chart(draft), **dict.fromkeys(wanted, True))
+    shown = _with_words_of(spec, draft, wanted)
+    code = written(domain, shown, parts)
+    if not _same_lists(spec, draft):
+        return Edit(code, None)
+    return Edit(_with_lists_of(draft, code), _thought(_changed(domain, shown, parts, wanted)))
 
 
-def _parts(there: Parts, feedback: str, asked: dict[str, str]) -> Parts:
-    """The draft's parts and those that the words ask for."""
-    return replace(there, **{name: True for name, words in asked.items() if re.search(words, feedback)})
+def _edited_page(domain: Domain, spec: pages.Spec, draft: str, feedback: str) -> Edit:
+    there = page_parts(spec, draft)
+    if there is None:
+        return Edit(written(domain, spec, Parts()), None)
+    wanted = _asked(feedback, ASKED_OF_PAGES)
+    parts = replace(there, **dict.fromkeys(wanted, True))
+    shown = page_with_texts_of(spec, draft, wanted)
+    return Edit(written(domain, shown, parts), _thought(_changed(domain, shown, parts, wanted)))
+
+
+def _asked(feedback: str, asked: dict[str, str]) -> list[str]:
+    return [name for name, words in asked.items() if re.search(words, feedback)]
+
+
+def _changed(domain: Domain, spec: charts.Spec | pages.Spec, parts: Parts, wanted: list[str]) -> list[str]:
+    """Those of the parts `wanted` that the picture has."""
+    whole = written(domain, spec, parts)
+    return [name for name in wanted if written(domain, spec, replace(parts, **{name: False})) != whole]
+
+
+def _thought(changed: list[str]) -> str:
+    """Ends in a full stop, which no reading does: `gaze.looks` tells the two apart by it."""
+    return f"edit; {', '.join(CALLED.get(name, name) for name in changed) or 'no'}."
 
 
 def _in_chart(draft: str) -> Parts:
@@ -70,35 +112,37 @@ def _in_chart(draft: str) -> Parts:
     )
 
 
-def _in_page(draft: str) -> Parts:
-    return Parts(
-        title="<h2" in draft,
-        header="padding:8px'><b>" in draft,
-        footer="padding:4px'>" in draft,
-        colour=";color:white" in draft,
-        grid="text-align:center" in draft,
-        cells=False,
-    )
-
-
-def _style(draft: str) -> str:
-    if "ax.set(" in draft:
-        return "set"
-    return "ax" if "ax" in draft else "plt"
-
-
-def _reworded(spec: charts.Spec, draft: str, feedback: str) -> charts.Spec:
-    """`spec` with the draft's words where it has some and nobody complained of them."""
+def _with_words_of(spec: charts.Spec, draft: str, wanted: list[str]) -> charts.Spec:
+    """`spec` in the draft's idiom, with its texts and colours, but for those that are asked for."""
     own = {name: text_of(draft, name) for name in ("title", "xlabel", "ylabel")}
-    kept = {name: text for name, text in own.items() if text and not re.search(ASKED[name], feedback)}
+    kept: dict = {name: text for name, text in own.items() if text and name not in wanted}
+    kept["style"] = "set" if "ax.set(" in draft else "ax" if "ax" in draft else "plt"
+    labels, colours = _LABEL.findall(draft), _COLOUR.findall(draft)
+    if len(labels) == 2 and "legend" not in wanted:
+        kept["names"] = tuple(labels)
+    if colours and "colour" not in wanted:
+        kept |= dict(zip(("colour", "second_colour"), colours, strict=False))
     return replace(spec, **kept)
 
 
+def _same_lists(spec: charts.Spec, draft: str) -> bool:
+    """Whether the draft's lists are as long as the picture's. How many values a histogram or box had cannot be read."""
+    true = _lists(charts.code(spec))
+    own = _lists(draft)
+    if spec.kind in charts.UNORDERED:
+        return set(own) == set(true) and -1 not in own.values()
+    return own == true
+
+
+def _lists(code: str) -> dict[str, int]:
+    return {name: _length(values) for name, values in re.findall(r"^([xyze]) = (\[.*)$", code, re.MULTILINE)}
+
+
 def _with_lists_of(draft: str, code: str) -> str:
-    """`code` with the draft's lists, where they are as long as its own."""
+    """`code` with the draft's lists."""
     for name in "xyze":
-        mine, right = (re.search(rf"^{name} = (\[.*\])$", text, re.MULTILINE) for text in (draft, code))
-        if mine and right and _length(mine[1]) == _length(right[1]):
+        mine, right = (re.search(rf"^{name} = \[.*\]$", text, re.MULTILINE) for text in (draft, code))
+        if mine and right:
             code = code.replace(right[0], mine[0], 1)
     return code
 

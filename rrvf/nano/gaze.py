@@ -47,17 +47,21 @@ class Look:
 def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
     """All looks of an example about a chart, given its tokens as text and the positions of the chart's marks."""
     patches = [patch(*where) for where in positions]
-    read: list[list[int]] = []
     for at in (i for i, token in enumerate(tokens) if token == "</think>"):
-        read = _read(tokens, at)
-        for (letter, *digits), seen in zip(read, patches, strict=False):
+        for (letter, *digits), seen in zip(_read(tokens, at), patches, strict=False):
             yield Look("next", letter - 1, seen)
             yield from (Look("mark", i, seen) for i in (letter, *digits))
-    seconds = next((k for k, (letter, *_) in enumerate(read) if tokens[letter].isupper()), len(read))
+    read: list[list[int]] = []
+    listed: dict[str, list[list[int]]] = {}
+    firsts: list[int] = []
     painted: list[int] = []
+    seconds = 0
     for at, token in enumerate(tokens[1:], 1):
         if token == "</think>":
-            read, painted = _read(tokens, at), [patches[k] for k in (0, seconds) if k < len(read)]
+            if read := _read(tokens, at):
+                seconds = next((k for k, (letter, *_) in enumerate(read) if tokens[letter].isupper()), len(read))
+                firsts = [patches[k] for k in (0, seconds) if k < len(read)]
+            painted = list(firsts)
         if tokens[at - 1] == "color" and painted:
             seen = painted.pop(0)
             yield Look("paint", at, seen)
@@ -65,9 +69,12 @@ def looks(tokens: list[str], positions: np.ndarray) -> Iterator[Look]:
                 yield Look("paint", at + 1, seen)
         if tokens[at - 1].endswith("ylabel"):
             yield from (Look("upright", at, patch(*where)) for where in UPRIGHT)
-        if token == "Ġ=Ġ[" and read and tokens[at - 1] in ("y", "z"):
-            source = read[seconds:] if tokens[at - 1] == "z" else read[:seconds]
-            yield from _copies(tokens, at, source)
+        if token == "Ġ=Ġ[" and (name := tokens[at - 1]) in ("x", "y", "z", "e"):
+            if read and name in ("y", "z"):
+                yield from _copies(tokens, at, read[seconds:] if name == "z" else read[:seconds])
+            if not read:  # a turn that reads nothing again keeps the lists of the turn before
+                yield from _copies(tokens, at, listed.get(name, []))
+            listed[name] = _listed(tokens, at)
 
 
 def words(offsets: list[tuple[int, int]], text: str, columns: list[int], first: int) -> Iterator[Look]:
@@ -95,6 +102,19 @@ def _read(tokens: list[str], end: int) -> list[list[int]]:
         elif read:
             read[-1].append(i)
     return read
+
+
+def _listed(tokens: list[str], bracket: int) -> list[list[int]]:
+    """The numbers of the list that begins at `bracket`: what stands before each, and its digits."""
+    numbers = [[bracket]]
+    for at, token in enumerate(tokens[bracket + 1 :], bracket + 1):
+        if token.isdigit():
+            numbers[-1].append(at)
+        elif token == ",Ġ":
+            numbers.append([at])
+        else:
+            break
+    return numbers
 
 
 def _copies(tokens: list[str], at: int, source: list[list[int]]) -> Iterator[Look]:
