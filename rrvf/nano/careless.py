@@ -27,10 +27,11 @@ from rrvf.domains import Domain
 #: How often each part is left out, each by itself.
 OMITTED = 0.55
 #: Of a page, header and colours less often than not, so that greedy pages have them.
-OMITTED_OF_PAGES = {"header": 0.45, "colour": 0.45}
+OMITTED_OF_PAGES = {"header": 0.35, "colour": 0.35}
 #: Kind of chart: what the call should say, what is written in its place, in `MISTAKEN` of them. More often wrong than
 #: right, so that greedy decoding fails too, as a 7B model's does.
 MISREMEMBERED = {
+    "barh": (".barh(", ".hbar("),
     "stem": (".stem(", ".stems("),
     "errorbar": ("yerr=", "error="),
     "area": (".fill_between(", ".area("),
