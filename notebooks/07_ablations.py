@@ -13,12 +13,12 @@
 # several turns add to one, or what the judge's words add to its number. Each question is a run of the same training with one
 # thing changed.
 #
-# **This study is of version 4 of the nano policy. The other notebooks are of version 5 under other settings, so no number of
+# **This study is of version 4 of the nano policy. The other notebooks are of version 6 under other settings, so no number of
 # this notebook compares with theirs.**
 #
 # | | this study | the profile today |
 # |---|---|---|
-# | base | version 4 | version 5 |
+# | base | version 4 | version 6 |
 # | trained weights | adapters of rank 4 | all |
 # | learning rate, KL penalty, temperature | 1e-3, 0.1, 0.7 | 5e-5, 0, 1.0 |
 # | pictures, judge | wide charts, embedded judge 2 | charts, today's embedded judge |
@@ -181,7 +181,7 @@ print(later_turns(steps).to_string(na_rep=""))
 # score given execution falls in 18 of 21 policies. Second turns repair no more at the end than at the start: what is learned
 # here is the first draft.
 #
-# **Does not show:** what 7 billion parameters would do with the same changes, or what version 5 would. A run has 384
+# **Does not show:** what 7 billion parameters would do with the same changes, or what version 6 would. A run has 384
 # episodes; the paper's have tens of thousands.
 #
 # **Try next: exercises**
