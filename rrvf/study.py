@@ -244,10 +244,11 @@ class Study:
     ) -> dict:
         """Evaluate over up to `turns` turns, with the tool as in training; returns the scores by turn."""
         from rrvf.evaluation import Evaluation
+        from rrvf.evaluation.turns import evaluate_turns
 
         if model is None:
             raise UserError(f"{policy} is a calibration row and plays no turns: name a policy that sees the pictures")
-        return Evaluation(self, set_name).turns(policy, model, out, self.samples(set_name, limit), turns)
+        return evaluate_turns(Evaluation(self, set_name), policy, model, out, self.samples(set_name, limit), turns)
 
     def score_replies(
         self, set_name: str, policy: str, path: Path, out: Path, limit: int | None = None, judge_only: bool = False
@@ -265,8 +266,9 @@ class Study:
     ) -> str:
         """Estimate calls, tokens, price and time of an evaluation, without calling the model."""
         from rrvf.evaluation import Evaluation
+        from rrvf.evaluation.estimate import estimate_costs
 
-        return Evaluation(self, set_name).estimate(policy, model, self.samples(set_name, limit, shard), turns)
+        return estimate_costs(Evaluation(self, set_name), policy, model, self.samples(set_name, limit, shard), turns)
 
     def samples(self, set_name: str, limit: int | None = None, shard: tuple[int, int] | None = None) -> list[Sample]:
         """The samples of an evaluation set, or a part of them. limit, shard: as in `evaluate_model`.

@@ -10,6 +10,7 @@ from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedba
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
+from rrvf.evaluation.turns import evaluate_turns
 from rrvf.policies.endpoint import EndpointPolicy
 from rrvf.profile import load_profile
 from rrvf.protocol import answer_text, load_prompt, tool_call_text
@@ -86,14 +87,14 @@ def test_an_episode_whose_policy_could_not_be_asked_is_none(remembered, tools, p
 
 def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):
     evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "charts")
-    monkeypatch.setattr(evaluation, "_evaluated", lambda *_, **__: {"outcomes": {}, "metrics": {}})
-    evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+    monkeypatch.setattr(evaluation, "evaluated", lambda *_, **__: {"outcomes": {}, "metrics": {}})
+    evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [], 2)
     (tmp_path / "out" / "episodes.jsonl").write_text("")
-    evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+    evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [], 2)
     other = load_prompt(CHART, "direct", "nano")
-    monkeypatch.setattr("rrvf.evaluation.load_prompt", lambda *_: other)
+    monkeypatch.setattr("rrvf.evaluation.turns.load_prompt", lambda *_: other)
     with pytest.raises(UserError, match=r"another run .prompt_hash"):
-        evaluation.turns("nano", "nano", tmp_path / "out", [], 2)
+        evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [], 2)
 
 
 def test_drafts_that_the_judge_did_not_answer_are_counted():

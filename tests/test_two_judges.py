@@ -8,6 +8,7 @@ from test_report_tables import a_profile, printed
 
 from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
+from rrvf.evaluation.estimate import estimate_costs
 from rrvf.judge.rubrics import OFFICIAL, OWN
 from rrvf.profile import EvalSet, JudgeConfig, load_profile
 from rrvf.records import Sample
@@ -69,7 +70,7 @@ def test_without_the_benchmarks_text_our_rubric_is_asked_and_said(study, capsys)
     evaluation = Evaluation(study, "chartmimic")
     assert evaluation.rubric is None
     for _ in range(2):
-        evaluation.estimate("reference", None, [])
+        estimate_costs(evaluation, "reference", None, [])
     told = capsys.readouterr().err
     assert told.count("our rubric") == 1  # by who judges, and not by who only looks at the settings
     assert told.count("no network") == 1
@@ -88,10 +89,10 @@ def test_with_the_text_the_official_rubric_is_asked_but_not_of_the_embedded_judg
 
 
 def test_an_estimate_of_turns_counts_every_turn_with_what_was_said_before(study, monkeypatch):
-    monkeypatch.setattr("rrvf.evaluation.picture_size", lambda path: (512, 512))
+    monkeypatch.setattr("rrvf.evaluation.estimate.picture_size", lambda path: (512, 512))
     one, four = (
-        {line.split(":")[0]: line for line in Evaluation(study, "chartmimic").estimate(
-            "gpt-4o", load_rows()["gpt-4o"], [SAMPLE] * 10, turns).splitlines()}
+        {line.split(":")[0]: line for line in estimate_costs(
+            Evaluation(study, "chartmimic"), "gpt-4o", load_rows()["gpt-4o"], [SAMPLE] * 10, turns).splitlines()}
         for turns in (1, 4)
     )  # fmt: skip
     assert " 10 calls" in one["policy"] and " 40 calls" in four["policy"] and "feedback" not in one
