@@ -101,7 +101,7 @@ class Station:
 
 @dataclass(frozen=True)
 class StepTime:
-    """phases: seconds by phase, as `seconds/PHASE` in a run's log. busy: each station's share of the rollout at work."""
+    """phases: seconds by phase, as `seconds/PHASE` in a run's log. busy: the share of the rollout a station works."""
 
     phases: dict[str, float]
     busy: dict[str, float]
@@ -200,7 +200,7 @@ class Step:
         self._throughput.serve(busy, lambda: self._answers.serve(wait, done))
 
     def _goes_on(self) -> float:
-        """The probability p of another turn that gives `turns` on average: the sum of p^k, k < max_turns, is `turns`."""
+        """The probability p of another turn at which the mean number of turns, the sum of p^k, is `turns`."""
         low, high = 0.0, 1.0
         for _ in range(30):
             p = (low + high) / 2
