@@ -81,9 +81,8 @@ def _family(pid: int) -> list[psutil.Process]:
 def check(command, words: dict[str, list[str]], place: Path) -> None:
     """Run `words["whole"]` undisturbed, and `words["parts"]` stopped once for each of SIGNALS, then to its end."""
     moments = finish(command, words["whole"], place)
-    early = random.Random(0).choices(
-        range(moments // 2), k=len(SIGNALS)
-    )  # later moments may not exist: finished work is not repeated
+    # Early, because a continued run has fewer moments: finished work is not repeated.
+    early = random.Random(0).choices(range(moments // 2), k=len(SIGNALS))
     for moment, sent in zip(early, SIGNALS, strict=True):
         stop_at(command, words["parts"], place, moment, sent)
     finish(command, words["parts"], place)

@@ -88,9 +88,8 @@ def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
             yield "code:c"
 
     assert evaluate(replace(run, block=None, judging=1), reply)["outcomes"]["scored"] == 40
-    assert (
-        when_waiting[0] == 3 + 2 + 1 + 1
-    )  # read ahead, two renders, one comparison, and the sample that the runner waits for
+    # Read ahead, two renders, one comparison, and the sample that the runner waits for.
+    assert when_waiting[0] == 3 + 2 + 1 + 1
 
 
 def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):

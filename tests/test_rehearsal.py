@@ -106,7 +106,7 @@ class WhiteRenderer:
     def _one(self) -> Render:
         self._count += 1
         out = BytesIO()
-        Image.new("RGB", (60 + self._count // 2, 40), "white").save(out, "PNG")  # the same size for both renders of a gallery script
+        Image.new("RGB", (60 + self._count // 2, 40), "white").save(out, "PNG")  # equal for a script's two renders
         return Render(status="ok", png=out.getvalue(), width=60, height=40, seconds=0.0)
 
 

@@ -83,7 +83,7 @@ def test_a_seed_that_was_measured_otherwise_is_not_counted(results, other):
 
 def test_one_seed_says_so(tables):
     assert any(line.startswith("One seed:") for line in tables[0].blocks[1].footer)
-    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # no row of this block is trained
+    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # no row of it is trained
 
 
 def test_the_papers_block_prints_the_paper(tables):

@@ -318,7 +318,7 @@ def test_no_sampler_here_writes_a_token_of_a_picture(policy, monkeypatch):
     local = LocalPolicy(str(policy), max_new_tokens=40)
     pictures = set(picture_tokens(local.processor.tokenizer))
     assert {local.processor.tokenizer.decode(i) for i in pictures} >= {"<|video_pad|>", "<|vision_start|>"}
-    torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # makes these tokens as likely as any other
+    torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # as likely as any other token
     seen = []
     monkeypatch.setattr(local.processor, "batch_decode", lambda ids, **_: seen.append(ids) or [""])
     local.chat([[first_message(Image.new("RGB", (56, 56)), "Redraw.")]] * 8, temperature=9.0)
