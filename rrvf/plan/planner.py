@@ -21,7 +21,7 @@ class Plan:
     """The plan of one run.
 
     step_seconds, phases: seconds per step, in total and by phase. hours: of the run. gpu_hours: of policy and judge.
-    dollars: price of the GPU-hours. estimates: names of the latencies that nobody measured.
+    dollars: price of the GPU-hours. estimates: names of the latencies that are estimates.
     """
 
     step_seconds: float

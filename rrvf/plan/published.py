@@ -84,10 +84,11 @@ def lines() -> list[str]:
     times = sorted(run.seconds / planned for run, planned in found)
     near = sum(abs(planned / run.seconds - 1) <= NEAR for run, planned in found)
     told = [
-        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times what this reckoning gives, "
+        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times as long as this plan calculates, "
         f"{near} of {len(found)} are met within {NEAR:.0%}:"
     ]
     return told + [
-        f"{'':12}{run.name}: {planned:.0f} s for {run.seconds:.0f} s ({planned / run.seconds - 1:+.0%}) {run.address}"
+        f"{'':12}{run.name}: planned {planned:.0f} s, published {run.seconds:.0f} s "
+        f"({planned / run.seconds - 1:+.0%}) {run.address}"
         for run, planned in found
     ]

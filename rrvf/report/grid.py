@@ -37,7 +37,7 @@ class Line:
     """A row with its delta row.
 
     printed, delta_printed: cells to copy as text. note: text after the model's name. of: the row above that this row
-    adds to, as the mean over seeds does; empty for a row of its own.
+    adds to, as the mean over seeds does; empty for other rows.
     """
 
     row: TableRow
