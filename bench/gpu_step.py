@@ -1,9 +1,10 @@
-"""One GRPO step at Qwen2.5-VL's 3B and 7B dimensions on one GPU, with random weights: memory and seconds by phase.
+"""Memory and seconds by phase of one GRPO step on one GPU, at Qwen2.5-VL's 3B or 7B dimensions with random weights.
 
     python bench/gpu_step.py [--dims 3b|7b] [--full]
 
-The step is the `gpu` profile's (LoRA, 64 episodes), written by transformers instead of vLLM. Random weights never end a
-turn and call no tool, so an episode is one turn of 512 tokens on a picture of 391 tokens, without a render or a judge.
+The step is that of the `gpu` profile (LoRA, 64 episodes), with generation by transformers instead of vLLM. Random
+weights never end a turn and call no tool, so an episode is one turn of 512 tokens on a picture of 391 tokens, without
+render and judge.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TURN_TOKENS = 512
 
 @dataclass(frozen=True)
 class Dimensions(Shape):
-    """With what one that is tried without a GPU has smaller."""
+    """The sizes of a model, with those that are smaller for a try without a GPU."""
 
     rope: tuple[int, int, int] = (16, 24, 24)
     vision_layers: int = VISION_LAYERS
@@ -42,13 +43,13 @@ class Dimensions(Shape):
 DIMENSIONS = {
     "3b": Dimensions(**asdict(shape("Qwen/Qwen2.5-VL-3B-Instruct"))),
     "7b": Dimensions(**asdict(shape("Qwen/Qwen2.5-VL-7B-Instruct"))),
-    # Tries this file without a GPU.
+    # To try this file without a GPU.
     "tiny": Dimensions(64, 128, 2, 4, 2, 2_048, tied=True, rope=(2, 3, 3), vision_layers=2),
 }
 
 
 def config(d: Dimensions) -> Qwen2_5_VLConfig:
-    """A configuration of these dimensions; control tokens have the ids of the nano policy's tokenizer."""
+    """A configuration with these dimensions. Control tokens have the ids of the nano policy's tokenizer."""
     nano_policy = model.config(d.vocabulary).to_dict()
     text = {
         "hidden_size": d.hidden,
@@ -78,7 +79,7 @@ def config(d: Dimensions) -> Qwen2_5_VLConfig:
 
 
 def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGeneration:
-    """A model of these dimensions, made where it will be trained, with the forms that a loaded one has."""
+    """A model with these dimensions, created on the training device in the same form as a loaded one."""
     vision_for_this_machine()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.device(device):
@@ -90,7 +91,7 @@ def random_model(name: str, dtype: torch.dtype) -> Qwen2_5_VLForConditionalGener
 
 
 def profile(policy: Path, full: bool, tiny: bool) -> Profile:
-    """The `gpu` profile with one step, transformers' own generation, and a turn's tokens."""
+    """The `gpu` profile with one step, generation by transformers, and the tokens of one turn."""
     given = load_profile("gpu")
     tokens = 8 if tiny else TURN_TOKENS
     section = given.grpo["chart"].model_copy(
@@ -101,7 +102,7 @@ def profile(policy: Path, full: bool, tiny: bool) -> Profile:
 
 
 def step(name: str, full: bool, folder: Path) -> dict[str, float]:
-    """Train the one step; gives what its line of the log says."""
+    """Train one step and return its line of the log."""
     processor = AutoProcessor.from_pretrained(nano.CHECKPOINT)
     processor.image_processor.size = {"shortest_edge": 28 * 28, "longest_edge": PICTURE[0] * PICTURE[1]}
     processor.save_pretrained(folder / "policy")
@@ -123,7 +124,7 @@ def step(name: str, full: bool, folder: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dims", choices=DIMENSIONS, default="3b")
-    parser.add_argument("--full", action="store_true", help="all weights, not LoRA")
+    parser.add_argument("--full", action="store_true", help="train all weights, not LoRA")
     options = parser.parse_args()
     if not torch.cuda.is_available() and options.dims != "tiny":
         print("no GPU here: nothing to measure")

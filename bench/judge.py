@@ -1,9 +1,9 @@
-"""How long the embedded judge takes, against SSIM of the same pair, by picture size, and over HTTP.
+"""Speed of the embedded judge by picture size, compared with SSIM of the same pair, and over HTTP.
 
 Prints one JSON object.
 
-The two take turns on each pair; `ratio` is the median over the pairs. `max_ms` is the slowest pair. `real` are pictures
-that nobody made for this: charts of matplotlib's gallery, pages of npm packages, drawn 640 x 480.
+Judge and SSIM alternate on each pair. `ratio` is the median over the pairs, `max_ms` the slowest pair. `real` are
+charts of matplotlib's gallery and pages of npm packages, drawn at 640 x 480.
 
 .venv/bin/python bench/judge.py
 """
@@ -46,10 +46,7 @@ def pictures(domain: str, size: tuple[int, int], count: int = 24) -> list[np.nda
 
 
 def real_pictures(domain: str, count: int = 16) -> list[np.ndarray]:
-    """Pictures of programs that this project did not write, on a canvas of 640 x 480.
-
-    Those that do not run are left out.
-    """
+    """Pictures of programs of other projects, on a canvas of 640 x 480. Programs that do not run are left out."""
     if domain == "chart":
         found = [text for text in (p.read_text(encoding="utf-8") for p in scripts()[::7]) if not refused_by_code(text)]
     else:
@@ -66,7 +63,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def in_process(domain: str, made: list[np.ndarray], repeats: int = 3) -> dict[str, float]:
-    """Each picture beside the next, in this thread, judged and compared by SSIM in turn; medians over the repeats."""
+    """Compare each picture with the next one by judge and SSIM, in this thread. Medians over the repeats."""
     judged, alternative = [], []
     judge_pair(made[0], made[1], domain), ssim(made[0], made[1])
     for a, b in itertools.pairwise(made):
@@ -78,12 +75,12 @@ def in_process(domain: str, made: list[np.ndarray], repeats: int = 3) -> dict[st
 
 
 def quantiles(times: list[float]) -> dict[str, float]:
-    """Median and slowest."""
+    """Median and maximum."""
     return {"p50_ms": round(statistics.median(times), 2), "max_ms": round(max(times), 2)}
 
 
 def over_http(callers: int = 8) -> dict[str, float]:
-    """Score requests of `callers` threads to a server of two threads, charts of 280 x 224, no cache."""
+    """Scores of 280 x 224 charts, requested by `callers` threads from a server with two threads and no cache."""
     pngs = [cv2.imencode(".png", picture[..., ::-1])[1].tobytes() for picture in pictures("chart", SIZES[0])]
     pairs = list(itertools.pairwise(pngs)) * 4
     with running_server() as url, JudgeClient(url) as client, ThreadPoolExecutor(callers) as pool:

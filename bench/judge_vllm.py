@@ -1,6 +1,6 @@
-"""The client against vLLM's own benchmark tool: the same questions, the same concurrency, one server. Prints JSON.
+"""Compares the client with vLLM's own benchmark tool: same questions, same concurrency, same server. Prints JSON.
 
-`ratio` is the client's questions per second over the tool's; both are asked in turn, `--rounds` times, medians count.
+`ratio` is the client's questions per second over the tool's. The two alternate for `--rounds` rounds; medians are used.
 
 .venv/bin/python bench/judge_vllm.py [--questions 64 --concurrency 8 --rounds 3]      (after `make test-vllm`)
 """
@@ -39,14 +39,14 @@ asyncio.run(main_async(parser.parse_args()))
 
 
 def pairs(count: int, seed: int) -> list[tuple[bytes, bytes]]:
-    """Charts in groups of eight that share their reference, as in training."""
+    """Pairs of charts, in groups of eight that share their reference, as in training."""
     drawn = lambda name: encode(draw_chart(random_chart(random.Random(name))))  # noqa: E731
     references = [drawn(f"{seed} reference {i}") for i in range(-(-count // 8))]
     return [(references[i // 8], drawn(f"{seed} {i}")) for i in range(count)]
 
 
 def by_client(url: str, asked: list[tuple[bytes, bytes]], concurrency: int) -> float:
-    """Questions per second."""
+    """The client's questions per second."""
     with JudgeClient(url, max_in_flight=concurrency, timeout_s=300) as judge, ThreadPoolExecutor(concurrency) as pool:
         judge.card("chart")
         started = time.perf_counter()
@@ -81,14 +81,14 @@ def by_tool(url: str, asked: list[tuple[bytes, bytes]], concurrency: int, folder
 
 
 def main() -> None:
-    """Both, in turn, over the same pictures; the first round warms the server's caches up and is not counted."""
+    """Measure both in turn on the same pictures. The first round warms up the server's caches and is not counted."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if not PYTHON.exists():
-        print("bench/judge_vllm.py: no .venv-vllm, left out (`make test-vllm` builds it)", file=sys.stderr)
+        print("bench/judge_vllm.py: skipped, no .venv-vllm (`make test-vllm` builds it)", file=sys.stderr)
         return
     asked, client, tool = pairs(options.questions, 0), [], []
     with running_vllm(Path("reproduce/judges/nano.yaml")) as url, tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,9 @@
-"""The figures of `rrvf/plan/latencies.yaml` that this machine can measure, for the nano profile. Prints YAML.
+"""Measures the nano profile's figures of `rrvf/plan/latencies.yaml` on this machine. Prints YAML.
 
     python bench/latencies.py [--repeats 3]
 
-Run it on a quiet machine, and put what it prints in the place of the `nano` section's figures. Decoding is measured at
-two batch sizes, which separates a token's fixed cost from what each episode adds.
+Run it on an idle machine, and replace the figures of the `nano` section by its output. Decoding is measured at two
+batch sizes, to separate the fixed cost of a token from the cost of each episode.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from rrvf.training.model import lora
 from rrvf.training.settings import own_settings
 
 SMALL, LARGE, TOKENS = 16, 64, 160
-#: An earlier turn.
+#: The text of an earlier turn.
 EARLIER = "a = 1\n" * 60
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
-    """The median of `repeats`, after one run that warms up."""
+    """The median seconds of `repeats` calls, after one warm-up call."""
     call()
     times = []
     for _ in range(repeats):
@@ -48,9 +48,9 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOConfigSection) -> dict[str, float]:
-    """Seconds a token, a token and episode, an episode's prefill, and a token that is read again.
+    """Seconds per token, per token and episode, of an episode's prefill, and per token that is read again.
 
-    Written as in training: so many episodes stand beside each other for each picture.
+    Generation is as in training: several episodes of each picture are in one batch.
     """
     pictures = [p for p in pictures[: LARGE // section.group_size] for _ in range(section.group_size)]
 
@@ -80,9 +80,9 @@ def decoding(policy: LocalPolicy, pictures: list, repeats: int, section: GRPOCon
 
 
 def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile) -> dict[str, float]:
-    """Seconds of forward and backward a token, of an episode of prompt and TOKENS for each picture.
+    """Seconds of forward and backward per token, for episodes of prompt and TOKENS, one per picture.
 
-    With the profile's adapters, if any, and autocast, log probabilities and entropies, as the trainer does.
+    As in the trainer, with the profile's adapters (if any), autocast, log probabilities and entropies.
     """
     text = policy.processor.tokenizer.apply_chat_template(_prompt(), tokenize=False) + "a = 1\n" * (TOKENS // 4)
     batch = policy.processor(text=[text] * len(pictures), images=pictures, return_tensors="pt")
@@ -102,7 +102,7 @@ def training(policy: LocalPolicy, pictures: list, repeats: int, profile: Profile
 
 
 def rendering(study: Study, repeats: int) -> dict[str, float]:
-    """Seconds of one render, by domain, one after another, and of the embedded judge's two questions on it."""
+    """Seconds of one render by domain, without parallel renders, and of the embedded judge's two questions on it."""
     found = {}
     with running_server() as url, JudgeClient(url) as judge:
         for name, section in study.profile.grpo.items():

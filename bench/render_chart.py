@@ -1,10 +1,10 @@
-"""What isolation costs a chart: a sandboxed render against `exec` and `savefig` in one warm process, and `python FILE`.
+"""The cost of isolation for a chart: a sandboxed render against `exec` in a warm process and against `python FILE`.
 
     python bench/render_chart.py [--count 100] [--repeats 3] [--json FILE]
 
-Scripts of matplotlib's gallery. The ways take turns on each script, so that a busy machine slows all of them alike;
-only scripts that all three render count. A ratio is the median over the scripts, each by its medians over the repeats.
-Then two workers of each kind do all scripts again.
+The scripts are those of matplotlib's gallery that all three ways render. The ways alternate on each script, so that a
+busy machine slows all of them equally. A ratio is the median over the scripts, from each script's medians over the
+repeats. Then two workers of each kind render all scripts again, for the throughput.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rrvf.render.chart import ChartRenderer
 from rrvf.render.zygote import plot_python
 
 BLOCK = 25
-#: Reads one JSON string of code a line, answers with the seconds of exec and savefig, or null.
+#: Reads lines of code as JSON strings. Answers each with the seconds of exec and savefig, or null if it failed.
 WARM = """
 import io, json, os, sys, time
 replies = os.fdopen(os.dup(1), "w")
@@ -52,7 +52,7 @@ for line in sys.stdin:
 
 
 class Warm:
-    """One process that execs script after script, with no isolation at all."""
+    """One process that runs script after script by `exec`, without isolation."""
 
     def __init__(self, folder: str) -> None:
         self._process = subprocess.Popen(
@@ -72,7 +72,7 @@ class Warm:
 
 
 def cold_seconds(code: str, folder: str) -> float | None:
-    """`python script.py` with a last line that saves."""
+    """Seconds of `python script.py` with an added last line that saves the figure; None if it failed."""
     script = Path(folder) / "script.py"
     script.write_text(code + "\nimport matplotlib.pyplot as plt\nplt.gcf().savefig('out.png', dpi=100)\n")
     start = time.perf_counter()
@@ -82,7 +82,7 @@ def cold_seconds(code: str, folder: str) -> float | None:
 
 
 def latencies(codes: Iterable[str], count: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Median seconds by `warm`, `sandbox` and `cold` of the first `count` scripts that all three render, by code."""
+    """Median seconds of `warm`, `sandbox` and `cold`, by code, for the first `count` scripts that all three render."""
     rows: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder, Warm(folder) as warm, ChartRenderer() as engine:
         ways: dict[str, Callable[[str], float | None]] = {
@@ -106,7 +106,7 @@ def _seconds(engine: ChartRenderer, code: str) -> float | None:
 
 
 def throughput(codes: list[str]) -> dict[str, float]:
-    """Scripts a second by two workers of each kind; they take turns block by block."""
+    """Scripts per second with two workers of each kind. The kinds alternate block by block."""
     spent = {"warm": 0.0, "sandbox": 0.0}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -134,7 +134,7 @@ def throughput(codes: list[str]) -> dict[str, float]:
 
 
 def summary(rows: list[dict[str, float]], rates: dict[str, float]) -> dict[str, float]:
-    """The figures, each a ratio."""
+    """The printed figures, as ratios."""
     quick = [r for r in rows if r["warm"] < 0.2]
     ratio = lambda rows, a, b: statistics.median(r[a] / r[b] for r in rows)  # noqa: E731
     return {

@@ -1,9 +1,10 @@
-"""The same program again, by another worker and in another order: the same bytes?
+"""Does a program give the same bytes again, with another worker and in another order?
 
     python bench/render_repeats.py [--charts 100] [--pages 30]
 
-Scripts of matplotlib's gallery and real pages of npm packages, scripts off. The first pass has one worker, the second
-two and the order reversed. Prints what differs by name; a chart that tells the time of day cannot be the same twice.
+The programs are scripts of matplotlib's gallery and real pages of npm packages, without scripts. The first pass has one
+worker, the second has two and the reverse order. Prints the names of those that differ; a chart that shows the time of
+day always does.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ LIMITS = Limits(wall_s=120, cpu_s=40)
 
 
 def gallery() -> dict[str, str]:
-    """Scripts by name, in an order that is always the same."""
+    """Scripts by name, in a fixed order."""
     paths = scripts()
     random.Random(0).shuffle(paths)
     return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 def real_pages() -> dict[str, str]:
-    """Pages by name, one package after the other."""
+    """Pages by name, alternating between the packages."""
     found = ((path, one_file(path, package)) for package, path in in_turn(pages(), 0))
     return {str(Path(*path.parts[-4:])): code for path, code in islice(((p, c) for p, c in found if c), 60)}
 
 
 def differing(domain: str, codes: dict[str, str], count: int) -> tuple[int, list[str]]:
-    """How many of `codes` were drawn twice, `count` at most, and the names of those whose bytes differ."""
+    """The number of programs drawn twice, at most `count`, and the names of those whose bytes differ."""
     with Renderer(domain, 1, LIMITS) as one:
         rendered = ((name, one.render(code).png) for name, code in codes.items())
         first = dict(islice(((name, png) for name, png in rendered if png), count))

@@ -1,19 +1,19 @@
-"""What isolation costs a page: ours against three other ways to draw it.
+"""The cost of isolation for a page: our renderer against other ways to draw it.
 
     python bench/render_web.py [--count 50] [--pause 0.5] [--small] [--json FILE]
 
-Real pages of npm packages, 1280 wide, full height, scripts off; with `--small` generated pages on the nano canvas,
-which are what a nano policy trains on. The ways:
-- ours: each page in a fresh document at an address of its own, made ahead; what moves is stopped
-- reused: one document written over and over, so that what a page leaves behind shows on the next
-- fresh_context: a context for each page, which is a process of its own, made when it is wanted
-- launched, launched_full: a browser for each page, the headless shell and, where there is one, a full Chromium
+The pages are real ones of npm packages, 1280 wide, full height, without scripts; with `--small` they are generated
+pages on the nano canvas, as in the training of a nano policy. The ways:
+- ours: each page in a new document at its own address, created in advance; animations are stopped
+- reused: one document that is written again for each page, so that a page can affect the next
+- fresh_context: a new browser context, which is a process, for each page, created on demand
+- launched, launched_full: a new browser for each page: the headless shell and, if there is one, a full Chromium
 
-They take turns block by block, back to back within a block, so that a busy machine slows all of them alike. Before each
-page is a pause, as between the renders of a judge; all ways have it, since a browser that has slept is slower, whoever
-woke it (`--pause 0`: what is made ahead is waited for). The others have no network namespace, no watchdog and no check
-of code or picture, and Chromium's own sandbox is off; all answer requests from memory and wait for the same load event.
-A ratio is the median over the pages.
+The ways alternate block by block and run back to back within a block, so that a busy machine slows all of them equally.
+There is a pause before each page, as between the renders of a judge. All ways have it, because an idle browser is
+slower at first. With `--pause 0` our renderer must wait for the document that it creates in advance. The other ways
+have no network namespace, no watchdog and no checks of code and picture, and Chromium's own sandbox is off. All answer
+requests from memory and wait for the same load event. A ratio is the median over the pages.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Way = Callable[[str], Awaitable[bytes | None]]
 
 
 def real_pages(renderer: WebRenderer) -> Iterator[str]:
-    """The pages of the npm packages, as one file each, that render."""
+    """Pages of the npm packages that render, each as one file."""
     codes = (one_file(path, package) for package, path in in_turn(pages(), 0))
     return (code for code in codes if code and renderer.render(code).ok)
 
@@ -74,7 +74,7 @@ async def draw(page: Page, requests: Requests, code: str) -> bytes:
 
 
 def fresh_context(browser: Browser, canvas: Canvas) -> Way:
-    """A context for each page; its browser stays."""
+    """A new context for each page, in the same browser."""
 
     async def way(code: str) -> bytes:
         page, requests = await open_page(browser, canvas)
@@ -87,7 +87,7 @@ def fresh_context(browser: Browser, canvas: Canvas) -> Way:
 
 
 def launched(driver: Playwright, chromium: str, canvas: Canvas) -> Way:
-    """A browser for each page; its driver stays."""
+    """A new browser for each page, with the same Playwright driver."""
 
     async def way(code: str) -> bytes:
         browser = await launch(driver, chromium)
@@ -100,14 +100,14 @@ def launched(driver: Playwright, chromium: str, canvas: Canvas) -> Way:
 
 
 def full_chromium() -> str | None:
-    """A Chromium with a user interface, which is what `playwright install chromium` and most machines have."""
+    """A Chromium with a user interface, as on most machines and after `playwright install chromium`."""
     return next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser"))), None)
 
 
 async def measure(
     codes: list[str], renderer: WebRenderer, canvas: Canvas, pause_s: float
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Seconds of each page by each way, and how many pictures of each way are ours to the byte."""
+    """Seconds of each page by each way, and per way the number of pictures with the same bytes as ours."""
 
     async def ours(code: str) -> bytes | None:
         return (await renderer.arender(code)).png

@@ -1,17 +1,17 @@
-"""How fast pairs are scored, against what the official evaluator does for the same scripts, and how that grows.
+"""Speed of scoring pairs of scripts, compared with the official evaluator's work, and growth with their number.
 
     python bench/score.py [--workers 2] [--count 10] [--repeats 10] [--sizes 100 1000] [--scripts FOLDER] [--json FILE]
 
-A pair is a script against the next one of the list: by default `count` gallery scripts of about 50 lines, each pair
-`repeats` times under other names. `cold` traces both sides, `cached` the generated side only, which is what scoring a
-second policy costs. Both include starting the sandbox.
+A pair is a script and the next one of the list: by default `count` gallery scripts of about 50 lines, each pair
+`repeats` times under other names. `cold` traces both sides. `cached` traces only the generated side, which is the cost
+of scoring a second policy. Both include the start of the sandbox.
 
-The official evaluator is not part of this project, so a stand-in takes its place, called so: for each pair ten fresh
-interpreters, five a side, as the original starts them (metrics_spec T10): one plain run, then one each for text,
-layout, type and colour, with the wrappers of our tracer. It leaves out the original's scoring, so the ratios are on the
-low side. Processor seconds are compared, for both in one run over the same scripts: a busy machine slows both alike.
+The official evaluator is not part of this project, so a stand-in replaces it. For each pair it starts ten new
+interpreters, five per side, as the original does (metrics_spec T10): one plain run, then one each for text, layout,
+type and colour, with the wrappers of our tracer. It leaves out the original's scoring, so the ratios are conservative.
+CPU seconds are compared, for both in one run over the same scripts, so that a busy machine slows both equally.
 
-`growth` scores many small pairs of 50 true scripts: processor time per pair and the peak memory of the scoring process.
+`growth` scores many small pairs of 50 true scripts: CPU time per pair and the peak memory of the scoring process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from rrvf.render.zygote import plot_python
 
 Result = TypeVar("Result")
 SANDBOX = Path(__file__).parents[1] / "rrvf" / "render" / "sandbox"
-#: One interpreter of the stand-in: `python -c RUN METRIC SCRIPT`, in a folder of its own.
+#: One interpreter of the stand-in: `python -c RUN METRIC SCRIPT`, in its own folder.
 RUN = f"""
 import re, runpy, sys
 metric, path = sys.argv[1:]
@@ -70,7 +70,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def typical(folder: Path | None, count: int) -> list[str]:
-    """A seeded choice of scripts that run: of a folder, or of the gallery those of 40 to 60 lines."""
+    """A seeded choice of scripts that run: from a folder, or from the gallery's scripts of 40 to 60 lines."""
     paths = sorted(folder.rglob("*.py")) if folder else scripts()
     codes = [path.read_text() for path in paths]
     if not folder:
@@ -81,7 +81,7 @@ def typical(folder: Path | None, count: int) -> list[str]:
 
 
 def write_pairs(folder: Path, codes: list[str], repeats: int = 1) -> None:
-    """Each script against the next; a repeated true script ends in a comment of its own, so that it is traced anew."""
+    """Write each script and the next as a pair. A repeated true script gets a unique comment, so it is not cached."""
     for r in range(repeats):
         for i, code in enumerate(codes):
             (folder / f"pair_{r}_{i:05}.gt.py").write_text(f"{code}\n# {r}\n" if r else code)
@@ -89,7 +89,7 @@ def write_pairs(folder: Path, codes: list[str], repeats: int = 1) -> None:
 
 
 def cost(work: Callable[[], Result]) -> tuple[float, float, Result]:
-    """Wall and processor seconds of `work` with all processes that it started and that ended; and what it gave."""
+    """Wall and CPU seconds of `work` and of all its child processes that ended, and its result."""
     start, before = time.perf_counter(), _processor()
     result = work()
     return time.perf_counter() - start, _processor() - before, result
@@ -101,7 +101,7 @@ def _processor() -> float:
 
 
 def standin(codes: list[str]) -> None:
-    """Five interpreters a script, the half of a pair."""
+    """Run the stand-in's five interpreters for each script, which is half a pair."""
     fonts = plot_python().parents[1] / ".mplconfig"
     environment = {"PATH": os.environ["PATH"], "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg", "MPLCONFIGDIR": fonts}
     for code in codes:
@@ -114,7 +114,7 @@ def standin(codes: list[str]) -> None:
 
 
 def speed(codes: list[str], repeats: int, workers: int) -> dict[str, float]:
-    """Ours cold and cached, between two halves of the stand-in."""
+    """Seconds per pair of our scoring, cold and cached, measured between the two halves of the stand-in's work."""
     half, n = len(codes) // 2, len(codes) * repeats
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -138,7 +138,7 @@ def speed(codes: list[str], repeats: int, workers: int) -> dict[str, float]:
 
 
 def growth(size: int, workers: int) -> dict[str, float]:
-    """Seconds per pair and peak memory for `size` pairs of short scripts; a fresh process each."""
+    """Seconds per pair and peak memory for `size` pairs of short scripts, in a new process."""
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2, {}])\nplt.title('growth')\n"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

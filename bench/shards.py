@@ -1,11 +1,11 @@
-"""Is an evaluation in four parts the table of one run, whatever its size, and does memory stay flat?
+"""Does an evaluation in four parts give the same table as one run, and does memory stay constant with its size?
 
     python bench/shards.py [--samples 10000] [--real [--keep FOLDER]]
 
-Each run is a process of its own. Policy, renderer and judge are stand-ins that answer at once; runner, records,
-intervals and merge are real. The parts' table must be that of the whole, and the whole may take 1.5 times the memory
-of a tenth of it. With --real nothing is a stand-in: `rrvf eval` renders generated charts, which their own programs
-answer (policy `reference`), and the embedded judge compares. Under --keep it goes on where it was stopped.
+Each run is a separate process. Policy, renderer and judge are stand-ins that answer at once; runner, records, intervals
+and merge are real. The parts must give the table of the whole run, and the whole run may take at most 1.5 times the
+memory of a run of a tenth of the size. With --real nothing is a stand-in: `rrvf eval` renders generated charts, policy
+`reference` answers their own programs, and the embedded judge compares. With --keep it continues where it was stopped.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from rrvf.errors import UserError
 from rrvf.records import Judgement, Provenance, Render, Sample
 
 PARTS = 4
-#: Modules are loaded once, for all of them.
+#: Modules are loaded once for all runs.
 FORK = multiprocessing.get_context("fork")
 METRICS = ("text", "layout", "type", "color")
-#: Seeds beyond those of any other split. The shipped policy does not answer: none of its programs are left out.
+#: Seeds that no other split uses. No programs are left out for the shipped policy, because it does not answer here.
 PROFILE = """name: parts
 policy: {{model: nano, prompts: nano, dtype: float32}}
 canvas:
@@ -49,20 +49,20 @@ DRAWN = Render(status="ok", png=b"a picture of some kilobytes " * 200)
 
 
 class Judge:
-    """Any similarity, the same for the same answer."""
+    """A judge with arbitrary similarities, the same for the same answer."""
 
     def score(self, reference: bytes, generated: bytes, domain: str) -> Judgement:
         return Judgement(status="ok", score=0.5)
 
 
 class Drawn(ChartMimic):
-    """ChartMimic's rules over scores that nobody had to render for."""
+    """ChartMimic's rules with scores that need no render."""
 
     def __init__(self) -> None:
         self.protocol = "fixed"
 
     def check(self, reference: str | None) -> None:
-        """Any reference will do."""
+        """Accept any reference."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict]:
         rng = random.Random(sample.id)
@@ -70,7 +70,7 @@ class Drawn(ChartMimic):
 
 
 def one(place: Path, count: int, shard: tuple[int, int] | None) -> dict:
-    """One run, in this process; gives its folder and what it took."""
+    """Run an evaluation in this process. Returns its folder, seconds and memory."""
     root = place / "data"
     root.mkdir(exist_ok=True)
     Image.new("RGB", (16, 16)).save(root / "a.png")
@@ -89,7 +89,7 @@ def one(place: Path, count: int, shard: tuple[int, int] | None) -> dict:
 
 
 def started(place: Path, count: int, part: int = 0) -> dict:
-    """The same in a child, whose memory is counted alone."""
+    """Run an evaluation in a child process, to measure its memory alone."""
     answers = FORK.SimpleQueue()
     child = FORK.Process(target=lambda: answers.put(one(place, count, (part, PARTS) if part else None)))
     child.start()
@@ -98,7 +98,7 @@ def started(place: Path, count: int, part: int = 0) -> dict:
 
 
 def evaluated(place: Path, count: int, part: int = 0) -> dict:
-    """The same by `rrvf eval`, with its own renders; the memory is that of its largest process."""
+    """Run an evaluation by `rrvf eval` with real renders. The memory is that of its largest process."""
     out = place / (f"part-{part}" if part else f"whole-{count}")
     shard = ["--shard", f"{part}/{PARTS}"] if part else []
     asked = ["--benchmark", "charts", "--policy", "reference", "--limit", str(count), "--out", str(out), *shard]
@@ -106,7 +106,7 @@ def evaluated(place: Path, count: int, part: int = 0) -> dict:
 
 
 def command(place: Path, *words: str) -> dict:
-    """`rrvf WORDS` on the profile in `place`."""
+    """Run `rrvf WORDS` with the profile in `place`."""
     begun = time.perf_counter()
     with (place / "log").open("a") as log:
         child = subprocess.Popen(
@@ -120,7 +120,7 @@ def command(place: Path, *words: str) -> dict:
 
 
 def compared(place: Path, count: int, run) -> bool:
-    """Whole, a tenth and parts by `run`, told; whether the parts' table is the whole's."""
+    """Run the whole, a tenth and the parts by `run` and print the results. Returns whether the tables are equal."""
     tenth, whole = run(place, count // 10), run(place, count)
     folders = [place / f"part-{number}" for number in range(1, PARTS + 1)]
     took = [run(place, count, number) for number in (1, 2, 4)]
@@ -143,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--real", action="store_true", help="render and judge generated charts")
-    parser.add_argument("--keep", type=Path, help="a folder to keep it all in, and to go on from")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps all files, to continue from")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = (asked.keep or Path(folder)).resolve()

@@ -1,12 +1,12 @@
-"""Thousands of renders, charts and pages mixed, one in five hostile: what do they leave behind, and does memory grow?
+"""Thousands of mixed renders of charts and pages, one in five hostile: does anything remain, and does memory grow?
 
     python bench/soak.py [--count 10000] [--workers 2] [--minutes M] [--json FILE]
 
-The hostile ones are those of the tests (`tests/hostile`). Twenty times on the way it writes down the resident memory of
-the parents, which live as long as the pool (this process, the chart zygote), and looks for zombies. Each picture must
-be that of the first render of its program, whatever was drawn in between. At the end nothing may be left: no process,
-descriptor or temporary file. Exits with 1 where one is, where a render ended other than it should or a picture changed,
-or where a parent grew by more than 1 MB per 1,000 renders after the first 1,000.
+The hostile programs are those of the tests (`tests/hostile`). Twenty times during the run it records the resident
+memory of the parent processes, which live as long as the pool (this process and the chart zygote), and looks for
+zombies. Each picture must be the same as in the first render of its program. At the end no process, descriptor or
+temporary file may remain. Exits with 1 if one remains, if a render ended in an unexpected way, if a picture changed, or
+if a parent grew by more than 1 MB per 1,000 renders after the first 1,000.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from rrvf.render import Limits, Renderer
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from hostile_suite import attacks
 
-#: Generous, so that a busy machine ends no render that means well.
+#: Long enough that no harmless render times out on a busy machine.
 PATIENT = Limits(canvas=NANO_CANVAS, wall_s=60, memory_mb=800)
-#: Pages are drawn in full, so that too high a one meets its limit.
+#: Full-page renders, so that a page that is too high reaches the limit.
 PAGES = replace(PATIENT, canvas=replace(NANO_CANVAS, full_page=True))
-#: For pages that may run into the time limit, and for those with scripts.
+#: For pages that may reach the time limit, and for pages with scripts.
 SHORT = replace(PAGES, wall_s=2)
 SHORT_SCRIPTS = replace(SHORT, javascript=True)
 #: Hostile charts choose their own size, as in the tests.
@@ -49,7 +49,7 @@ GROWTH_MB = 1.0
 
 @dataclass(frozen=True)
 class Job:
-    """One render: by which pool, within which time, and how it may end."""
+    """One render: its pool, its code, and the outcomes that are expected."""
 
     pool: str
     code: str
@@ -58,7 +58,7 @@ class Job:
 
 
 def jobs(count: int) -> list[Job]:
-    """`count` jobs in an order that is always the same: of five, two charts, two pages, one attack."""
+    """`count` jobs in a fixed order. Of five jobs two are charts, two are pages and one is hostile."""
     good = [Job("chart", chart(n)) for n in range(50)], [Job("page", page(n)) for n in range(50)]
     here = Path("/nonexistent/canary")
     hostile = []
@@ -67,7 +67,7 @@ def jobs(count: int) -> list[Job]:
         hostile.append(Job("chart", a.aimed(9, here), a.expected, limits))
     for a in attacks("web"):
         if a.scripts or a.may_time_out:
-            # Under the short limit any of them may run out of time on a busy machine.
+            # With the short limit any of them may time out on a busy machine.
             hostile.append(
                 Job("short scripts" if a.scripts else "short page", a.aimed(9, here), (*a.expected, "timeout"))
             )
@@ -94,7 +94,7 @@ class Parents:
 
 
 def zombies() -> int:
-    """Dead processes below this one that nobody has waited for; a second look spares those that are just ending."""
+    """The number of zombies below this process. They are counted twice, to ignore processes that are just ending."""
     dead = _dead()
     time.sleep(1 if dead else 0)
     return len(dead & _dead())
@@ -112,7 +112,7 @@ def _dead() -> set[psutil.Process]:
 
 
 def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Counter]:
-    """Run all; a row at every twentieth of the way, and what ended other than expected."""
+    """Run all jobs. Returns a row of memory per twentieth of the run, and the unexpected results with their numbers."""
     rows, wrong = [], Counter()
     first: dict[tuple[str, str], str] = {}
     with (
@@ -125,7 +125,7 @@ def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Co
         pools = {"page": pages, "short page": short, "short scripts": scripts}
 
         def run(job: Job) -> str | None:
-            """How the render ended, where that is not as it should."""
+            """The unexpected result of a render; None if it ended as expected."""
             if job.pool == "chart":
                 render = charts._engine.render(job.code, limits=job.limits)
             else:
@@ -154,11 +154,11 @@ def soak(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Co
 
 
 def left_behind(mixed: list[Job], workers: int, minutes: float) -> tuple[list[dict], Counter, dict[str, int]]:
-    """The soak between two counts of descriptors, processes and temporary files."""
+    """The result of `soak`, and how many descriptors, processes and temporary files remain after it."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # as root, the browser runs as another user
         tempfile.tempdir = os.environ["TMPDIR"] = folder
-        soak(jobs(20), 1, minutes)  # what is opened once stays open
+        soak(jobs(20), 1, minutes)  # warm-up: some files are opened once and stay open
         before = len(os.listdir("/proc/self/fd"))
         rows, wrong = soak(mixed, workers, minutes)
         left = {
@@ -171,9 +171,9 @@ def left_behind(mixed: list[Job], workers: int, minutes: float) -> tuple[list[di
 
 
 def growth(rows: list[dict]) -> dict[str, float]:
-    """MB per 1,000 renders of each parent, the median slope over what follows the first 1,000.
+    """Growth of each parent in MB per 1,000 renders, as the median slope after the first 1,000.
 
-    A large picture that is held at the moment of a look is no growth.
+    The median ignores a large picture that happens to be in memory at one measurement.
     """
     later = [row for row in rows if row["renders"] >= 1000] or rows
     thousands = [row["renders"] / 1000 for row in later]
@@ -186,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further twentieth after so long")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further twentieth after this time")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows, wrong, left = left_behind(jobs(options.count), options.workers, options.minutes)

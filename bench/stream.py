@@ -1,10 +1,10 @@
-"""Does the evaluation runner take the time of its slowest stage? A slow policy, renderer and judge in turn.
+"""Does the evaluation runner take only the time of its slowest stage? Policy, renderer and judge are slowed in turn.
 
     python bench/stream.py [--samples 96]
 
-The stages are stand-ins that sleep: what is measured is how the runner overlaps them. The bound is 1.1 times the
-slowest stage alone, which runs just before on the same machine: where others keep its cores, both are late. Memory is
-what 10 times the samples add.
+The stages are stand-ins that sleep, so this measures how the runner overlaps them. The bound is 1.1 times the slowest
+stage alone, which runs just before on the same machine, so that other load slows both. Memory is compared between a run
+and one with ten times the samples.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FAST, SLOW = 0.004, 0.05
 
 
 class Judge:
-    """A judge that takes its time, `JUDGING` comparisons at once."""
+    """A slow judge that makes `JUDGING` comparisons at once."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._places = seconds, threading.Semaphore(JUDGING)
@@ -41,7 +41,7 @@ class Judge:
 
 
 class Benchmark:
-    """A benchmark that takes its time, `WORKERS` renders at once."""
+    """A benchmark with slow renders, `WORKERS` at once."""
 
     name = protocol = "stages"
 
@@ -52,7 +52,7 @@ class Benchmark:
         return reply
 
     def check(self, reference: str | None) -> None:
-        """Any reference will do."""
+        """Accept any reference."""
 
     def score(self, sample: Sample, reference: str | None, code: str) -> tuple[Render, dict]:
         with self._places:
@@ -73,7 +73,7 @@ def samples(root: Path, count: int) -> list[Sample]:
 
 
 def policy(seconds: float) -> Callable[[list[Sample]], Iterator[str]]:
-    """A policy that writes one answer after another."""
+    """A slow policy that writes one answer after another."""
 
     def reply(asked: list[Sample]) -> Iterator[str]:
         for _ in asked:
@@ -84,7 +84,7 @@ def policy(seconds: float) -> Callable[[list[Sample]], Iterator[str]]:
 
 
 def alone(stage: str, count: int, seconds: float) -> float:
-    """Seconds that a stage takes for all samples with no other beside it."""
+    """Seconds of one stage alone for all samples."""
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(WORKERS + JUDGING) as pool:
         asked, (benchmark, judge) = samples(Path(place), count), (Benchmark(seconds), Judge(seconds))
         begun = time.perf_counter()
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=96)
     count = parser.parse_args().samples
-    run(2, 0, 0, 0)  # loads what a process loads once, as the readers of pictures
+    run(2, 0, 0, 0)  # warm-up: loads modules such as the picture decoders
     for name, (write_s, render_s, judge_s) in {
         "policy": (SLOW, FAST, FAST), "renderer": (FAST, SLOW * WORKERS, FAST), "judge": (FAST, FAST, SLOW * JUDGING),
     }.items():  # fmt: skip

@@ -1,10 +1,11 @@
-"""The tool phase of a batch: 32 episodes that draft once, with RRVF's overlapping tools and with stock TRL's, in turns.
+"""The tool phase of a batch of 32 episodes with one draft each: RRVF's overlapping tools against stock TRL's.
 
     python bench/tools.py [--episodes 32] [--repeats 3] [--profile nano]
 
-Both ways are the real trainers on the same renders and the same judge; only generation is scripted. Timed is TRL's tool
-loop without generation. Two judges: the embedded one (CPU-bound; the ratio is about how many renders fit beside each
-other) and one that takes half a second and no CPU, as a large judge on another machine does. Prints one JSON object.
+Both ways are the real trainers, on the same renders and with the same judge; only generation is scripted. They
+alternate. The time is that of TRL's tool loop without generation. There are two judges: the embedded one (CPU-bound, so
+the ratio is about the number of parallel renders), and one that takes half a second and no CPU, like a large judge on
+another machine. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ GROUP = 2
 
 
 class DistantJudge:
-    """Half a second for every comparison, whatever the pictures."""
+    """A judge that takes half a second for every comparison."""
 
     def compare(self, reference: bytes, generated: bytes, domain: str) -> Judgement:
         time.sleep(0.5)
@@ -49,7 +50,7 @@ class DistantJudge:
 
 
 class InTurn(Environment):
-    """What TRL expects of an environment: the tool returns when it is done."""
+    """TRL's usual environment: the tool returns when it is done, so calls do not overlap."""
 
     def render_and_compare(self, call: str) -> str:
         return super().render_and_compare(call)[0].result()
@@ -58,7 +59,7 @@ class InTurn(Environment):
 
 
 def timed_trainer(stock: bool, study: Study, samples: list[Sample], tools: Tools, out: str) -> Callable[[], float]:
-    """A function that plays the batch once and gives the seconds of its tool loop."""
+    """A function that plays the batch once and returns the seconds of its tool loop. stock: with TRL's own tools."""
     kind, environment = (GRPOTrainer, InTurn) if stock else (RRVFTrainer, Environment)
     section = study.profile.grpo["chart"]
     batch = len(samples) * GROUP
@@ -100,7 +101,7 @@ def timed_trainer(stock: bool, study: Study, samples: list[Sample], tools: Tools
 
 
 def scripted_turns(tokenizer, samples: list[Sample], root: Path) -> list[list[list[int]]]:
-    """Token ids of two turns per episode: a draft (the program of the next sample, so that it differs), the answer."""
+    """Token ids of two turns per episode: a draft (the next sample's program, so that it differs) and the answer."""
     codes = [(root / s.code).read_text() for s in samples]
     drafts = codes[1:] + codes[:1]
 
@@ -112,7 +113,7 @@ def scripted_turns(tokenizer, samples: list[Sample], root: Path) -> list[list[li
 
 
 def compare(study: Study, samples: list[Sample], judge, repeats: int) -> dict[str, float]:
-    """Seconds of both ways, medians over repeats that take turns, and their ratio."""
+    """Median seconds of both ways over alternating repeats, and their ratio."""
     workers = study.profile.workers
     with Renderer("chart", workers, study.limits("chart")) as renderer, tempfile.TemporaryDirectory() as out:
         tools = Tools({"chart": renderer}, judge, threads=workers + study.profile.judge.max_in_flight)

@@ -1,9 +1,9 @@
-"""Writing of a nano GRPO step's first turn, 8 pictures x 8: ours against transformers' own loop and vision half.
+"""Generation of a nano GRPO step's first turn, 8 pictures x 8: ours against transformers' own loop and vision encoding.
 
     python bench/writing.py [--repeats 3]
 
-Both sample with a static cache from the same policy on the same pictures; what they write differs, so seconds a token
-are compared.
+Both sample with a static cache from the same policy on the same pictures. Their texts differ, so seconds per token are
+compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rrvf.study import Study
 
 
 def write(policy: LocalPolicy, conversations: list) -> tuple[float, int]:
-    """Seconds and tokens of one turn of all."""
+    """Seconds and tokens of one turn of all conversations."""
     begun = time.perf_counter()
     texts = policy.chat(conversations, temperature=1.0)
     seconds = time.perf_counter() - begun
@@ -32,7 +32,7 @@ def write(policy: LocalPolicy, conversations: list) -> tuple[float, int]:
 
 
 def stock(policy: LocalPolicy) -> None:
-    """transformers' own loop and vision half, but the static cache."""
+    """Make the policy use transformers' own loop and vision encoding, with the static cache."""
     del policy.model.generate
     policy.model.generate = partial(policy.model.generate, cache_implementation="static")
     qwen.Qwen2_5_VLVisionAttention.forward = vision.stock_attention

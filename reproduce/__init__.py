@@ -1,1 +1,1 @@
-"""The whole reproduction in one command: `python -m reproduce --profile nano` (`make reproduce`)."""
+"""The whole reproduction with one command: `python -m reproduce --profile nano` (`make reproduce`)."""

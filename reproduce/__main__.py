@@ -1,9 +1,9 @@
 """Reproduce a profile: `python -m reproduce --profile nano`.
 
-Run the notebooks, print Tables 1 to 3, copy the results to `results/`.
+It runs the notebooks, prints Tables 1 to 3 and copies the results to `results/`.
 
-Exit codes: 0 success; 1 a notebook failed, in one line; 2 bad input, in one line; 130 interrupted. Run it again to
-continue.
+Exit codes: 0 success; 1 a notebook failed; 2 bad input; 130 interrupted. Each failure is explained in one line. Run the
+command again to continue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rrvf.report.runs import find_seeds
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m reproduce", description="Run the notebooks and print Tables 1 to 3."
     )
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> AbstractContextManager[None]:
-    """The judge that the profile has served here, unless all is finished, which needs none."""
+    """Serves the profile's judge if `judge.serve` is set and a notebook is left to run; else does nothing."""
     if not profile.judge.serve or not unfinished(name, results):
         return nullcontext()
     from reproduce.judge import served_judge
@@ -54,7 +54,10 @@ def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> Ab
 
 
 def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = None) -> None:
-    """Notebooks, tables, `out` (None: `results/<profile>`); with `publish` also `notebooks/*.ipynb`."""
+    """Run the notebooks of profile `name`, print the tables and copy the results to `out`.
+
+    publish: copy the executed notebooks to `notebooks/*.ipynb` too. out: default `results/<profile>`.
+    """
     profile = load_profile(name)
     out = (out or REPOSITORY / "results" / profile.name).absolute()
     results = REPOSITORY / "runs" / profile.name

@@ -1,9 +1,8 @@
 """Train and evaluate the variants of `ablations.yaml`: `python -m reproduce.ablations`.
 
-The study of `ablations.yaml`, trained, evaluated and written to `results/ablations`.
-
-Each variant and seed is a study of its own under `runs/<profile>/ablations`, in stages like any other: a killed run
-goes on where it was, a finished one is skipped. Hours on two cores; `--jobs 2` trains two at a time on one core each.
+The results are written to `results/ablations`. Each variant and seed has its own study in `runs/<profile>/ablations`: a
+killed run continues where it stopped, and a finished one is skipped. It takes hours on two cores; `--jobs 2` trains two
+variants at a time on one core each.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ PLAN = Path(__file__).with_name("ablations.yaml")
 
 @dataclass(frozen=True)
 class Job:
-    """One variant with one seed; `variant` BASE is the policy before any training."""
+    """One variant with one seed. variant BASE: the policy before training."""
 
     variant: str
     profile: Profile
@@ -44,14 +43,14 @@ class Job:
 
     @property
     def study(self) -> Study:
-        """Its own folder under `runs/PROFILE/ablations`, by variant and seed."""
+        """The study of this job, in `runs/PROFILE/ablations/VARIANT/SEED`."""
         folder = re.sub(r"\W+", "_", self.variant).strip("_")
         return Study(
             self.profile, REPOSITORY / "runs" / self.profile.name / "ablations" / folder / str(self.profile.seed)
         )
 
     def run(self, threads: int) -> AblationRun:
-        """Train and evaluate; what is finished is only read."""
+        """Train and evaluate. Finished stages are only read. threads: of torch."""
         import torch
 
         torch.set_num_threads(threads)
@@ -64,7 +63,7 @@ class Job:
 
 
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
-    """The policy before training, then every variant with every seed, seed by seed."""
+    """The jobs: the policy before training, then for each seed every variant."""
     shared = changed(profile.model_dump(), plan["shared"])
     yield Job(BASE, checked(shared, PLAN.name), plan["section"], plan["evaluation"])
     for seed in plan["seeds"]:
@@ -74,7 +73,7 @@ def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
 
 
 def changed(settings: dict, change: dict) -> dict:
-    """`settings` with `change` laid over it, section by section. UserError where a key of a section is unknown."""
+    """`settings` with the values of `change`, section by section. Raises UserError for an unknown key."""
     merged = dict(settings)
     for key, value in change.items():
         if key not in settings:
@@ -84,20 +83,20 @@ def changed(settings: dict, change: dict) -> dict:
 
 
 def main() -> int:
-    """The exit code: 0, or 2 for bad input, in one line."""
+    """Run the command and return its exit code: 0, or 2 for bad input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="nano")
-    parser.add_argument("--jobs", type=int, default=1, help="trained at the same time")
+    parser.add_argument("--jobs", type=int, default=1, help="number of variants to train at the same time")
     options = parser.parse_args()
     if options.jobs < 1:
-        parser.error("--jobs: one at least")
+        parser.error("--jobs must be at least 1")
     return exit_code(
         lambda: run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
     )
 
 
 def run(todo: list[Job], at_once: int) -> None:
-    """All of `todo`; the results so far are written after each."""
+    """Run all jobs, `at_once` at a time. After each job the results so far are written."""
     todo[0].study.prepare_data()
     threads, done, out = max(1, (os.cpu_count() or 1) // at_once), {}, REPOSITORY / "results" / "ablations"
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -1,11 +1,11 @@
-"""Score answers of other models that were published, beside the numbers published with them.
+"""Score published answers of other models and compare with the scores that were published with them.
 
     python -m reproduce.answers --model gpt-4o
 
-A fork of ChartMimic holds six models' answers to the benchmark's older pictures with the official evaluator's scores;
-the true scripts are in ChartMimic's own history. Both are fetched at pinned commits into `data/public`. No model and no
-key is needed: the harness is tried on real answers before anything is paid for. What is fetched is no part of this
-project. Exit codes as `python -m reproduce`.
+A fork of ChartMimic holds six models' answers to the benchmark's older pictures, with the official evaluator's scores.
+The true scripts are in ChartMimic's own history. Both are fetched at pinned commits into `data/public` and are not part
+of this project. This needs no model and no key, so it tests the harness on real answers without cost. Exit codes as in
+`python -m reproduce`.
 """
 
 from __future__ import annotations
@@ -38,45 +38,45 @@ SET = "ori_500"
 
 @dataclass(frozen=True)
 class Source:
-    """A public repository at a commit, and the folder of it that is needed."""
+    """One folder of a public repository at a commit."""
 
     repository: str
     commit: str
     folder: str
 
     def fetch(self, place: Path, host: str) -> Path:
-        """The folder, fetched to `place` where it is not there. UserError where that fails."""
+        """Fetch the folder to `place` unless it exists, and return its path. Raises UserError if that fails."""
         if not place.is_dir():
-            part = place.with_name(f"{place.name}.part")  # a fetch that is stopped leaves no half of it behind
+            part = place.with_name(f"{place.name}.part")  # renamed last, so that `place` is never incomplete
             rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             _git(part, "init", "--quiet")
             _git(part, "config", "remote.origin.url", f"{host}/{self.repository}")
             _git(part, "fetch", "--quiet", "--depth", "1", "--filter", "blob:none", "origin", self.commit)
-            _git(part, "checkout", "--quiet", "FETCH_HEAD", "--", self.folder)  # brings the folder's files alone
+            _git(part, "checkout", "--quiet", "FETCH_HEAD", "--", self.folder)  # downloads only this folder's files
             part.rename(place)
         return place / self.folder
 
 
 TRUTH = Source("ChartMimic/ChartMimic", "7ee16fbac40e70e2f3d5a79bbc47ca1e867c5575", "dataset/ori_500")
 ANSWERS = Source("JackLingjie/ChartMimic", "f0ba1b64d97e2b1dce9d30cf90d503f90025d883", "results/direct")
-#: What the published lines call each score, in our order.
+#: The name of each score in the published lines, in our order.
 PUBLISHED = {"text": "text_metrics", "layout": "layout_metrics", "type": "chart_type_metrics", "color": "color_metrics"}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.answers", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="gpt-4o", help="whose answers: gpt-4o, gpt-4o-mini, MiniCPM-V-2_6, …")
-    parser.add_argument("--limit", type=int, help="only so many pictures")
-    parser.add_argument("--host", default="https://github.com", help="where the two repositories are")
+    parser.add_argument("--model", default="gpt-4o", help="model of the answers: gpt-4o, gpt-4o-mini, MiniCPM-V-2_6, …")
+    parser.add_argument("--limit", type=int, help="only the first N pictures")
+    parser.add_argument("--host", default="https://github.com", help="host of the two repositories")
     options = parser.parse_args(arguments)
     work = lambda: print(compare(options.model, options.limit, options.host))  # noqa: E731
     return exit_code(work, say)
 
 
 def compare(model: str, limit: int | None, host: str, place: Path = Path("data/public")) -> str:
-    """Fetch, draw the true scripts, score the answers; gives the table of both sides' numbers."""
+    """Fetch answers and scripts, draw the scripts, score the answers. Returns a table of ours and published scores."""
     truth = TRUTH.fetch(place / "truth", host)
     published = ANSWERS.fetch(place / "answers", host)
     stem = f"chart2code_{model}_DirectAgent_results"
@@ -96,7 +96,7 @@ def compare(model: str, limit: int | None, host: str, place: Path = Path("data/p
 
 
 def pictures(truth: Path, folder: Path) -> list[str]:
-    """The true scripts with the pictures that they draw, in `folder`; gives the pictures' names."""
+    """Draw the true scripts and copy them with their pictures to `folder`. Returns the pictures' names."""
     scripts = sorted(truth.glob("*.py"))
     if any(not (folder / script.name).is_file() for script in scripts):
         drawn = render_folder(CHART.name, truth, folder, 2, Limits(wall_s=120.0, cpu_s=60.0))
@@ -106,11 +106,11 @@ def pictures(truth: Path, folder: Path) -> list[str]:
 
 
 def answers(path: Path) -> dict[str, str]:
-    """What a model wrote, by the picture's name. A line holds the text, or the endpoint's whole completion as JSON."""
+    """A model's answers, by the picture's name. A line holds the text, or the endpoint's whole completion as JSON."""
     found = {}
     for line in json_lines(path):
         text = line["response"]
-        with suppress(ValueError, TypeError, KeyError):  # the text itself
+        with suppress(ValueError, TypeError, KeyError):  # not a completion, but the text itself
             text = json.loads(text)["choices"][0]["message"]["content"]
         found[Path(line["file"]).stem] = text
     return found
@@ -125,7 +125,10 @@ def scores(path: Path) -> dict[str, dict[str, float]]:
 
 
 def beside(model: str, out: Path, theirs: dict[str, dict[str, float]]) -> str:
-    """Means in percent over the answers that ran here and have a published score, and how many are equal to 0.001."""
+    """A table of mean scores in percent, over the answers that ran here and have a published score.
+
+    The last column counts the answers whose two scores differ by at most 0.001.
+    """
     records = read_results(out).values()
     ours = {Path(r.sample_id).stem: r.metrics for r in records if r.outcome == "scored"}
     both = [(ours[name], theirs[name]) for name in ours if name in theirs]
@@ -148,7 +151,7 @@ def _git(place: Path, *words: str) -> None:
     try:
         subprocess.run(["git", *words], cwd=place, check=True, capture_output=True, text=True)
     except FileNotFoundError:
-        raise UserError("no git here, which fetches the public answers: install it") from None
+        raise UserError("git is missing and needed to fetch the public answers: install it") from None
     except subprocess.CalledProcessError as error:
         why = (error.stderr.strip() or "git failed").splitlines()[-1][:200]
         raise UserError(f"cannot fetch the public answers ({why}): check the network, then run it again") from None

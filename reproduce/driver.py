@@ -1,8 +1,8 @@
 """Runs the notebooks in order and remembers which are finished.
 
-A notebook's key is the hash of its text, of the package, of the profile file and of the notebooks before it. One whose
-key is on disk is skipped; any other is run from its first cell, and the stages inside it (rrvf.study) skip or continue
-themselves. So a run may be killed at any point. What is imported here stays light: a run that skips all starts no
+A notebook's key is a hash of its text, the package, the profile file and the notebooks before it. A notebook whose key
+is on disk is skipped. Any other runs from its first cell, and the stages in it (rrvf.study) skip or continue by
+themselves, so a run can be killed at any point. Imports here are light: a run that skips everything does not load
 torch.
 """
 
@@ -21,14 +21,14 @@ NOTEBOOKS = REPOSITORY / "notebooks"
 
 
 class NotebookFailed(Exception):
-    """A cell raised, or a kernel died; the message is one line with the notebook, the cell and the error."""
+    """A cell raised or a kernel died. The message is one line with the notebook, the cell and the error."""
 
 
 def run_notebooks(profile: str, results: Path, progress: Progress, folder: Path = NOTEBOOKS) -> None:
-    """Run what is not finished of `folder/*.py` into `results/notebooks`.
+    """Run the unfinished notebooks of `folder/*.py`, with their outputs in `results/notebooks`.
 
-    `profile` is a name or a path, as the notebooks' parameter. UserError from a cell is raised as it is, NotebookFailed
-    for any other failure.
+    profile: a name or a path, the notebooks' parameter. A UserError in a cell is raised unchanged, any other failure as
+    NotebookFailed.
     """
     out = results / "notebooks"
     out.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def _finished(source: Path, key: str, results: Path) -> bool:
 
 
 def notebook_keys(profile: str, folder: Path = NOTEBOOKS) -> dict[Path, str]:
-    """Each notebook's text file with its key, in order."""
+    """The key of each notebook, by its text file, in order."""
     digest = hashlib.sha256(profile_file(profile).read_bytes())
     for path in sorted((REPOSITORY / "rrvf").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -67,8 +67,8 @@ def notebook_keys(profile: str, folder: Path = NOTEBOOKS) -> dict[Path, str]:
 
 
 def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progress) -> None:
-    """Run one notebook text file into `out`, which grows cell by cell."""
-    import papermill  # slow to import, and a run that skips all needs none of it
+    """Run one notebook text file and write it to `out` after each cell."""
+    import papermill  # slow to import, and not needed if all notebooks are skipped
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
@@ -76,8 +76,8 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
         papermill.execute_notebook(
             read_notebook(source), out, parameters, kernel_name="python3", language="python", cwd=REPOSITORY,
             progress_bar=False, stdout_file=progress.stages, stderr_file=progress.bars,
-            start_timeout=600,  # seconds; a busy machine is no failure
-            extra_arguments=["--log-level=ERROR"],  # else each kernel warns that it listens on a socket
+            start_timeout=600,  # seconds; a busy machine is not a failure
+            extra_arguments=["--log-level=ERROR"],  # hides a warning of each kernel that it listens on a socket
         )  # fmt: skip
     except PapermillExecutionError as error:
         message = (error.evalue.splitlines() or [""])[0]
@@ -89,7 +89,7 @@ def execute(source: Path, out: Path, parameters: dict[str, str], progress: Progr
 
 
 def read_notebook(source: Path):
-    """The notebook of a `py:percent` text, with cell ids that do not change from one reading to the next."""
+    """The notebook of a `py:percent` text, with cell ids that are the same at every reading."""
     import jupytext
 
     notebook = jupytext.read(source)

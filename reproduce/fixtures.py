@@ -1,6 +1,4 @@
-"""The paper's data sets in miniature: the hub's own layout and columns, our own pictures.
-
-For rehearsals and loaders' tests.
+"""The paper's data sets in miniature, for rehearsals and loader tests: the hub's layout and columns, our own pictures.
 
     python -m reproduce.fixtures DIR
 
@@ -8,8 +6,8 @@ For rehearsals and loaders' tests.
     DIR/plot2code/             one parquet, split `test`: image, url, code, instruction; one row in four: no matplotlib
     DIR/websight/v0.2/         one parquet, split `train`: image (twice the page's size), text, llm_generated_idea
 
-ChartMimic's figures and WebSight's pages come from our generators, Plot2Code's from matplotlib's gallery, as its own
-do.
+ChartMimic's figures and WebSight's pages come from our generators. Plot2Code's figures come from matplotlib's gallery,
+like those of the real data set.
 """
 
 from __future__ import annotations
@@ -33,17 +31,17 @@ from rrvf.outputs import exit_code
 from rrvf.render import Limits, Renderer
 from rrvf.render.browser import VIEWPORT
 
-#: How many of each: enough that no batch of a rehearsal sees one picture only.
+#: Number of pictures of each kind: enough that a batch of a rehearsal has different pictures.
 TRAIN, TEST, FIGURES, PAGES = 8, 4, 4, 24
-#: Inches. ChartMimic's scripts choose their own, and an archive of one size would hide what sizes do.
+#: Sizes in inches. ChartMimic's scripts choose their own, and an archive with one size would hide bugs with sizes.
 SIZES = ((6.4, 4.8), (10, 6), (5, 8), (12, 4), (7, 7), (8, 6))
 TAILWIND = "https://cdn.jsdelivr.net/npm/tailwindcss@2.2.19/dist/tailwind.min.css"
-#: Seeds from here on are the generators' pictures for tests.
+#: The first seed. The generators' seeds for tests begin at 2,000,000.
 SEED = 2_500_000
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0, or 2 for bad input, in one line."""
+    """Run the command and return its exit code: 0, or 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.fixtures", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args(arguments).folder
@@ -51,9 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write_fixtures(folder: Path) -> None:
-    """Write all three sets into `folder`, beside it first, so that a folder that exists is whole.
+    """Write all three sets to `folder`. They are built under a temporary name, so that `folder` is never incomplete.
 
-    UserError where `folder` exists, or where a picture of ours does not render.
+    Raises UserError if `folder` exists, or if one of our pictures does not render.
     """
     if folder.exists():
         raise UserError(f"{folder} exists: name a folder that does not")
@@ -64,7 +62,7 @@ def write_fixtures(folder: Path) -> None:
         _chartmimic(partial / "chartmimic.tar.gz", renderer)
         figures = list(gallery.items(FIGURES - 1, 0, renderer.render_many))
     _plot2code(partial / "plot2code" / "test-00000-of-00001.parquet", figures)
-    # As evaluations draw them, so that true code can reach every score; the set's pictures are twice that size.
+    # Drawn as in evaluations, so that true code can reach the full score. The set's own pictures are twice that size.
     with Renderer(WEB.name, 2, Limits(wall_s=gallery.LIMITS.wall_s, canvas=VIEWPORT)) as renderer:
         _websight(partial / "websight" / "v0.2" / "train-00000-of-00001.parquet", renderer)
     partial.rename(folder)
@@ -84,7 +82,7 @@ def _chartmimic(path: Path, renderer: Renderer) -> None:
 
 
 def _script(seed: int) -> str:
-    """A generated chart that asks for a size of its own."""
+    """A generated chart that sets its own figure size."""
     head, rest = charts.generate(seed).split("\n", 1)
     return f"{head}\nplt.rcParams['figure.figsize'] = {SIZES[seed % len(SIZES)]}\n{rest}"
 
@@ -116,7 +114,7 @@ def _pictures(codes: list[str], renderer: Renderer) -> Iterator[bytes]:
 
 
 def _as(png: bytes, kind: str, times: int = 1) -> bytes:
-    """A picture in another format, its sides `times` as long."""
+    """A picture in another format, scaled by `times`."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     out = io.BytesIO()
     (picture if times == 1 else picture.resize((times * picture.width, times * picture.height))).save(out, kind)
@@ -124,7 +122,7 @@ def _as(png: bytes, kind: str, times: int = 1) -> bytes:
 
 
 def _table(path: Path, rows: list[dict]) -> None:
-    """One parquet with the pictures encoded, as the hub stores them."""
+    """Write one parquet file with encoded pictures, as on the hub."""
     import datasets
 
     make(path.parent)

@@ -1,7 +1,7 @@
-"""The judge of a profile with `judge: {serve: true}`: started beside the run, stopped after it.
+"""Serves the judge of a profile with `judge: {serve: true}`: started before the run, stopped after it.
 
-It is vLLM with the profile's file of reproduce/judges, the same that `make judge` serves. It must have its memory
-before training begins, for vLLM measures what is free while it starts.
+It is vLLM with the judge's file in reproduce/judges, as in `make judge`. It must start before training, because vLLM
+measures the free memory when it starts.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from rrvf.plan.judges import JUDGES, judge_need
 from rrvf.profile import Profile
 from rrvf.served import answers, serving
 
-#: What serves a large model.
+#: The command of vLLM's server.
 VLLM = (sys.executable, "-m", "vllm.entrypoints.openai.api_server")
 
 
 @contextmanager
 def served_judge(profile: Profile, results: Path, progress: Progress, server: Sequence[str] = ()) -> Iterator[None]:
-    """Hold the profile's judge at its URL for as long as the block lasts; nothing where the profile asks for none.
+    """Serve the profile's judge at its URL during the block. Does nothing unless the profile sets `judge.serve`.
 
-    One that answers there already is taken and left running. server: the command without `--config` and `--port`.
-    UserError where none of the judges here is the profile's, or where it does not start.
+    A judge that already answers there is used and left running. results: folder of its log, judge.log. server: the
+    command without `--config` and `--port`; default: vLLM. Raises UserError if no file in reproduce/judges has the
+    profile's model, or if the server does not start.
     """
     url = profile.judge.url
     if not profile.judge.serve or url is None or answers(url):

@@ -1,7 +1,7 @@
-"""One line per notebook and stage on standard output; on standard error how long work goes on.
+"""Prints one line per notebook and stage to standard output, and progress to standard error.
 
-On a terminal that is its last bar or training step, each over the one before; elsewhere a training step a minute. That
-a run waits for its judge is told always.
+On a terminal, progress is the latest bar or training step, which replaces the one before. Elsewhere it is one training
+step per minute. A line that a run waits for its judge is always printed.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from __future__ import annotations
 import sys
 import time
 
-#: Seconds between two steps that are told where no terminal is.
+#: Seconds between two printed steps without a terminal.
 STEP_S = 60.0
 
 
 class Progress:
-    """Also the two files that a kernel's output is written to: see `stages` and `bars`."""
+    """Prints progress. `stages` and `bars` are the files that take a kernel's standard output and standard error."""
 
     def __init__(self) -> None:
         self.stages, self.bars = _Stages(self), _Bars()
 
     def say(self, line: str) -> None:
-        """One line that stays."""
+        """Print a line that is not replaced."""
         self.bars.clear()
         print(line, flush=True)
 
     def fail(self, line: str) -> None:
-        """The last line of a run that did not end well."""
+        """Print the last line of a failed run to standard error."""
         self.bars.clear()
         print(line, file=sys.stderr, flush=True)
 
 
 class _Stages:
-    """What a notebook prints: its `stage ...` lines are passed on, as they come in pieces."""
+    """Takes what a notebook prints, in pieces, and prints only its `stage ...` lines."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._rest = progress, ""
@@ -43,11 +43,11 @@ class _Stages:
                 self._progress.say(f"  {line}")
 
     def flush(self) -> None:
-        """Nothing is held back but half a line."""
+        """Does nothing: whole lines are already printed."""
 
 
 class _Bars:
-    """What a notebook writes to standard error: progress bars, steps of a training, words about its judge."""
+    """Takes what a notebook writes to standard error: progress bars, training steps, messages about its judge."""
 
     def __init__(self) -> None:
         self._shown, self._told = False, float("-inf")
@@ -70,10 +70,10 @@ class _Bars:
         print(f"  {line}", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Remove the bar that is shown."""
+        """Remove the current bar from the terminal."""
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         self._shown = False
 
     def flush(self) -> None:
-        """Every write is flushed."""
+        """Does nothing: every write is flushed."""

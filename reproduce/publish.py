@@ -1,4 +1,4 @@
-"""What outlives a run: tables on the terminal, `results/<profile>`, on request the notebooks with their outputs."""
+"""Publishes a run: prints the tables, copies results to `results/<profile>` and, on request, the executed notebooks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from rrvf.folders import moved_aside
 from rrvf.profile import Profile
 from rrvf.records import json_lines
 
-#: Under the runs folder: the tables and texts, what each number comes from, the learning curves.
+#: Published files of the runs folder: tables and texts, the records behind each number, the learning curves.
 KEPT = (
     "report/*.md", "report/*.csv", "report/*.tex", "report/*.png",
     "eval/*/*/summary.json", "eval/*/*/records.jsonl", "train/*/log.jsonl",
 )  # fmt: skip
-#: What `reproduce.seeds` puts beside them.
+#: Folders that `reproduce.seeds` publishes beside them.
 SEEDS = "seed-*"
-#: Larger records are published without their texts (the true code of real pages); any other larger file is left out.
+#: Records above this size are published without their texts, such as the code of real pages. Other files above it are
+#: left out.
 MAX_BYTES = 2**20
 WITHOUT_TEXTS = {"reply": "", "code": None}
 _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 
 
 def publish_results(results: Path, out: Path) -> int:
-    """Copy the small files of KEPT from `results` to `out`; gives their number.
+    """Copy the small files of KEPT from `results` to `out`, and return their number.
 
-    They take the place of what was there, but for other seeds.
+    They replace the content of `out`, except for the folders of other seeds.
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -56,7 +57,7 @@ def _copy_without_texts(records: Path, target: Path) -> None:
 
 
 def show_tables(profile: Profile, results: Path) -> None:
-    """Tables 1 to 3 on the terminal."""
+    """Print Tables 1 to 3 to the terminal."""
     from rrvf.report.runs import find_runs, find_seeds
     from rrvf.report.tables import build_tables
     from rrvf.report.writers import print_tables
@@ -65,9 +66,9 @@ def show_tables(profile: Profile, results: Path) -> None:
 
 
 def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Path]:
-    """Copy executed notebooks to `folder`, without what differs from run to run; gives their paths.
+    """Copy executed notebooks to `folder`, without the parts that differ from run to run. Returns their paths.
 
-    UserError for any profile but the CPU default: its outputs are the ones that everybody can repeat.
+    Raises UserError for any profile except nano, the only one whose outputs everybody can reproduce.
     """
     if profile.name != "nano":
         raise UserError(f"the notebooks' outputs are published for the nano profile only, not for {profile.name}")
@@ -75,7 +76,10 @@ def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Pa
 
 
 def code_digest(notebook) -> str:
-    """A hash of a notebook's code, kept with the outputs: a changed text synced into a notebook leaves old outputs."""
+    """A hash of a notebook's code, stored with its outputs.
+
+    It shows outputs that are out of date: a changed text can be synced into a notebook without running it.
+    """
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 
@@ -101,7 +105,7 @@ def _publish(path: Path, target: Path) -> Path:
 
 
 def _worth_keeping(outputs: list) -> list:
-    """Outputs without progress bars, warnings and what a stage says of itself: these name paths and times."""
+    """Outputs without progress bars, warnings and stage lines, which contain paths and times."""
     kept = []
     for output in outputs:
         if kept and output.get("name") == kept[-1].get("name") == "stdout":

@@ -1,8 +1,9 @@
-"""Play the episodes that notebook 3 shows anew, after a change of the shipped policy, the judge or the protocol.
+"""Record the episodes of notebook 3 again, after a change of the shipped policy, the judge or the protocol.
 
 python -m reproduce.recorded chart-1000042 chart-1000118
 
-Each name is a training picture of the nano profile; the episodes lie beside `rrvf.report.recorded`, which reads them.
+Each name is a training picture of the nano profile. `rrvf.report.recorded` reads the episodes, which are stored beside
+it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ GROUP, TURNS = 8, 4
 
 
 def play_groups(sample_ids: Sequence[str]) -> Iterable[Trajectory]:
-    """Eight episodes of each training picture of the nano profile; the seed is fixed, the processor is not."""
+    """Eight episodes of each training picture of the nano profile. The seed is fixed, but results vary with the CPU."""
     torch.manual_seed(0)
     study = Study(load_profile("nano"))
     policy = LocalPolicy(study.profile.policy.model, max_new_tokens=320)

@@ -1,4 +1,4 @@
-"""What a rehearsal substitutes: `rehearsal.yaml`, laid over a profile and the files that it trains and judges with."""
+"""The substitutions of a rehearsal: `rehearsal.yaml` over a profile and its files for training and for the judge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rrvf.profile import Profile, checked, load_profile, profile_file
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
 OVERLAY = HERE / "rehearsal.yaml"
-#: The profiles that can be rehearsed, with the file of reproduce/launch and of reproduce/judges that each needs.
+#: The profiles that can be rehearsed, each with its file in reproduce/launch and in reproduce/judges.
 FILES = {
     "paper": {"launch": "eight_gpus", "server": "72b"},
     "gpu": {"launch": "one_gpu", "server": "7b"},
@@ -29,16 +29,16 @@ FILES = {
 
 
 def overlay(profile: str, fixtures: Path) -> dict[str, dict[str, Any]]:
-    """What is substituted for `profile`, by part: profile, launch, server, environment."""
+    """The substituted settings for `profile`, by part: profile, launch, server, environment."""
     text = OVERLAY.read_text().replace("{profile}", profile).replace("{fixtures}", str(fixtures))
     parts = yaml.safe_load(text)
     return parts | {part: parts[part][file] for part, file in FILES[profile].items()}
 
 
 def rehearsed(profile: str, fixtures: Path) -> dict[str, dict[str, Any]]:
-    """The three files as a rehearsal uses them, by part: the profile's own settings with the overlay over them.
+    """The settings of a rehearsal by part (profile, launch, server): the original files with the overlay over them.
 
-    UserError where the overlay does not fit.
+    Raises UserError if the overlay does not fit them.
     """
     own, change = own_files(profile), overlay(profile, fixtures)
     files = {part: laid_over(settings, change[part]) for part, settings in own.items()}
@@ -47,7 +47,7 @@ def rehearsed(profile: str, fixtures: Path) -> dict[str, dict[str, Any]]:
 
 
 def own_files(profile: str) -> dict[str, dict[str, Any]]:
-    """The same three as they stand in the repository."""
+    """The original settings of the same three files."""
     launch, server = FILES[profile].values()
     paths = {
         "profile": profile_file(profile),
@@ -58,7 +58,7 @@ def own_files(profile: str) -> dict[str, dict[str, Any]]:
 
 
 def laid_over(settings: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`settings` with `change` over them, section by section."""
+    """`settings` with the values of `change`, section by section."""
     merged = dict(settings)
     for key, value in change.items():
         merged[key] = laid_over(settings.get(key) or {}, value) if isinstance(value, dict) else value
@@ -66,16 +66,16 @@ def laid_over(settings: dict[str, Any], change: dict[str, Any]) -> dict[str, Any
 
 
 class Rehearsal:
-    """One rehearsal on disk: the files that it uses, and how it runs a command."""
+    """One rehearsal: its folder, its files and its commands."""
 
     def __init__(self, name: str) -> None:
         self.name, self.folder = name, REPOSITORY / "runs" / f"rehearsal-{name}"
         self.fixtures, self.logs = self.folder / "fixtures", self.folder / "logs"
         self.change = overlay(name, self.fixtures)
-        self.killed_cpu = 0.0  # seconds of those that were killed, which nobody else counts
+        self.killed_cpu = 0.0  # CPU seconds of killed processes, which are not counted elsewhere
 
     def begin(self) -> None:
-        """An empty folder with the three files, and the environment of all that is started from here."""
+        """Empty the folder, write the three files to it, and set the environment of all later commands."""
         shutil.rmtree(self.folder, ignore_errors=True)
         make(self.logs)
         for part, settings in rehearsed(self.name, self.fixtures).items():
@@ -85,25 +85,25 @@ class Rehearsal:
         os.environ.update(self.change["environment"], RRVF_DATA=str(self.folder / "data"), VENV=sys.prefix)
 
     def file(self, part: str) -> Path:
-        """The profile, launch or server file."""
+        """The path of the profile, launch or server file."""
         return self.folder / f"{part}.yaml"
 
     @property
     def profile(self) -> Profile:
-        """The profile as it is rehearsed: the paper's or the gpu one with `rehearsal.yaml` laid over it."""
+        """The rehearsed profile: paper or gpu with `rehearsal.yaml` over it."""
         return load_profile(str(self.file("profile")))
 
     def log(self, name: str) -> Path:
-        """Where a stage's words go."""
+        """The log file of a stage."""
         return self.logs / f"{name.replace(' ', '_')}.log"
 
     def start(self, name: str, *command: str | Path) -> subprocess.Popen:
-        """A command of stage `name`."""
+        """Start a command of stage `name`, with its output in the stage's log."""
         with self.log(name).open("ab") as words:
             return subprocess.Popen([str(word) for word in command], cwd=REPOSITORY, stdout=words, stderr=words)
 
     def run(self, name: str, *command: str | Path) -> None:
-        """The same, to its end. UserError with its last words where it fails."""
+        """Run a command of stage `name` to its end. Raises UserError with the last line of its log if it fails."""
         child = self.start(name, *command)
         try:
             failed = child.wait()
@@ -115,9 +115,9 @@ class Rehearsal:
 
 
 def kill_tree(child: subprocess.Popen) -> float:
-    """End a process with all that it started, as a full memory or a lost node does; gives their seconds of CPU.
+    """Kill a process and all its descendants, as a lack of memory or a lost node does. Returns their CPU seconds.
 
-    Nothing where it has ended: those seconds its parent knows.
+    0 if the process has already ended: its parent then counts these seconds.
     """
     try:
         parent = psutil.Process(child.pid)
@@ -127,7 +127,7 @@ def kill_tree(child: subprocess.Popen) -> float:
     seconds = 0.0
     for process in family:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            seconds += sum(process.cpu_times()[:2])  # its own, as user and as system
+            seconds += sum(process.cpu_times()[:2])  # user and system time, without children
             process.kill()
     child.wait()
     psutil.wait_procs(family, timeout=30)

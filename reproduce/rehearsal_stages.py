@@ -1,4 +1,4 @@
-"""The stages of a rehearsal, in order: what each does, what of it is real and what is substituted."""
+"""The stages of a rehearsal, in order. Each says which of its parts are real and which are substituted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ POLICY, JUDGE, TABLE_JUDGE = ("profile", "policy"), ("profile", "judge"), ("prof
 
 @dataclass(frozen=True)
 class Stage:
-    """`run` gives what else is to be said. parts: the sections of the overlay that it meets, each as a path of keys."""
+    """One stage. real: its real parts. parts: the overlay's sections that it uses, each as a path of keys.
+
+    run: does the work; returns a remark for the stage's line, or None.
+    """
 
     name: str
     real: str
@@ -33,7 +36,7 @@ class Stage:
     run: Callable[[Rehearsal], str | None]
 
     def substituted(self, change: dict[str, Any]) -> str:
-        """Those sections and the keys that the overlay sets in them."""
+        """The overlay's sections that the stage uses, with the keys that they set."""
         return ", ".join(_named(change, path) for path in self.parts)
 
 
@@ -46,7 +49,7 @@ def _named(change: dict[str, Any], path: tuple[str, ...]) -> str:
 
 
 def stages(profile: Profile) -> list[Stage]:
-    """From the archives to the tables: all that the profile trains, its first GRPO run killed in the middle."""
+    """All stages from the archives to the tables. The first GRPO run is killed in the middle and resumed."""
     found = [_data(profile), *(_sft(profile, name) for name in profile.sft)]
     for number, name in enumerate(profile.grpo):
         found += [_killed(profile, name), _grpo(profile, name)] if number == 0 else [_grpo(profile, name)]
@@ -63,7 +66,7 @@ def _data(profile: Profile) -> Stage:
 
 
 def _train(rehearsal: Rehearsal, method: str, name: str) -> tuple[list[str | Path], Path]:
-    """The command of a training, as a user types it, and its folder, where `make reproduce` looks for it."""
+    """The command of a training, as a user types it, and its output folder, where `make reproduce` expects it."""
     out = rehearsal.folder / training_folder(method, name)
     return ["bash", TRAIN, method, rehearsal.file("launch"), rehearsal.file("profile"), name, out], out
 
@@ -127,7 +130,7 @@ def _grpo(profile: Profile, name: str) -> Stage:
 
 
 def _whole(out: Path, steps: int) -> str:
-    """UserError unless the log has every step once and the policy is there."""
+    """The number of steps as text. Raises UserError unless the log has each step once and the policy is saved."""
     logged = [int(line["step"]) for line in read_log(out / "log.jsonl") if "loss" in line]
     if logged != list(range(1, steps + 1)) or not (out / "final" / "model.safetensors").is_file():
         raise UserError(f"{out} is not whole: its log has the steps {logged} of {steps}")
@@ -181,7 +184,7 @@ def _notebooks(profile: Profile) -> Stage:
 
 
 def promised(profile: Profile) -> list[str]:
-    """Every row that the tables of a profile should have, as SET/POLICY."""
+    """All rows that the tables of a profile should have, as SET/POLICY."""
     from rrvf.study import Study
 
     study = Study(profile)

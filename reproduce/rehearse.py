@@ -1,8 +1,8 @@
-"""`make rehearse PROFILE=paper|gpu`: the profile's whole path on two cores, from the archives to Tables 1 to 3.
+"""`make rehearse PROFILE=paper|gpu`: run the whole path of a profile on two cores, from the archives to Tables 1 to 3.
 
-The same profile file, the same scripts of reproduce/launch, the same notebooks; what `rehearsal.yaml` names is
-substituted. One training is killed and taken up again. Everything lands in `runs/rehearsal-<profile>`, which is begun
-anew each time, and nothing in `results/`. One line per stage; exit codes as of `python -m reproduce`.
+A rehearsal uses the same profile file, scripts of reproduce/launch and notebooks as the real run, except for the
+settings in `rehearsal.yaml`. One training is killed and resumed. All files go to `runs/rehearsal-<profile>`, which is
+emptied at the start, and none to `results/`. It prints one line per stage; exit codes as in `python -m reproduce`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rrvf.served import answers, serving
 
 
 def rehearse(name: str) -> None:
-    """All stages of a profile's rehearsal, then its tables. UserError where one does not end as it should."""
+    """Run all stages of a profile's rehearsal, then print its tables. Raises UserError if a stage fails."""
     rehearsal = Rehearsal(name)
     started = time.monotonic()
     with owned(rehearsal.folder, lock=rehearsal.folder.with_name(f".rehearsal-{name}.lock")):
@@ -44,9 +44,9 @@ def rehearse(name: str) -> None:
 
 @contextmanager
 def _judge(rehearsal: Rehearsal) -> Iterator[None]:
-    """The embedded judge at the address of the profile's.
+    """Serves the embedded judge at the address of the profile's judge.
 
-    UserError where another answers there: it may be a real one.
+    Raises UserError if a judge already answers there, because it may be a real one.
     """
     url = rehearsal.profile.judge.url
     if answers(url):
@@ -69,7 +69,10 @@ def _timed(stage: Stage, rehearsal: Rehearsal) -> None:
 
 @contextmanager
 def peak_memory(every_s: float = 1.0) -> Iterator[list[int]]:
-    """Bytes of main memory that this process and all it started hold, read each `every_s`; shared pages count once."""
+    """A list of the main memory of this process and its descendants, in bytes, measured every `every_s` seconds.
+
+    Shared pages are counted once (PSS).
+    """
     held, ended = [_memory()], threading.Event()
 
     def watch() -> None:
@@ -94,17 +97,17 @@ def _memory() -> int:
 
 
 def _cpu_seconds(rehearsal: Rehearsal) -> float:
-    """Of this process and of its children that have ended."""
+    """CPU seconds of this process and of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return rehearsal.killed_cpu + sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that child processes are ended too
     return exit_code(lambda: rehearse(options.profile))
 
 

@@ -1,9 +1,9 @@
-"""Measure rows of the paper's tables and print them beside the printed ones.
+"""Measure rows of the paper's tables and print them beside the paper's values.
 
 `python -m reproduce.rows --row internvl3`.
 
-Each row is evaluated on every set of the profile in whose table it stands; what is finished is only read. Exit codes as
-`python -m reproduce`.
+Each row is evaluated on all sets of the profile that belong to its tables. Finished evaluations are only read. Exit
+codes as in `python -m reproduce`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from rrvf.study import Study
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.rows", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--row", action="append", required=True, help="a key of reproduce/models.yaml; may be given again"
+        "--row", action="append", required=True, help="a key of reproduce/models.yaml; can be given several times"
     )
     parser.add_argument("--profile", default="paper")
     parser.add_argument("--estimate", action="store_true", help="print calls, tokens, price and time, and stop")
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure(study: Study, keys: list[str], estimate: bool = False) -> None:
-    """Measure rows and print each with its difference from the paper's."""
+    """Measure rows and print each with its difference from the paper. estimate: only print the estimated cost."""
     todo = [(key, name) for key in keys for name in sets_of(study, key)]
     for key, name in todo:
         if estimate:
@@ -49,7 +49,7 @@ def measure(study: Study, keys: list[str], estimate: bool = False) -> None:
 
 
 def sets_of(study: Study, key: str) -> list[str]:
-    """The evaluation sets of the profile in whose tables a row stands. UserError where there are none."""
+    """The profile's evaluation sets for the tables of a row. Raises UserError if there are none."""
     row = find_row(key)
     found = [name for name, config in study.profile.evaluations.items() if config.table in row.tables]
     if not found:

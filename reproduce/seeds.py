@@ -1,8 +1,8 @@
-"""`python -m reproduce.seeds`: what `make reproduce` leaves out: the baselines that only pick, and more seeds.
+"""Run the baselines best of N and RFT, and more seeds, after `make reproduce`: `python -m reproduce.seeds`.
 
-First the baselines of the profile's own seed (best of N, and RFT) in `runs/<profile>`. Then each further seed, a study
-of its own under `runs/<profile>/seeds/N` on the same pictures; what it came to is put into `results/<profile>/seed-N`.
-All in stages like any other: a killed run goes on where it was.
+The baselines run with the profile's own seed in `runs/<profile>`. Then each further seed has its own study under
+`runs/<profile>/seeds/N`, on the same pictures, and its results are copied to `results/<profile>/seed-N`. A killed run
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from rrvf.study import REPOSITORY, Study
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; gives its exit code, as `python -m reproduce`."""
+    """Run the command and return its exit code, as in `python -m reproduce`."""
     parser = argparse.ArgumentParser(prog="python -m reproduce.seeds", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="besides the profile's own [default: 1 2]")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2], help="seeds to add to the profile's [default: 1 2]"
+    )
     options = parser.parse_args(arguments)
     return exit_code(lambda: repeat(load_profile(options.profile), options.seeds))
 
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:
-    """The baselines, every seed to its published results, then the tables with all of them."""
+    """Run the baselines and every seed, publish the seeds' results, and print the tables with all of them."""
     if profile.seed in seeds:
-        raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name others")
+        raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name other seeds")
     own = Study(profile, REPOSITORY / "runs" / profile.name)
     own.prepare_data()
     for name, config in profile.evaluations.items():

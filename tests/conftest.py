@@ -1,4 +1,4 @@
-"""What tests share. Heavy imports stay inside: most tests need no torch."""
+"""Shared fixtures. Heavy imports are inside functions, because most tests need no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from rrvf.records import Sample
 
-#: The files that take longest. They begin first: a worker that begins one last leaves the others idle.
+#: The slowest files. They begin first, so that no worker starts one at the end while the others are idle.
 LONG = (
     "test_notebooks",
     "test_interrupts",
@@ -34,7 +34,7 @@ def policy(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def engine():
-    """Draws charts as large as their scripts choose; one for all files, since its start costs seconds."""
+    """A renderer of charts at the size that their scripts choose. All files share it, because its start takes seconds."""
     from rrvf.render import Limits
     from rrvf.render.chart import ChartRenderer
 
@@ -44,7 +44,7 @@ def engine():
 
 @pytest.fixture(scope="session")
 def nano_charts():
-    """The same on the canvas of the nano policy's pictures."""
+    """A renderer of charts on the nano policy's canvas."""
     from rrvf.domains import NANO_CANVAS
     from rrvf.render import Limits, Renderer
 
@@ -54,7 +54,7 @@ def nano_charts():
 
 @pytest.fixture
 def fake():
-    """A server that answers what a test says, on an address of this machine."""
+    """A local server that gives the answers that a test sets."""
     from test_judge_client import FakeJudge
 
     server = FakeJudge()
@@ -65,7 +65,7 @@ def fake():
 
 @pytest.fixture
 def samples(tmp_path):
-    """Four charts with their code, files under tmp_path."""
+    """Four charts with their code, as files in tmp_path."""
     from scripted import png
 
     result = []
@@ -79,7 +79,7 @@ def samples(tmp_path):
 
 @pytest.fixture
 def script(monkeypatch, policy):
-    """Makes the policy write `script(turn, row)` instead of sampling; still consumes random numbers as sampling does."""
+    """Makes the policy write `script(turn, row)` instead of sampling. It draws as many random numbers as sampling does."""
     import torch
     from scripted import ANSWER, Model
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the data tests: a renderer that paints a program's hash, and tables of the hub's shape."""
+"""Stand-ins for the data tests: a renderer that draws a program's hash, and tables in the hub's format."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def png(text: str, mode: str = "RGB", kind: str = "PNG") -> bytes:
 
 
 def render_many(codes: list[str]) -> list[Render]:
-    """Every program renders to the picture of its text."""
+    """A renderer that draws the hash of each program's text."""
     return [Render(status="ok", png=png(code)) for code in codes]
 
 
 class StubRenderer:
-    """In place of `Renderer` in prepare; counts the programs that it is given."""
+    """Replaces `Renderer` in `prepare` and counts its programs."""
 
     rendered: ClassVar[list[str]] = []
 
@@ -52,7 +52,7 @@ def item(name: str, code: str | None = "print(1)") -> Item:
 
 
 def table(path: Path, rows: list[dict], images: tuple[str, ...] = ("image",)) -> Path:
-    """A parquet file as the hub keeps it: pictures encoded, with the feature types in its schema."""
+    """A parquet file in the hub's format: encoded pictures, and the feature types in its schema."""
     data = datasets.Dataset.from_list(rows)
     for column in images:
         data = data.cast_column(column, datasets.Image())

@@ -1,6 +1,6 @@
-"""A local server that answers as OpenAI, vLLM, and the compatible endpoints of Anthropic and Google do, failures included.
+"""A local server that imitates OpenAI, vLLM, and the compatible endpoints of Anthropic and Google, with their failures.
 
-Shapes are of their public references; no text of theirs is here.
+The formats follow their public references, without copied text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from test_judge_client import body
 
 def reply(text: str | None, dialect: str = "openai", finish: str = "stop", thoughts: str = "", refusal: str | None = None,
           choices: int = 1) -> str:  # fmt: skip
-    """A whole completion with what each maker adds to it."""
+    """A whole completion, with each maker's own fields."""
     message: dict = {"role": "assistant", "content": text}
     usage: dict = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
     answer: dict = {"id": "x", "object": "chat.completion", "created": 0}
@@ -25,7 +25,7 @@ def reply(text: str | None, dialect: str = "openai", finish: str = "stop", thoug
         answer |= {"model": "policy", "prompt_logprobs": None, "kv_transfer_params": None}
     elif dialect == "anthropic":
         answer |= {"model": "claude-sonnet-4-20250514", "system_fingerprint": None}
-    elif dialect == "gemini":  # thoughts are in the total alone
+    elif dialect == "gemini":  # thoughts are only in the total
         usage = {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1200}
         answer |= {"model": "gemini-2.5-pro"}
         if text is None:
@@ -36,7 +36,7 @@ def reply(text: str | None, dialect: str = "openai", finish: str = "stop", thoug
 
 
 def refused(dialect: str, status: int, words: str, **headers):
-    """An error as each maker words it; Google's stands in a list."""
+    """An error in each maker's format; Google's is in a list."""
     told = {"message": words, "type": "invalid_request_error", "param": None, "code": None}
     error: object = {"error": told}
     if dialect == "gemini":

@@ -1,8 +1,8 @@
-"""The hostile suite that every renderer must pass: `hostile/charts` and `hostile/pages`, one attack a file.
+"""The hostile suite that every renderer must pass: `hostile/charts` and `hostile/pages`, one attack per file.
 
-Each file names on its first line the outcomes that are right for it and, for a page, `scripts` where its scripts run. A
-program that gets through to something raises an error that says LEAK; a page empties itself, which is a blank picture.
-The soak (`bench/soak.py`) draws from it too.
+The first line of each file names its expected outcomes and, for a page whose scripts run, `scripts`. A
+program that succeeds in an attack raises an error with LEAK; a page empties itself, which gives a blank picture.
+`bench/soak.py` uses the suite too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "hostile"
-#: What would make the files large, by the word that stands for it.
+#: Long texts, by the word that stands for them in the files.
 FILLING = {
     "__BLOB__": "QUJD" * 6000,
     "__SPACED__": "QUJD " * 6000,
@@ -31,7 +31,7 @@ FILLING = {
 
 @dataclass(frozen=True)
 class Attack:
-    """One hostile program. `code` still has `__PORT__` and `__CANARY__` in it, see `aimed`."""
+    """One hostile program. `aimed` replaces `__PORT__` and `__CANARY__` in `code`."""
 
     name: str
     expected: tuple[str, ...]
@@ -43,12 +43,12 @@ class Attack:
         return "timeout" in self.expected
 
     def aimed(self, port: int, canary: Path) -> str:
-        """The program with the address and the file that it is after."""
+        """The program with the port and the canary file that it attacks."""
         return self.code.replace("__PORT__", str(port)).replace("__CANARY__", str(canary))
 
 
 def attacks(domain: str) -> list[Attack]:
-    """All attacks of a domain, in the order of names."""
+    """All attacks of a domain, in name order."""
     pattern = "charts/*.py" if domain == "chart" else "pages/*.html"
     return [_read(path) for path in sorted(FOLDER.glob(pattern))]
 

@@ -1,6 +1,6 @@
-"""A pretended machine for `reproduce/setup/install.sh`: a copy of what it reads, and stubs for what it calls.
+"""A simulated machine for `reproduce/setup/install.sh`: copies of the files it reads, stubs of the commands it calls.
 
-Nothing is installed: the stubs write down how they were called, and fail where a test tells them to.
+Nothing is installed: the stubs record their calls, and fail if a test sets that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ exit 0
 
 
 class Machine:
-    """Python 3.11, uv and a Chromium are there, and nothing else: no apt, no GPU, no wheels."""
+    """A machine with Python 3.11, uv and a Chromium, without apt, GPU and wheels."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.bin, self.calls_file = root / "project", root / "bin", root / "calls"
@@ -62,7 +62,7 @@ class Machine:
         return path
 
     def set_up(self, *arguments: str, umask: int = 0o022, **settings: str) -> subprocess.CompletedProcess:
-        """Run install.sh; `calls` then holds what was asked of uv."""
+        """Run install.sh; `calls` then holds the calls of uv."""
         self.calls_file.write_text("")
         environment = {"PATH": str(self.bin), "CALLS": str(self.calls_file), "CHROMIUM": str(self.chromium), **settings}
         script = self.root / "reproduce" / "setup" / "install.sh"
@@ -81,5 +81,5 @@ class Machine:
         return self.calls_file.read_text().splitlines()
 
     def asked(self, *words: str) -> list[str]:
-        """The calls that hold all of `words`."""
+        """The calls that contain all of `words`."""
         return [call for call in self.calls if all(word in call for word in words)]

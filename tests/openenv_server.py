@@ -1,4 +1,4 @@
-"""The episode behind a real OpenEnv server and its real client: `make test-openenv` (a minute).
+"""Episodes through a real OpenEnv server and its real client: `make test-openenv` (a minute).
 
 Not collected by `make test`: it needs .venv-openenv, which `make test-openenv` builds.
 """
@@ -40,7 +40,7 @@ from rrvf.reward import reward_rule
 from rrvf.rollout import Episode, Tools, run_episode
 from rrvf.study import Study
 
-#: What a policy may write, each for another end of the episode.
+#: Turns of a policy, each series with another end of the episode.
 SCRIPTS = [
     (ANSWER,), (CALL, ANSWER), (CALL, CALL, ANSWER), (BROKEN,), (CALL, BROKEN), ("no code",), ("<tool_call>{</tool_call>", ANSWER),
     (CALL, CALL, CALL, CALL),
@@ -49,7 +49,7 @@ SCRIPTS = [
 
 @contextmanager
 def served(profile, judge=None, sessions=32, renderer=None):
-    """The address of a server in this process; its tools are stand-ins where none are given."""
+    """The address of a server in this process, by default with stand-ins as tools."""
     tools = Tools({"chart": renderer or Balanced()}, judge or Judge())
     app = create_app(
         functools.partial(RedrawEnvironment, profile, "chart", tools), Turn, Told, max_concurrent_envs=sessions
@@ -68,12 +68,12 @@ def served(profile, judge=None, sessions=32, renderer=None):
 
 
 def client(url: str):
-    """The real client; a busy machine may let it wait."""
+    """The real client, with a long timeout for busy machines."""
     return Redraw(url, connect_timeout_s=120.0).sync()
 
 
 def play(env, turns, target: bytes, **asked):
-    """Every result of an episode whose policy writes `turns`, from reset to its end."""
+    """All results of an episode whose policy writes `turns`, from reset to the end."""
     results = [env.reset(picture=base64.b64encode(target).decode(), **asked)]
     for text in turns:
         results.append(env.step(Turn(text=text)))
@@ -83,7 +83,7 @@ def play(env, turns, target: bytes, **asked):
 
 
 def alone(turns, target: bytes, profile, tools):
-    """The same episode by `run_episode`: what was heard, and the reward's terms."""
+    """The same episode by `run_episode`: the replies, and the reward's terms."""
     config, script, heard = profile.grpo["chart"], iter(turns), []
 
     def generate(messages):
@@ -96,14 +96,14 @@ def alone(turns, target: bytes, profile, tools):
 
 
 def programs(number: int) -> tuple[str, ...]:
-    """A careless draft and a better answer, of its own for each episode."""
+    """A careless draft and a better answer, different for each episode."""
     draft = f"import matplotlib.pyplot as plt\nplt.bar(range(3), [{number}, 2, 3])"
     fixed = draft + f"\nplt.title('number {number}')"
     return (tool_call_text(draft, CHART), answer_text(fixed if number % 4 else "plt.bar(", CHART))
 
 
 def test_sixteen_episodes_are_worth_what_they_are_without_a_server():
-    """With the real renderer and judge, and all the time that a busy machine takes for a render."""
+    """With the real renderer and judge, and no short time limit, for busy machines."""
     profile = load_profile("nano")
     targets = [encode(draw_chart(random_chart(random.Random(i)))) for i in range(16)]
     limits = replace(Study(profile).limits("chart"), wall_s=600.0, cpu_s=600.0)
@@ -155,7 +155,7 @@ def test_every_end_of_an_episode_is_that_of_run_episode(turns):
 
 
 class PixelJudge(Judge):
-    """Says whose target it saw: the shade of its first pixel."""
+    """A judge that reports which target it saw: the shade of its first pixel."""
 
     def compare(self, reference, generated, domain):
         return Judgement(status="ok", feedback=f"---Comments: {shade(reference)}")
@@ -173,7 +173,7 @@ def test_thirty_two_sessions_at_once_do_not_mix():
 
     def session(number: int) -> tuple:
         with client(url) as env:
-            gate.wait()  # all are open before the first one resets
+            gate.wait()  # all sessions are open before the first one resets
             results = play(env, (CALL, CALL, ANSWER), png(7 * number), episode_id=str(number))
             gate.wait()
             return [r.observation.words for r in results[1:3]], results[-1].metadata["vision"], env.state().episode_id
@@ -226,7 +226,7 @@ def test_one_session_too_many_is_refused():
 
 
 class Redrawn:
-    """An episode as TRL's OpenEnv guide has environments: the client inside, one method a tool. See docs/scale.md."""
+    """An environment as in TRL's OpenEnv guide: it holds the client, with one method per tool. See docs/scale.md."""
 
     url = ""
 
@@ -254,7 +254,7 @@ class Redrawn:
 
 
 def test_trl_trains_two_steps_on_it(policy, samples, tmp_path, script):
-    """TRL's own trainer, nothing of this project's in it but the policy's templates."""
+    """TRL's own trainer; of this project it uses only the policy's templates."""
     from datasets import Dataset, Image
     from trl import GRPOConfig, GRPOTrainer
 

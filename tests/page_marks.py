@@ -1,9 +1,9 @@
-"""Pages that could leave something to the next page, and pages on which it would show; all without scripts."""
+"""Pages that could affect the next page, and pages on which the effect would be visible; all without scripts."""
 
 from __future__ import annotations
 
 _TAILWIND = "<link rel=stylesheet href='https://cdn.tailwindcss.com/2.2.19/tailwind.min.css'>"
-#: What a document, a frame, a history, a cache or a process can keep.
+#: State that a document, a frame, a history, a cache or a process can keep.
 MARKS = [
     "<meta name=color-scheme content=dark><p>x",
     "<meta name=color-scheme content='only dark'><meta name=theme-color content=#000><p>x",
@@ -63,7 +63,7 @@ MARKS = [
     "<marquee>moving</marquee><progress></progress><p style='animation:a 1s infinite'>x",
     "<math><mfrac><mi>x</mi><mn>2</mn></mfrac></math><plaintext><p>x",
 ]
-#: Each looks at what others may have left: colours, links, focus, scroll, fields, fonts, caches, sizes, mode.
+#: Each shows possible state of others: colours, links, focus, scroll, fields, fonts, caches, sizes, mode.
 WITNESSES = [
     "<h1>New</h1><a href='#'>a link</a> <a href='http://page.invalid/'>another</a><p>text<input value=x>",
     "<!doctype html><style>a:visited{color:red}</style><a href=''>here</a><table><tr><td>cell</table><q>quoted</q>",

@@ -1,4 +1,4 @@
-"""A GRPO run whose policy writes what a test tells it to; tools are stand-ins, TRL and the loss are real."""
+"""A GRPO run with a policy that writes a test's script. Tools are stand-ins; TRL and the loss are real."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def png(shade: int = 0) -> bytes:
 
 
 class Renderer:
-    """Renders whatever has balanced brackets."""
+    """A renderer that accepts any text with balanced brackets."""
 
     def __init__(self):
         self.codes = []
@@ -64,7 +64,7 @@ def profile_of(policy, **grpo) -> Profile:
 
 
 def run(policy, samples, tmp_path, judge=None, resume=False, out="run", lora_rank=None, autocast=False, **grpo):
-    from rrvf.training.grpo import train_grpo  # what else is here serves where TRL is not
+    from rrvf.training.grpo import train_grpo  # inside, because other parts of this file are used without TRL
 
     profile = profile_of(policy, **grpo)
     profile = profile.model_copy(

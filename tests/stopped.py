@@ -1,7 +1,7 @@
-"""Commands in a process of their own that are told to stop at a stated moment, and how many moments they have.
+"""Runs commands in a separate process, stops them at a given moment, and counts their moments.
 
-Moments are calls of functions that stand for the stages of a run: reading, generating, rendering, judging, learning,
-saving; of `reproduce`, what it says and writes. The policy is tiny and random and writes what it is told to; renderer,
+A moment is a call of a function of a stage: reading, generating, rendering, judging, learning,
+saving; for `reproduce`, printing and writing. The policy is tiny and random and writes a script; renderer,
 judge, TRL, the loss and the notebooks' kernels are real.
 """
 
@@ -24,24 +24,24 @@ from unittest import mock
 import psutil
 
 CHART = "import matplotlib.pyplot as plt\nplt.plot([1, 2], color='red')\nplt.title('A')\n"
-#: The slow imports are made once, in a server that forks, before any thread is there.
+#: A fork server makes the slow imports once, before it has threads.
 SERVER = multiprocessing.get_context("forkserver")
-#: At which moment which signal comes.
+#: The moment and the signal that stops a command.
 Stop = tuple[int, int] | None
-#: Signals in turn, at moments drawn by a seed.
+#: Signals in this order, at seeded random moments.
 SIGNALS = [signal.SIGTERM, signal.SIGINT] * 4
-#: A stopped command has ended after so long; a quiet machine takes a tenth of it.
+#: Seconds within which a stopped command must end. An idle machine takes a tenth of this.
 END_S = 60
 
 
 def preload() -> None:
-    """Call before the server is first used."""
+    """Make the slow imports. Call it before the server is first used."""
     SERVER.set_forkserver_preload(["stopped", "rrvf.training.grpo", "rrvf.judge.client", "rrvf.render.chart"])
 
 
 def start(command: Callable, words: list[str], stop: Stop, count: Path) -> multiprocessing.Process:
-    """Begin `command(words)`, `train` or `reproduce`. count: the file that is told how many moments there were, and when
-    (`time.monotonic()`) the signal came.
+    """Start `command(words)`, `train` or `reproduce`. count: the file for the number of moments and the time
+    (`time.monotonic()`) of the signal.
     """
     process = SERVER.Process(target=_main, args=(command, words, stop, count))
     process.start()
@@ -49,7 +49,7 @@ def start(command: Callable, words: list[str], stop: Stop, count: Path) -> multi
 
 
 def finish(command, words: list[str], place: Path) -> int:
-    """Run a command to its end; gives how many moments it had."""
+    """Run a command to its end and return its number of moments."""
     process = start(command, words, None, place / "count")
     process.join()
     assert process.exitcode == 0
@@ -57,7 +57,7 @@ def finish(command, words: list[str], place: Path) -> int:
 
 
 def stop_at(command, words: list[str], place: Path, moment: int, sent: signal.Signals) -> None:
-    """Run a command until it is told to stop: it ends soon, and no process that it had is left."""
+    """Stop a command at a moment, and check that it ends soon and leaves no process."""
     process, family = start(command, words, (moment, sent), place / "count"), {}
     while process.is_alive():
         family |= {p.pid: p for p in _family(process.pid)}
@@ -81,7 +81,8 @@ def _family(pid: int) -> list[psutil.Process]:
 def check(command, words: dict[str, list[str]], place: Path) -> None:
     """Run `words["whole"]` undisturbed, and `words["parts"]` stopped once for each of SIGNALS, then to its end."""
     moments = finish(command, words["whole"], place)
-    early = random.Random(0).choices(range(moments // 2), k=len(SIGNALS))  # what was done before is not done again
+    # Early, because a continued run has fewer moments: finished work is not repeated.
+    early = random.Random(0).choices(range(moments // 2), k=len(SIGNALS))
     for moment, sent in zip(early, SIGNALS, strict=True):
         stop_at(command, words["parts"], place, moment, sent)
     finish(command, words["parts"], place)
@@ -103,11 +104,11 @@ def _main(command: Callable, words: list[str], stop: Stop, count: Path) -> None:
     finally:
         with count.open("w") as file:
             json.dump([next(moments), sent[0]], file)
-        atexit._run_exitfuncs()  # a child of multiprocessing ends without
+        atexit._run_exitfuncs()  # a child of multiprocessing does not run them
 
 
 def _ticking(stack: ExitStack, tick: Callable[[], None], places: list[tuple[object, str]]) -> None:
-    """Have a moment before each call of what stands at `places`."""
+    """Call `tick` before each call of the functions at `places`."""
     for owner, name in places:
         original = getattr(owner, name)
 
@@ -143,7 +144,7 @@ def train(words: list[str], tick: Callable[[], None]) -> None:
 
 
 def _written(self, input_ids, **_):
-    """In place of sampling: a tool call, then an answer, every second one broken. Consumes random numbers as sampling does."""
+    """Replaces sampling: a tool call, then an answer, every second one broken. Draws random numbers like sampling."""
     import torch
 
     from rrvf.domains import CHART as DOMAIN
@@ -164,7 +165,7 @@ def _written(self, input_ids, **_):
 
 
 def reproduce(words: list[str], tick: Callable[[], None]) -> None:
-    """`python -m reproduce --profile WORDS[0]` on the notebooks of the folder WORDS[1], with `runs` and `results` beside."""
+    """`python -m reproduce --profile WORDS[0]` on the notebooks in folder WORDS[1], with `runs` and `results` beside it."""
     from reproduce import __main__ as main_module
     from reproduce import driver
     from reproduce.progress import Progress

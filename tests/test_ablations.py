@@ -1,4 +1,4 @@
-"""The study of variants: which runs it is made of, and what is written of them."""
+"""The ablation study: its runs, and the files it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LoRA beside weights in bfloat16: what is sampled with, and what is left of the base after many steps."""
+"""LoRA with weights in bfloat16: the weights used for sampling, and the base weights after many steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CYCLES = 60
 
 
 class Engine:
-    """Stands for vLLM: keeps the weights that it is given last."""
+    """Replaces vLLM and keeps the last weights that it receives."""
 
     def __init__(self):
         self.given = {}
@@ -34,14 +34,14 @@ class Engine:
 
 @pytest.fixture
 def model(policy):
-    """A policy in bfloat16 with adapters in float32, as they are trained."""
+    """A policy in bfloat16 with adapters in float32, as in training."""
     torch.manual_seed(0)
     settings = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear")
     return get_peft_model(Model.from_pretrained(policy, dtype=torch.bfloat16), settings)
 
 
 def move(model):
-    """A step of the adapters: Adam moves each number by about the rate, mostly one way."""
+    """One step of the adapters: Adam changes each number by about the learning rate, mostly in one direction."""
     for layer in adapted_layers(model):
         layer.lora_B["default"].weight.data += 1e-3
 
@@ -51,7 +51,7 @@ def base_of(model):
 
 
 def trl_engine(model) -> VLLMGeneration:
-    """TRL's own synchronisation, with a stand-in for vLLM behind it."""
+    """TRL's own synchronisation with a stand-in for vLLM."""
     engine = VLLMGeneration.__new__(VLLMGeneration)
     engine.model, engine.mode, engine.enable_sleep_mode, engine.llm = model, "colocate", False, Engine()
     engine.accelerator = SimpleNamespace(is_main_process=True)
@@ -65,7 +65,7 @@ def test_many_syncs_leave_every_base_weight_as_it_was(model):
     for _ in range(CYCLES):
         move(model)
         engine.sync_weights()
-        with merged(model):  # as when transformers writes
+        with merged(model):  # as in generation by transformers
             pass
     changed = sum(int((a != b).sum()) for a, b in zip(before, base_of(model), strict=True))
     assert changed == 0 and all(p.dtype == torch.float32 for n, p in model.named_parameters() if "lora_" in n)
@@ -84,7 +84,7 @@ def test_the_sampler_gets_base_and_adapters_rounded_once(model):
             base, a, b = layer.get_base_layer().weight, layer.lora_A["default"].weight, layer.lora_B["default"].weight
             want = (base.double() + 2.0 * (b.double() @ a.double())).float().bfloat16()
             given = engine.llm.given[name.removeprefix("base_model.model.") + ".weight"]
-            assert (given != want).float().mean() < 1e-3  # a tie that float32 breaks the other way
+            assert (given != want).float().mean() < 1e-3  # ties that float32 rounds the other way
             assert torch.equal(given, laid_in(layer))
             found += 1
     assert found > 5

@@ -1,4 +1,4 @@
-"""Published answers of other models: fetched where they are pinned, scored by the harness, shown beside their numbers."""
+"""Published answers of other models: fetched at their pins, scored by the harness, compared with published scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def an_answer(code: str) -> str:
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    """Two repositories of the same shape: three true scripts, and one model's answers with the scores printed for them."""
+    """Two repositories in the real format: three true scripts, and one model's answers with published scores."""
     said = {"line_1": an_answer(TRUE), "line_2": an_answer(LIKE), "line_3": an_answer("plt.plot(")}
     whole = {"choices": [{"message": {"content": said["line_1"]}}]}  # an endpoint's whole completion
     lines = [json.dumps(whole), said["line_2"], said["line_3"]]
@@ -51,7 +51,7 @@ def as_lines(rows: list[dict]) -> str:
 
 
 def a_repository(place, folder: str, files: dict[str, str]) -> str:
-    """A repository with one commit; gives it."""
+    """Make a repository with one commit and return the commit."""
     (place / folder).mkdir(parents=True)
     for name, text in files.items():
         (place / folder / name).write_text(text)
@@ -72,7 +72,7 @@ def test_published_answers_are_scored_beside_their_published_numbers(host, capsy
     assert "2 of 3 answers ran" in told.out and "rrvf score --replies data/public/some-model.jsonl" in told.err
     rows = {line.split(" | ")[0].strip("| "): line for line in told.out.splitlines()}
     assert rows["layout"].endswith("| 100.00 | 100.00 | 2 of 2 |")
-    assert rows["text"].endswith("| 50.00 | 75.00 | 1 of 2 |")  # one title of one is another
+    assert rows["text"].endswith("| 50.00 | 75.00 | 1 of 2 |")  # the title of one of the two differs
 
 
 def test_answers_that_are_not_there_are_one_line(host, capsys):

@@ -1,4 +1,4 @@
-"""Best of N, and what is learned from it: the judge picks, and only what it picked counts."""
+"""Best of N and RFT: the judge picks an answer, and only this answer counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rrvf.training.sft import SupervisedTrainer, train_sft
 
 
 class Drawing(Renderer):
-    """A picture is the code that drew it; `ours` fails on our side."""
+    """A renderer whose picture is the code itself; `ours` gives a harness_error."""
 
     def render(self, code):
         if code == "ours":
@@ -33,7 +33,7 @@ class Drawing(Renderer):
 
 
 class Liking(Judge):
-    """Likes a picture as much as it says, and has no word on `?`."""
+    """A judge whose score is the number in the picture; it fails on `?`."""
 
     def score(self, reference, generated, domain):
         if generated == b"?":
@@ -49,7 +49,7 @@ def tools():
 
 
 def drawn(codes, samples, root, tools):
-    """The codes that are picked, of those that are given for all samples in turn."""
+    """The picked codes, from the codes for all samples in order."""
     texts = [answer_text(code, CHART) if code else "no code" for code in codes]
     count = len(codes) // len(samples)
     return [t.final_code for t in best_of(count, samples, root, "draw", lambda asked: texts, tools, 0)]

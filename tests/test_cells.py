@@ -17,7 +17,7 @@ from rrvf.rows import load_rows
 
 @pytest.fixture(autouse=True)
 def today(monkeypatch):
-    """A day on which makers still serve the rows that are used here: tests go on when they do not."""
+    """Sets a date on which makers still serve the rows used here, so that the tests pass on later dates too."""
     monkeypatch.setattr("rrvf.rows._today", lambda: datetime.date(2026, 11, 28))
 
 
@@ -51,7 +51,7 @@ def test_another_judges_score_decides_no_cell(tmp_path):
 
 @pytest.mark.parametrize(("rate", "verdict"), [(0.99, "supported"), (0.95, "undecided"), (0.5, "not_supported")])
 def test_a_printed_deltas_verdict_follows_from_our_two_runs(tmp_path, rate, verdict):
-    """Printed: +29.00, of 97.83 and 68.83."""
+    """The printed Δ is +29.00, between 97.83 and 68.83."""
     write_run(tmp_path / "chartmimic" / "rrvf", n=2000, exec_rate=rate)
     alone = {(c.row, c.less, c.column): c for c in judge_cells(find_runs(tmp_path)) if c.table == 1}
     assert alone["rrvf", "base", "exec_rate"].verdict == "not_run"

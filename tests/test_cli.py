@@ -22,7 +22,7 @@ COMMANDS = ["render", "extract", "score", "judge", "data", "train", "eval", "rep
 
 @pytest.fixture
 def rrvf(capsys):
-    """Runs a command in this process; gives its exit code and what it printed on standard output."""
+    """Runs a command in this process and returns its exit code and standard output."""
     return lambda *arguments: (cli.run([str(a) for a in arguments]), capsys.readouterr().out)
 
 
@@ -74,7 +74,7 @@ def test_a_judge_that_is_not_there_is_a_judge_error(rrvf, pictures):
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Runs a command that must fail as bad input; gives its one line."""
+    """Runs a command that must fail as bad input and returns its line of error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.py").write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])")
 
@@ -174,7 +174,7 @@ def test_a_disk_that_fills_up_under_an_open_file_is_one_line(refused, monkeypatc
 
 def test_every_environment_variable_that_is_read_stands_in_the_help(rrvf):
     _, shown = rrvf("--help")
-    internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # the sandbox's own, torchrun's
+    internal = {"MPLCONFIGDIR", "PATH", "RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}  # of the sandbox and of torchrun
     internal |= {"ACCELERATE_USE_DEEPSPEED"}  # set by `accelerate launch`
     read = {
         name

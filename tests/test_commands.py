@@ -1,4 +1,4 @@
-"""Every command once, for real: on tiny inputs, in this process."""
+"""Every command really runs once: on tiny inputs, in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from rrvf import cli
 
-#: Sections that are not called as their domain is.
+#: Sections with other names than their domain.
 PROFILE = """
 name: small
 policy: {model: nano, prompts: nano, dtype: float32, autocast: auto, lora_rank: 2}
@@ -36,7 +36,7 @@ PAGE = "<!DOCTYPE html><html><body><h1 style='color: navy'>A page</h1><p>of two 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a profile, pairs of charts and of pages, and two pictures; splits go below it."""
+    """A folder with a profile, pairs of charts and of pages, and two pictures. Splits are built in it."""
     place = tmp_path_factory.mktemp("commands")
     (place / "small.yml").write_text(PROFILE)
     for folder, suffix, text in (("charts", "py", CHART), ("pages", "html", PAGE)):
@@ -54,7 +54,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def rrvf(place, monkeypatch, capsys):
-    """Runs a command in that folder; gives its exit code and what it printed."""
+    """Runs a command in that folder and returns its exit code and output."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("RRVF_DATA", str(place / "data"))
     return lambda *words: (cli.run([*" ".join(words).split()]), capsys.readouterr().out)
@@ -101,7 +101,7 @@ def test_plan(rrvf):
 
 
 def test_training_evaluation_and_report_prepare_what_they_need(rrvf, place):
-    """In turn, as a stranger would; the gallery, which none of them uses, is never asked for."""
+    """In this order, as a new user would. The gallery, which none of them uses, must not be requested."""
     assert rrvf("train grpo --profile small.yml --section mine --out run")[0] == 0
     assert sorted(p.name for p in (place / "data").iterdir()) == [".splits", "train"]
     assert rrvf("train sft --profile small.yml --section mine --out sft")[0] == 0
@@ -157,7 +157,7 @@ def test_doctor(rrvf):
 
 
 def test_no_command_is_left_out():
-    """A new command fails here until it is run above; `init` and `setup` have tests of their own files."""
+    """A new command fails here until a test above runs it; `init` and `setup` are tested in other files."""
     known = {"render", "extract", "score", "judge", "data", "train", "plan", "eval", "report", "doctor", "redraw"}
     known |= {"merge", "clean", "init", "setup"}
     assert set(typer.main.get_command(cli.app).commands) == known

@@ -1,4 +1,4 @@
-"""A folder of pictures as a data set: what is taken, what is converted, what is left out, and who is in which part."""
+"""A folder of pictures as a data set: which files are used, converted or skipped, and how they are split in parts."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_two_parts_never_meet_and_miss_nothing(folder, tmp_path):
     prepare(config, tmp_path, progress=False)
     ids = {part: {s.id for s in load_split(part, tmp_path)} for part in config}
     assert not ids["train"] & ids["test"] and len(ids["train"] | ids["test"]) == 21
-    assert 5 <= len(ids["test"]) <= 6  # a copy goes with its like
+    assert 5 <= len(ids["test"]) <= 6  # copies of a file are in the same part
     assert not overlaps(DataConfig.read(config), tmp_path)[("train", "test")]
 
 

@@ -1,4 +1,4 @@
-"""The paper's data sets, read from tables and archives of the hub's shape that are made here."""
+"""The paper's data sets, read from tables and archives that the tests make in the hub's format."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_transparent_and_paletted_pictures_become_rgb_on_white():
 
 
 def a_table(tmp_path, kind: str, **changes) -> list:
-    """The items of a table of one row of the hub's shape, with columns changed; None takes one out."""
+    """The items of a table with one row in the hub's format. changes: new values of columns; None removes a column."""
     sources = {
         "plot2code": ({"image": shipped("p"), "url": "matplotlib", "code": "c"}, plot2code, Plot2Code, {}),
         "websight": (

@@ -1,4 +1,4 @@
-"""A split on disk is whole, and what is changed in it is found."""
+"""A split on disk is complete, and a change in it is found."""
 
 from __future__ import annotations
 

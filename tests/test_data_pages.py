@@ -1,4 +1,4 @@
-"""Real pages become one file that shows the same, and frameworks shrink to what a page uses."""
+"""Real pages become one file with the same look, and frameworks are reduced to the rules that a page uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated splits never meet, and what is finished is not made twice."""
+"""Generated splits share no program, and finished splits are not built again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal splits lie on the disk once, and nothing that was built is built again or deleted."""
+"""Equal splits are stored once, and finished splits are neither built again nor deleted."""
 
 from __future__ import annotations
 

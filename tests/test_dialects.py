@@ -1,4 +1,4 @@
-"""Every maker's dialect ends in the same few outcomes: a text with its cost, or why there is none."""
+"""Every maker's dialect gives the same few outcomes: a text with its cost, or a reason why there is none."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_success_that_is_no_completion_is_none(fake, ask, answer):
 
 
 def test_refusals_from_some_question_on_are_no_zeros(fake, ask):
-    """As when the money is spent, which Anthropic words as a bad request."""
+    """As after the account is empty, which Anthropic reports as a bad request."""
     fake.replies = [body(reply("code"))] * 5 + [refused("anthropic", 400, "your credit balance is too low")]
     with pytest.raises(UserError, match=r"8 questions in a row.*credit"):
         ask(50, in_flight=1)
@@ -152,7 +152,7 @@ def test_a_server_that_fails_is_no_word_of_the_policy(fake, ask, answer):
 
 
 def test_an_answer_is_told_the_moment_it_is_there(fake):
-    """The server holds the first question's answer back until the second's is kept."""
+    """The server holds back the first answer until the second is saved."""
     kept, second = {}, threading.Event()
 
     def keep(place, answer):
@@ -170,7 +170,7 @@ def test_an_answer_is_told_the_moment_it_is_there(fake):
 
 
 def test_answers_come_in_order_whichever_is_first(fake):
-    """The server holds the first question's answer back until it has answered the second."""
+    """The server holds back the first answer until it has given the second."""
     second = threading.Event()
 
     def answered(handler):

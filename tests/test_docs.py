@@ -1,4 +1,4 @@
-"""The documentation: links that lead somewhere, pages that are listed, citations that can be found, a whole reference."""
+"""The documentation: links work, pages are listed, citations exist, and the reference is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers in the docstrings of reward, advantage, intervals and metrics are what the code gives."""
+"""The numbers in the docstrings of reward, advantage, intervals and metrics match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rrvf doctor --profile`: each stage on described machines, the driver, and who must answer."""
+"""`rrvf doctor --profile`: each stage on described machines, the driver, and access to judge and hub."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NONE = {"gpus": 0, "disk_gb": 20, "ram_gb": 8}
 
 
 def misfits(profile, described: dict, answers: bool = False) -> dict[str, str]:
-    """The stages that do not fit, with what to change."""
+    """The stages that do not fit, with the changes they need."""
     found = stages(profile, Machine(**described), answers)
     assert all(bool(stage.change) != stage.fits for stage in found)
     return {stage.name: stage.change for stage in found if not stage.fits}
@@ -158,7 +158,7 @@ def test_the_one_card_that_is_read_as_79_6_gb_is_an_80_gb_card():
 
 @pytest.fixture
 def endpoint():
-    """A server of models that answers with the status in `codes[0]`; gives its URL, the codes and what was asked."""
+    """A model server that answers with the status `codes[0]`. Returns its URL, the codes and its requests."""
     codes, asked = [200], []
 
     class Handler(BaseHTTPRequestHandler):
@@ -168,7 +168,7 @@ def endpoint():
             self.end_headers()
 
         def log_message(self, *_):
-            """Nothing is printed."""
+            """Print nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -202,7 +202,7 @@ def test_the_judge_is_asked_once(endpoint, monkeypatch, code, key, fits, words):
 def test_a_judge_that_is_not_there_is_named_with_the_command_that_starts_it():
     found = judge_access(with_judge(PAPER, url="http://127.0.0.1:9/v1"))
     assert not found.fits and "make judge JUDGE=72b" in found.change
-    assert judge_access(GPU) is None  # started by the run itself
+    assert judge_access(GPU) is None  # the run itself starts this judge
 
 
 def test_a_gated_set_names_the_token_and_a_silent_hub_is_asked_once():
@@ -257,7 +257,7 @@ def test_the_same_command_starts_the_judge_and_stops_it(tmp_path):
     assert not judge_access(there).fits
 
 
-#: In front of SERVER: an engine of its own, which does not end when it is asked to.
+#: Starts SERVER with an engine process that ignores requests to end.
 ENGINE = """
 import subprocess, sys
 stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"

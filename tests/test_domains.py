@@ -1,4 +1,4 @@
-"""Each domain is one record in one file, and nothing else in the project knows which domains there are."""
+"""Each domain is one record in one file, and no other part of the project names the domains."""
 
 import ast
 import pickle
@@ -18,11 +18,11 @@ from rrvf.records import Sample
 from rrvf.render.chart import Trace
 
 ROOT = Path(__file__).parent.parent
-#: Where a word that is a domain's name means something else.
+#: Places where the name of a domain is another word.
 OTHER = {
     ("rrvf/cli/score.py", "web"),
     ("rrvf/render/web_markup.py", "svg"),
-}  # the command `rrvf score web`; an element of HTML
+}  # the command `rrvf score web`; an HTML element
 every_domain = pytest.mark.parametrize("known", DOMAINS.values(), ids=str)
 
 

@@ -1,4 +1,4 @@
-"""The wire to judges and policies: bounded in bytes and time, never redirected, and each key goes to its own host."""
+"""Connections to judges and policies: limited in bytes and time, never redirected, each key only to its own host."""
 
 from __future__ import annotations
 

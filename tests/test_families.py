@@ -1,4 +1,4 @@
-"""Each family of models with its own words: what it is asked, that it answers, and whether it can be trained."""
+"""Each family of models with its own template: its prompt, its answer, and whether it can be trained."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHERS = [kind for kind in FAMILIES if kind not in TRAINED]
 
 @pytest.fixture(autouse=True)
 def words(monkeypatch):
-    """SmolVLM's processor asks for a package that it needs for films alone."""
+    """SmolVLM's processor requires a package that it needs only for videos."""
     from transformers.models.smolvlm import processing_smolvlm
 
     monkeypatch.setattr(processing_smolvlm, "num2words", str)

@@ -1,4 +1,4 @@
-"""A folder that is written: one process at a time, one run, and nothing that cost something is lost."""
+"""Output folders: one process at a time, one run, and no costly work is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ with owned(Path(sys.argv[1])):
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds `tmp_path / "run"`."""
+    """Another process that owns `tmp_path / "run"`."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, tmp_path / "run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -106,7 +106,7 @@ def study(tmp_path):
 
 
 def finish(study, kind: str, **inputs) -> Path:
-    """Run a stage that leaves a file of its inputs."""
+    """Run a stage that writes its inputs to a file."""
     with study.stage("x/y", kind, inputs) as (out, finished):
         if not finished:
             (out / "work").write_text(str(inputs))
@@ -150,7 +150,7 @@ def test_how_a_judge_is_waited_for_does_not_make_a_policy_stale(study, change):
     ],
 )
 def test_what_changes_no_weight_of_a_training_does_not_make_it_stale(study, change, monkeypatch):
-    """The canvas of pages is nothing to a training on charts."""
+    """For example, the canvas of pages has no effect on training on charts."""
     keys = []
 
     @contextmanager

@@ -10,7 +10,7 @@ from rrvf.data.generated import charts, long_pages, pages, wide_charts
 from rrvf.data.seeded import PRETRAINED
 from rrvf.nano.evaluate import kind_of, text_of, values_of
 
-#: sha256 over the first 200 programs; another digest means another corpus, hence a new VERSION.
+#: sha256 over the first 200 programs. A new digest means a new corpus, which needs a new VERSION.
 DIGESTS = {
     charts: (3, "c032ce0da0ef68a1"),
     wide_charts: (1, "660271fd99f2bf92"),

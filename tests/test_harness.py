@@ -1,4 +1,4 @@
-"""The runner at work: stages side by side, parts of a run, replies from elsewhere, turns, and what calls cost."""
+"""The evaluation runner: parallel stages, parts of a run, replies from a file, several turns, and costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_by_one(samples):
 
 
 def test_while_the_policy_writes_what_it_wrote_before_is_scored(run):
-    """The policy holds its second block back until the first is judged; it would wait for ever if stages took turns."""
+    """The policy holds back its second block until the first is judged. If stages did not overlap, it would never end."""
     judged = threading.Event()
     run.judge.score = lambda *pair: judged.set() or test_runner.Judge.score(run.judge, *pair)
     blocks = []
@@ -49,7 +49,7 @@ def test_while_the_policy_writes_what_it_wrote_before_is_scored(run):
 
 
 def test_rendering_and_judging_go_on_side_by_side(run):
-    """With one renderer a second sample is rendered while the first is at the judge's."""
+    """With one renderer, a second sample is rendered while the judge scores the first."""
     rendered, waiting = [], threading.Event()
     score = run.benchmark.score
 
@@ -68,7 +68,7 @@ def test_rendering_and_judging_go_on_side_by_side(run):
 
 
 def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
-    """The judge holds everything back until the runner waits for the first sample; what it has read by then is the bound."""
+    """The judge waits until the runner waits for the first sample. The replies read until then must be few."""
     monkeypatch.setattr(runner, "AHEAD", 3)
     read, when_waiting, waits = [], [], threading.Event()
 
@@ -88,7 +88,8 @@ def test_the_policy_is_not_read_far_ahead_of_what_is_scored(run, monkeypatch):
             yield "code:c"
 
     assert evaluate(replace(run, block=None, judging=1), reply)["outcomes"]["scored"] == 40
-    assert when_waiting[0] == 3 + 2 + 1 + 1  # ahead, two renders, a comparison, and the one that is waited for
+    # Read ahead, two renders, one comparison, and the sample that the runner waits for.
+    assert when_waiting[0] == 3 + 2 + 1 + 1
 
 
 def test_records_lie_in_the_samples_order_whichever_is_scored_first(run):
@@ -117,7 +118,7 @@ def test_no_answer_of_an_endpoint_is_paid_for_twice(run):
 
 @pytest.fixture
 def served(run, fake):
-    """The run behind an endpoint; how the server answers; and a way to evaluate it."""
+    """A run with an endpoint as policy: the run, the server's answers, and a function that evaluates."""
 
     def served(*answers, in_flight=1):
         fake.replies, fake.requests[:] = list(answers), []
@@ -159,7 +160,7 @@ def test_a_question_that_the_server_always_fails_on_is_not_scored(served, fake):
 
 
 def test_answers_behind_one_that_is_late_outlive_a_stop(run, served, fake):
-    """The first question is never answered; the run is stopped once the others are written down."""
+    """The first question is never answered. The run is stopped when the others are saved."""
 
     def answered(handler):
         if len(fake.requests) > 1:
@@ -204,7 +205,7 @@ def test_lines_are_found_again_whatever_was_cut(tmp_path):
 
 @pytest.fixture
 def parts(run, monkeypatch):
-    """Three finished parts of a run, with the whole run's summary; metrics are those of the stand-in benchmark."""
+    """Three finished parts of a run and the whole run's summary, with metrics of a stand-in benchmark."""
     monkeypatch.setattr(
         "rrvf.benchmarks.merge.summarised", lambda name, results, seed: run.benchmark.summary(results, seed)
     )
@@ -287,12 +288,12 @@ def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
     made, digest = file_replies(path, run.samples)
     scored = evaluate(replace(run, out=run.out / "scored", who={"weights": digest}), made)
     assert (scored["outcomes"], scored["metrics"]) == (whole["outcomes"], whole["metrics"])
-    made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples)  # a run's own file is one
+    made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples)  # a run's own replies.jsonl is accepted
     assert evaluate(replace(run, out=run.out / "again"), made)["outcomes"] == whole["outcomes"]
 
 
 def test_another_judge_is_asked_without_a_render(run, monkeypatch):
-    run.benchmark.protocol = "p"  # as the provenance says
+    run.benchmark.protocol = "p"  # as in the provenance
     whole = evaluate(replace(run, out=run.out / "before"), replies)
     kept = KeptMetrics(run.benchmark, run.out / "before", "0")
     monkeypatch.setattr(run.benchmark, "score", lambda *_: pytest.fail("rendered again"), raising=False)

@@ -1,4 +1,4 @@
-"""The image's text: its base, layers, user and what stays outside. Building it is another matter (`make image`)."""
+"""The text of the Dockerfile: base, layers, user and excluded files. The image is not built here (`make image`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETUP = REPOSITORY / "reproduce" / "setup"
 
 
 def steps() -> list[tuple[str, str]]:
-    """(instruction, its words) of each line of the Dockerfile, comments left out and broken lines joined."""
+    """(instruction, arguments) of each line of the Dockerfile, without comments and with continued lines joined."""
     text = re.sub(r"^#.*\n", "", (REPOSITORY / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
 
@@ -31,12 +31,12 @@ def words(kind: str) -> list[str]:
 
 
 def at(kind: str, part: str) -> int:
-    """Where the step of a kind stands that names `part`."""
+    """The index of the step with this instruction that contains `part`."""
     return next(i for i, (found, rest) in enumerate(STEPS) if found == kind and part in rest)
 
 
 def copied_before_the_environments() -> list[Path]:
-    """The files of the repository that are there when the environments are built."""
+    """The files of the repository that are copied before the environments are built."""
     names = []
     for kind, rest in STEPS[: at("RUN", "install.sh")]:
         if kind == "COPY":
@@ -90,7 +90,7 @@ def test_all_that_environments_are_made_of_is_there_before_the_code():
 
 
 def test_the_package_installs_before_its_code_is_there(tmp_path, monkeypatch):
-    """As a link to the folder, which pip would make of these files alone."""
+    """As an editable install, for which pip needs only these files."""
     hatchling = pytest.importorskip("hatchling.build")
     for file in copied_before_the_environments():
         target = tmp_path / "rrvf" / file.relative_to(REPOSITORY)
@@ -119,7 +119,7 @@ def test_an_image_gets_cuda_and_vllm_where_no_gpu_is_seen_and_is_finished_then(t
     assert (
         machine.asked("torch-cuda.lock") and machine.asked("requirements-gpu.lock") and not machine.asked("torch-cpu")
     )
-    for command in ("vllm", ""):  # what `make reproduce` asks for in the container, with a GPU and without
+    for command in ("vllm", ""):  # the arguments of `make reproduce` in the container, with a GPU and without
         assert machine.set_up(*filter(None, [command])).returncode == 0 and machine.calls == []
 
 

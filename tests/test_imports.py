@@ -1,4 +1,4 @@
-"""Imports run one way, without circles, and `import rrvf` loads nothing heavy."""
+"""Imports go one way, without cycles, and `import rrvf` loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from machine import REPOSITORY
 import rrvf
 from rrvf.stages import CODE
 
-#: From the ground up: what stands in a line imports from the lines below it, and from itself.
+#: The layers, lowest first. A name imports only from the lines before its own, and from itself.
 LAYERS = """
 errors pictures places wrong_keys sources environment
 outputs chromium domains
@@ -34,7 +34,7 @@ doctor
 cli
 """
 LEVEL = {name: number for number, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
-#: The sandbox's own files run on the plotting runtime and know each other by bare names.
+#: Files in the sandbox run in the plotting runtime and import each other by bare names.
 FILES = {
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): path
     for root in ("rrvf", "reproduce")
@@ -44,7 +44,7 @@ FILES = {
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of this project that a file imports anywhere but for the type checker alone."""
+    """The modules of this project that a file imports anywhere, except imports only for the type checker."""
     tree = ast.parse(path.read_text())
     checked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
     unseen = {id(node) for branch in checked for node in ast.walk(branch)}
@@ -74,7 +74,7 @@ def test_nothing_in_the_package_imports_reproduce():
 
 
 def test_there_is_no_circle():
-    list(graphlib.TopologicalSorter(ARROWS).static_order())  # CycleError names it
+    list(graphlib.TopologicalSorter(ARROWS).static_order())  # a CycleError names the cycle
 
 
 #: What an evaluation imports and no key of it covers: settings and data, which are hashed apart, and what surrounds the

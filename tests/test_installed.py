@@ -1,4 +1,4 @@
-"""The built wheel, away from any checkout: read-only, under a path with spaces, in another folder, as another user."""
+"""The built wheel outside a checkout: read-only, under a path with spaces, in another folder, as another user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rrvf.render.zygote import plot_python
 
 ROOT = Path(__file__).parent.parent
 CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
-#: Runs each command in one process; prints their exit codes.
+#: Runs all commands in one process and prints their exit codes.
 SCRIPT = """
 import json, sys
 from rrvf import cli, places
@@ -34,7 +34,7 @@ print(json.dumps({name: cli.run(words) for name, words in json.loads(sys.argv[1]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """The wheel, built from the source archive, unpacked where nothing can be written."""
+    """The wheel, built from the source archive and unpacked in a read-only folder."""
     place = tmp_path_factory.mktemp("a place with spaces")
     build = [sys.executable, "-m", "hatchling", "build", "-d", place]
     subprocess.run([*build, "-t", "sdist"], cwd=ROOT, check=True)
@@ -99,7 +99,7 @@ def test_all_that_profiles_and_commands_read_is_in_the_wheel(site):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Records the commands that a build runs, and makes what `venv` makes."""
+    """Records the commands of a build, and creates the files that `venv` creates."""
     done = []
 
     def run(trouble, *command, **environment):

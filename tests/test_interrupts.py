@@ -1,4 +1,4 @@
-"""A command that is told to stop stops soon, leaves no process, and goes on to the same result."""
+"""A stopped command ends soon, leaves no process, and continues later to the same result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from rrvf import cli
 
-#: A quiet machine takes a tenth of it at most; without an end it would be for ever.
+#: Seconds. An idle machine takes at most a tenth of this; a command that ignores the signal would never end.
 SOON_S = 60
 PROFILE = """
 name: small
@@ -39,7 +39,7 @@ def words(place, out: str) -> list[str]:
 
 
 def finish(place, out: str, monkeypatch) -> dict:
-    """The metrics of an evaluation of the reference policy, begun anew or gone on with in this process."""
+    """The metrics of an evaluation of the reference policy, started or continued in this process."""
     monkeypatch.setenv("RRVF_DATA", str(place / "data"))
     assert cli.run(words(place, out)) == 0
     return json.loads((place / out / "summary.json").read_text())["metrics"]
@@ -49,7 +49,7 @@ def finish(place, out: str, monkeypatch) -> dict:
 def test_an_evaluation_that_is_stopped_ends_soon_and_goes_on_to_the_same_result(place, monkeypatch, sent, code):
     whole, parts = finish(place, "whole", monkeypatch), place / f"parts-{code}"
     command = [sys.executable, "-m", "rrvf", *words(place, parts.name)]
-    # What a shell runs in the background ignores SIGINT, and so would its children.
+    # Background commands of a shell ignore SIGINT, and so do their children.
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heard)
     while not (parts / "records.jsonl").is_file() or not (parts / "records.jsonl").stat().st_size:

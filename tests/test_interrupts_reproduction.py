@@ -1,4 +1,4 @@
-"""A reproduction that is stopped at random moments, again and again, publishes the same bits."""
+"""A reproduction that is stopped several times at random moments publishes the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that is stopped at random moments, again and again, comes to the same bits."""
+"""A training that is stopped several times at random moments ends with the same bytes."""
 
 from __future__ import annotations
 

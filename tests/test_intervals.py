@@ -1,4 +1,4 @@
-"""Intervals against values known from elsewhere, and what must hold for any data."""
+"""Intervals: known values from the literature, and properties for any data."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_paired_values_must_match():
 @pytest.mark.parametrize("kept", [0, 2**26])
 @pytest.mark.parametrize("block", [1, 1_000, 2**22])
 def test_draws_that_come_in_blocks_are_the_same_draws(monkeypatch, block, kept):
-    """As one matrix they would take gigabytes for a hundred thousand samples."""
+    """One matrix of all draws would take gigabytes for a hundred thousand samples."""
     values = np.random.default_rng(1).random(400)
     counts = np.random.default_rng(7).multinomial(400, np.full(400, 1 / 400), size=600)
     whole = np.percentile(counts @ values / 400, [2.5, 97.5])

@@ -1,4 +1,4 @@
-"""Whatever a judge server does, the client ends in a whole answer or in a judge_error: never in a made-up number."""
+"""Whatever a judge server does, the client returns a complete answer or a judge_error, never an invented number."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def completion(content, **choice) -> str:
 
 
 class FakeJudge:
-    """A server whose replies are a list of functions of the handler; the last one repeats."""
+    """A server whose replies are a list of functions of the handler. The last one is repeated."""
 
     def __init__(self) -> None:
         self.replies: list[Callable] = []
@@ -114,7 +114,7 @@ def test_good_feedback_is_passed_on(fake, ask):
 
 @pytest.fixture
 def two():
-    """A judge at two addresses, its client, and how many questions each server got."""
+    """A judge at two addresses, with its client. Counts the questions at each server."""
     servers, clients = [FakeJudge(), FakeJudge()], []
     for server in servers:
         server.says(GOOD)
@@ -140,7 +140,7 @@ def scored(client: JudgeClient, questions: int) -> list:
 def test_two_servers_share_the_questions_evenly(two):
     servers, client = two
     assert all(judged.ok for judged in scored(client(), 24))
-    assert abs(len(servers[0].requests) - len(servers[1].requests)) <= 4  # those under way
+    assert abs(len(servers[0].requests) - len(servers[1].requests)) <= 4  # the open questions
 
 
 FAILING = {
@@ -157,7 +157,7 @@ def test_a_server_that_fails_costs_no_score(two, fault, capfd):
     servers[1].replies = [body(completion(GOOD))] * 3 + [FAILING[fault]]
     judged = scored(client(timeout_s=0.3 if "silent" in fault else 20), 24)
     assert [j.status for j in judged] == ["ok"] * 24 and len({j.score for j in judged}) == 1
-    # Those that were under way when it failed, and none since: it is asked last for a while.
+    # Only the questions that were open when it failed: after a failure it is asked last for a while.
     assert 4 <= len(servers[1].requests) <= 3 + 4
     assert capfd.readouterr().err.count(f"the judge at {servers[1].url}/v1/ failed") == 1
 

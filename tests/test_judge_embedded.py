@@ -1,4 +1,4 @@
-"""The embedded judge: what its score and its words promise."""
+"""The embedded judge: properties of its score and its feedback."""
 
 import itertools
 import random
@@ -65,7 +65,7 @@ def test_unrelated_charts_stay_below_a_seventh():
 def test_unrelated_charts_of_one_kind_stay_below_a_seventh(kind):
     drawn = [draw_chart(random_chart(random.Random(f"{kind} {i}"), kind=kind)) for i in range(6)]
     mean = np.mean([judge_pair(a, b, "chart").score for a, b in itertools.pairwise(drawn)])
-    assert mean < (0.25 if kind == "pie" else 0.15)  # pies share a disc and its colours: the card says so
+    assert mean < (0.25 if kind == "pie" else 0.15)  # pies share a disc and its colours, as the card says
 
 
 @pytest.mark.parametrize("row", [1, -1])

@@ -1,4 +1,4 @@
-"""A thousand faults, an outage and a killed server: nothing lost, nothing scored wrongly, and the run goes on."""
+"""A thousand faults, an outage and a killed server: no answer is lost or wrong, and the run continues."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ from rrvf.rollout import Episode, Tools
 
 
 def truth(generated: bytes) -> float:
-    """The one right score of a picture: a hundredth from its hash."""
+    """The correct score of a picture: a multiple of 0.01 from its hash."""
     return hashlib.sha256(generated).digest()[0] % 101 / 100
 
 
@@ -71,7 +71,7 @@ FAULTS = {
 
 
 class Faulty(ThreadingHTTPServer):
-    """Answers a picture's first requests with its own faults, then rightly; a picture named `never` stays faulty."""
+    """Answers a picture's first requests with that picture's faults, then correctly; `never` stays faulty."""
 
     daemon_threads, request_queue_size = True, 256
 
@@ -82,7 +82,7 @@ class Faulty(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, *_) -> None:
-        """A client that gave up on a hanging reply is no news."""
+        """Print nothing when a client has given up on a hanging reply."""
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -157,7 +157,7 @@ def test_an_outage_without_end_is_a_judge_error():
 
 
 def test_a_question_that_takes_its_server_down_each_time_is_given_up():
-    """The server is up whenever it is looked at, and lost whenever this picture comes."""
+    """The server answers every check of its health, and crashes whenever this picture is sent."""
     server = Faulty()
     with JudgeClient(f"http://127.0.0.1:{server.server_port}", "m", max_retries=0, outage_s=60) as client:
         judged = client.score(b"target", b"never|reset", "chart")
@@ -174,7 +174,7 @@ def test_a_gateway_whose_server_is_gone_is_waited_for(capfd):
 
 
 class Drawn:
-    """A renderer whose pictures are charts of a seed, the code."""
+    """A renderer whose pictures are charts of a seed; the code is the seed."""
 
     def render(self, code: str) -> Render:
         return Render(status="ok", png=chart(int(code)), width=280, height=224)
@@ -185,7 +185,7 @@ def chart(seed: int) -> bytes:
 
 
 def test_a_server_killed_under_a_group_of_episodes_comes_back_and_no_episode_notices(capfd):
-    """The step of training that the judge belongs to: eight answers of a group, scored at once."""
+    """As in a training step: eight answers of a group are scored at once."""
     with running_server() as url, JudgeClient(url, max_retries=0, outage_s=60) as judge:
         tools = Tools({"chart": Drawn()}, judge)
         answers = [f"'<think>x</think><answer>```python\n{seed}\n```</answer>'" for seed in range(8)]

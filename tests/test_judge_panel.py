@@ -1,4 +1,4 @@
-"""A panel: the mean of its looks, with what they disagree by, or no score."""
+"""A panel of judges: the mean of its scores with their spread, or no score."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from rrvf.records import Judgement
 
 
 class Fixed:
-    """Scores by the first letter of the reference, so that the order shows."""
+    """A judge that scores by the first letter of the reference, which shows the order of the pictures."""
 
     def __init__(self, **scores: float) -> None:
         self.scores = scores

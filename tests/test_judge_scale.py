@@ -1,4 +1,4 @@
-"""One change costs what the rubric says: in charts of every style and without spines, and in pages."""
+"""One change costs as much as the rubric says: in charts of every style and without spines, and in pages."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from rrvf.judge.embedded import Reference, judge_pair
 from rrvf.judge.scale import chart_pairs, page_pairs
 from rrvf.judge.styled import FORMS
 
-#: One style of each look: gray ground, grid without spines, dark, tinted page, gray page, pale spines and grid.
+#: One style of each kind: gray background, grid without spines, dark, tinted page, gray page, pale spines and grid.
 STYLES = (
     "default",
     "ggplot",

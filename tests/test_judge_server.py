@@ -1,4 +1,4 @@
-"""The embedded judge as a server: the same answers as in process, and plain refusals."""
+"""The embedded judge as a server: the same answers as in process, and clear refusals."""
 
 import asyncio
 import io
@@ -136,7 +136,7 @@ def test_who_sends_slowly_keeps_nobody_out(url):
     port = int(url.rpartition(":")[2])
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: judge\r\nContent-Length: 100000\r\n\r\n{"
     with ExitStack() as slow:
-        for _ in range(70):  # more than the server's places
+        for _ in range(70):  # more than the server's connections
             slow.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(head)
         assert post(url).status_code == 200
 
@@ -156,7 +156,7 @@ def test_half_a_head_is_not_waited_for(monkeypatch, before, half):
             serving = asyncio.create_task(app.serve(sockets=[held]))
             reader, writer = await asyncio.open_connection(*held.getsockname())
             writer.write(before + half)
-            said = await asyncio.wait_for(reader.read(), 20)  # to the end of the connection
+            said = await asyncio.wait_for(reader.read(), 20)  # until the connection is closed
             writer.close()
             app.should_exit = True
             await serving
@@ -191,7 +191,7 @@ def test_a_stopping_server_finishes_what_it_began():
         server.send_signal(signal.SIGTERM)
         answers = [job.exception() or job.result().status_code for job in jobs]
     server.wait(30), server.stdout.close()
-    # A connection whose request was not yet read may be closed; what was read is answered.
+    # A connection with an unread request may be closed; requests that were read are answered.
     assert 200 in answers and all(a == 200 or isinstance(a, httpx.TransportError) for a in answers)
 
 
@@ -209,7 +209,7 @@ def test_the_server_dies_with_its_parent():
         parent.kill()
         parent.wait()
         alive.settimeout(30)
-        assert alive.recv(1) == b""  # the server closes its connections as it goes
+        assert alive.recv(1) == b""  # the server closes its connections when it ends
     parent.stdin.close(), parent.stdout.close()
 
 
@@ -249,7 +249,7 @@ def test_a_huge_picture_is_refused_by_its_header():
 def test_base64_that_is_none_is_refused(url, tail):
     messages = question(PROMPT, png(A), png(B))
     messages[0]["content"][-1]["image_url"]["url"] += tail
-    request = json.dumps({"messages": messages})  # httpx writes no half characters
+    request = json.dumps({"messages": messages})  # httpx cannot encode lone surrogates
     reply = httpx.post(f"{url}/v1/chat/completions", content=request, trust_env=False)
     assert reply.status_code == 400 and "base64" in reply.json()["error"]["message"]
 

@@ -1,4 +1,4 @@
-"""The scripts of reproduce/launch with stand-ins for what a cluster brings: srun, scontrol, curl, accelerate, vLLM."""
+"""The scripts of reproduce/launch with stand-ins for the cluster's commands: srun, scontrol, curl, accelerate, vLLM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rrvf import cli
 from rrvf.profile import load_profile
 
 LAUNCH = Path(__file__).parent.parent / "reproduce/launch"
-#: Which node, then the step itself, in its place as srun's own child; on several nodes beside it.
+#: Prints the node and runs the step: on one node in place of this process, on several nodes as its children.
 SRUN = """for word; do case $word in --nodelist=*) nodes=${word#*=};; --cpus-per-task=*) echo ${word#*=} >>processors;; esac; done
 while [[ $1 = --* ]]; do shift; done
 IFS=, read -ra names <<<"$nodes"
@@ -28,7 +28,7 @@ for node in "${names[@]}"; do echo "$node: $*" >>steps; done
 for ((i = 1; i < ${#names[@]}; i++)); do SLURM_PROCID=$i "$@" & done
 if [[ ${#names[@]} -gt 1 ]]; then SLURM_PROCID=0 "$@"; wait; else SLURM_PROCID=0 exec "$@"; fi
 """
-#: Fails the first time, and until the judge runs, as with one that still loads.
+#: Fails the first time and until the judge runs, as with a judge that still loads.
 CURL = """if [ ! -e asked ]; then touch asked; exit 7; fi
 [ -s judge.pid ] || exit 7
 """
@@ -65,7 +65,7 @@ def run(place: Path, script: str, *words: str) -> subprocess.CompletedProcess:
 
 
 def launched(place: Path, words: str = "accelerate") -> dict[str, object]:
-    """What accelerate and rrvf understand of the words that they were given; both refuse what they do not know."""
+    """The arguments of accelerate and rrvf, parsed by both; they refuse unknown ones."""
     words = (place / words).read_text().splitlines()
     assert words.pop(0) == "launch"
     given = launch_command_parser().parse_args(words)
@@ -132,7 +132,7 @@ def test_a_job_serves_its_judge_on_one_node_and_trains_on_the_other(place, name)
     served = given.model_copy(update={"judge": given.judge.model_copy(update={"url": url})})
     assert load_profile(str(place / "rrvf-7.yaml")) == served
     assert launched(place)["profile"] == "rrvf-7.yaml"
-    assert ends(int((place / "judge.pid").read_text()))  # with the job
+    assert ends(int((place / "judge.pid").read_text()))  # ended with the job
 
 
 def test_a_job_on_more_nodes_trains_on_all_that_serve_no_judge(place, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_job_on_more_nodes_trains_on_all_that_serve_no_judge(place, monkeypatc
 
 
 def test_settings_of_one_process_are_refused_on_several_machines(place, monkeypatch):
-    """accelerate would start a training on each, all of them in one folder."""
+    """accelerate would start a separate training on each machine, all in the same folder."""
     for name, value in {"MACHINES": "2", "MACHINE": "0", "MAIN": "here:29500"}.items():
         monkeypatch.setenv(name, value)
     done = run(place, "train.sh", "grpo", "one_gpu", "paper", "chart", "runs/x")
@@ -159,13 +159,13 @@ def test_settings_of_one_process_are_refused_on_several_machines(place, monkeypa
 
 
 def test_no_machine_logs_into_another():
-    """accelerate's own choice for DeepSpeed on several machines is pdsh."""
+    """accelerate's default for DeepSpeed on several machines is pdsh, which needs ssh."""
     settings = yaml.safe_load((LAUNCH / "eight_gpus.yaml").read_text())["deepspeed_config"]
     assert settings["deepspeed_multinode_launcher"] == "standard"
 
 
 def test_both_steps_of_a_job_get_all_its_processors(place, monkeypatch):
-    """A step does not take over what the job asked for, since Slurm 22.05."""
+    """Since Slurm 22.05 a step does not inherit --cpus-per-task from its job."""
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "48")
     done = run(place, "train.slurm", "grpo", "paper", "chart", "runs/x")
     assert done.returncode == 0, done.stderr
@@ -190,7 +190,7 @@ def test_grpo_on_one_node_and_a_judge_that_dies_are_told(place, monkeypatch):
     assert alone.returncode == 2 and "--nodes=2" in alone.stderr and not (place / "accelerate").exists()
 
 
-#: Writes down what it was asked; part 2 fails as long as `lost` is there.
+#: Records its arguments; part 2 fails while the file `lost` exists.
 RRVF = """echo "$*" >>asked
 case "$*" in *"--shard 2/"*) [ ! -e lost ];; esac
 """
@@ -207,7 +207,7 @@ WORDS = ["--benchmark", "charts", "--policy", "reference"]
 
 
 def parts_asked(place: Path) -> list[dict]:
-    """What rrvf understands of each call so far."""
+    """The parsed arguments of each call of rrvf so far."""
     calls = [line.split() for line in (place / "asked").read_text().splitlines()]
     commands = get_command(cli.app).commands
     return [{"command": name} | commands[name].make_context(name, rest).params for name, *rest in calls]
@@ -230,7 +230,7 @@ def test_a_job_of_an_array_evaluates_its_part_and_a_lost_one_is_submitted_alone(
 
 
 class Ray(ModuleType):
-    """Ray as far as the script uses it, on this machine."""
+    """The parts of Ray that the script uses, on this machine."""
 
     exceptions = SimpleNamespace(RayError=OSError)
 

@@ -1,4 +1,4 @@
-"""What a script may report: scored or refused within two seconds of the host's time, whatever it is."""
+"""Any report of a script is scored or refused within two seconds of the host's time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tracer against the original evaluators on scripts of our own: forms of colour, axes without a grid, broken saves."""
+"""The tracer against the original evaluators on our own scripts: colour formats, axes without a grid, failed saves."""
 
 from __future__ import annotations
 

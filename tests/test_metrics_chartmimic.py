@@ -1,4 +1,4 @@
-"""ChartMimic's items and scores: exact on the conformance cases, and the rules that are easy to get wrong."""
+"""ChartMimic's items and scores: exact on the conformance cases, and rules that are easy to get wrong."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def official():
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_official_items_are_exact(case, official):
-    # Where the official evaluator crashes it reports nothing of that kind.
+    # Where the official evaluator crashes, it reports no items of that kind.
     expected = {k: NOTHING[k] if isinstance(v, dict) and "error" in v else v for k, v in case["official"].items()}
     assert {kind: official[case["name"]][kind] for kind in expected} == expected
 
@@ -121,10 +121,10 @@ plt.bar([3], [3], color="#0000ff")
 def test_official_keeps_of_a_generated_script_what_the_tracer_saw_before_it_stopped_it(renderer):
     true, hollow = renderer.render_many([HOLLOW.replace("none", "#ff0000"), HOLLOW], "official")
     found = score_items(true.items, hollow.items, "bar_1", "official").color
-    assert (found.precision, found.recall) == (1.0, 0.5)  # the red one of red and blue
+    assert (found.precision, found.recall) == (1.0, 0.5)  # of red and blue only the red one
     assert (
         score_items(hollow.items, hollow.items, "bar_1", "official").color.f1 == 0.0
-    )  # a true script has no such luck
+    )  # this does not apply to a true script
     assert "guarded" not in renderer.render(HOLLOW, "july2025").items
 
 
@@ -224,7 +224,7 @@ def test_colour_similarity(one, two, expected):
 @pytest.mark.parametrize(
     ("one", "two", "expected"),
     [
-        ("#945E41", "#0B00B2", 0.5270348333933723),  # the short way between the hues passes 0
+        ("#945E41", "#0B00B2", 0.5270348333933723),  # the shorter way between the hues crosses 0
         ("#FDA9AA", "#E623B1", 0.7020018943853368),
         ("#945E41FF", "#0B00B280", 0.5270348333933723),
     ],
@@ -270,7 +270,7 @@ def test_more_than_ten_colours_score_nothing_in_july_2025_and_thin_alike_in_fixe
 
 
 def test_official_gives_the_mean_over_the_orders_in_which_the_original_may_thin(monkeypatch):
-    """The original's two processes draw an order each; here all pairs of orders of few colours are gone through."""
+    """The original's two processes each use a random order; this test goes through all pairs of orders of few colours."""
     few = MANY[::3]
     monkeypatch.setattr(thinning, "MANY", 3)
     orders = [thinning._Side(few).kept(np.array(order)) for order in itertools.permutations(range(len(few)))]
@@ -308,7 +308,7 @@ PAIRS = {
     "pie_4": ("plt.pie([1, 2])", "import os\nos.kill(os.getpid(), 9)"),
     "pie_5": ("plt.pie([1, 2])", "while True: pass"),
 }
-#: Each with what its pair's own record says.
+#: Each with the message in its pair's record.
 HOSTILE = {
     "crash": ("import ctypes\nctypes.string_at(0)", "crash"),
     "fork": ("import os\nos.fork()\nplt.plot([1, 2])", "forbidden"),
@@ -331,7 +331,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def score_folder(tmp_path, monkeypatch):
-    """The function with a cache and limits of the test's own; a loop ends after a second of processor time."""
+    """`score_folder` with its own cache and limits; an endless loop ends after one second of CPU time."""
     monkeypatch.setattr(chartmimic, "LIMITS", replace(LIMITS, cpu_s=1.0))
     return lambda folder, out, **options: chartmimic.score_folder(folder, out, cache=tmp_path / "cache", **options)
 

@@ -1,4 +1,4 @@
-"""The picture that a benchmark's judge is shown is the one that the benchmark itself saves of a script."""
+"""A benchmark's judge sees the picture that the benchmark itself saves from a script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In the `fixed` protocol only what can be seen of a figure counts; the record keeps the score of all that was drawn."""
+"""In the `fixed` protocol only visible items count. The record also keeps the score of all drawn items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Web metrics: SSIM, block scores by hand, CLIP's pipeline without a number of its own, folders of pairs."""
+"""Web metrics: SSIM, block scores calculated by hand, CLIP's pipeline with a toy model, folders of pairs."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_a_folder_of_pairs(tmp_path: Path, no_weights: None) -> None:
 
 
 class Pages:
-    """In place of the browser: every page shows its text; the page `stop` ends the run."""
+    """Replaces the browser: every page shows its text; the page `stop` ends the run."""
 
     drawn: ClassVar[list[str]] = []
 

@@ -1,4 +1,4 @@
-"""The nano policy: what it is trained on, and what was shipped."""
+"""The nano policy: its training data, and the shipped policy."""
 
 import random
 import re
@@ -137,7 +137,7 @@ def test_repairs_begin_with_the_policys_own_words_and_the_real_renderers_error(p
     own = tool_call_text("plt.plot(", CHART, "line")
 
     def drafts(some):
-        assert len(some)  # a policy cannot write for no picture; here no second draft is drawn
+        assert len(some)  # the policy cannot write for an empty batch; here there is no second draft
         return [own] * len(some)
 
     turns = corpus.repairs("chart", picture[None], str, drafts, nano_charts.render_many, lambda *_: "same")
@@ -222,7 +222,7 @@ def test_a_y_label_is_looked_for_where_it_stands(policy, style, nano_charts):
     upright = [look for look in example.looks if look.kind == "upright"]
     assert {tokenizer.decode(example.ids[look.at + 1]) for look in upright} == {spec.ylabel}
     drawn = corpus.decode(nano_charts.render(charts.code(spec)).png)
-    inked = np.flatnonzero((drawn[:, :14] != 255).any((1, 2)))  # tick labels stand further right
+    inked = np.flatnonzero((drawn[:, :14] != 255).any((1, 2)))  # tick labels are further right
     assert 10 * int(inked.mean() // 28) in {look.to for look in upright}
 
 
@@ -295,7 +295,7 @@ def test_the_shipped_policy_reads_held_out_charts_as_its_card_says(policy, nano_
     figures = evaluate.chart_figures(evaluate.draw(policy, CHART, "direct", some, nano_charts))
     assert figures["exec rate"] >= 0.7
     assert figures["type right"] >= 0.8
-    assert 0.4 <= figures["title exact"] <= 0.9  # it can say titles, and often does not
+    assert 0.4 <= figures["title exact"] <= 0.9  # it can write titles, but often does not
     assert figures["main colour right"] <= 0.7
     assert figures["values: median relative error"] <= 0.1
 

@@ -1,4 +1,4 @@
-"""The nano policy's careless programs, and the edits that it is taught after feedback."""
+"""The nano policy's careless programs, and the edits that it learns after feedback."""
 
 from __future__ import annotations
 

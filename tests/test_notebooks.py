@@ -1,6 +1,6 @@
-"""The notebooks: their form; the saved ones against their text; and the two long ones end to end at the smallest size.
+"""The notebooks: their form, the saved notebooks against their text, and the two long ones at the smallest size.
 
-The others are run in full against their saved outputs by nbval (`make test`).
+nbval runs the others in full against their saved outputs (`make test`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cells(source: Path, kind: str) -> list[str]:
 
 
 def plain(code: str) -> str:
-    """Code that parses: magics left out."""
+    """The code without magics, so that it parses."""
     return "\n".join(line for line in code.splitlines() if not line.startswith("%"))
 
 
@@ -67,21 +67,21 @@ def test_the_saved_notebook_is_its_text_with_outputs(source):
     assert [c.source for c in saved.cells] == [c.source for c in read_notebook(source).cells]
     outputs = [o for c in saved.cells if c.cell_type == "code" for o in c.outputs]
     assert outputs and not any(o.output_type == "error" for o in outputs)
-    # The folder as the start of a path: /rrvf alone would be found in runs/nano/train/rrvf_chart too.
+    # As the start of a path: /rrvf alone also occurs in runs/nano/train/rrvf_chart.
     assert not re.search(rf"(?<![\w.-]){re.escape(str(NOTEBOOKS.parent))}(?![\w-])", json.dumps(outputs))
 
 
 @every
 def test_the_saved_outputs_are_of_this_code(source):
     saved, text = nbformat.read(source.with_suffix(".ipynb"), as_version=4), read_notebook(source)
-    made = saved.metadata.get("executed", code_digest(text))  # notebooks published before this was kept have none
+    made = saved.metadata.get("executed", code_digest(text))  # older notebooks lack this key
     assert made == code_digest(text), "run it and publish it: its code changed after its run"
     silent = [c.source for c in saved.cells if c.cell_type == "code" and speaks(c.source) and not c.outputs]
     assert not silent, "these cells print or show something, and nothing is saved"
 
 
 def speaks(code: str) -> bool:
-    """Whether a cell prints or shows something whenever it runs; what a function of it would print is not meant."""
+    """Whether a cell always prints or shows something. Calls inside functions that the cell defines do not count."""
     body = [n for n in ast.parse(plain(code)).body if not isinstance(n, ast.FunctionDef)]
     calls = [n.func.id for part in body for n in ast.walk(part) if isinstance(n, ast.Call) and hasattr(n.func, "id")]
     return not {"print", "display", "show", "knob"}.isdisjoint(calls)
@@ -96,7 +96,7 @@ def test_every_saved_picture_has_its_words(source):
 
 @pytest.fixture(scope="module")
 def tab():
-    """A page of the width that readers have, without a network."""
+    """A browser page of a common width, without a network."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium())
         yield browser.new_context(offline=True, viewport={"width": 1100, "height": 800}).new_page()
@@ -106,7 +106,7 @@ def tab():
 @every
 def test_a_notebook_is_read_in_a_few_screens(source, tab):
     tab.set_content(HTMLExporter(template_name="lab").from_filename(source.with_suffix(".ipynb"))[0], timeout=120_000)
-    # 6,000 with the fonts of one machine; those of another may stand a little higher.
+    # 6,000 with the fonts of one machine; those of another may be a little higher.
     assert tab.evaluate("document.documentElement.scrollHeight") <= 6300
 
 
@@ -120,7 +120,7 @@ def test_a_notebook_opens_with_a_question_and_closes_with_exercises(source):
 
 @pytest.fixture(scope="module")
 def smallest(tmp_path_factory):
-    """A profile of two pictures a set, one step and short turns; gives the folder that notebooks 4 and 5 leave behind."""
+    """The results folder of notebooks 4 and 5 for a profile with two pictures per set, one step and short turns."""
     folder = tmp_path_factory.mktemp("smallest")
     profile = yaml.safe_load((PROFILES / "nano.yaml").read_text()) | {"name": "smallest"}
     profile["data"] = {

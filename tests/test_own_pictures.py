@@ -1,4 +1,4 @@
-"""A folder of pictures without a YAML file: the settings that a run on it has, and what is measured without code."""
+"""A folder of pictures without a YAML file: the settings of a run on it, and the metrics without code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 
 class Renderer:
-    """Draws what begins with "draw"."""
+    """A renderer that succeeds on code that begins with "draw"."""
 
     limits = Limits()
 
@@ -93,7 +93,7 @@ def test_who_was_trained_from_nano_is_asked_as_nano(tmp_path):
 
 @pytest.fixture
 def evaluated(folder, tmp_path, monkeypatch):
-    """Two answers that draw, one that does not run, one that holds no code."""
+    """An evaluation of two answers that draw, one that does not run, and one without code."""
     monkeypatch.setattr(clip, "available", lambda: False)
     prepare({"p": {"kind": "folder", "path": str(folder), "domain": "web"}}, tmp_path, progress=False)
     samples, root = load_split("p", tmp_path), tmp_path / "p"

@@ -1,4 +1,4 @@
-"""Versions that must fit each other, read from pyproject.toml, the lock files and what says which version this is."""
+"""Versions that must agree, read from pyproject.toml, the lock files and the places that name this version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner: queues, its arithmetic, and its error against a run."""
+"""The planner: queues, arithmetic, and its error against a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def figure(value: float) -> Figure:
 
 
 def fixed(**changes):
-    """Latencies of the nano profile with every figure 0 but those named."""
+    """Latencies of the nano profile with all figures 0, except for those given."""
     times = load_latencies(load_profile("nano"))
     zero = {name: figure(0) for name, value in times if isinstance(value, Figure)}
     zero |= {"render": {"chart": figure(0), "web": figure(0)}, "judge_reference_gpus": 1, "decode_width": 0}

@@ -1,4 +1,4 @@
-"""The planner's memory: against what was measured and reckoned elsewhere, and what it refuses."""
+"""The planner's memory: compared with measurements and other calculations, and what it refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_models_have_the_parameters_that_they_were_released_with(model, bill
 
 @pytest.mark.parametrize(("model", "measured"), [("3B", 22.3), ("7B", 43.8)])
 def test_a_step_with_adapters_is_planned_within_the_margin_of_what_an_h100_measured(model, measured):
-    """bench/gpu_step.py: 64 episodes of 749 + 512 tokens, written by transformers, where the peak is."""
+    """bench/gpu_step.py: 64 episodes of 749 + 512 tokens. The peak is in their generation by transformers."""
     size = shape(f"Qwen/Qwen2.5-VL-{model}-Instruct")
     kept = (2 * size.parameters + 12 * size.adapters(64)) / GIB
     planned = kept + sum(writing_by_transformers(size, 64, 64, 749, 1_261).values())

@@ -1,4 +1,4 @@
-"""Plans for other policies, GPUs and engines, and the published steps that they are held against."""
+"""Plans for other policies, GPUs and engines, and the published step times that they are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which numbers a machine trains."""
+"""The data type in which a machine trains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rrvf.training.settings import shared_settings
 
 @pytest.fixture
 def processor(monkeypatch):
-    """Pretends a machine without a GPU whose processor has these instructions."""
+    """Simulates a machine without a GPU whose processor has these instructions."""
 
     def has(*names: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -1,4 +1,4 @@
-"""The benchmarks' own prompts: fetched where they are pinned, refused where they differ, found without running a file."""
+"""The benchmarks' own prompts: fetched at their pins, refused if they differ, extracted without running a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PYTHON = 'raise SystemExit\nmessages = [{"text": "Rate it " + "from 1 to 10: " +
 
 @pytest.fixture
 def served(monkeypatch):
-    """Files of the same names with other texts, at a host that counts what is asked of it."""
+    """A host with files of the same names and other texts. It counts its requests."""
     files, asked = {}, []
     for name, source in prompts.SOURCES.items():
         text = JSON if source.path.endswith(".json") else PYTHON

@@ -1,4 +1,4 @@
-"""The grammar of a turn (Alg. 1), and that TRL's parser sees the same calls."""
+"""The grammar of a turn (Alg. 1). TRL's parser must see the same calls."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
 DOC = '"""Usage:\n```\npython a.py\n```\n"""\n' + PLOT
 PAGE = "<!DOCTYPE html><html><body><h1>Hi</h1></body></html>"
 PRE = "<html><body><pre>\n```\nmake\n```\n</pre></body></html>"
-#: What stands in an answer, and the code that is meant.
+#: Contents of an answer, with the code that they mean.
 CHART_ANSWERS = {
     "bare": (PLOT, PLOT),
     "fence": (f"```python\n{PLOT}\n```", PLOT),
@@ -149,7 +149,7 @@ def test_a_call_with_more_than_its_json_says_so():
     assert "text after its JSON" in parse_turn(CALL.replace("}}", "}}}"), CHART).problem
 
 
-#: One character of each kind that JSON or a tokenizer can write.
+#: One character of each kind that JSON or a tokenizer treats differently.
 CHARACTERS = [
     "\ud83d",
     "\udc00",
@@ -210,7 +210,7 @@ def test_a_call_for_the_other_domain_is_none():
 
 
 def trl_call(text: str) -> str | None:
-    """The call that TRL would run for a completion."""
+    """The call that TRL would run for a completion, or None."""
     message = parse_response(text + "<|im_end|>", RESPONSE_TEMPLATE, prefix="<|im_start|>assistant\n")
     calls = message.get("tool_calls", [])
     assert len(calls) <= 1

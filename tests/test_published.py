@@ -1,4 +1,4 @@
-"""What is published of the nano profile agrees: its records, its report, and the notebooks that need trained policies."""
+"""The published records, report and notebooks of the nano profile agree with each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rrvf.study import Study
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "nano"
 CHECKED = "# NBVAL_CHECK_OUTPUT"
-#: What needs the pictures or a trained policy, or costs hours.
+#: Functions that need pictures or a trained policy, or take hours.
 ABSENT = ("split", "tools", "judge", "train_grpo", "train_sft")
 
 
@@ -32,7 +32,7 @@ def test_the_published_report_is_what_the_published_records_give():
 
 @pytest.mark.parametrize("stem", ["04_grpo_training", "05_evaluation_tables"])
 def test_the_figures_in_a_notebook_are_those_of_the_published_runs(stem, published_study, shell):
-    """nbval cannot run these two: they train. Their marked cells need no more than what is published."""
+    """nbval cannot run these two notebooks, because they train. Their marked cells need only published files."""
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     checked = []
@@ -68,7 +68,7 @@ def read(caught) -> list[str]:
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
-    yield InteractiveShell.instance()  # `display` speaks to no other
+    yield InteractiveShell.instance()  # `display` writes only to this instance
     InteractiveShell.clear_instance()
 
 
@@ -78,7 +78,7 @@ def absent(*_arguments, **_named):
 
 @pytest.fixture
 def published_study(tmp_path, monkeypatch) -> Path:
-    """A copy of the published results, whose study can neither train nor draw."""
+    """A copy of the published results, with a study that can neither train nor draw."""
     for name in ABSENT:
         monkeypatch.setattr(Study, name, absent)
     monkeypatch.setattr(Study, "prepare_data", lambda *_, **__: None)

@@ -1,4 +1,4 @@
-"""One picture in, code out: what is taken, what is told, what is written, and how an endpoint is asked turn by turn."""
+"""`rrvf redraw`: accepted pictures, printed lines, written files, and requests to an endpoint turn by turn."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rrvf.policies import NoReply
 from rrvf.protocol import answer_text, tool_call_text
 from rrvf.records import Judgement, Render
 
-#: What each code scores.
+#: The score of each code.
 SCORES = {"plot(1)": 0.2, "plot(2)": 0.6, "plot(3)": 0.4}
 
 
 class Renderer:
-    """Draws what stands in SCORES; remembers its limits."""
+    """A renderer that succeeds on the code in SCORES, and stores its limits."""
 
     limits = None
 
@@ -41,7 +41,7 @@ class Renderer:
 
 
 class Judge:
-    """Knows a picture by its bytes."""
+    """A judge that recognises pictures by their bytes."""
 
     scores = {png(code): score for code, score in SCORES.items()}
 
@@ -53,7 +53,7 @@ class Judge:
 
 
 class Policy:
-    """Says what it is told to, one reply a turn."""
+    """A policy with given replies, one per turn."""
 
     def __init__(self, *replies):
         self.replies, self.heard = list(replies), []
@@ -105,8 +105,8 @@ def test_drafts_are_told_what_differs_and_the_answer_is_taken(redraw):
         ("I give up", "plot(2)"),
         ("", "plot(2)"),
         (NoReply("the server is gone"), "plot(2)"),
-        ("Here it is:\n```python\nplot(3)\n```", "plot(3)"),  # without our tags
-        (answer("plot(3)"), "plot(3)"),  # an answer counts, closer drafts or not
+        ("Here it is:\n```python\nplot(3)\n```", "plot(3)"),  # without our answer tags
+        (answer("plot(3)"), "plot(3)"),  # the answer counts, even if a draft was closer
     ],
 )
 def test_where_the_answer_gives_no_picture_the_closest_draft_is_taken(redraw, last, code):

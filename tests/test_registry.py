@@ -1,4 +1,4 @@
-"""The benchmarks behind the runner: what counts as run, and which means there are."""
+"""The benchmarks of the runner: what counts as an executed answer, and which means they report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="",
 
 
 class Renders:
-    """Renders `blank` as a figure of one colour, anything else as a picture."""
+    """A renderer that draws `blank` in one colour, and any other code as a picture."""
 
     def __init__(self, items=ITEMS, canvas=None):
         self.items, self.limits = items, Limits(canvas=canvas)
@@ -80,7 +80,7 @@ CHART = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])"
 
 
 def test_an_answer_of_a_size_that_nobody_can_look_at_stays_in_the_mean(tmp_path):
-    """Two copies and two slivers: the mean is over four, and no judge is asked about a sliver."""
+    """Two copies and two slivers: the mean is over four, and the judge does not see a sliver."""
     profile = load_profile("nano")
     fields = {"domain": "chart", "split": "t", "sha256": "", "phash": "", "source": "", "licence": ""}
     (tmp_path / "c.py").write_text(CHART)

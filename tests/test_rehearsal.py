@@ -1,4 +1,4 @@
-"""The rehearsal of a GPU profile: what is substituted, what its fixtures hold, and which stages it has."""
+"""The rehearsal of a GPU profile: its substitutions, its fixtures, and its stages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROFILES = sorted(FILES)
 
 
 def flat(value, at: str = "") -> dict[str, object]:
-    """Every setting by its path of keys."""
+    """All settings by their path of keys."""
     if not isinstance(value, dict):
         return {at: value}
     return {key: leaf for name, part in value.items() for key, leaf in flat(part, f"{at}.{name}").items()}
@@ -41,7 +41,7 @@ def differing(a: dict, b: dict) -> set[str]:
 
 
 def unlisted(found: set[str], listed: list[str]) -> list[str]:
-    """Of the settings `found`, those that stand neither in `listed` nor in a section that does."""
+    """The settings in `found` that are not in `listed`, nor in a listed section."""
     return [key for key in sorted(found) if not any(f"{key}.".startswith(f"{path}.") for path in listed)]
 
 
@@ -63,7 +63,7 @@ def test_a_setting_that_is_not_listed_is_the_profiles_own(name):
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_served_policy_sees_pictures_in_its_own_size(name):
-    """At the large judges' sizes the shipped policy writes nonsense."""
+    """At the large judges' picture sizes the shipped policy writes nonsense."""
     served = rehearsed(name, HERE)["server"]
     assert (served["model"], served["mm-processor-kwargs"]) == ("rrvf/nano/checkpoint", None)
 
@@ -89,7 +89,7 @@ def test_every_training_and_every_row_of_the_profile_is_rehearsed(name):
 
 
 class WhiteRenderer:
-    """In the sandbox's place: a white picture, of another size for each program."""
+    """Replaces the sandbox: a white picture with a different size for each program."""
 
     def __init__(self, *_) -> None:
         self._count = 0
@@ -106,7 +106,7 @@ class WhiteRenderer:
     def _one(self) -> Render:
         self._count += 1
         out = BytesIO()
-        Image.new("RGB", (60 + self._count // 2, 40), "white").save(out, "PNG")  # a gallery's script twice the same
+        Image.new("RGB", (60 + self._count // 2, 40), "white").save(out, "PNG")  # equal for a script's two renders
         return Render(status="ok", png=out.getvalue(), width=60, height=40, seconds=0.0)
 
 
@@ -128,7 +128,7 @@ def test_the_real_loaders_read_the_fixtures(name, written, tmp_path):
     sizes = prepare(section, tmp_path / "data", progress=False)
     assert sizes == {split: settings["count"] for split, settings in section.items()}
     figures = load_split("plot2code", tmp_path / "data")
-    assert [s.id for s in figures] == ["row-000", "row-002", "row-003"]  # row 1 is plotly's
+    assert [s.id for s in figures] == ["row-000", "row-002", "row-003"]  # row 1 is from plotly
     train, test = ({s.id for s in load_split(f"websight_{n}", tmp_path / "data")} for n in (1000, 500))
     assert not train & test
     assert all(
@@ -224,11 +224,11 @@ def test_vllms_cpu_form_keeps_its_weights_and_takes_the_checkpoints_base(tmp_pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     torch = "def linear(): pass\nclass nn:\n    class functional:\n        linear = linear\n"
-    (tmp_path / "torch.py").write_text(torch)  # the real one takes its time
+    (tmp_path / "torch.py").write_text(torch)  # the real one is slow
     setup = ROOT / "reproduce" / "setup"
     command = [
         sys.executable,
-        "-S",  # without site-packages, where vLLM itself may be
+        "-S",  # without site-packages, which may contain vLLM
         "-c",
         f"import sys; sys.path[:0] = {[str(tmp_path), str(setup)]}; import rrvf_rehearsal\n{HOOKED}",
     ]

@@ -1,4 +1,4 @@
-"""A picture that nobody can look at is its code's fault, said before any judge is asked, in both domains alike."""
+"""A picture out of bounds is a fault of its code. It is found before a judge is asked, in both domains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FITS = [(16, 16), (280, 224), (16, 3200), (3200, 16), (4000, 4000)]
 
 
 def header(width: int, height: int) -> bytes:
-    """A PNG that claims this size, with nothing in it."""
+    """An empty PNG that claims this size."""
     data = b"IHDR" + struct.pack(">II5B", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + data + struct.pack(">I", zlib.crc32(data)) + bytes(12)
 
@@ -97,7 +97,7 @@ def test_a_chart_of_such_a_size_is_a_render_error(engine: ChartRenderer, inches,
     code = f"import matplotlib.pyplot as plt\nplt.figure(figsize={inches}).add_axes([0, 0, 1, 1]).plot([1, 2])"
     record = engine.render(code, trace)
     assert (record.status, record.reason, record.png) == ("render_error", "limit", None)
-    assert (record.items is not None) == (trace is not None)  # it ran all the same
+    assert (record.items is not None) == (trace is not None)  # the program did run
 
 
 FORGED = """import json, os, struct

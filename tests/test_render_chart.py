@@ -1,4 +1,4 @@
-"""Charts that mean well: canvas rules, outcomes, order, isolation between renders, and clean ends."""
+"""Harmless charts: canvas rules, outcomes, order, isolation between renders, and clean ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every domain's renderer promises, whatever it draws with."""
+"""Properties of every domain's renderer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rrvf.domains import DOMAINS, NANO_CANVAS, Domain
 from rrvf.errors import UserError
 from rrvf.render import Limits, Renderer
 
-WALL_S = 120  # a busy machine is no failure
+WALL_S = 120  # long, for busy machines
 
 
 @pytest.fixture(scope="module", params=DOMAINS.values(), ids=str)

@@ -1,4 +1,4 @@
-"""Whatever a child replies and whatever a program holds: a render or a typed failure, never anything else."""
+"""Any reply of a child process and any program gives a render or a typed failure."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from rrvf.render.chart import _converse, policy_text
 from rrvf.render.limits import Failure
 from rrvf.render.zygote import Child
 
-#: A busy machine is no failure.
+#: Long, for busy machines.
 patient = settings(deadline=None)
 SMALL = Limits(wall_s=5, max_pixels=1024)
 REASONS = get_args(RenderReason)
 SCALARS = st.none() | st.booleans() | st.integers(-2, 1 << 70) | st.floats() | st.text(max_size=9)
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
-#: Headers from right to absurd: each field is missing, plausible or anything.
+#: Headers from correct to absurd: each field is missing, plausible or arbitrary.
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
@@ -50,7 +50,7 @@ HEADERS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def faults():
-    """The sandbox's own parser and reporter, which run beside the foreign program."""
+    """The sandbox's own parser and reporter, which run in the process of the foreign program."""
     path = Path(rrvf.render.__file__).parent / "sandbox" / "faults.py"
     spec = importlib.util.spec_from_file_location("sandbox_faults", path)
     module = importlib.util.module_from_spec(spec)
@@ -59,10 +59,10 @@ def faults():
 
 
 def outcome(reply: bytes, traced: bool):
-    """What the host makes of a child that sends `reply` and ends."""
+    """The host's result for a child that sends `reply` and ends."""
     ours, theirs = socket.socketpair()
     readable, writable = os.pipe()
-    os.close(writable)  # as the handle of a process that is dead
+    os.close(writable)  # as with a dead process
     status: Future[int] = Future()
     status.set_result(0)
     with ours, theirs:

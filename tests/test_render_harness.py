@@ -1,4 +1,4 @@
-"""Our own part failed: a harness_error, never a render_error; tried again; and no program can pass for one."""
+"""A failure of our own part is retried and is a harness_error, never a render_error. Programs cannot forge one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def statuses(engine: ChartRenderer, count: int = 4) -> list[str]:
 
 
 def zygote(engine: ChartRenderer) -> int:
-    """The process that forks the workers: with namespaces, the child of the one that we started."""
+    """The process that forks the workers. With namespaces it is the child of the process that we started."""
     process = psutil.Process(engine._zygote._process.pid)
     return next((c.pid for c in process.children() if c.cmdline() == process.cmdline()), process.pid)
 
 
-#: What the machine may be short of: the bound that a worker then cannot have, or the fork itself.
+#: A shortage on the machine: a limit that a worker cannot set, or the fork itself.
 SHORTAGES = {
     "descriptors": (resource.RLIMIT_NOFILE, 60, 60),
     "memory": (resource.RLIMIT_AS, 1 << 30, 1 << 30),
@@ -55,7 +55,7 @@ def test_a_sandbox_that_cannot_be_set_up_is_no_fault_of_the_program(engine: Char
 
 
 def test_a_zygote_out_of_descriptors_is_no_fault_of_the_program(engine: ChartRenderer) -> None:
-    """It ends of it; the one that takes its place has what it needs, at the latest for the second render."""
+    """It ends. The zygote that replaces it has enough descriptors, at the latest for the second render."""
     resource.prlimit(zygote(engine), resource.RLIMIT_NOFILE, (3, 64))
     assert set(statuses(engine)) <= {"ok", "harness_error"}
 
@@ -68,7 +68,7 @@ def test_a_host_out_of_descriptors_is_no_fault_of_the_program(engine: ChartRende
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert set(found) <= {"ok", "harness_error"} and found[-1] == "harness_error"
-    assert statuses(engine)[-1] == "ok"  # what was ordered in the shortage is used up
+    assert statuses(engine)[-1] == "ok"  # workers that were ordered during the shortage are used up
 
 
 def test_a_zygote_that_does_not_come_back_is_no_fault_of_the_program(engine: ChartRenderer, monkeypatch) -> None:
@@ -95,7 +95,7 @@ def test_no_program_can_pass_for_a_failed_harness(engine: ChartRenderer, name: s
 
 
 class Engine:
-    """Gives what it is told, in turn; the last for ever."""
+    """An engine that returns given renders in order, and the last one repeatedly."""
 
     def __init__(self, *renders: Render) -> None:
         self.renders, self.calls = list(renders), 0
@@ -109,7 +109,7 @@ class Engine:
 
 @pytest.fixture
 def renderer(monkeypatch):
-    """A renderer over an engine that gives these renders."""
+    """A renderer whose engine returns these renders."""
     monkeypatch.setattr(rrvf.render, "PAUSES_S", (0, 0))
 
     def renderer(*renders: Render, domain: str = "chart") -> Renderer:

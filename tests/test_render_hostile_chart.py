@@ -1,4 +1,4 @@
-"""Hostile programs: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render."""
+"""Hostile programs: each ends with a typed outcome within its time limit, reaches nothing, and harms no other render."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 
 PATIENT = Limits(wall_s=120, cpu_s=10, memory_mb=200)
-#: What a busy machine takes to end one whose time is up.
+#: Seconds that a busy machine may take to end a program after its time limit.
 SLACK_S = 10
 PROGRAMS = attacks("chart")
 HARMLESS = """import os, random
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.alone
 
 @dataclass
 class Outcome:
-    """All that one run of all programs left behind."""
+    """The results and traces of one run of all programs."""
 
     hostile: dict[str, Render]
     harmless: list[Render]
@@ -61,7 +61,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 class _listeners:
-    """TCP, UDP and unix sockets that count who calls."""
+    """TCP, UDP and unix sockets that count connections."""
 
     def __init__(self, canary: Path) -> None:
         self._tcp = socket.create_server(("127.0.0.1", 0))
@@ -93,7 +93,7 @@ class _listeners:
 
 
 def _limits(attack: Attack) -> Limits:
-    """Two seconds for what may run into the limit; the others must end by themselves, on a busy machine too."""
+    """Two seconds for attacks that may reach the limit; others get time to end by themselves, also on busy machines."""
     return replace(PATIENT, wall_s=2) if attack.may_time_out else PATIENT
 
 
@@ -102,7 +102,7 @@ def _descriptors() -> int:
 
 
 def _session(number: int) -> list[str]:
-    """Processes of the session that the sandbox runs in."""
+    """Processes in the sandbox's session."""
     return [p for p in _stats() if p.rsplit(")", 1)[1].split()[3] == str(number)]
 
 
@@ -160,5 +160,5 @@ def test_no_process_is_left(outcome: Outcome) -> None:
 
 
 def test_no_descriptor_is_left(outcome: Outcome) -> None:
-    # Fewer is no leak: the collector may close what an earlier test left while this one runs.
+    # Fewer is not a leak: garbage collection may close descriptors of an earlier test meanwhile.
     assert outcome.descriptors <= 0

@@ -1,4 +1,4 @@
-"""Hostile pages: each ends as a typed outcome inside its time limit, reaches nothing, and harms no other render."""
+"""Hostile pages: each ends with a typed outcome within its time limit, reaches nothing, and harms no other render."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rrvf.render.web import WebRenderer
 
 pytestmark = pytest.mark.alone
 
-#: What a busy machine takes to end one whose time is up.
+#: Seconds that a busy machine may take to end a page after its time limit.
 SLACK_S = 10
 PAGES = attacks("web")
-#: A picture that every user may read: a page that shows it is not blank.
+#: A picture that every user can read. A page that succeeds in showing it is not blank.
 CANARY = "<svg xmlns='http://www.w3.org/2000/svg' width='200' height='150'><circle r='99' fill='red'/></svg>"
 CANVAS = Canvas(200, 150, full_page=True)
 HARMLESS = """<p id="seen">seen before: </p>
@@ -39,7 +39,7 @@ localStorage.setItem('a', 'b');
 
 @dataclass
 class Outcome:
-    """All that one run of all pages left behind."""
+    """The results and traces of one run of all pages."""
 
     hostile: dict[str, Render]
     harmless: list[Render]
@@ -50,7 +50,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    """Four browsers, two at once: with and without scripts, for pages that may run out of time and for the others."""
+    """Four browsers, two at once: with and without scripts, for pages that may time out and for the others."""
     groups = [(key, list(pages)) for key, pages in groupby(sorted(PAGES, key=_group), key=_group)]
     folder, secret = tempfile.mkdtemp(), tempfile.mkdtemp()
     for one in (folder, secret):
@@ -80,13 +80,13 @@ def _render(
             renderer.limits = limits
             hostile[page.name] = renderer.render(page.aimed(port, canary))
             if wall_s > 10 or hostile[page.name].reason:
-                renderer.limits = replace(limits, wall_s=60)  # a busy machine is no failure
+                renderer.limits = replace(limits, wall_s=60)  # long, for busy machines
                 harmless.append(renderer.render(HARMLESS if scripts else "<p>seen before: 0</p>"))
     return hostile, harmless
 
 
 class Listeners:
-    """A TCP and a UDP socket on one port of loopback that count who calls."""
+    """A TCP and a UDP socket on the same loopback port that count connections."""
 
     def __enter__(self) -> Listeners:
         self._tcp = socket.create_server(("127.0.0.1", 0))
@@ -112,12 +112,12 @@ class Listeners:
 
 
 def _group(page: Attack) -> tuple[bool, float]:
-    """(scripts run, time limit): two seconds for what may run into it, patience for the rest."""
+    """(scripts run, time limit): two seconds for pages that may reach the limit, a long limit for others."""
     return page.scripts, 2.0 if page.may_time_out else 60.0
 
 
 def _processes() -> set[psutil.Process]:
-    """Browsers and their drivers below this process; other tests may keep some of their own."""
+    """Browsers and drivers below this process. Other tests may have their own."""
     return {p for p in psutil.Process().children(recursive=True) if "chrom" in p.name() or "node" in p.name()}
 
 

@@ -1,4 +1,4 @@
-"""A picture that was copied into its code is told from one that was drawn, whatever carries it."""
+"""A picture that was copied into its code is distinguished from a drawn one, in whatever form it is stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ plt.grid(axis='y', alpha=0.4)
 )
 UNPACK = "a = np.asarray(Image.open(io.BytesIO(base64.b85decode({0!r}))).convert('RGB').resize((280, 224))) / 255\n"
 WHOLE = "ax = plt.figure(figsize=(2.8, 2.24)).add_axes([0, 0, 1, 1])\nax.axis('off')\n"
-#: Ways to show the unpacked picture `a`, over the whole figure.
+#: Ways to show the decoded picture `a` over the whole figure.
 WAYS = {
     "imshow": WHOLE + "ax.imshow(a, aspect='auto')",
     "figimage": "plt.figure().figimage(a)",
@@ -62,7 +62,7 @@ ax.add_artist(AnnotationBbox(OffsetImage(a), (0.5, 0.5)))
 """,
 }
 MESH = "x, y = np.meshgrid(np.linspace(-3, 3, 90), np.linspace(-3, 3, 90))\n"
-#: Pictures that a program draws from formulas, noise or a short table.
+#: Programs that draw pictures from formulas, noise or a short table.
 HONEST = {
     "bars": TARGET,
     "heat map of a table": "import matplotlib.pyplot as plt\nplt.imshow([[1.5, 2.5, 3.1], [0.2, 8.1, 2.2], [3.3, 1.1, 0]])\n"

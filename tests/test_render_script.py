@@ -1,4 +1,4 @@
-"""A chart script runs as `python script.py` would run it: its picture, its file, its arguments, its encoding, its exit."""
+"""A chart script runs as in `python script.py`: picture, files, arguments, encoding and exit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.bar([1, 2
 LOOSE = (
     "from matplotlib.figure import Figure\nfig = Figure()\nax = fig.subplots()\nax.bar([1, 2], [3, 4], color='red')\n"
 )
-#: Shows the file `a.png` pixel for pixel, as it was written.
+#: Shows the file `a.png` pixel by pixel.
 SHOW_FILE = "\nrows = plt.imread('a.png')\nplt.figure(figsize=(rows.shape[1] / 100, rows.shape[0] / 100)).figimage(rows)\nplt.show()"
 
 

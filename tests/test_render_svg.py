@@ -1,4 +1,4 @@
-"""SVG: what is drawn, at which size, and that a document reaches nothing outside itself."""
+"""SVG: what is drawn and at which size. A document can reach nothing outside itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rrvf.render.limits import Failure
 from rrvf.render.svg import SvgRenderer, fitted, parsed
 
 BOX = '<rect width="20" height="20" fill="teal"/>'
-#: A raster picture, to be shown in every way that a document knows.
+#: A raster picture, to embed in every way that SVG allows.
 DATA = "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="
 
 
@@ -189,7 +189,7 @@ def test_a_drawing_that_multiplies_is_ended_by_the_limits():
 
 
 def test_no_drawing_reaches_the_machine(renderer, monkeypatch):
-    """With every check of ours left out, Chromium's own rule for pictures still loads nothing."""
+    """Even without all our checks, Chromium's own rule for pictures loads nothing."""
     monkeypatch.setattr("rrvf.render.svg._OUTSIDE", "(?!)")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)

@@ -1,4 +1,4 @@
-"""Every threat has an attack or a test that stands for it, and the list names nothing that is not there."""
+"""Every threat has an attack or a test, and the list of threats names only existing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as pictures: canvas, requests, checks, repeats, recovery, the browser's walls, blocks of text."""
+"""Pages as pictures: canvas, requests, checks, repeats, recovery, the browser's isolation, blocks of text."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pixels(render: Render) -> np.ndarray:
 
 
 def settle(renderer: WebRenderer) -> None:
-    """Wait for the page that is made ahead, and with it for its process."""
+    """Wait until the next page and its process have been created in advance."""
 
     async def ready() -> None:
         await asyncio.wait([renderer._all[0]._next])

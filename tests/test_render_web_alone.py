@@ -1,4 +1,4 @@
-"""A page's picture depends on its code alone: not on the pages before it, nor on the moment at which it is taken."""
+"""A page's picture depends only on its code, not on earlier pages or on the moment of the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sample browser, the episode page and the figures: escaping, completeness, and what a failed judge shows."""
+"""The sample browser, the episode page and the figures: escaping, completeness, and failed judges."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def a_png(color: str = "orange", size: tuple[int, int] = (28, 22)) -> bytes:
 
 
 class Tags(HTMLParser):
-    """Which tags a page really opens, with their attributes."""
+    """The tags that a page really opens, with their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ def test_policy_output_opens_no_tag(tmp_path):
 
 
 def test_policy_output_is_shown_as_written(tmp_path):
-    text = re.sub("</?i[^>]*>", "", hostile_page(tmp_path))  # without the colours
+    text = re.sub("</?i[^>]*>", "", hostile_page(tmp_path))  # without syntax colours
     assert "&lt;script&gt;alert(1)" in text and "{{ 7*7 }}" in text
     assert "\\u202e \\u0000" in text and "\u202e" not in text
 

@@ -1,4 +1,4 @@
-"""Claims and the decomposition: on the paper's values, and on synthetic runs with a known answer."""
+"""Claims and the decomposition, on the paper's values and on synthetic runs with known results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rrvf.report.gains import gains
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import find_runs
 
-#: What the paper's own printed values do not bear out.
+#: Claims that the paper's own printed values do not support.
 FALSE_ON_PAPER = {"all_low_level_vs_sft", "surpasses_teacher_unseen", "unseen_given_exec"}
 
 

@@ -1,4 +1,4 @@
-"""The notebooks' figures: words beside every picture, knobs that need no front end, and the numbers that they turn."""
+"""The notebooks' figures: a description of each picture, controls that need no front end, and their numbers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def nobody_reads(monkeypatch):
 
 
 def an_episode(score: float | None, calls: int = 0) -> Trajectory:
-    """An answer of that similarity, None where its code failed, after so many drafts that rendered."""
+    """An episode whose answer has this similarity (None: its code failed), after `calls` rendered drafts."""
     turns = (Turn(text="", action="tool_call", render=Render(status="ok")),) * calls
     if score is None:
         return Trajectory(sample_id="a", domain="chart", turns=turns, final_code="(")

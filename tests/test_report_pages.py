@@ -1,4 +1,4 @@
-"""The pages of the report in a real browser, opened as files without a network: what a reader can do on them."""
+"""The report's pages in a real browser, opened as files without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Twelve samples under four policies; sample i of a policy that ran has the judge score that `judge` gives."""
+    """A report of twelve samples under four policies. The function `judge` gives the judge's score of sample i."""
     root = tmp_path_factory.mktemp("report")
     for policy, rate in (("reference", 1.0), ("blank", 1.0), ("base", 0.5), ("rrvf", 0.75)):
         run = write_run(root / "eval" / "charts" / policy, n=N, exec_rate=rate, judge_errors=int(policy == "rrvf"))
@@ -76,7 +76,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(browser, folder) -> Page:
-    """One page for tests that only read it."""
+    """A shared page for tests that only read it."""
     page = browser.new_page()
     page.goto(f"file://{folder}/charts.html")
     return page
@@ -84,7 +84,7 @@ def page(browser, folder) -> Page:
 
 @pytest.fixture
 def visit(browser, folder):
-    """Opens a page of the folder by its address; any error on it fails the test."""
+    """Opens a page of the folder by its address. Any error on the page fails the test."""
     contexts, errors = [], []
 
     def visit(address: str, **settings) -> Page:
@@ -177,12 +177,12 @@ def test_two_policies_stand_beside_each_other_and_any_two_can_be_chosen(visit):
 
 
 def at(page, ending: str) -> None:
-    """Wait until the page's own address ends so: `page.url` is a copy that Playwright gets some time later."""
+    """Wait until the page's address has this ending. `page.url` is a copy that Playwright updates later."""
     page.wait_for_function("ending => location.href.endsWith(ending)", arg=ending)
 
 
 def opened(page, name: str) -> None:
-    """Wait until the viewer shows a sample: a browser tells a page of its new address some time after the click."""
+    """Wait until the viewer shows a sample. A page learns its new address some time after the click."""
     page.wait_for_function("name => document.getElementById('viewer-title').textContent === name", arg=name)
 
 
@@ -341,7 +341,7 @@ def test_an_episode_shows_every_turn_and_lays_it_over_the_target(visit):
 
 
 def a_photo(seed: int) -> bytes:
-    """The worst that a picture can be for a codec: noise in colour."""
+    """The worst case for a codec: a picture of coloured noise."""
     out = io.BytesIO()
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (150, 200, 3), np.uint8)).save(out, "PNG")
     return out.getvalue()
@@ -364,7 +364,7 @@ def test_all_pictures_of_a_page_share_one_budget(tmp_path, monkeypatch):
 
 
 def test_600_samples_leave_room_for_the_budget_of_pictures_in_30_mb(tmp_path):
-    """A tenth of them, under four policies, with programs as long as ChartMimic's."""
+    """A tenth of the samples, under four policies, with programs as long as ChartMimic's."""
     lines = 25 * "ax.bar([1.5, 2.5], y, color='tab:blue', label='Sales of 2024')  # the bars\n"
     for policy in ("reference", "blank", "base", "rrvf"):
         run = write_run(tmp_path / "eval" / "charts" / policy, n=60, exec_rate=1.0)

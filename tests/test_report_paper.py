@@ -1,4 +1,4 @@
-"""The paper's numbers, and the arithmetic on them that anyone can check."""
+"""The paper's numbers, and checks of their arithmetic."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_paper_runs_three_models_of_other_peoples_numbers_in_table_1_and_2()
 
 
 def test_marks_follow_the_papers_rule():
-    """These underlines survive in the paper's text; the 72B teacher's 83.83 is second in value but not ranked."""
+    """These underlines are in the paper's text. The 72B teacher's 83.83 is second in value but not ranked."""
     block = paper_block(1)
     names = [line.row.model for line in block.lines]
     found = {(names[i], column): mark for (i, column), mark in marks(block).items()}

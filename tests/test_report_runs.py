@@ -1,4 +1,4 @@
-"""Runs read back from disk, and differences between them. `write_run` makes up clearly synthetic runs in a tmp folder."""
+"""Runs read from disk, and differences between them. `write_run` writes synthetic runs to a temporary folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_run(
     reply: str = "made up",
     ids: str = "s",
 ) -> Path:
-    """A synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them."""
+    """Write a synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them."""
     rng = np.random.default_rng(seed)
     records = [
         _record(f"{ids}{i:03}", i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply)

@@ -1,4 +1,4 @@
-"""What RRVF gains over each other row, by seed."""
+"""The gain of RRVF over each other row, by seed."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ CHARTS = "eval/charts"
 
 @pytest.fixture
 def results(tmp_path):
-    """Base, and RRVF with two seeds: 0.5, 0.8 and 0.9 of 60 answers run."""
+    """Base, and RRVF with two seeds, with execution rates 0.5, 0.8 and 0.9 on 60 answers."""
     write_run(tmp_path / CHARTS / "base", exec_rate=0.5)
     write_run(tmp_path / CHARTS / "rrvf", exec_rate=0.8)
     second = PROVENANCE.model_copy(update={"seed": 1})

@@ -1,4 +1,4 @@
-"""Tables from synthetic runs: what is printed, what is refused, and that every writer carries it."""
+"""Tables from synthetic runs: what is printed, what is refused, and that every format contains it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_heads_do_not_run_into_each_other():
 
 
 def with_seeds(results, rates, **provenance):
-    """The tables with a run of RRVF for each further seed."""
+    """The tables with an additional run of RRVF for each further seed."""
     for seed, rate in enumerate(rates, 1):
         made = PROVENANCE.model_copy(update={"seed": seed, **provenance})
         write_run(results / "seeds" / str(seed) / "eval" / "charts" / "rrvf", exec_rate=rate, provenance=made)
@@ -83,7 +83,7 @@ def test_a_seed_that_was_measured_otherwise_is_not_counted(results, other):
 
 def test_one_seed_says_so(tables):
     assert any(line.startswith("One seed:") for line in tables[0].blocks[1].footer)
-    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # nothing is trained there
+    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # no row of it is trained
 
 
 def test_the_papers_block_prints_the_paper(tables):

@@ -1,4 +1,4 @@
-"""The driver: what is run, skipped, continued and said, on notebooks of one cell each."""
+"""The driver, on notebooks of one cell each: what it runs, skips, continues and prints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEAD = '# %% tags=["parameters"]\nprofile = "nano"\nresults = None\n\n# %%\n'
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two notebooks that each leave a line in a file."""
+    """Two notebooks that each append a line to a file."""
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     for name in ("01_first", "02_second"):
@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 
 def run(folder: Path) -> str:
-    """Run what is not finished; gives which notebooks ran so far."""
+    """Run the unfinished notebooks. Returns the names of the notebooks that ran so far."""
     run_notebooks("nano", folder.parent / "runs", Progress(), folder)
     ran = folder.parent / "ran"
     return ran.read_text() if ran.exists() else ""
@@ -151,7 +151,7 @@ def test_the_profiles_own_seed_is_no_further_one(capsys):
 
 
 def test_published_notebooks_hold_neither_bars_nor_stages_nor_the_runs_own_parameters(folder):
-    first = folder / "01_first.py"  # its cell prints a line of a stage
+    first = folder / "01_first.py"  # its cell prints a stage line
     first.write_text(first.read_text() + '\nimport sys\nprint("bar", file=sys.stderr)\nprint("kept")')
     run(folder)
     publish_notebooks(load_profile("nano"), folder.parent / "runs/notebooks", folder)

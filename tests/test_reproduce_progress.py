@@ -1,4 +1,4 @@
-"""What `make reproduce` shows of a notebook while it runs."""
+"""The progress that `make reproduce` shows while a notebook runs."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ def test_steps_and_the_judges_absence_reach_whoever_watches(capsys, monkeypatch,
     progress.bars.write("SomeWarning: of a library\n")
     said = capsys.readouterr().err
     assert "step 1/36" in said and f"  {WAITS}" in said and "SomeWarning" not in said
-    assert ("step 2/36" in said) is terminal and ("\r" in said) is terminal  # elsewhere one step a minute
+    assert ("step 2/36" in said) is terminal and ("\r" in said) is terminal  # without a terminal: one step per minute

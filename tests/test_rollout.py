@@ -1,4 +1,4 @@
-"""Alg. 1 without TRL: what an episode does with each kind of turn."""
+"""Alg. 1 without TRL: the effect of each kind of turn on an episode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of the paper's tables: complete, reachable by their names, refused in one line where they cannot be measured."""
+"""The rows of the paper's tables: complete, found by name, refused in one line if they cannot be measured."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PAPER = load_profile("paper")
 
 @pytest.fixture(autouse=True)
 def today(monkeypatch):
-    """A day on which makers still serve the rows that are used here: tests go on when they do not."""
+    """Sets a date on which makers still serve the rows used here, so that the tests pass on later dates too."""
     monkeypatch.setattr("rrvf.rows._today", lambda: datetime.date(2026, 11, 28))
 
 
@@ -60,12 +60,12 @@ def test_a_row_says_how_it_is_reached_or_why_not(key):
 
 @pytest.mark.parametrize("key", [key for key, row in ROWS.items() if row.revision])
 def test_a_pin_is_a_whole_commit(key):
-    """The hub takes no shorter one."""
+    """The hub accepts only full hashes."""
     assert re.fullmatch("[0-9a-f]{40}", ROWS[key].revision)
 
 
 def test_the_starred_rows_are_those_that_nobody_can_run_and_deepseek():
-    """What the authors took over, a user may measure where weights are left."""
+    """A user can measure a row that the authors copied, if its weights still exist."""
     starred = {row.key for n in (1, 2) for row in paper_table(n).rows if row.starred}
     assert {key for key, row in ROWS.items() if row.route == "reported"} == starred - {"deepseek-vl"}
 
@@ -115,7 +115,7 @@ def test_a_row_is_known_by_its_revision(monkeypatch):
 
 
 def test_weights_are_known_by_what_they_hold(tmp_path):
-    """Also those of the shipped policy, which a new version changes, and those in several files."""
+    """This includes the shipped policy, which a new version may change, and weights in several files."""
     shipped = identity("nano")
     assert shipped != "nano" and len(shipped) == 16
     for name in ("a", "b"):
@@ -150,7 +150,7 @@ def test_a_local_row_is_served_with_a_copy_of_its_weights_on_every_gpus_of_its_o
     assert isinstance(policy, EndpointPolicy) and asked["--revision"] == ROWS[key].revision
     copies = {"base": ("1", "8"), "teacher": ("8", "1")}[key]
     assert (asked["--tensor-parallel-size"], asked["--data-parallel-size"]) == copies
-    with pytest.raises(httpx.HTTPError):  # it ends with the block
+    with pytest.raises(httpx.HTTPError):  # the server ends with the block
         httpx.get(f"{policy._url}/models")
 
 
@@ -195,7 +195,7 @@ def test_a_measured_row_is_printed_beside_the_papers(tmp_path):
 
 
 def test_the_authors_checkpoints_are_one_command_over_all_their_tables(tmp_path, monkeypatch, capsys):
-    """`make released`; what evaluates is a stand-in here."""
+    """`make released`, with a stand-in for the evaluation."""
     from test_report_runs import write_run
     from test_two_judges import GPT
 

@@ -1,4 +1,4 @@
-"""The benchmarks' own ways to score: each form of reply by its own reader, on its own scale, under its own name."""
+"""The benchmarks' own rubrics: each has its parser of replies, its scale and its name."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CHARTMIMIC = {
     "**Score: 87/100**": 0.87,
     "### Score: 0/100": 0.0,
     "Score: 100": 1.0,
-    "Score: 87.9/100": 0.87,  # decimals are cut, as in the original's successor
-    "Subscore: 20\nScore: 40\nfinal Score: 60": 0.6,  # the last one
-    "Score: 10/20 for text\nScore: 55/100": 0.55,  # the line out of 100 wins
+    "Score: 87.9/100": 0.87,  # decimals are truncated, as in the original's successor
+    "Subscore: 20\nScore: 40\nfinal Score: 60": 0.6,  # the last score counts
+    "Score: 10/20 for text\nScore: 55/100": 0.55,  # the score out of 100 counts
 }
 
 

@@ -1,4 +1,4 @@
-"""The evaluation runner: six outcomes, nothing paid twice, the same after a kill."""
+"""The evaluation runner: six outcomes, no request twice, and the same result after a kill."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PROVENANCE = Provenance(
 
 
 class Benchmark:
-    """Code is what stands after `code:`; `bad` does not run."""
+    """A benchmark whose code is the text after `code:`; `bad` does not run."""
 
     name = protocol = "fake"
 
     def extract(self, reply):
         return reply.removeprefix("code:") if reply.startswith("code:") else None
 
-    #: Samples whose render our own part fails on, and how often.
+    #: Samples on which our own part fails, and how often.
     broken: dict[str, int] = {}
 
     def check(self, reference):
@@ -133,7 +133,7 @@ def test_a_failed_judge_is_asked_again_and_nothing_else_is(run):
 
 @pytest.fixture
 def break_harness(run, monkeypatch):
-    """Lets the harness fail on the samples with these numbers, `times` times each."""
+    """Makes the harness fail on the samples with these numbers, `times` times each."""
 
     def break_harness(numbers, times=99):
         monkeypatch.setattr(run.benchmark, "broken", {f"a/{i}": times for i in numbers}, raising=False)
@@ -183,7 +183,7 @@ def test_a_set_of_which_nothing_could_be_rendered_has_no_number(run, break_harne
 
 @pytest.fixture
 def unusable(run):
-    """The run with five references that cannot be used: out of bounds, no picture, damaged, no page, no text."""
+    """A run with five unusable references: out of bounds, no picture, damaged, no page, no text."""
     Image.new("RGB", (20, 5000)).save(run.root / "7.png")
     (run.root / "8.png").write_bytes(b"no picture")
     (run.root / "9.png").write_bytes((run.root / "10.png").read_bytes()[:-20])
@@ -204,7 +204,7 @@ def test_a_reference_that_cannot_be_used_is_excluded_and_counted(unusable, capsy
 
 
 def test_an_excluded_sample_weighs_nothing_whatever_the_policy_wrote(unusable):
-    """It is excluded for a policy without a reply too: all policies are measured on the same samples."""
+    """It is excluded even for a policy without a reply, so that all policies are measured on the same samples."""
     results = list(evaluated(unusable, lambda samples: [None] * len(samples)).values())
     assert Counter(r.outcome for r in results) == {"excluded": 5, "policy_error": 35}
     assert len(column(results, "text", 1)) == 35
@@ -245,7 +245,7 @@ def test_samples_may_be_added_to_a_run(run):
 
 
 def test_who_is_interrupted_does_not_wait_for_all_samples(run, monkeypatch):
-    """The samples under way end; the others are never begun."""
+    """Samples in progress end; the others are not started."""
 
     stopped = threading.Event()
 
@@ -306,7 +306,7 @@ def test_the_summary_names_set_policy_and_provenance(run):
 
 
 def test_a_reply_with_a_line_separator_is_read_again(run):
-    """U+2028 ends no line of a file: pydantic writes it as it is."""
+    """U+2028 does not end a line of a file, and pydantic writes it unescaped."""
     reply = "code:a\u2028b\u0085c"
     evaluate(run, lambda samples: [reply] * len(samples))
     assert {result.reply for result in read_results(run.out).values()} == {reply}

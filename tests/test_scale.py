@@ -1,4 +1,4 @@
-"""More than one process, and the settings under which TRL and vLLM would break."""
+"""Training with several processes, and settings with which TRL and vLLM would fail."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def two_ranks(policy, out: Path, method: str) -> None:
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    # Begun by anything before TRL's settings are read, the process group would have torch's half hour.
+    # If the process group started before TRL's settings are read, it would have torch's timeout of 30 minutes.
     assert [float((out / f"timeout-{rank}").read_text()) for rank in range(2)] == [DDP_TIMEOUT_S] * 2
 
 
 def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path):
-    """Rank 0 plays one turn, rank 1 three. Each group spans one rank; advantages are those of one process."""
+    """Rank 0 plays one turn, rank 1 three. Each group is on one rank; the advantages are those of a single process."""
     two_ranks(policy, tmp_path, "grpo")
     (line,) = read_log(tmp_path / "run/log.jsonl")
     assert line["rrvf/turns"] == 2.0 and line["rrvf/tool_calls"] == 1.0
@@ -96,7 +96,7 @@ data:
 
 
 def test_of_processes_that_miss_the_same_pictures_one_builds_and_the_others_wait(tmp_path):
-    """As train.sh starts them, without an earlier `rrvf data prepare`."""
+    """As with train.sh without an earlier `rrvf data prepare`."""
     (tmp_path / "fresh.yaml").write_text(SPLIT)
     command = [sys.executable, "-c", ASKS, str(tmp_path / "fresh.yaml"), str(tmp_path / "data")]
     environment = os.environ | {"WORLD_SIZE": "2", "PYTHONPATH": str(HERE.parent)}

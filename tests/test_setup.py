@@ -1,4 +1,4 @@
-"""Setting up: what is installed from where, what a second or a broken run does, what a failure says."""
+"""The setup: what it installs from where, what a second or an interrupted run does, and its error messages."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def assets(tmp_path, monkeypatch):
 
 
 def archive(text: str) -> tuple[bytes, str]:
-    """An npm package of one file, and its integrity."""
+    """An npm package with one file, and its integrity hash."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         member = tarfile.TarInfo("package/page.html")
@@ -299,7 +299,7 @@ def test_a_source_archive_is_found_through_pip_s_registry_and_certificates(asset
         assert "--default-index=https://mirror/simple" in command and os.environ["SSL_CERT_FILE"] == "/etc/own.pem"
         return '[[packages]]\nsdist = { url = "https://mirror/a.tar.gz" }'
 
-    monkeypatch.setenv("SSL_CERT_FILE", "")  # so that what is set here ends with the test
+    monkeypatch.setenv("SSL_CERT_FILE", "")  # so that the variable is restored after the test
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setattr(assets, "run", run)
     assert assets.source_archive("a==1") == "https://mirror/a.tar.gz"

@@ -1,4 +1,4 @@
-"""The profile that `rrvf init` writes: the same settings, and a comment behind each."""
+"""The profile that `rrvf init` writes: the same settings, with a comment after each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who follows a run, what pictures they are shown, and the card of what came of it."""
+"""Trackers of a run, the pictures they receive, and the model card of the trained policy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOG = [{"step": s, "loss": 0.1, "reward": r, "rrvf/exec_rate": 0.5} for s, r in 
 def follow(tracker, tmp_path):
     log = EpisodeLog(tmp_path, {"a": png()}, 1, 5, None, shows((tracker,), tmp_path))
     log([EPISODE], 1)
-    log([EPISODE], 2)  # no page is due
+    log([EPISODE], 2)  # no page is written at this step
 
 
 def test_a_strip_shows_target_and_turns_and_a_place_for_what_is_missing():

@@ -1,4 +1,4 @@
-"""Sections of a profile may have any name, and tables find the policies that they train."""
+"""Sections of a profile can have any name, and tables find the policies that they train."""
 
 from __future__ import annotations
 

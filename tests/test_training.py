@@ -1,4 +1,4 @@
-"""Alg. 1 and Eq. (2) inside TRL: what is run, masked and rewarded. Generation is scripted; the loss is real."""
+"""Alg. 1 and Eq. (2) in TRL: what is run, masked and rewarded. Generation is scripted; the loss is real."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rrvf.training.trainer import RRVFTrainer, one_pad_a_picture
 
 @pytest.fixture
 def batches(monkeypatch):
-    """What the trainer makes of each batch: (trainer, output)."""
+    """(trainer, output) of each batch that the trainer generates and scores."""
     seen = []
     original = RRVFTrainer._generate_and_score_completions
 
@@ -110,7 +110,7 @@ def test_baseline_decides_the_sign_of_the_best(policy, samples, tmp_path, script
 
 @pytest.mark.parametrize("advantage", ["mean", "max"])
 def test_an_episode_without_a_score_has_no_advantage(policy, samples, tmp_path, script, batches, advantage):
-    """Both kinds of baseline: with `max` its zero must not count as below the best."""
+    """For both kinds of baseline. With `max`, its reward must not count as zero, below the best."""
     script["write"] = lambda turn, row: BROKEN if turn else [ANSWER, BROKEN, CALL][row % 3]
     judge = Judge()
     judge.score_value = None
@@ -157,7 +157,7 @@ def test_the_rate_rises_over_the_warm_up(policy, samples, tmp_path, script):
 
 
 def test_autocast_reaches_the_loss_alone(policy, samples, tmp_path, script, monkeypatch):
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # restored after the test
     seen = {}
 
     def spy(cls, method):
@@ -184,7 +184,7 @@ def test_adapters_lie_in_the_weights_while_the_policy_writes_and_leave_no_trace(
             torch.nn.init.normal_(weight, std=0.1)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     ids = torch.arange(8)[None]
-    model.forward = model.forward  # as accelerate wraps it
+    model.forward = model.forward  # as after accelerate's wrapping
     with torch.no_grad():
         beside = model(input_ids=ids).logits
         with trainer._plain(model):
@@ -198,7 +198,7 @@ def test_adapters_lie_in_the_weights_while_the_policy_writes_and_leave_no_trace(
 
 
 def test_a_call_whose_response_does_not_fit_is_no_turn(policy, samples, tmp_path, script):
-    """TRL takes the response back after the call has run: it counts neither as a turn nor for R_tool."""
+    """TRL removes the response after the call has run. The call counts neither as a turn nor for R_tool."""
     script["write"] = lambda turn, row: CALL
     room = len(script["tokenizer"](CALL)["input_ids"]) + 5
     _, renderer, episodes = run(policy, samples, tmp_path, max_completion_tokens=room, max_turn_tokens=room)
@@ -234,7 +234,7 @@ def test_a_single_turn_is_asked_for_the_answer_at_once(policy, samples, tmp_path
 
 
 def test_attached_renders_reach_the_loss(policy, samples, tmp_path, script, batches):
-    """The picture of the draft, as large as the target; a draft that did not run shows a white one."""
+    """The draft's picture has the target's size; a draft that did not run has a white picture."""
     script["write"] = lambda turn, row: [CALL if row % 2 else CALL.replace("([1])", "([1]"), ANSWER][turn]
     run(policy, samples, tmp_path, attach_render=True)
     _trainer, output = batches[0]
@@ -275,7 +275,7 @@ def test_pictures_that_share_an_id_are_refused(policy, samples, tmp_path):
 
 
 def test_vllm_gets_one_token_a_picture():
-    """TRL issue 6294: expanded pads would be expanded again."""
+    """TRL issue 6294: expanded picture tokens would be expanded again."""
     assert one_pad_a_picture([1, 9, 9, 9, 2, 3, 3, 9, 9, 4], image_pad=9) == [1, 9, 2, 3, 3, 9, 4]
 
 
@@ -318,7 +318,7 @@ def test_no_sampler_here_writes_a_token_of_a_picture(policy, monkeypatch):
     local = LocalPolicy(str(policy), max_new_tokens=40)
     pictures = set(picture_tokens(local.processor.tokenizer))
     assert {local.processor.tokenizer.decode(i) for i in pictures} >= {"<|video_pad|>", "<|vision_start|>"}
-    torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # makes them as likely as any other
+    torch.nn.init.zeros_(local.model.lm_head.weight[: max(pictures) + 1].data)  # as likely as any other token
     seen = []
     monkeypatch.setattr(local.processor, "batch_decode", lambda ids, **_: seen.append(ids) or [""])
     local.chat([[first_message(Image.new("RGB", (56, 56)), "Redraw.")]] * 8, temperature=9.0)

@@ -1,4 +1,4 @@
-"""A profile whose judge is behind a URL at which nobody listens."""
+"""A profile whose judge has a URL without a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rrvf.study import Study
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """The nano profile with such a judge; whoever loads a policy fails."""
+    """The nano profile with such a judge. Loading a policy fails the test."""
     nano = load_profile("nano")
     judge = nano.judge.model_copy(update={"url": "http://127.0.0.1:9/v1", "model": "m"})
     study = Study(nano.model_copy(update={"judge": judge}), tmp_path, tmp_path)
@@ -56,4 +56,4 @@ def test_a_judge_that_is_not_there_is_told_before_weights_are_loaded(study, work
         UserError, match=r"no judge answers at http://127.0.0.1:9/v1: start it .*make judge.*rrvf judge serve --port 9"
     ):
         WORK[work](study)
-    assert time.monotonic() - begun < 200  # and not the half hour that a judge which went away is waited for
+    assert time.monotonic() - begun < 200  # not the half hour of retries for a judge that was lost

@@ -1,4 +1,4 @@
-"""What people read while a run goes on: the line, the curves, the pages, and the guards."""
+"""What users see of a running training: log line, curves, pages and guards."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_one_run_leaves_line_curves_and_pages(policy, samples, tmp_path, script,
     assert {"train/rrvf/exec_rate", "train/seconds/tools"} <= set(events.Tags()["scalars"])
     pages = sorted((tmp_path / "run/episodes").iterdir())
     assert [p.name for p in pages] == ["step-00001.html", "step-00002.html"]
-    # Four episodes: four targets, and a draft and a final picture of the two that ran.
+    # Four episodes: four targets, and a draft and a final picture for the two that ran.
     assert pages[0].read_text().count("data:image/webp") == 4 + 2 * 2
 
 
@@ -102,7 +102,7 @@ def watch(lines, patience=4, multi_turn=True, **config):
         ({"rrvf/judge_errors": 0.3}, "judge_errors"),
         ({"rrvf/harness_errors": 0.3}, "harness_errors"),
         ({"rrvf/feedback_errors": 0.3}, "judge_errors"),
-        # Measured faults: a vision rope of another base, and pictures whose tokens are expanded twice.
+        # Real faults with their measured gaps: another base of the vision rope, and picture tokens expanded twice.
         ({"sampling/sampling_logp_difference/mean": 0.26}, "sampler_gap"),
         ({"sampling/sampling_logp_difference/mean": 0.31}, "sampler_gap"),
     ],
@@ -117,7 +117,7 @@ def test_a_guard_trips_after_its_patience(change, name):
 def test_the_sampler_gap_of_a_correct_run_trips_nothing():
     gap = "sampling/sampling_logp_difference/mean"
     assert watch([WELL | {gap: 0.013}] * 8)[0].stopped is None
-    assert f'"{gap}"' in inspect.getsource(GRPOTrainer)  # the name under which TRL reports it
+    assert f'"{gap}"' in inspect.getsource(GRPOTrainer)  # TRL's name for it
 
 
 def test_a_step_of_which_nothing_could_be_rendered_stops_at_once():
@@ -153,7 +153,7 @@ def test_a_dead_judge_stops_the_run_and_keeps_its_checkpoint(policy, samples, tm
 
 
 class Mute(Judge):
-    """Scores answers and never compares drafts."""
+    """A judge that scores answers but fails to compare drafts."""
 
     def compare(self, reference, generated, domain):
         return Judgement(status="judge_error", reason="bad_reply: the reply has no lines by aspect")

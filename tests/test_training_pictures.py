@@ -1,4 +1,4 @@
-"""Pictures larger than the context: made smaller before processor and engine see them."""
+"""Pictures larger than the context are scaled down before processor and engine see them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rrvf.policies.local import load_processor
 from rrvf.training.pictures import Bound, bound_of
 from rrvf.training.trainer import RRVFTrainer
 
-#: As in the gpu profile: 4,096 tokens for picture and prompt.
+#: 4,096 tokens for picture and prompt, as in the gpu profile.
 BOUND = Bound(28, 3_000)
 
 
@@ -21,7 +21,7 @@ BOUND = Bound(28, 3_000)
 def test_a_large_picture_costs_no_more_than_there_is_room_for(size):
     width, height = BOUND.bounded(Image.new("RGB", size)).size
     assert (width // 28) * (height // 28) <= BOUND.tokens and width % 28 == height % 28 == 0
-    assert BOUND.size(width, height) == (width, height)  # whoever bounds it after us finds nothing to do
+    assert BOUND.size(width, height) == (width, height)  # a second call changes nothing
     if min(size) > 1000:
         assert width / height == pytest.approx(size[0] / size[1], rel=0.05)
 
@@ -42,7 +42,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(policy):
 
 @pytest.mark.parametrize("attach_render", [False, True])
 def test_a_run_shows_no_picture_above_its_bound(policy, samples, tmp_path, script, monkeypatch, attach_render):
-    """The engine would refuse the prompt, which ends the run."""
+    """The engine would refuse the prompt and end the run."""
     noise = io.BytesIO()
     Image.effect_noise((900, 1400), 60).convert("RGB").save(noise, "PNG")
     for sample in samples:

@@ -1,4 +1,4 @@
-"""A run that is killed, or that meets a full disk, loses nothing that it had."""
+"""A run that is killed or meets a full disk loses no finished work."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_weights_of_some_steps_stay_and_no_run_goes_on_from_them(policy, sam
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """The second optimiser state finds no room, after its weights were written."""
+    """The disk is full at the second optimiser state, after its weights were written."""
     original, saves = torch.save, []
 
     def save(what, path, *args, **kwargs):
@@ -101,7 +101,7 @@ def test_a_run_that_goes_on_longer_keeps_the_policy_that_it_had(policy, samples,
 
 
 def test_what_only_decides_the_memory_may_change_on_the_way(policy, samples, tmp_path, script):
-    """Whoever ran out of memory goes on with less of it at a time."""
+    """A run without enough memory can continue with smaller batches."""
     script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
     run(policy, samples, tmp_path)
     run(policy, samples, tmp_path, steps=2, micro_batch=2, vllm_memory=0.2, resume=True)
@@ -116,7 +116,7 @@ def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, script):
 
 @pytest.mark.parametrize("autocast", [False, True])
 def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, script, monkeypatch, autocast):
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # restored after the test
     script["write"] = lambda turn, row: [ANSWER, BROKEN][(row + turn) % 2]
     whole, _, _ = run(policy, samples, tmp_path, out="whole", steps=2, lora_rank=2, autocast=autocast)
     script["turn"] = 0

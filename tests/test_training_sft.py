@@ -1,4 +1,4 @@
-"""The supervised baseline and the cold start."""
+"""The SFT baseline and the cold start."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_sft_lowers_the_loss_on_its_pairs(policy, samples, tmp_path):
 
 
 def test_small_steps_reach_all_weights_of_a_policy_in_bfloat16(policy, samples, tmp_path, monkeypatch):
-    """What a bfloat16 weight would round away adds up in float32: in 3 steps of 1e-5 nearly all weights move."""
-    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # else it would outlive the test
+    """Updates that bfloat16 would round away add up in float32: in 3 steps of 1e-5 nearly all weights change."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # restored after the test
     given = profile_of(policy)
     profile = given.model_copy(update={"policy": given.policy.model_copy(update={"dtype": "bfloat16"})})
     config = SFTConfigSection(domain="chart", train_set="t", steps=3, batch=4, learning_rate=1e-5)

@@ -1,4 +1,4 @@
-"""Several turns at inference: episodes side by side, scored as if stopped after each turn."""
+"""Several turns at inference: parallel episodes, scored as if stopped after each turn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_episodes_are_played_side_by_side_and_each_ends_where_it_answers(tools, 
     def chat(talks):
         calls.append([len(talk) for talk in talks])
         draft = tool_call_text(f"plot({len(calls)})", CHART)
-        # The first picture's episode ends at once, the others draft on.
+        # The first picture's episode ends at once, the others continue with drafts.
         return [
             answer_text("done()", CHART) if talk[0]["content"][0]["image"].getpixel((0, 0))[0] == 0 else draft
             for talk in talks
@@ -51,7 +51,7 @@ def test_episodes_are_played_side_by_side_and_each_ends_where_it_answers(tools, 
     assert calls == [[1, 1, 1], [3, 3], [5, 5]]
     assert [len(t.turns) for t in ended] == [1, 3, 3]
     assert [as_of(ended[0], n) for n in (1, 2, 3)] == [answer_text("done()", CHART)] * 3
-    # The call of the last turn is not executed, but its code is what the policy has by then.
+    # The call of the last turn is not executed, but its code is the policy's latest.
     assert [as_of(ended[1], n) for n in (1, 2)] == [answer_text(f"plot({n})", CHART) for n in (1, 2)]
 
 

@@ -1,4 +1,4 @@
-"""A profile's two judges, and what a table says of the one that gave its scores."""
+"""A profile's two judges, and how a table names the one that gave its scores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_papers_profile_trains_by_the_72b_and_scores_tables_by_gpt_4o():
 
 
 def test_what_is_not_set_leaves_a_profiles_hash_as_it_was():
-    """Results of before these settings stay the profile's own."""
+    """So earlier results still belong to the profile."""
     fields = {"evaluation_judge", "prompt", "judge_prompt", "timeout_s", "repetition_penalty"}
     dumped = NANO.model_dump()
     assert not fields & {*dumped, *dumped["evaluations"]["charts"]}
@@ -56,7 +56,7 @@ def study(tmp_path, monkeypatch):
 
 
 def test_a_set_that_asks_in_the_benchmarks_words_brings_them(study, monkeypatch):
-    """So that a row's one command is judged as its benchmark judges on a fresh machine too."""
+    """So a single command for a row uses the benchmark's judge prompt on a new machine too."""
     here = []
     monkeypatch.setattr("rrvf.evaluation.prompts.download", here.append)
     monkeypatch.setattr("rrvf.evaluation.prompts.text", lambda name, folder: f"text of {name}" if here else None)
@@ -72,7 +72,7 @@ def test_without_the_benchmarks_text_our_rubric_is_asked_and_said(study, capsys)
     for _ in range(2):
         estimate_costs(evaluation, "reference", None, [])
     told = capsys.readouterr().err
-    assert told.count("our rubric") == 1  # by who judges, and not by who only looks at the settings
+    assert told.count("our rubric") == 1  # said when judging, not when only reading the settings
     assert told.count("no network") == 1
     made = evaluation._provenance("p", "j")
     assert made.judge_protocol == OWN and made.choices["question"] == "chartmimic-direct"
@@ -133,13 +133,13 @@ def test_a_tables_head_names_what_moves_its_numbers(tmp_path, write):
 
 @pytest.mark.parametrize(("provenance", "cells"), [(GPT, 7), (PROVENANCE, 5)])
 def test_ours_less_the_paper_holds_only_what_was_measured_alike(tmp_path, provenance, cells):
-    """With another judge, or asked otherwise, the judge's score and Overall are no difference."""
+    """With another judge or judge protocol, there is no difference for the judge's score and Overall."""
     write_run(tmp_path / "charts" / "base", provenance=provenance)
     block = build_tables(find_runs(tmp_path), a_profile("Qwen/Qwen2.5-VL-7B-Instruct"))[0].blocks[1]
     rows = printed(block)
     less, paper = rows["ours less the paper"], rows["the paper: (2025/02) Qwen2.5-VL-7B-Instruct"]
     assert sum(c.text != "–" for c in less) == sum(c.text != "–" for c in paper) == cells
-    assert less[0].interval  # rates: of both counts
+    assert less[0].interval  # rates: the interval covers both counts
 
 
 def test_a_set_may_ask_in_its_own_way():
@@ -152,4 +152,4 @@ def test_a_claim_on_a_score_is_not_decided_by_two_judges(tmp_path):
     write_run(tmp_path / "charts" / "rrvf", n=60, exec_rate=0.9, provenance=GPT)
     found = {f.claim.id: f for f in evaluate_claims(load_claims(), find_runs(tmp_path))}
     assert found["overall_vs_base"].claim.ours == "not_run" and "two judges" in found["overall_vs_base"].ours
-    assert found["exec_vs_base"].claim.ours == "supported"  # no judge had a say in it
+    assert found["exec_vs_base"].claim.ours == "supported"  # this claim does not depend on a judge

@@ -1,4 +1,4 @@
-"""The checkers find what a run or a reader would stumble over, and find nothing in this project."""
+"""mypy and ruff find typical errors, and find none in this project."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_finds_names_attributes_and_arguments_that_are_not_there(tmp_path):
     for number, (mistake, _) in enumerate(mistakes):
         (tmp_path / f"mistake_{number}.py").write_text(mistake)
     told = checked(*(str(path) for path in sorted(tmp_path.iterdir()))).stdout.splitlines()
-    # By file: mypy's cache may still tell the folder of an earlier run.
+    # By file name: mypy's cache may still have the folder of an earlier run.
     lines = sorted((line for line in told if ": error: " in line), key=lambda line: Path(line.partition(":")[0]).name)
     assert len(lines) == len(mistakes), told
     for number, (line, (_, found)) in enumerate(zip(lines, mistakes, strict=True)):

@@ -1,4 +1,4 @@
-"""What of reproduce/verl needs no verl: its settings, its data set, its launch. The rest: `make test-verl`."""
+"""The parts of reproduce/verl that need no verl: settings, data set and launch. For the rest: `make test-verl`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from rrvf.records import Sample
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "reproduce" / "verl"
-#: What TRL calls a loss, in verl's words.
+#: verl's names of TRL's losses.
 LOSSES = {"grpo": "seq-mean-token-mean", "dapo": "token-mean"}
 
 
 def settings(name: str) -> dict:
-    """One of verl's files as one flat mapping; without what it takes from another."""
+    """One of verl's settings files as a flat mapping, without inherited settings."""
     flat = {}
 
     def walk(branch, at=""):
@@ -69,7 +69,7 @@ def test_every_setting_fits_the_gpus_that_it_names_by_the_plan_for_it(name):
     size, config = shape(verl["actor_rollout_ref.model.path"]), load_profile("paper").grpo["chart"]
     assert verl["actor_rollout_ref.model.use_fused_kernels"] is True
     assert verl[engine + "gpu_memory_utilization"] == SHARE
-    assert "actor_rollout_ref.actor.strategy" not in verl  # verl's own, fsdp: tests/verl_engine.py says why
+    assert "actor_rollout_ref.actor.strategy" not in verl  # verl's default, fsdp; tests/verl_engine.py says why
     together = verl[engine + "tensor_model_parallel_size"]
     assert together == engine_gpus(size.parameters, 80, SHARE)
     assert sharded_memory(size, config, gpus, 80, together).refusal() == ""

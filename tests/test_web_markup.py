@@ -1,4 +1,4 @@
-"""Pages before a browser sees them: linear time whatever is repeated, what is HTML, what is pasted, which encoding."""
+"""Checks of pages before the browser: linear time for any repetition, HTML or not, pasted pictures, encodings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PICTURE = cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1].tobytes()
 
 
 def checked(code: str) -> float:
-    """Seconds of all that is done to a page's text outside the browser."""
+    """Seconds of all work on a page's text outside the browser."""
     started = time.process_time()
     with contextlib.suppress(Failure):
         check_code(code, ROOMY)

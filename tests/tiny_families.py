@@ -1,4 +1,4 @@
-"""Tiny random models of the real classes, one of each family, with processors laid out as theirs are."""
+"""Tiny random models of the real classes, one per family, with processors like the real ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CHATML = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 QWEN = [*CHATML, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 TEXT = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2,
             max_position_embeddings=4096)  # fmt: skip
-#: As the two families ship them.
+#: The templates that the two families ship.
 INTERNVL_TEMPLATE = (
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n'}}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for content in message['content'] %}"

@@ -1,4 +1,4 @@
-"""A random Qwen2.5-VL of a few thousand parameters, for tests that need a policy's mechanics and not its skill."""
+"""A random Qwen2.5-VL with a few thousand parameters, for tests that need a policy's mechanics but not its skill."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CORPUS = [
 
 
 def build(folder: Path, seed: int = 0) -> Path:
-    """Write model, tokenizer and processor into `folder`."""
+    """Write model, tokenizer and processor to `folder`."""
     tokenizer = _tokenizer()
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in CONTROL}
     torch.manual_seed(seed)

@@ -1,6 +1,6 @@
-"""Two machines of one process each, on the loopback address: `make test-nodes` (minutes). Not collected by `make test`.
+"""Two simulated machines with one process each, on loopback: `make test-nodes` (minutes). Not part of `make test`.
 
-They are started as a user starts them, by reproduce/launch/train.sh with the judge at a URL; the policy is the shipped one.
+They are started by reproduce/launch/train.sh, as by a user, with a judge at a URL and the shipped policy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rrvf.training.logs import read_log
 
 ROOT = Path(__file__).parent.parent
 TRAIN = ROOT / "reproduce/launch/train.sh"
-#: One process a machine; several are launched as for GPUs, each by torch's own agent.
+#: One process per machine, launched as for GPUs, by torch's agent on each.
 LAUNCH = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "MULTI_GPU", "use_cpu": True, "num_processes": 1}
 STEPS = 2
 PROFILE = """
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(3600)
 
 @pytest.fixture
 def place(tmp_path):
-    """A profile whose judge is served at a URL, and accelerate's settings."""
+    """A folder with a profile whose judge is served at a URL, and accelerate's settings."""
     with running_server(wait_s=600) as url:
         (tmp_path / "nodes.yaml").write_text(PROFILE.format(judge=url, steps=STEPS))
         (tmp_path / "launch.yaml").write_text(yaml.safe_dump(LAUNCH))
@@ -51,7 +51,7 @@ def place(tmp_path):
 
 
 def machine(place: Path, number: int, port: int) -> subprocess.Popen:
-    """One machine's train.sh, its words in `machine-NUMBER.log`."""
+    """Start train.sh of one machine, with its output in `machine-NUMBER.log`."""
     command = ["bash", TRAIN, "grpo", place / "launch.yaml", place / "nodes.yaml", "chart", place / "run"]
     told = {"MACHINES": "2", "MACHINE": str(number), "MAIN": f"127.0.0.1:{port}", "RRVF_DATA": str(place / "data")}
     told |= {"VENV": str(Path(sys.executable).parent.parent), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -80,7 +80,7 @@ def test_two_machines_train_and_go_on_after_one_rank_was_killed(place):
             assert all(m.poll() is None for m in machines), logs(place)
             time.sleep(0.1)
         rank_of(machines[1]).send_signal(signal.SIGKILL)
-        assert all(m.wait(600) != 0 for m in machines)  # neither waits for the other for ever
+        assert all(m.wait(600) != 0 for m in machines)  # neither waits endlessly for the other
     finally:
         for launcher in machines:
             for process in (

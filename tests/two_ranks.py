@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 2 tests/two_ranks.py POLICY OUT grpo|sft
 
 OUT holds the pictures 0.png to 3.png with their code. grpo: rank 0's episodes end at once, rank 1's call the tool twice.
-Each process leaves the time-out that its collectives have in timeout-RANK.
+Each process writes the timeout of its collectives to timeout-RANK.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rrvf.training.grpo import train_grpo
 from rrvf.training.sft import train_sft
 from rrvf.training.trainer import RRVFTrainer
 
-#: Four pairs a step, in however many processes.
+#: Four pairs per step, for any number of processes.
 PAIRS = SFTConfigSection(domain="chart", train_set="t", steps=2, batch=4, learning_rate=1e-2)
 
 

@@ -42,11 +42,11 @@ from rrvf.reward import RewardRule
 from rrvf.rollout import Episode, Tools, run_episode
 from rrvf.study import Study
 
-pytestmark = pytest.mark.timeout(3600)  # two more interpreters import torch and verl; a busy machine is no failure
+pytestmark = pytest.mark.timeout(3600)  # two more interpreters import torch and verl; long, for busy machines
 
-#: Of a step of gradient ascent in tests/verl_two_ranks.py.
+#: Learning rate of a step of gradient ascent in tests/verl_two_ranks.py.
 RATE = 100
-#: One episode each; the pictures take them in turn.
+#: Turns of one episode each; the pictures use them in order.
 SCRIPTS = [
     [ANSWER], [CALL, ANSWER], [FAILED, CALL, ANSWER], [MALFORMED, ANSWER], [CALL, CALL, CALL, ANSWER],
     [CALL, CALL, CALL, CALL], ["I cannot say."], [CALL, BROKEN],
@@ -60,7 +60,7 @@ def policy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trl(policy, tmp_path_factory):
-    """What the project's own trainer makes of scripted episodes."""
+    """The results of the project's own trainer on scripted episodes."""
     folder = tmp_path_factory.mktemp("trl")
     subprocess.run([".venv/bin/python", "tests/verl_trl_side.py", policy, folder], check=True)
     return torch.load(folder / "trl.pt", weights_only=False)
@@ -87,7 +87,7 @@ def test_sixteen_pictures_give_the_episodes_of_run_episode_token_by_token(policy
 
 
 def _tokens(trajectory, tokenizer):
-    """What an episode's response must be: the policy's words, and between them what it is told."""
+    """The expected response of an episode: the policy's turns with the feedback between them."""
     ids, mask = [], []
     for i, turn in enumerate(trajectory.turns):
         own = tokenizer(f"{turn.text}<|im_end|>", add_special_tokens=False)["input_ids"]
@@ -173,7 +173,7 @@ def test_advantages_differ_from_trls_by_the_small_number_under_the_line(trl):
 
 
 def test_without_a_group_verl_takes_the_reward_itself_as_the_advantage():
-    """What is left of a group where every other episode had no score: TRL gives it none."""
+    """This is the only episode of its group with a score. TRL gives such an episode no advantage."""
     assert _verl_advantages(torch.tensor([1.3]), [0]).tolist() == [pytest.approx(1.3)]
 
 
@@ -196,7 +196,7 @@ def test_verls_own_default_weighs_long_episodes_more():
 
 
 def test_an_unlikely_token_of_a_bad_episode_is_bounded_by_verl_alone(trl):
-    """verl's dual clip (clip_ratio_c) begins at a ratio of 3; with one step a batch the ratio is 1."""
+    """verl's dual clip (clip_ratio_c) begins at a ratio of 3. With one step per batch the ratio is 1."""
     assert _verl_loss("token-mean", far=True) < trl["losses"]["dapo", True]
 
 
@@ -246,7 +246,7 @@ def _logits(model, rows, **more):
 
 @pytest.fixture(scope="module")
 def ranks(policy, tmp_path_factory):
-    """Two ranks of verl's FSDP train the policy on an episode each and save it; gives episodes, folder, what they told."""
+    """Two ranks of verl's FSDP train the policy on an episode each. Returns episodes, saved folder and their report."""
     folder = tmp_path_factory.mktemp("ranks")
     with pytest.MonkeyPatch.context() as patched:
         samples = draw_samples(folder, 2)
@@ -287,7 +287,7 @@ def test_the_fused_head_never_holds_the_logits_of_an_episode():
 
 
 class Largest(TorchDispatchMode):
-    """Keeps the most rows of logits (their last dimension is the vocabulary, 50) that any operation makes."""
+    """Stores the largest number of rows of logits (last dimension 50, the vocabulary) that an operation creates."""
 
     rows = 0
 
@@ -299,12 +299,12 @@ class Largest(TorchDispatchMode):
 
 
 def test_fsdp2_cannot_have_the_fused_head(ranks):
-    """Why reproduce/verl keeps verl's own strategy: once this fails, it need not."""
+    """The reason why reproduce/verl keeps verl's default strategy. When this test fails, fsdp2 becomes possible."""
     assert "DTensor" in ranks[2]["fsdp2"]
 
 
 def test_a_sharded_checkpoint_becomes_a_policy_that_is_evaluated(policy, ranks, tmp_path, monkeypatch):
-    """verl's merger makes one folder of what two of its workers saved, in bfloat16."""
+    """verl's merger makes one bfloat16 policy from the files of two workers."""
     _, saved, told = ranks
     monkeypatch.setattr(sys, "argv", ["merge", "merge", "--backend", "fsdp", "--local_dir", str(saved),
                                       "--target_dir", str(tmp_path / "final")])  # fmt: skip

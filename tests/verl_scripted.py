@@ -1,4 +1,4 @@
-"""verl's own parts around a policy that writes what a test tells it to: configuration, data set, agent-loop worker."""
+"""verl's configuration, data set and agent-loop worker, with a policy that writes a test's script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rrvf.reward import RewardRule
 from rrvf.rollout import Tools
 
 FOLDER = Path(loop.__file__).parent
-#: As Qwen2.5-VL ships it, but for videos.
+#: Qwen2.5-VL's template without videos.
 TEMPLATE = (
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful "
     "assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}"
@@ -32,13 +32,13 @@ TEMPLATE = (
 
 
 def configuration(name: str, *changes: str):
-    """What `verl.trainer.main_ppo --config-dir reproduce/verl --config-name NAME CHANGES` runs with."""
+    """The configuration of `verl.trainer.main_ppo --config-dir reproduce/verl --config-name NAME CHANGES`."""
     with hydra.initialize_config_dir(str(FOLDER), version_base=None):
         return hydra.compose(name, ["hydra.searchpath=[pkg://verl.trainer.config]", *changes])
 
 
 def build_policy(folder: Path) -> Path:
-    """A tiny Qwen2.5-VL with the template that its family ships, system turn and all."""
+    """A tiny Qwen2.5-VL with the template of its family, which has a system turn."""
     tiny_policy.build(folder)
     processor = load_processor(str(folder))
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
@@ -47,7 +47,7 @@ def build_policy(folder: Path) -> Path:
 
 
 class Watched(RewardRule):
-    """The profile's rule, which also keeps what it was shown."""
+    """The profile's reward rule, which also stores the trajectories it scores."""
 
     seen: list = []
 
@@ -57,7 +57,7 @@ class Watched(RewardRule):
 
 
 class Server:
-    """In place of verl's client of its vLLM servers: turn t of picture i is `write(i, t)`. Keeps what it was asked."""
+    """Replaces verl's client of its vLLM servers. Turn t of picture i is `write(i, t)`. Stores its requests."""
 
     def __init__(self, tokenizer, write) -> None:
         self.tokenizer, self.write, self.asked = tokenizer, write, []
@@ -75,7 +75,7 @@ class Server:
 def play(monkeypatch, policy: Path, samples: list[Sample], root: Path, write, judge=None, n=1, changes=(), **grpo):
     """All episodes of `samples` through verl's worker.
 
-    Gives by (sample id, session) what verl would store of an episode; the trajectories; the server.
+    Returns verl's stored data by (sample id, session), the trajectories, and the server.
     """
     profile = profile_of(policy, prompts_per_step=len(samples), group_size=max(2, n), **grpo)
     settings, tools = profile.grpo["chart"], Tools({"chart": Renderer()}, judge or Judge())

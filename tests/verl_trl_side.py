@@ -1,4 +1,4 @@
-"""The same scripted episodes and the same batch on TRL, in the project's own environment: verl does not load beside TRL.
+"""The same scripted episodes and batch on TRL, in the project's own environment, because verl cannot load with TRL.
 
 .venv/bin/python tests/verl_trl_side.py POLICY FOLDER       (writes FOLDER/trl.pt)
 """
@@ -25,7 +25,7 @@ TURNS = [CALL, MALFORMED, FAILED, ANSWER]
 
 
 def draw_samples(folder: Path, count: int) -> list[Sample]:
-    """Charts whose first pixel says their number."""
+    """Charts with their number in the first pixel."""
     result = []
     for i in range(count):
         Image.new("RGB", (56, 56 + 28 * (i % 2)), (i, 10, 10)).save(folder / f"{i}.png")
@@ -35,10 +35,10 @@ def draw_samples(folder: Path, count: int) -> list[Sample]:
 
 
 def batch(far: bool) -> tuple[torch.Tensor, ...]:
-    """Log-probabilities now and then, advantages, mask. far: each token has become more likely by a factor of seven."""
+    """New and old log-probabilities, advantages and mask. far: each token has become seven times as likely."""
     torch.manual_seed(0)
     mask = (torch.arange(10) < torch.tensor([[10], [4], [7], [2]])).long()
-    mask[:, 1] = 0  # a tool's word
+    mask[:, 1] = 0  # feedback of the tool
     logps = -torch.rand(4, 10)
     shift = torch.full((4, 10), 2.0) if far else 0.3 * torch.randn(4, 10)
     return logps, logps - shift, torch.tensor([1.2, -0.7, 0.4, -0.9]), mask

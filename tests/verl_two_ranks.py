@@ -1,9 +1,9 @@
-"""One of two ranks that shard a policy as verl's workers do, take an episode each through its fused head and save it.
+"""One of two ranks that shard a policy like verl's workers, train it on an episode each by its fused head, and save it.
 
 torchrun --nproc-per-node=2 tests/verl_two_ranks.py POLICY EPISODES FOLDER
 
-Rank 0 leaves in FOLDER/told.pt each episode's log-probabilities, the weights after a step of size RATE up their mean, and
-what the same head says under FSDP2.
+Rank 0 writes to FOLDER/told.pt each episode's log-probabilities, the weights after an ascent step of size RATE, and
+the result of the same head under FSDP2.
 """
 
 import sys
@@ -19,12 +19,12 @@ from verl.models.transformers.monkey_patch import apply_monkey_patch
 from verl.utils.checkpoint.fsdp_checkpoint_manager import FSDPCheckpointManager
 from verl.utils.fsdp_utils import apply_fsdp2, get_fsdp_wrap_policy
 
-#: Large, so that a step is seen in bfloat16.
+#: Large, so that a step changes bfloat16 weights.
 RATE = 100
 
 
 def policy_of(folder: str, **changes):
-    """The policy with verl's forward, as its engine loads it with the settings of reproduce/verl."""
+    """The policy with verl's forward, loaded as by its engine with the settings of reproduce/verl."""
     settings = {"dtype": torch.float32, "attn_implementation": "sdpa"} | changes
     model = AutoModelForImageTextToText.from_pretrained(folder, **settings)
     apply_monkey_patch(model, use_remove_padding=False, use_fused_kernels=True, fused_kernels_backend="torch")
@@ -32,7 +32,7 @@ def policy_of(folder: str, **changes):
 
 
 def log_probs(model, row) -> torch.Tensor:
-    """Of the tokens of one episode, each given those before it."""
+    """Log-probabilities of the tokens of one episode."""
     places, ids = row["position_ids"][:, None], row["input_ids"][None]
     seen = {name: row["multi_modal_inputs"][name] for name in ("pixel_values", "image_grid_thw")}
     more = dict(attention_mask=torch.ones_like(ids), position_ids=places, temperature=1.0, return_dict=True)
@@ -61,7 +61,7 @@ contents = OmegaConf.create({"save_contents": ["model", "extra"], "load_contents
 processor = AutoProcessor.from_pretrained(policy)
 FSDPCheckpointManager(model, processing_class=processor, checkpoint_config=contents).save_checkpoint(folder)
 
-# As 7B and 32B have it: FSDP2 shards a head alone that is not the embeddings too.
+# As in 7B and 32B: FSDP2 shards the head separately only if it does not share weights with the embeddings.
 other, refused = policy_of(policy, tie_word_embeddings=False), ""
 apply_fsdp2(other, {"mesh": mesh}, {})
 try:

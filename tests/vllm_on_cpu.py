@@ -1,4 +1,4 @@
-"""A vLLM server on the CPU as a child process, out of .venv-vllm."""
+"""A vLLM server on the CPU as a child process, from .venv-vllm."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
-#: Offline and silent, one GiB of cache; compiling costs more than it saves here.
+#: Offline and silent, 1 GiB of cache; without compilation, which takes longer here than it saves.
 SETTINGS = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -24,7 +24,7 @@ SETTINGS = {
 
 @contextmanager
 def running_vllm(config: Path, wait_s: float = 1200.0) -> Iterator[str]:
-    """The server of one of `reproduce/judges` for as long as the block lasts; gives its URL. Its words: .cache/vllm.log."""
+    """Serves a file of `reproduce/judges` during the block and yields its URL. Its log is .cache/vllm.log."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     module = "vllm.entrypoints.openai.api_server"

@@ -1,4 +1,4 @@
-"""A real vLLM server on the CPU, the nano policy in it, against the judge's client: `make test-vllm` (some minutes).
+"""The judge's client against a real vLLM server on the CPU with the nano policy: `make test-vllm` (some minutes).
 
 Not collected by `make test`: it needs .venv-vllm, which `make test-vllm` builds.
 """
@@ -30,7 +30,7 @@ for path in sys.argv[1:]:
     settings = make_arg_parser(FlexibleArgumentParser()).parse_args(["--config", path])
     print(settings.tensor_parallel_size, settings.enable_prefix_caching, settings.limit_mm_per_prompt)
 """
-#: The nano profile's charts, a quarter of them.
+#: A quarter of the nano profile's charts.
 CHARTS = """
 name: served
 policy: {model: nano, prompts: nano, dtype: float32}
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 def whole(judged: Judgement) -> bool:
-    """Whether the reply kept to the schema. The nano policy cannot add, and points that do not add up are no score."""
+    """Whether the reply fits the schema. The nano policy cannot add, and points that do not add up give no score."""
     return judged.ok or (judged.status == "judge_error" and "the points add up to" in judged.reason)
 
 
@@ -112,7 +112,7 @@ def test_a_third_picture_is_over_the_limit(url, judge):
 
 @pytest.fixture(scope="module")
 def twice(url, tmp_path_factory):
-    """The records of one evaluation of the nano policy, run here by transformers and asked at vLLM: greedy, float32."""
+    """The records of two evaluations of the nano policy, by transformers here and by vLLM: greedy, float32."""
     place = tmp_path_factory.mktemp("twice")
     (place / "served.yaml").write_text(CHARTS)
     study = Study(load_profile(str(place / "served.yaml")), results=place, data=place / "data")
@@ -131,6 +131,6 @@ def test_a_policy_that_is_served_writes_what_it_writes_here(twice):
 
 
 def test_a_policy_that_is_served_scores_what_it_scores_here(twice):
-    """Sample by sample: outcome, every metric, the judge's score."""
+    """Compared by sample: outcome, all metrics, the judge's score."""
     measured = [[(r["sample_id"], r["outcome"], r["metrics"]) for r in records] for records in twice]
     assert measured[0] == measured[1] and {r["outcome"] for r in twice[0]} >= {"scored"}

@@ -1,10 +1,9 @@
-r"""An evaluation in parts on a Ray cluster whose machines see one file system, joined at the end.
+r"""Run an evaluation in parts on a Ray cluster with a shared file system, and merge the parts.
 
     python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base ...
 
-What stands after `--` goes to `rrvf eval`. A part that was lost is named; the same command again goes on with it alone,
-for finished parts have nothing left to do. Ray is no dependency of this project: `pip install ray==2.60.0`, with which
-this was tried, where it runs.
+Arguments after `--` go to `rrvf eval`. A lost part is named; run the same command again to continue only the lost
+parts. Ray is not a dependency of this project: install it with `pip install ray==2.60.0`, the version that was tested.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ RRVF = (sys.executable, "-m", "rrvf")
 
 
 def evaluated(part: int, of: int, out: str, words: list[str], folder: str) -> int:
-    """Run one part where Ray puts it, in the caller's folder; gives its exit code."""
+    """Run one part on the machine that Ray chooses, in the caller's working folder. Returns its exit code."""
     command = [*RRVF, "eval", *words, "--shard", f"{part}/{of}", "--out", f"{out}.parts/{part}"]
     return subprocess.run(command, cwd=folder).returncode
 
 
 def main() -> int:
-    """The command line."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="the whole evaluation; its parts lie beside it, in OUT.parts")
+    parser.add_argument("out", type=Path, help="folder of the whole evaluation; its parts are in OUT.parts")
     parser.add_argument("--parts", type=int, required=True)
     parser.add_argument("--gpus", type=float, default=0, help="of each part")
     parser.add_argument("--cpus", type=float, default=2, help="of each part")
-    parser.add_argument("words", nargs="+", metavar="--benchmark ...", help="after --: what `rrvf eval` takes")
+    parser.add_argument("words", nargs="+", metavar="--benchmark ...", help="after --: the arguments of `rrvf eval`")
     asked = parser.parse_args()
     try:
         import ray
@@ -39,14 +38,14 @@ def main() -> int:
         sys.exit("eval_ray: Ray is not installed here: pip install ray, or use reproduce/launch/eval.slurm")
     out = str(asked.out.resolve())
     Path(f"{out}.parts").mkdir(parents=True, exist_ok=True)
-    # A machine that falls out takes its parts with it: they go on elsewhere.
+    # The parts of a machine that fails are retried on another.
     part = ray.remote(evaluated).options(num_cpus=asked.cpus, num_gpus=asked.gpus, max_retries=2)
     numbers = range(1, asked.parts + 1)
     started = {number: part.remote(number, asked.parts, out, asked.words, os.getcwd()) for number in numbers}
     lost = [number for number in numbers if not _ended(ray, started[number])]
     if lost:
         named = ", ".join(f"{number}/{asked.parts}" for number in lost)
-        sys.exit(f"eval_ray: lost part {named}: run the same command again, and what was lost alone is run")
+        sys.exit(f"eval_ray: lost part {named}: run the same command again to run only the lost parts")
     return subprocess.run([*RRVF, "merge", out, *(f"{out}.parts/{number}" for number in numbers)]).returncode
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serve a judge of reproduce/judges on this machine's GPUs (72b, the paper's: 8 x 80 GB), as `make judge` does, no setup.
+# Serve a judge of reproduce/judges on this machine's GPUs (72b, the paper's: 8 x 80 GB), like `make judge` without setup.
 #
 #   bash reproduce/launch/judge.sh 72b 8001
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""A profile with its judge at another address, on standard output.
+"""Print a profile with another address for its judge.
 
 python reproduce/launch/judge_at.py paper http://node2:8001/v1 > mine.yaml
 """
@@ -14,7 +14,7 @@ from rrvf.profile import checked, load_profile, profile_file
 
 
 def main(profile: str, url: str) -> None:
-    """Print the settings as they stand in the profile's file, but for the judge's address."""
+    """Print the settings of a profile's file with `url` as the judge's address."""
     load_profile(profile)
     settings = yaml.safe_load(profile_file(profile).read_text(encoding="utf-8-sig"))
     settings["judge"] = (settings.get("judge") or {}) | {"url": url}

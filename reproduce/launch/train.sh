@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Train on this machine's GPUs, by GRPO or SFT. GRPO's judge runs elsewhere (judge.sh) and its URL stands in the profile.
+# Train on this machine's GPUs, by GRPO or SFT. GRPO's judge runs elsewhere (judge.sh); the profile has its URL.
 #
 #   bash reproduce/launch/train.sh grpo one_gpu gpu chart runs/gpu/train/rrvf_chart
 #   bash reproduce/launch/train.sh grpo eight_gpus paper chart runs/paper/train/rrvf_chart
 #   bash reproduce/launch/train.sh sft eight_gpus paper chart runs/paper/train/sft_chart
 #
-# Pictures that are missing are built first. Run again after an interruption: it goes on from the last checkpoint. From
-# these folders `make reproduce PROFILE=gpu` or `PROFILE=paper` takes the finished policies. The GPUs' settings are one of the
-# files beside this one by its name, or any file of accelerate's by its path; VENV=FOLDER takes another environment.
+# Missing pictures are built first. After an interruption run it again: it continues from the last checkpoint. The folders above
+# are those where `make reproduce PROFILE=gpu` or `PROFILE=paper` looks for finished policies. The second argument is the name of a
+# file in this folder, or the path of any accelerate configuration. VENV=FOLDER selects another environment.
 #
-# On several machines, the same on each, with a file system that all see (checkpoints, pictures) and MACHINES=2 MACHINE=0 (then 1)
-# MAIN=HOST:PORT of the first. Where one of them falls out, all end: start all again.
+# On several machines run the same command on each, with a shared file system (checkpoints, pictures), MACHINES=2, MACHINE=0 (then 1)
+# and MAIN=HOST:PORT of the first. If one machine fails, all end: start all of them again.
 set -euo pipefail
 [[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(dirname "$(readlink -f "$0")")

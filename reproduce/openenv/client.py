@@ -1,10 +1,10 @@
-"""The client of a served episode; it needs `openenv` alone.
+"""The client of a served episode. Its only dependency is `openenv`.
 
     with Redraw("http://127.0.0.1:8010").sync() as env:
         told = env.reset(picture=base64_png, domain="chart").observation
         result = env.step(Turn(text=policy(told.words, told.picture)))
 
-Turns go on until `done`, which brings the reward of Eq. (2): None where judge or harness failed, which is no zero.
+Take turns until `done`. The last result has the reward of Eq. (2), or None (not 0) if the judge or the harness failed.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ from pydantic import Field
 class Turn(Action):
     """One turn of the policy."""
 
-    text: str = Field(description="all that it wrote: <think>, then a <tool_call> or the <answer>")
+    text: str = Field(description="the whole text of the turn: <think>, then a <tool_call> or the <answer>")
 
 
 class Told(Observation):
-    """What the policy sees next. metadata, at the end: the reward's terms, and `problem`, why there are none."""
+    """What the policy sees next. At the end, `metadata` has the reward's terms, or `problem` if there is no reward."""
 
-    words: str = Field(default="", description="the prompt at the beginning, then the judge's words or the error")
-    picture: str | None = Field(
-        default=None, description="of the draft, PNG in base64, where `show_render` asks for it"
-    )
+    words: str = Field(default="", description="after reset the prompt, after a turn the judge's feedback or the error")
+    picture: str | None = Field(default=None, description="the draft's render, PNG in base64, if `show_render` is set")
 
 
 class Redraw(EnvClient[Turn, Told, State]):
     """One session. `reset` takes `picture` (PNG or JPEG in base64), `domain` and `show_render`."""
 
     def __init__(self, base_url: str, message_timeout_s: float = 2_400.0, **more: Any) -> None:
-        super().__init__(base_url, message_timeout_s=message_timeout_s, **more)  # a judge that is away is waited for
+        super().__init__(base_url, message_timeout_s=message_timeout_s, **more)  # long: the server retries its judge
 
     def _step_payload(self, action: Turn) -> dict[str, Any]:
         return {"text": action.text}

@@ -1,4 +1,4 @@
-"""Serve the episodes of a profile's grpo section to OpenEnv clients; all sessions share renderers and judge.
+"""Serve the episodes of a profile's grpo section to OpenEnv clients. All sessions share renderers and judge.
 
 python -m reproduce.openenv.server --profile nano --section chart --port 8010 --sessions 32
 """
@@ -31,7 +31,7 @@ from rrvf.study import Study
 
 
 class RedrawEnvironment(Environment[Turn, Told, State]):
-    """One session: `rrvf.rollout.Episode` behind reset and step, one after another."""
+    """One session: plays one `rrvf.rollout.Episode` after another by `reset` and `step`."""
 
     SUPPORTS_CONCURRENT_SESSIONS = True
 
@@ -44,7 +44,7 @@ class RedrawEnvironment(Environment[Turn, Told, State]):
     def reset(
         self, seed=None, episode_id: str | None = None, picture="", domain="", show_render: bool = False, **_: Any
     ) -> Told:
-        """A new episode on `picture`. UserError for what is none, and for a domain that the section does not draw."""
+        """Begin an episode on `picture` (base64). Raises UserError for a bad picture or a domain not in the section."""
         self._episode, self._show, self._state = None, show_render, State(episode_id=episode_id)
         config, name = self._config, domain or self._config.domains[0]
         if name not in config.domains:
@@ -53,14 +53,14 @@ class RedrawEnvironment(Environment[Turn, Told, State]):
             target = base64.b64decode(picture, validate=True)
         except ValueError:
             raise UserError("`picture` is not base64: send a PNG or JPEG file in it") from None
-        decode(target)  # refuses what neither policy nor judge could look at
+        decode(target)  # raises UserError for a picture that policy or judge cannot read
         drawn = find_domain(name)
         self._episode = Episode(episode_id or "", drawn, target, self._tools, config.max_turns, config.last_turn_hint)
         mode = "tools" if config.max_turns > 1 else "direct"
         return Told(words=load_prompt(drawn, mode, self._style, config.max_turns).text)
 
     def step(self, action: Turn, timeout_s: float | None = None, **_: Any) -> Told:
-        """One turn; the last one ends the episode with its reward. UserError where none has begun."""
+        """Take one turn. The last one ends the episode with its reward. Raises UserError if no episode has begun."""
         if self._episode is None:
             raise UserError("no episode has begun, or it is over: call reset first")
         episode, self._state.step_count = self._episode, self._state.step_count + 1
@@ -77,19 +77,19 @@ class RedrawEnvironment(Environment[Turn, Told, State]):
 
     @property
     def state(self) -> State:
-        """Which episode this is, and how many turns it has taken."""
+        """The id of the episode, and its number of turns so far."""
         return self._state
 
 
 def serve(profile="nano", section=CHART.name, host: str = "127.0.0.1", port: int = 8010, sessions: int = 32) -> None:
-    """Serve a section; prints one JSON line, {"url": ...}, once the port is held (0: a free one)."""
+    """Serve a grpo section. Prints one JSON line, {"url": ...}, when the port is bound (port 0: any free port)."""
     study = Study(load_profile(profile))
     with study.tools_of(study.section("grpo", section)) as tools:
         session = functools.partial(RedrawEnvironment, study.profile, section, tools)
         app = create_app(session, Turn, Told, max_concurrent_envs=sessions)
         settings = uvicorn.Config(app, host, port, log_level="warning", ws_max_size=64 * 2**20)  # 16 megapixels
         held = settings.bind_socket()
-        held.listen()  # whoever reads the line may come before the server is up
+        held.listen()  # before the line is printed: a client may connect before the server runs
         print(json.dumps({"url": f"http://{host}:{held.getsockname()[1]}"}), flush=True)
         uvicorn.Server(settings).run(sockets=[held])
 

@@ -1,10 +1,10 @@
-"""Downloads what nobody here made: matplotlib's gallery and real web pages, into `.cache/assets/`, checked by hash.
+"""Downloads data of other projects to `.cache/assets/` and checks it by hash: matplotlib's gallery and real web pages.
 
     python reproduce/setup/assets.py                (`make assets`)
-    python reproduce/setup/assets.py --missing      names what is not there, and downloads nothing
+    python reproduce/setup/assets.py --missing      names what is missing, and downloads nothing
 
-Everything comes from package registries, is unpacked beside its place and renamed last, and is skipped where it is
-there. Nothing of it is copied into the repository: each package keeps its own licence.
+Everything comes from package registries. It is unpacked under a temporary name and renamed last; a finished folder is
+skipped. None of it is copied into the repository, and each package keeps its own licence.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ CACHE = Path(__file__).parents[2] / ".cache"
 ASSETS = CACHE / "assets"
 MATPLOTLIB = ("3.8.4", "sha256-iqw5fV6ewViWDjHDgcX/xS3dUr2aR3F+KmlAOBZ9/+o=")
 GALLERY = ASSETS / f"matplotlib-{MATPLOTLIB[0]}"
-#: Name, version and the registry's own `integrity` of each package. All MIT. Tailwind and Bootstrap serve pages that
-#: link to them.
+#: Name, version and the registry's `integrity` of each package. All have the MIT licence. Tailwind and Bootstrap are
+#: there for pages that link to them.
 PACKAGES = (
     ("tailwindcss", "2.2.19", "sha512-6Ui7JSVtXadtTUo2NtkBBacobzWiQYVjYW0ZnKaP9S1ZCKQ0w7KVNz+YSDI/j7O7KCMHbOkz94ZMQhbT9pOqjw=="),
     ("bootstrap", "3.4.1", "sha512-yN5oZVmRCwe5aKwzRj6736nSmKDX7pLYwsXiCj/EYmo16hODaBiT4En5btW/jhBF/seV+XMx3aYwukYC3A49DA=="),
@@ -45,7 +45,7 @@ PACKAGES = (
 
 
 def main() -> None:
-    """Bring what is missing; ends with one line where that fails."""
+    """Download what is missing. Exits with a one-line error if that fails."""
     if sys.argv[1:] == ["--missing"]:
         for what, _, _ in missing():
             print(what)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def missing() -> list[tuple]:
-    """What is not there yet: a name, its folder, and the function that fills that folder."""
+    """The missing assets: name, folder, and the function that fills the folder."""
     wanted = [(f"matplotlib {MATPLOTLIB[0]}'s gallery", GALLERY, gallery)]
     for name, version, integrity in PACKAGES:
         bring = lambda target, package=(name, version, integrity): npm_package(target, *package)  # noqa: E731
@@ -75,13 +75,13 @@ def missing() -> list[tuple]:
 def package_folder(name: str, version: str) -> Path:
     """`.cache/assets/npm/NAME-VERSION`.
 
-    A scope is part of the name: `@tailwindcss/browser` is `tailwindcss-browser`.
+    The scope becomes part of the name: `@tailwindcss/browser` is `tailwindcss-browser`.
     """
     return ASSETS / "npm" / f"{name.lstrip('@').replace('/', '-')}-{version}"
 
 
 def gallery(target: Path) -> None:
-    """The example scripts of matplotlib's source archive; an installed matplotlib has none."""
+    """Download the example scripts of matplotlib's source archive. An installed matplotlib has none."""
     version, integrity = MATPLOTLIB
     data = fetched(source_archive(f"matplotlib=={version}"))
     check(data, integrity, f"matplotlib {version}")
@@ -89,20 +89,17 @@ def gallery(target: Path) -> None:
 
 
 def source_archive(requirement: str) -> str:
-    """The address of a package's source archive in the user's registry. uv names it; pip would begin to build it."""
+    """The URL of a package's source archive in the user's registry. From uv, because pip would begin to build it."""
     settings = run([CACHE / "tools/bin/pip", "config", "list"])
     for certificates in re.findall(r"\.cert='(.*)'$", settings, re.MULTILINE):
-        os.environ.setdefault("SSL_CERT_FILE", certificates)  # uv and Python look there
+        os.environ.setdefault("SSL_CERT_FILE", certificates)  # uv and Python read this variable
     mirror = [f"--default-index={url}" for url in re.findall(r"\.index-url='(.*)'$", settings, re.MULTILINE)]
     uv = [CACHE / "tools/bin/uv", "pip", "compile", "--quiet", "--no-deps", "--python-version=3.11", *mirror]
     return tomllib.loads(run([*uv, "--format=pylock.toml", "-"], requirement))["packages"][0]["sdist"]["url"]
 
 
 def npm_package(target: Path, name: str, version: str, integrity: str) -> None:
-    """One package of the npm registry, as published.
-
-    Straight from there, or where that fails from npm's own registry.
-    """
+    """Download one package of the npm registry, directly or, if that fails, by npm with the user's settings."""
     try:
         data = fetched(f"https://registry.npmjs.org/{name}/-/{name.split('/')[-1]}-{version}.tgz")
     except OSError:
@@ -114,25 +111,25 @@ def npm_package(target: Path, name: str, version: str, integrity: str) -> None:
 
 
 def packed(package: str) -> bytes:
-    """The package's archive by way of npm, which takes far longer but knows the user's mirror."""
+    """The package's archive by `npm pack`, which is much slower but uses the user's mirror."""
     with tempfile.TemporaryDirectory(dir=ASSETS) as folder:
         run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, package])
         return next(Path(folder).glob("*.tgz")).read_bytes()
 
 
 def fetched(url: str) -> bytes:
-    """The bytes at `url`; OSError where nobody answers for 20 seconds."""
+    """The bytes at `url`. Raises OSError if there is no answer for 20 seconds."""
     with urllib.request.urlopen(url, timeout=20) as answer:
         return answer.read()
 
 
 def run(command: list, given: str = "") -> str:
-    """What a command writes to standard output; CalledProcessError where it fails."""
+    """The standard output of a command. Raises CalledProcessError if it fails."""
     return subprocess.run(command, check=True, input=given, capture_output=True, text=True).stdout
 
 
 def check(data: bytes, integrity: str, what: str) -> None:
-    """Compare with a hash written as npm writes it: algorithm, dash, base64."""
+    """Raises OSError unless `data` has this hash, in npm's format: algorithm, dash, base64."""
     algorithm, _, wanted = integrity.partition("-")
     found = base64.b64encode(hashlib.new(algorithm, data).digest()).decode()
     if found != wanted:
@@ -140,12 +137,12 @@ def check(data: bytes, integrity: str, what: str) -> None:
 
 
 def unpack(archive: bytes, target: Path, keep: tuple[str, ...], depth: int) -> None:
-    """Members under one of `keep`, less `depth` leading folders, into `target`, which gets its name last."""
+    """Unpack members under one of `keep`, without `depth` leading folders, to `target`, which is renamed last."""
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        # Python 3.11.2, Debian 12's, has no filters yet; what is unpacked here was checked by its hash.
+        # Python 3.11.2 (Debian 12) has no filters yet. The archives were checked by their hash.
         tar.extraction_filter = getattr(tarfile, "data_filter", None)
         for member in tar:
             if member.name.startswith(keep):

@@ -1,5 +1,5 @@
-# Sourced by install.sh: sees to a Chromium that starts, and to the fonts that decide a page's pixels.
-# Looks on this machine first, then asks apt (as root), then Playwright. Its path stays in .cache/chromium.
+# Sourced by install.sh: finds a Chromium that starts, and the fonts that determine a page's pixels.
+# It looks on this machine first, then tries apt (as root), then Playwright. The path is stored in .cache/chromium.
 
 starts() { timeout 120 "$1" --headless --no-sandbox --disable-gpu --dump-dom about:blank >/dev/null 2>&1; }
 present() {
@@ -13,7 +13,7 @@ apt() {
 }
 playwright() {
     say "downloading Playwright's Chromium"
-    # Root's browser steps down to a user who cannot look into /root.
+    # As root, the browser runs as a user who cannot read /root.
     if [ "$(id -u)" = 0 ]; then
         PLAYWRIGHT_BROWSERS_PATH=/opt/ms-playwright .venv/bin/playwright install --with-deps chromium-headless-shell >"$log" 2>&1
     else

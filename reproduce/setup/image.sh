@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 options=(--tag "${TAG:-rrvf}" ${BASE:+--build-arg "BASE=$BASE"} "$@")
-# The client alone builds nothing: docker needs its daemon. The OCI format has no HEALTHCHECK.
+# docker's client needs its daemon to build. podman and buildah need the docker format, because OCI has no HEALTHCHECK.
 if docker info >/dev/null 2>&1; then exec docker build "${options[@]}" .; fi
 if command -v podman >/dev/null; then exec podman build --format docker "${options[@]}" .; fi
 if command -v buildah >/dev/null; then exec buildah build --format docker --layers "${options[@]}" .; fi

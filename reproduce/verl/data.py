@@ -1,10 +1,10 @@
-"""A profile's pictures as the parquet that verl reads: a prompt and a picture a row, and nothing that came from code.
+"""Writes a profile's pictures as a parquet file for verl. A row has a prompt and a picture, and no code.
 
     .venv-verl/bin/python -m reproduce.verl.data --profile paper --section chart --out runs/verl/paper.parquet
 
-Pictures that are missing are built first. Rows stand in the order of the manifest; verl shuffles. A picture that the
-context has no room for is made smaller, as in training on TRL; the judge sees the file itself, at the path in the row,
-which every node must have.
+Missing pictures are built first. Rows are in the order of the manifest; verl shuffles them. A picture that is too large
+for the context is scaled down, as in training with TRL. The judge reads the original file, whose path is in the row and
+must exist on every node.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from rrvf.references import usable
 from rrvf.study import Study
 from rrvf.training.pictures import Bound, bound_of
 
-#: verl splits a prompt here and puts the picture in.
+#: verl replaces this text in a prompt by the picture.
 PICTURE = "<image>"
 
 
 def write_parquet(study: Study, config: GRPOConfigSection, out: Path) -> int:
-    """Write the pictures of `config` to `out`, whole or not at all; gives their number."""
+    """Write the pictures of `config` to `out` and return their number. `out` is renamed last, so it is complete."""
     samples = usable(study.pictures(config), study.data)
     style, mode = study.profile.policy.prompts, "tools" if config.max_turns > 1 else "direct"
     prompts = {name: load_prompt(domain(name), mode, style, config.max_turns).text for name in config.domains}
@@ -52,7 +52,7 @@ def _row(index: int, sample: Sample, path: Path, prompt: str, bound: Bound | Non
         "ability": sample.domain,
         "prompt": [{"role": "user", "content": PICTURE + prompt}],
         "images": [{"bytes": _png(path, bound)}],
-        # The agent loop rewards an episode by itself, without a truth.
+        # Required by verl. The agent loop calculates the reward itself, without a ground truth.
         "reward_model": {"style": "rule", "ground_truth": ""},
         "extra_info": {
             "index": index, "sample_id": sample.id, "domain": sample.domain, "target": str(path.resolve()),
@@ -72,7 +72,7 @@ def _png(path: Path, bound: Bound | None) -> bytes:
 
 
 def main() -> int:
-    """The command; gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper")
     parser.add_argument("--section", default=CHART.name)
@@ -80,7 +80,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         study = Study(load_profile(given.profile))
-        with study.judge():  # one that does not answer is said here, not by a worker on another node
+        with study.judge():  # a judge that does not answer fails here, and not later in a worker on another node
             count = write_parquet(study, study.section("grpo", given.section), given.out)
     except UserError as error:
         print(f"rrvf: {error}", file=sys.stderr)

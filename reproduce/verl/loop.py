@@ -1,9 +1,9 @@
-"""One episode of Alg. 1 as verl plays it: its agent loop around `rrvf.rollout.Episode`, with the reward of Eq. (2).
+"""One episode of Alg. 1 in verl: an agent loop around `rrvf.rollout.Episode`, with the reward of Eq. (2).
 
-verl owns tokens, masks and generation; the profile that the configuration names (`rrvf:`) says what a turn and an
-answer are worth. An agent loop and not a tool of verl's: its tool parser would read a call by other rules than
-`rrvf.protocol`, and a tool cannot see the answer. A turn is asked for with the tokens of the turns before as they were
-written.
+verl handles tokens, masks and generation. The profile that the configuration names (`rrvf:`) defines turns, tools and
+reward. This is an agent loop and not a verl tool for two reasons: verl's tool parser would parse a call by other rules
+than `rrvf.protocol`, and a tool cannot see the answer. Each turn's request contains the tokens of earlier turns exactly
+as they were generated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rrvf.study import Study
 
 
 class RRVFLoop(AgentLoopBase):
-    """verl makes one for each episode; the settings are those of the profile's grpo section."""
+    """verl creates one loop for each episode. The settings are those of the profile's grpo section."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -44,7 +44,8 @@ class RRVFLoop(AgentLoopBase):
     async def run(self, sampling_params: dict[str, Any], **row) -> AgentLoopOutput | list:
         """Play the episode of one row of the data set.
 
-        Gives nothing where the judge or the harness failed: verl then compares the rest of the group with each other.
+        Returns an empty list if the judge or the harness failed: verl then computes advantages over the rest of the
+        group.
         """
         at = row["extra_info"]
         episode = Episode(
@@ -74,7 +75,7 @@ class RRVFLoop(AgentLoopBase):
     async def _play(
         self, episode: Episode, written: Written, messages: list[dict], pictures: list, sampling: dict[str, Any]
     ) -> Trajectory:
-        """Lines 3 to 14 of Alg. 1. `written` and `pictures` grow."""
+        """Lines 3 to 14 of Alg. 1. Appends to `written` and `pictures`."""
         request, limit = uuid4().hex, self.rollout_config.response_length
         sampling = sampling | {"logit_bias": dict.fromkeys(picture_tokens(self.tokenizer), -100.0)}
         while True:
@@ -100,19 +101,20 @@ class RRVFLoop(AgentLoopBase):
             messages = [*before, _message(told, shown)]
             merged = await self.ct_merge_context_msg(before, messages, written.ids, written.mask, written.logprobs)
             if len(merged[1]) >= limit:
-                # The response does not fit any more: the policy never saw it, so it is no turn (as with TRL).
+                # The feedback does not fit into the context. The policy never sees it, so the turn does not count (as
+                # in TRL).
                 episode.turns.pop()
                 return await self._aside(episode.finish, text)
             written.take(*merged)
             pictures += shown
 
     async def _aside(self, call, *arguments):
-        """`call(*arguments)` on the tools' threads, while other episodes go on."""
+        """Run `call(*arguments)` on the tools' threads while other episodes continue."""
         return await asyncio.wrap_future(self.tools.submit(call, *arguments))
 
 
 class Written:
-    """An episode's tokens: ids with the prompt's, and of the response the mask (1: the policy's own) and logprobs."""
+    """An episode's tokens: ids of prompt and response; mask (1: written by the policy) and logprobs of the response."""
 
     def __init__(self, prompt: list[int]) -> None:
         self.ids, self.mask, self.logprobs = prompt, [], []
@@ -120,17 +122,17 @@ class Written:
         self.said: dict[str, Any] = {}
 
     def take(self, merged, mask: list[int], logprobs: list[float]) -> None:
-        """What verl's builder made of one more turn."""
+        """Store the tokens after one more turn, as verl's builder returns them."""
         self.ids, self.mask, self.logprobs = merged.token_ids, mask, logprobs
 
     def say(self, fields: dict[str, Any]) -> None:
-        """The server's notes: which steps' weights wrote the first turn, and the last."""
+        """Store the server's fields: the step of the weights that wrote the first turn, and of those of the last."""
         self.said = fields | self.said | {k: v for k, v in fields.items() if k == "max_global_steps"}
 
 
 @cache
 def _workplace(profile_name: str, section: str, sharers: int) -> tuple[GRPOConfigSection, Tools, RewardRule]:
-    """Settings, tools and reward of this process. sharers: processes that share the profile's renderers and judge."""
+    """Settings, tools and reward of this process. sharers: number of processes that share renderers and judge."""
     profile = load_profile(profile_name)
     flight = max(1, profile.judge.max_in_flight // sharers)
     judge = profile.judge.model_copy(update={"max_in_flight": flight})
@@ -142,20 +144,20 @@ def _workplace(profile_name: str, section: str, sharers: int) -> tuple[GRPOConfi
 
 
 def _message(feedback: str, shown: list[Image.Image]) -> dict:
-    """The tool's word as the user's, whose turn every template has: the same tokens as in training on TRL."""
+    """The feedback as a user message, a role that every chat template has. It gives the same tokens as in TRL."""
     parts = [{"type": "image", "image": picture} for picture in shown]
     text = [{"type": "text", "text": part} for part in ("<tool_response>", f"{feedback}</tool_response>")]
     return {"role": "user", "content": [text[0], *parts, text[1]]}
 
 
 def _over(size: tuple[int, int], render: Render | None) -> Image.Image:
-    """A draft's picture, as large as the target; white where it gave none."""
+    """A draft's picture scaled to the target's size; white if there is none."""
     if render is None or not render.ok:
         return Image.new("RGB", size, "white")
     return ImageOps.pad(Image.open(io.BytesIO(render.png)).convert("RGB"), size, color="white")
 
 
 def _figures(trajectory: Trajectory, terms: RewardTerms) -> dict[str, float]:
-    """What verl writes beside the reward; the same keys for every episode."""
+    """Figures that verl logs with the reward. All episodes must have the same keys."""
     ran = trajectory.final_render is not None and trajectory.final_render.ok
     return terms.model_dump(exclude={"total"}) | {"exec_rate": float(ran), "tool_calls": float(trajectory.tool_calls)}

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Train on verl. NAME is a file beside this one, SECTION a grpo section of the profile; the judge that the profile names runs
-# already (reproduce/launch/judge.sh).
+# Train on verl: train.sh NAME SECTION. NAME is a settings file in this folder, SECTION a grpo section of the profile. Start the
+# profile's judge first (reproduce/launch/judge.sh).
 #
 #   bash reproduce/verl/train.sh paper chart                                    # 8 GPUs
 #   bash reproduce/verl/train.sh paper web trainer.total_training_steps=62
 #   bash reproduce/verl/train.sh qwen_32b chart                                 # 2 x 8 GPUs, typed on the first node
 #
-# PROFILE=FILE takes another profile than `paper`. Pictures that are missing are built first. Run again after an
-# interruption: it goes on from the last checkpoint.
-# Several nodes share this folder and are one Ray cluster before, started there with PYTHONPATH=$PWD:
+# PROFILE=FILE selects another profile than `paper`. Missing pictures are built first. After an interruption run it again: it
+# continues from the last checkpoint.
+# Several nodes must share this folder and be one Ray cluster, started before in this folder with PYTHONPATH=$PWD:
 # `.venv-verl/bin/ray start --head` on the first node, `.venv-verl/bin/ray start --address=FIRST:6379` on the others.
-# The policy for `rrvf eval`, from a checkpoint of verl's:
+# Convert a checkpoint of verl to a policy for `rrvf eval`:
 #
 #   .venv-verl/bin/python -m verl.model_merger merge --backend fsdp \
 #       --local_dir runs/verl/paper-chart/global_step_112/actor --target_dir runs/verl/paper-chart/final

@@ -1,10 +1,10 @@
-"""The command `rrvf` (also `python -m rrvf`): one thin function a command; the rest of the package does the work.
+"""The command `rrvf` (also `python -m rrvf`): one thin function per command; the rest of the package does the work.
 
-Each file of this folder holds a group of commands. What they call is imported when they run, so that help is there at
-once.
+Each file of this package holds a group of commands. Commands import what they call when they run, so that `--help` is
+fast.
 
-Exit codes: 0 success; 1 a render, a comparison or a check failed; 2 bad input or a machine that
-cannot do it (`harness_error`), in one line.
+Exit codes: 0 success; 1 a render, a comparison or a check failed; 2 bad input, or a machine that cannot do it
+(`harness_error`), with one line that says why.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ app = typer.Typer(
     "Render, judge, train, evaluate.\n\n"
     "Exit codes: 0 success; 1 a render, a comparison or a check failed; "
     "2 bad input, in one line.",
-    # Click folds paragraphs but those that begin so.
+    # Click rewraps paragraphs, except those that begin with \b.
     epilog=f"\b\nSettings that are environment variables:\n{listed()}",
 )
-# Without a name a file's commands are the main command's own.
+# Commands of a group without a name become commands of `rrvf` itself.
 app.add_typer(pictures.app)
 app.add_typer(judge.app, name="judge")
 app.add_typer(data.app, name="data")
@@ -45,16 +45,16 @@ app.add_typer(machine.app)
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is one line on standard error and exit code 2."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that what was started is ended too
-    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no umlauts gets \\xfc, not a traceback
+    """Run the command line and exit. An error that the user can mend gives one line on stderr and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that child processes are ended too
+    for stream in (sys.stdout, sys.stderr):  # a terminal without umlauts gets \\xfc, not a traceback
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The command's exit code."""
+    """Run a command and return its exit code. arguments: None: those of the process."""
     return exit_code(lambda: _called(arguments), say)
 
 
@@ -63,9 +63,9 @@ def _called(arguments: list[str] | None) -> int:
         return typer.main.get_command(app).main(arguments, prog_name="rrvf", standalone_mode=False) or 0
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except TyperException as error:  # of the command line itself
+    except TyperException as error:  # a wrong command line
         message = error.format_message()
-        if message.startswith("Usage:"):  # a command without arguments: its help
+        if message.startswith("Usage:"):  # a command without arguments prints its help
             print(message, file=sys.stderr)
             return 2
         asked = getattr(error, "ctx", None)

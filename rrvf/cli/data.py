@@ -21,7 +21,7 @@ def data_prepare(profile: ProfileOption = "nano") -> None:
 
 @app.command("prompts")
 def data_prompts(profile: ProfileOption = "paper") -> None:
-    """Download the benchmarks' own prompts at pinned commits and check them: official judge scores need them.
+    """Download the benchmarks' own prompts at pinned commits and check them. Official judge scores need them.
 
     Example: rrvf data prompts
     """

@@ -31,7 +31,7 @@ def evaluate(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="records.jsonl and summary.json go here [default: in the profile's runs]")
+        Path | None, typer.Option(help="folder of records.jsonl and summary.json [default: in the profile's runs]")
     ] = None,
     benchmark: Annotated[str | None, typer.Option(help="an evaluation set of the profile")] = None,
     pictures: PicturesOption = None,
@@ -40,7 +40,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="nano, gpu, paper, or a YAML file "
-            "[default: paper for a row, else nano; with --pictures what suits the policy]"
+            "[default: paper for a row, else nano; with --pictures the one that fits the policy]"
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
@@ -51,7 +51,7 @@ def evaluate(
     ] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="print calls, tokens, price and time, and stop")] = False,
 ) -> None:
-    """Evaluate one policy, in a single turn without tools or with --turns in several; run it again to continue.
+    """Evaluate one policy: in one turn without tools, or in several with --turns. Run it again to continue.
 
     Example: rrvf eval --benchmark charts --policy nano --out runs/eval/nano
 
@@ -81,7 +81,7 @@ def evaluate(
 def _asked(
     policy: str, profile: str | None, seed: int | None, benchmark: str | None, pictures: Path | None, domain: str
 ) -> tuple[Study, str]:
-    """The study that evaluates, and the name of the set: one of the profile's, or a folder of pictures."""
+    """The study, and the name of the evaluation set: one of the profile's, or a folder of pictures."""
     if (benchmark is None) == (pictures is None):
         raise UserError("name one of the two: --benchmark, a set of the profile, or --pictures, a folder")
     if pictures:
@@ -95,7 +95,7 @@ def _asked(
 
 
 def _show_picture_table(out: Path) -> None:
-    """Table 4 of an evaluation, on standard error: standard output is the summary's."""
+    """Print Table 4 to standard error, because standard output holds the summary."""
     from rich.console import Console
 
     from rrvf.report.runs import find_runs
@@ -110,7 +110,7 @@ def merge_parts(
     out: Annotated[Path, typer.Argument(help="the folder of the whole evaluation")],
     parts: Annotated[list[Path], typer.Argument(help="the folders of `rrvf eval --shard i/n`, all n of them")],
 ) -> None:
-    """Join the parts of an evaluation that several machines ran.
+    """Join the parts of an evaluation that ran on several machines.
 
     Example: rrvf merge runs/whole part1 part2 part3
     """
@@ -126,7 +126,7 @@ def report(
         str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: the folder's name, else nano]")
     ] = None,
 ) -> None:
-    """Tables, claims and the sample browser of finished evaluations, in FOLDER/report.
+    """Write tables, claims and the sample browser of finished evaluations to FOLDER/report.
 
     Tables 1 to 3 are the paper's, table 4 holds pictures without code. The browser shows every sample with its target,
     each policy's picture, the code and the scores: open FOLDER/report/browser/index.html, no server needed.

@@ -10,7 +10,7 @@ import typer
 from rrvf.cli.options import JsonOption
 from rrvf.domains import CHART, DomainName
 
-app = typer.Typer(no_args_is_help=True, help="The embedded judge, or any judge behind a URL.")
+app = typer.Typer(no_args_is_help=True, help="Use the embedded judge, or any judge behind a URL.")
 
 
 @app.command("serve")
@@ -61,7 +61,7 @@ def judge_compare(
 def judge_card(
     url: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     domain: Annotated[DomainName, typer.Option()] = CHART.name,
-    pictures: Annotated[int, typer.Option(min=1, help="per kind of damage; 12 for a full card")] = 12,
+    pictures: Annotated[int, typer.Option(min=1, help="pictures per kind of damage; 12 for a full card")] = 12,
     model: Annotated[str | None, typer.Option(help="one of the endpoint's models [default: the first]")] = None,
     revision: Annotated[str, typer.Option(help="revision of the endpoint's weights, for the card")] = "",
 ) -> None:

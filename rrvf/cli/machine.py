@@ -1,4 +1,4 @@
-"""`rrvf setup`, `rrvf doctor` and `rrvf clean`: make a machine ready, see what it can run, make room on it."""
+"""`rrvf setup`, `rrvf doctor` and `rrvf clean`: prepare a machine, check what it can run, free disk space."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def setup() -> None:
-    """Build the plotting runtime and find a Chromium, for an installed package; a checkout has `make setup`.
+    """Build the plotting runtime and find a Chromium, for an installed package. In a checkout use `make setup`.
 
     Example: rrvf setup
     """
@@ -42,7 +42,7 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Show what this machine can run, what is missing and how to fix it; with a profile, whether each stage fits.
+    """Show what this machine can run, what is missing and how to fix it. With a profile: whether each stage fits.
 
     Example: rrvf doctor
 
@@ -71,7 +71,7 @@ def clean(
     profile: ProfileOption = "nano",
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """List outdated results in a profile's runs, and remove them once you confirm.
+    """List outdated results in a profile's runs, and remove them after you confirm.
 
     Example: rrvf clean --stale --profile nano
     """
@@ -80,7 +80,7 @@ def clean(
 
 
 def _remove_stale(results: Path, yes: bool = False) -> None:
-    """Name the folders that `Study.stage` moved aside, with their sizes, and remove them once a person says so."""
+    """Print the folders that `Study.stage` moved aside with their sizes, and remove them after a confirmation."""
     import shutil
 
     from rrvf.folders import ASIDE, moved_aside, owned
@@ -96,6 +96,6 @@ def _remove_stale(results: Path, yes: bool = False) -> None:
         print("nothing was removed")
         return
     for path in found:
-        with owned(path):  # nobody is reading or writing it
+        with owned(path):  # fails if another process uses it
             shutil.rmtree(path)
     print(f"removed {len(found)} folders")

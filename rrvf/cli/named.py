@@ -1,4 +1,4 @@
-"""What the words of `rrvf eval` name: a policy, a profile, a part of a set, the folder of an evaluation."""
+"""Resolves the options of `rrvf eval`: policy, profile, part of a set, and output folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from rrvf.study import Study
 
 
 def default_profile(policy: str) -> str:
-    """The profile of an evaluation that names none: a row of the paper's tables belongs to the paper's."""
+    """The profile of an evaluation without --profile: `paper` for a row of the paper's tables, else `nano`."""
     return "paper" if _is_row(policy) else "nano"
 
 
 def model_of(study: Study, policy: str, domain: str) -> str | Row | None:
-    """What a policy's name stands for: nothing for a calibration row, a row of the paper's tables, else an address.
+    """The model behind a policy's name: None for a calibration row, a row of the paper's tables, or an address.
 
-    UserError for a row that this profile trains and has not trained yet: an evaluation does not begin days of training.
+    A row that the profile trains becomes the folder of its trained policy. Raises UserError if it is not trained yet,
+    so that an evaluation does not begin days of training.
     """
     if policy in ("reference", "blank"):
         return None
@@ -37,13 +38,13 @@ def model_of(study: Study, policy: str, domain: str) -> str | Row | None:
 
 
 def _is_row(policy: str) -> bool:
-    return policy in load_rows()  # a folder of the same name is ./NAME
+    return policy in load_rows()  # write ./NAME for a folder with the name of a row
 
 
 def part_of(shard: str | None, turns: int | None = None) -> tuple[int, int] | None:
-    """`i/n` as numbers.
+    """The numbers (i, n) of `i/n`; None stays None.
 
-    UserError for what is none, names no part, or stands beside turns, whose parts nothing joins.
+    Raises UserError if the text is not i/n with 1 <= i <= n, and if `turns` is given: no command joins such parts.
     """
     if shard is None:
         return None
@@ -59,7 +60,7 @@ def part_of(shard: str | None, turns: int | None = None) -> tuple[int, int] | No
 def place(
     study: Study, benchmark: str, policy: str, limit: int | None, part: tuple[int, int] | None, turns: int | None
 ) -> Path:
-    """Where an evaluation goes that names no place: beside the profile's own, what is not whole apart from them."""
+    """The default output folder: with the profile's own evaluations, or in `partial/` with limit, part or turns."""
     name = re.sub(r"[^\w.-]+", "_", policy).strip("._") or "policy"
     if not (limit or part or turns):
         return study.results / "eval" / benchmark / name

@@ -16,7 +16,7 @@ from rrvf.outputs import out_file, out_folder
 app = typer.Typer()
 
 DomainArgument = Annotated[DomainName, typer.Argument(help=", ".join(f"{d} ({d.suffix})" for d in DOMAINS.values()))]
-#: A harness_error is the machine's to mend, as bad input is the person's.
+#: A harness_error has the exit code of bad input: the user must mend the machine.
 _RENDER_EXITS = {"ok": 0, "render_error": 1, "harness_error": 2}
 
 
@@ -52,10 +52,10 @@ def render(
 @app.command()
 def redraw(
     picture: Annotated[Path, typer.Argument(help="PNG, JPEG or WebP")],
-    out: Annotated[Path, typer.Option(help="code, picture, record and page go here")],
+    out: Annotated[Path, typer.Option(help="folder of the code, its picture, the record and a page")],
     domain: Annotated[DomainName, typer.Option(help="domain of the picture")] = CHART.name,
     policy: Annotated[str, typer.Option(help="nano, a folder, a hub id, or http://…/v1#model")] = "nano",
-    turns: Annotated[int, typer.Option(min=1, max=100, help="T_max: at most so many turns, the answer included")] = 4,
+    turns: Annotated[int, typer.Option(min=1, max=100, help="T_max: maximum turns, with the answer")] = 4,
     judge: Annotated[str | None, typer.Option(help="a judge's endpoint [default: the embedded judge]")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`rrvf init` and `rrvf plan`: a profile to start from, and what a training run with it takes."""
+"""`rrvf init` and `rrvf plan`: write a profile to start from, and plan a training run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ app = typer.Typer()
 
 @app.command("init")
 def init_profile(
-    file: Annotated[Path, typer.Argument(help="the YAML file that is written; its name is the profile's")],
-    profile: Annotated[str, typer.Option(help="which one to start from: nano, gpu, paper, or a YAML file")] = "nano",
+    file: Annotated[Path, typer.Argument(help="the YAML file to write; its name becomes the profile's")],
+    profile: Annotated[str, typer.Option(help="profile to start from: nano, gpu, paper, or a YAML file")] = "nano",
 ) -> None:
     """Write a profile to start from, with every setting and what it does.
 
@@ -33,32 +33,32 @@ def init_profile(
 @app.command("plan")
 def plan_run(
     profile: ProfileOption = "nano",
-    section: Annotated[str, typer.Option(help="which grpo section of the profile")] = CHART.name,
+    section: Annotated[str, typer.Option(help="a grpo section of the profile")] = CHART.name,
     policy_gpus: Annotated[
-        int | None, typer.Option(min=0, help="GPUs that train and sample [default: as in the profile]")
+        int | None, typer.Option(min=0, help="GPUs for training and sampling [default: as in the profile]")
     ] = None,
     judge_gpus: Annotated[
         int | None,
-        typer.Option(min=0, help="GPUs for the judge alone; 0: it shares the policy's [default: as in the profile]"),
+        typer.Option(min=0, help="GPUs only for the judge; 0: it shares the policy's [default: as in the profile]"),
     ] = None,
     gpu_memory: Annotated[
-        float | None, typer.Option(min=1, help="GB of memory of each GPU, as sold [default: 80, or the --gpu's]")
+        float | None, typer.Option(min=1, help="GB of memory of each GPU, as sold [default: that of --gpu, else 80]")
     ] = None,
     gpu: Annotated[str | None, typer.Option(help="kind of GPU: a100, h100, h200")] = None,
     model: Annotated[str | None, typer.Option(help="another policy: Qwen/Qwen2.5-VL-32B-Instruct, …")] = None,
     engine: Annotated[
         Literal["trl", "verl"],
-        typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, where no GPU holds the policy"),
+        typer.Option(help="trl: `rrvf train`; verl: reproduce/verl, which shards the policy over GPUs"),
     ] = "trl",
     measured: Annotated[
-        Path | None, typer.Option(help="a run's log.jsonl: plan with its measured turns, and compare")
+        Path | None, typer.Option(help="log.jsonl of a run: plan with its measured turns, and compare with it")
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="print the source of each figure")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Estimate step time, bottleneck, GPU-hours, price and memory of a training run before it starts.
 
-    Fails where the run does not fit into memory.
+    Fails if the run does not fit into memory.
 
     Example: rrvf plan --profile gpu
 
@@ -70,6 +70,6 @@ def plan_run(
     """
     from rrvf.plan.show import Layout, show
 
-    layout = Layout(engine, model, gpu)  # type: ignore[arg-type]  # it refuses other engines
+    layout = Layout(engine, model, gpu)  # type: ignore[arg-type]  # Layout refuses unknown engines
     settings = study_of(profile).profile
     print(show(settings, section, policy_gpus, judge_gpus, measured, as_json, gpu_memory, layout, sources))

@@ -1,4 +1,4 @@
-"""`rrvf score`: the benchmarks' metrics on programs and replies that were made elsewhere."""
+"""`rrvf score`: the benchmarks' metrics on programs and replies from other tools."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def score_replies(
         Path | None, typer.Option(help='a file with a line {"id": ..., "reply": ...} for each picture of the set')
     ] = None,
     benchmark: Annotated[str, typer.Option(help="an evaluation set of the profile")] = "",
-    out: Annotated[Path | None, typer.Option(help="records.jsonl and summary.json go here")] = None,
-    policy: Annotated[str | None, typer.Option(help="what tables call it [default: the file's name]")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of records.jsonl and summary.json")] = None,
+    policy: Annotated[str | None, typer.Option(help="its name in tables [default: the file's name]")] = None,
     profile: ProfileOption = "nano",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first N samples")] = None,
     judge_only: Annotated[
         bool,
         typer.Option(
-            "--judge-only", help="the replies are an earlier run's: keep its renders and metrics, ask the judge"
+            "--judge-only", help="the replies are those of an earlier run: keep its renders and metrics, ask the judge"
         ),
     ] = False,
 ) -> None:
-    """Score generated programs against true ones, or replies that were made elsewhere on an evaluation set.
+    """Score generated programs against true ones, or a file of replies on an evaluation set.
 
     Example: rrvf score --replies gpt-4o.jsonl --benchmark chartmimic --profile paper --out runs/scored
     """
@@ -69,7 +69,8 @@ def score_plot2code(
     folder: Annotated[Path, typer.Argument(help="NAME.gt.py and NAME.gen.py")],
     out: ScoresOption,
     exec_mode: Annotated[
-        Literal["module", "function"], typer.Option(help="how a script must run to pass: as a file, or as the original")
+        Literal["module", "function"],
+        typer.Option(help="how a script must run to pass: module: as a file; function: as in the original evaluator"),
     ] = "module",
     workers: WorkersOption = 2,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What several commands do: find the study of a profile that was named, show a summary."""
+"""Shared by several commands: find the study of a profile, show a summary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def study_of(profile: str, seed: int | None = None, start: str | None = None) -> Study:
-    """The study of a profile by name or path; seed and start: instead of the profile's seed and policy."""
+    """The study of a profile by name or path. seed, start: replace the profile's seed and policy."""
     from rrvf.profile import load_profile
 
     settings = load_profile(profile)
@@ -28,14 +28,14 @@ def study_of(profile: str, seed: int | None = None, start: str | None = None) ->
 
 
 def at_work(settings: Profile, seed: int | None = None) -> Study:
-    """The study of these settings."""
+    """The study of these settings. seed: replaces theirs."""
     from rrvf.study import Study
 
     return Study(settings if seed is None else settings.model_copy(update={"seed": seed}))
 
 
 def on_pictures(study: Study, folder: Path, domain: str) -> tuple[Study, str]:
-    """The study with a folder as its data, and the name of its one section."""
+    """The study with a folder of pictures as its data, and the name of its only section."""
     from rrvf.own_pictures import with_folder
 
     profile, name = with_folder(study.profile, folder, domain)

@@ -27,7 +27,7 @@ def train_grpo(
     section: Annotated[
         list[str] | None,
         typer.Option(
-            help="a grpo section of the profile; several train on all their pictures, with the settings of the first "
+            help="a grpo section of the profile; with several: all their pictures, the settings of the first "
             "[default: chart]"
         ),
     ] = None,
@@ -38,7 +38,7 @@ def train_grpo(
     start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
 ) -> None:  # fmt: skip
-    """RRVF: GRPO from pictures alone.
+    """RRVF: GRPO from pictures without code.
 
     Example: rrvf train grpo --section chart --section web --out runs/mine --max-steps 20
 
@@ -64,14 +64,16 @@ def train_grpo(
 def train_sft(
     out: Annotated[Path, typer.Option(help="the run's folder; the policy is DIR/final")],
     profile: ProfileOption = "nano",
-    section: Annotated[str, typer.Option(help="which sft section of the profile")] = CHART.name,
-    transcripts: Annotated[Path | None, typer.Option(help="a cold start: learn these episodes, not the pairs")] = None,
+    section: Annotated[str, typer.Option(help="an sft section of the profile")] = CHART.name,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="a cold start: train on these episodes, not on pairs")
+    ] = None,
     max_steps: StepsOption = None,
     seed: SeedOption = None,
     start: StartOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in DIR")] = False,
 ) -> None:
-    """The supervised baseline, from pictures with their true code; or a cold start, from episodes of several turns.
+    """The SFT baseline, from pictures with their true code; or a cold start, from episodes of several turns.
 
     Example: rrvf train sft --out runs/sft --max-steps 50
 

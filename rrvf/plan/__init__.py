@@ -1,8 +1,8 @@
-"""What a run would take before it is paid for: step time, bottleneck, GPU-hours and price, from latencies with sources.
+"""Plans a training run before it is paid for: step time, bottleneck, GPU-hours, price and memory.
 
     plan(load_profile("paper"), "chart", policy_gpus=8, judge_gpus=8)
 
-The latencies stand in `latencies.yaml`, each with where it comes from; rollouts, renders and judging are simulated.
+The latencies are in `latencies.yaml`, each with its source. Rollouts, renders and judging are simulated.
 """
 
 from rrvf.plan.latencies import Latencies, load_latencies

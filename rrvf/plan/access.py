@@ -1,4 +1,4 @@
-"""Who must answer before a profile runs: the judge at its URL and the hub of data sets and models.
+"""Checks the services that a profile needs: its judges' endpoints, and the hub of data sets and models.
 
 Each is asked once.
 """
@@ -18,18 +18,18 @@ from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
 from rrvf.profile import JudgeConfig, Profile
 
-#: Seconds for an answer.
+#: Timeout of a request, in seconds.
 ASK_S = 5.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def judge_access(profile: Profile) -> Stage | None:
-    """Whether the profile's judge answers and takes the key; None where `make reproduce` starts it."""
+    """Whether the judge answers and accepts the key. None if it is embedded or `make reproduce` starts it."""
     return _judge_access("judge", profile.judge, profile)
 
 
 def table_judge_access(profile: Profile) -> Stage | None:
-    """The same of the judge of the tables, where it is another one."""
+    """The same check for `evaluation_judge`; None if the profile has none."""
     config = profile.evaluation_judge
     return _judge_access("evaluation_judge", config, profile) if config else None
 
@@ -50,9 +50,7 @@ def _server_access(url: str, setting: str, config: JudgeConfig, profile: Profile
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         judge = judge_need(profile) if config is profile.judge else None
         start = f"start it with `make judge JUDGE={judge.name}`" if judge else "start it"
-        return Stage(
-            name, False, f"nobody answers at {url} ({type(error).__name__})", f"{start}, or correct {setting}.url"
-        )
+        return Stage(name, False, f"no answer at {url} ({type(error).__name__})", f"{start}, or correct {setting}.url")
     if code in (401, 403):
         change = f"set {config.key}" if key == "none" else f"correct {config.key}"
         return Stage(name, False, f"{url} refuses the key ({code})", change)
@@ -61,15 +59,15 @@ def _server_access(url: str, setting: str, config: JudgeConfig, profile: Profile
     return Stage(name, True, f"answers at {url}")
 
 
-#: Asks for a source of the hub, ("dataset" or "model", id): why it cannot be read, and whether further ones need not be
-#: asked.
+#: Checks one source on the hub, given ("dataset" or "model", id). Returns why it cannot be read ("" if it can), and
+#: whether to skip the remaining sources.
 Ask = Callable[[str, str], tuple[str, bool]]
 
 
 def hub_access(profile: Profile, ready: Collection[str] = (), ask: Ask | None = None) -> Stage | None:
-    """Whether the sources of the profile can be had: gated ones need a token. None where nothing is needed of the hub.
+    """Whether the profile's sources on the hub can be read; gated ones need a token. None if it needs none.
 
-    ready: names of splits that are built already.
+    ready: names of splits that are already built.
     """
     ask, problems, asked = ask or _ask_hub, [], 0
     for kind, source in _sources(profile, ready):
@@ -115,7 +113,7 @@ def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
         return f"{source} is gated, and this HF_TOKEN may not read it: accept its terms at {place}", False
     except RepositoryNotFoundError:
         return f"{source} is not on the hub, or private: correct it, or set HF_TOKEN", False
-    except Exception as error:  # the libraries below raise whatever the network brings
+    except Exception as error:  # the hub's client raises many types for a network failure
         return (
             f"the hub does not answer for {source} ({type(error).__name__}): check the network, or name local copies",
             True,

@@ -1,4 +1,4 @@
-"""Whether each stage of a profile fits this machine, or one that is described and not rented yet."""
+"""Whether each stage of a profile fits this machine, or a described machine that is not rented yet."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rrvf.profile import Profile, load_profile
 
 
 def profile_report(name: str, description: Path | None = None) -> tuple[str, bool]:
-    """Each stage of a profile on this machine, or on the one that `description` describes, and whether all fits.
+    """A line per stage of profile `name`, and whether all stages fit.
 
-    Of a described machine nothing is asked: neither its judge nor what it may read. UserError for a bad profile or
-    file.
+    description: a YAML file of another machine; None: this machine. For a described machine, judge and hub are not
+    asked. Raises UserError for a bad profile or file.
     """
     profile = load_profile(name)
     machine = read_description(description) if description else this_machine()
@@ -36,8 +36,8 @@ def profile_report(name: str, description: Path | None = None) -> tuple[str, boo
 
 
 def _ready(profile: Profile) -> list[str]:
-    """The splits that need nothing of the hub any more."""
-    # Loads judge and renderers, which a described machine needs none of.
+    """The names of the splits that are already built."""
+    # Imported here because it loads judge and renderers, which a described machine does not need.
     from rrvf.data import DataConfig, is_ready
     from rrvf.study import Study
 

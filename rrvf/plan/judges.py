@@ -1,4 +1,4 @@
-"""The judges that `make judge` serves (reproduce/judges), and what one needs of each of its GPUs."""
+"""The judges that `make judge` serves (reproduce/judges), and the memory that each needs per GPU."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from rrvf.profile import PROFILES, Profile
 
 JUDGES = PROFILES.parent / "judges"
 GIB = 1 << 30
-#: GiB of vLLM beside weights and cache: activations of its profile run (8,192 tokens and its largest pictures) and CUDA
-#: graphs. An estimate for 3B to 72B; vLLM prints its own figure when it starts.
+#: GiB that vLLM needs besides weights and cache: activations of its profile run (8,192 tokens and its largest pictures)
+#: and CUDA graphs. An estimate for 3B to 72B models; vLLM prints its own figure at start.
 ENGINE = 3.0
 
 
 @dataclass(frozen=True)
 class JudgeNeed:
-    """A judge's file. gpus: that share its weights; taken: the share of each that vLLM takes.
+    """What one judge needs; `name` is its file in reproduce/judges.
 
-    Weights and cache: GiB on each of them, the cache of one question of full length.
+    gpus: number of GPUs that share the weights. taken: the share of each GPU's memory that vLLM reserves. weights: GiB
+    per GPU. cache: GiB per GPU for the keys and values of one question of full length.
     """
 
     name: str
@@ -32,16 +33,16 @@ class JudgeNeed:
 
     @property
     def needed(self) -> float:
-        """GiB on each GPU, without which vLLM does not start."""
+        """GiB that vLLM needs on each GPU to start."""
         return self.weights + ENGINE + self.cache
 
     def questions(self, gpu_gb: float) -> int:
-        """Questions of full length whose keys and values fit at once."""
+        """Number of questions of full length whose keys and values fit at once. gpu_gb: GiB of one GPU."""
         return max(0, int((self.taken * gpu_gb - self.weights - ENGINE) / self.cache))
 
 
 def judge_need(profile: Profile) -> JudgeNeed | None:
-    """What the profile's judge needs; None for the embedded one, and for one that no file here serves."""
+    """What the profile's judge needs. None for the embedded judge and for models without a file in reproduce/judges."""
     if profile.judge.url is None or profile.judge.model not in SHAPES:
         return None
     for path in sorted(JUDGES.glob("*.yaml")):

@@ -1,4 +1,4 @@
-"""How long the parts of a step take on a kind of machine, each figure with its source."""
+"""Latencies of the parts of a training step on one kind of machine, each with its source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE = Path(__file__).parent / "latencies.yaml"
 
 
 class Figure(Section):
-    """One latency in seconds. kind: whether somebody measured it, here or elsewhere, or it is reckoned."""
+    """One figure, in seconds if it is a latency. kind: `measured` (here or elsewhere), or `estimate` (calculated)."""
 
     value: float = Field(ge=0)
     kind: Literal["measured", "estimate"]
@@ -24,21 +24,24 @@ class Figure(Section):
 
 
 class Gpus(Section):
-    """What a profile was written for. judge 0: none of its own; it shares the policy's, or is the embedded one."""
+    """The GPUs that a profile was written for. judge 0: the judge shares the policy's GPU, or is the embedded one."""
 
     policy: int
     judge: int
 
 
 class Latencies(Section):
-    """A profile's machine.
+    """The latencies of a profile's machine, in seconds.
 
-    decode: a token for the whole batch, plus `decode_each` for each episode in it, whose cache was `decode_width`
-    tokens wide on average; it grows with the cache, unless that is 0. prefill: an episode's turn before its first
-    token, plus `reread` for each token of its earlier turns. train: forward, backward and its share of the optimiser,
-    per token on one process. render: by domain. judge_busy: what one question takes from the judge's throughput on
-    `judge_reference_gpus`; compare and score: what its answer takes besides, many at once. step: the rest of a step.
-    gpus: unless a plan names others.
+    - decode: one token of the whole batch, plus `decode_each` for each episode in the batch. `decode_each` was measured
+      at a cache of `decode_width` tokens on average and grows with the cache; with `decode_width` 0 it is constant.
+    - prefill: one turn of an episode before its first token, plus `reread` for each token of its earlier turns.
+    - train: forward, backward and the optimiser's share, per token on one process.
+    - render: one render, by domain.
+    - judge_busy: the share of the judge's throughput on `judge_reference_gpus` that one question uses.
+    - compare, score: the additional time until the answer; many questions can wait at once.
+    - step: everything else in a step.
+    - gpus: the default number of GPUs of a plan.
     """
 
     decode: Figure
@@ -55,33 +58,33 @@ class Latencies(Section):
     judge_reference_gpus: int = Field(description="0: the judge shares the renders' cores")
     gpus: Gpus
     continuous: bool = Field(
-        description="finished episodes leave the batch, as in vLLM and here; else all are padded to the longest"
+        description="true: finished episodes leave the batch, as in vLLM and here; false: all are padded to the longest"
     )
     gpu_hour: Figure = Field(description="price, in dollars")
-    turns: Figure = Field(description="turns per episode, unless a run's log tells")
-    turn_tokens: Figure = Field(description="tokens that the policy writes per turn, unless a run's log tells")
+    turns: Figure = Field(description="turns per episode, unless a run's log has them")
+    turn_tokens: Figure = Field(description="tokens that the policy writes per turn, unless a run's log has them")
     prompt_tokens: Figure = Field(description="picture and prompt")
     feedback_tokens: Figure
 
     def render_s(self, domain: str) -> float:
-        """Seconds of a render; of a domain that nobody measured, those of the slowest that somebody did."""
+        """Seconds of one render. A domain without a figure gets that of the slowest domain."""
         return (self.render.get(domain) or max(self.render.values(), key=lambda figure: figure.value)).value
 
     def figures(self) -> dict[str, Figure]:
-        """Every figure by its name."""
+        """All figures by name."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         found |= {f"render {name}": figure for name, figure in self.render.items()}
         return {name.replace("_", " "): figure for name, figure in found.items() if isinstance(figure, Figure)}
 
     def estimates(self) -> list[str]:
-        """The names of the figures that nobody measured."""
+        """The names of the figures that are estimates."""
         return [name for name, figure in self.figures().items() if figure.kind == "estimate"]
 
 
 def load_latencies(profile: Profile) -> Latencies:
-    """The figures of the machine that a profile names in `latencies`, else of the one called as it is.
+    """The latencies that a profile names in `latencies`; by default those with the profile's own name.
 
-    UserError for none.
+    Raises UserError if there are none.
     """
     known, name = yaml.safe_load(FILE.read_text()), profile.latencies or profile.name
     if name not in known:

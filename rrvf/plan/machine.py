@@ -1,4 +1,4 @@
-"""A machine as a plan sees it: read from this one, or from a description of one that is to be rented."""
+"""The resources of a machine: those of this one, or those of a YAML description of one to rent."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from rrvf.profile import Section
 from rrvf.wrong_keys import explained
 
 TORCH_LOCK = SHIPPED / "torch-cuda.lock"
-#: The oldest driver that runs a CUDA release family: NVIDIA's CUDA Compatibility guide, table 1 (minor version
-#: compatibility), https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
+#: The oldest driver for each major CUDA version, from NVIDIA's CUDA Compatibility guide, table 1 (minor version
+#: compatibility): https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
 DRIVERS = {11: 450, 12: 525, 13: 580}
 
 
 class Machine(Section):
-    """What counts. gpu_memory_gb: of each GPU, as it is sold; disk_gb: free.
+    """The resources that decide whether a stage fits.
 
-    judge_gpus: on another machine, for the judge.
+    gpu_memory_gb: of each GPU, as sold. disk_gb: free disk space. judge_gpus: GPUs of another machine for the judge.
     """
 
     gpus: int = Field(ge=0)
@@ -51,11 +51,11 @@ class Machine(Section):
 
 
 def read_description(path: Path) -> Machine:
-    """A machine from a YAML file of the fields above. UserError in one line for a file that is none."""
+    """The machine that a YAML file with the fields of `Machine` describes. Raises UserError for a bad file."""
     try:
         return Machine.model_validate(yaml.safe_load(path.read_text()))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"no machine at {path} ({type(error).__name__}): name a YAML file") from None
+        raise UserError(f"cannot read {path} ({type(error).__name__}): name a YAML file of a machine") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     except ValidationError as error:
@@ -63,7 +63,7 @@ def read_description(path: Path) -> Machine:
 
 
 def this_machine() -> Machine:
-    """The machine that this runs on; of several kinds of GPU the smallest counts for all."""
+    """This machine. With several kinds of GPU, all count as the smallest."""
     memories, driver = [], ""
     for line in _nvidia_smi().splitlines():
         memory, _, driver = (part.strip() for part in line.partition(","))
@@ -80,7 +80,7 @@ def this_machine() -> Machine:
 
 
 def _nvidia_smi() -> str:
-    """A line a GPU: MiB and the driver's version. Empty without GPUs, or where the driver does not answer."""
+    """One line per GPU with its MiB and the driver's version. Empty without GPUs, or if nvidia-smi fails."""
     command = ["nvidia-smi", "--query-gpu=memory.total,driver_version", "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -90,13 +90,13 @@ def _nvidia_smi() -> str:
 
 
 def cuda_wheels(lock: Path = TORCH_LOCK) -> tuple[int, int]:
-    """The CUDA release family of the locked wheels, and the oldest driver that runs it."""
+    """The major CUDA version of the locked wheels, and the oldest driver that runs it."""
     family = int(re.search(r"^nvidia-cuda-runtime\S*==(\d+)", lock.read_text(), re.MULTILINE)[1])
     return family, DRIVERS.get(family, max(DRIVERS.values()))
 
 
 def driver_problem(machine: Machine) -> str:
-    """Why the driver does not run the locked wheels, and the mend; empty where it does."""
+    """Why the driver cannot run the locked wheels, and how to mend it; empty if it can."""
     family, oldest = cuda_wheels()
     if not (version := re.match(r"\d+", machine.driver)):
         return f"the driver is not named: CUDA {family} of the locked wheels needs {oldest} or newer"

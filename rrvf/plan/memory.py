@@ -1,6 +1,7 @@
-"""What a run keeps on each of the policy's GPUs, phase by phase, in GiB, and whether that fits.
+"""The memory of a run on each policy GPU, by phase, in GiB, and whether it fits.
 
-A phase is a sum of named parts, each with its formula below. What they were held against: `tests/test_plan_memory.py`.
+A phase is a sum of named parts, each with its formula below. `tests/test_plan_memory.py` has the measurements that the
+formulas were compared with.
 """
 
 from __future__ import annotations
@@ -12,21 +13,22 @@ from rrvf.plan.judges import ENGINE, GIB, JudgeNeed, judge_need
 from rrvf.plan.models import PATCHES_A_TOKEN, VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
 from rrvf.profile import GRPOConfigSection, Profile, SupervisedSection
 
-#: Share of a GPU that a plan leaves free: fragments of torch's allocator, and that an 80 GB card has 79.1 to 79.6 GiB.
+#: Share of a GPU that a plan leaves free, for fragmentation in torch's allocator, and because an 80 GB card has only
+#: 79.1 to 79.6 GiB.
 MARGIN = 0.08
 #: GiB of a training process before its first tensor: CUDA context, NCCL's buffers, cuBLAS's workspaces. An estimate.
 CONTEXT = 1.0
 #: DeepSpeed's buckets, in values: reduce_bucket_size is 5e8 and doubled by overlap_comm.
 BUCKETS = 2 * 500_000_000
-#: Tokens of a pair's code, at most: what the evaluations let a policy write.
+#: Maximum tokens of the code of an SFT pair: as many as an evaluation lets a policy write.
 CODE_TOKENS = 4_096
-#: Pictures that transformers answers at once in an evaluation (rrvf.benchmarks.run).
+#: Pictures in one batch of transformers during an evaluation (rrvf.benchmarks.run).
 BLOCK = 32
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase on one GPU, by its parts in GiB."""
+    """One phase on one GPU. parts: GiB by name."""
 
     name: str
     parts: dict[str, float]
@@ -39,9 +41,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class Memory:
-    """The phases of a stage on one of the policy's GPUs of `gpu_gb`.
+    """The phases of a stage on one policy GPU of `gpu_gb` GB.
 
-    reason: why it cannot run for something but a sum.
+    reason: why the stage cannot run even if the sum of its parts fits; else empty.
     """
 
     gpu_gb: float
@@ -50,21 +52,21 @@ class Memory:
 
     @property
     def limit(self) -> float:
-        """GiB that may be filled: the rest is a margin for fragments."""
+        """GiB that may be filled; the rest is the margin."""
         return self.gpu_gb * (1 - MARGIN)
 
     @property
     def peak(self) -> Phase:
-        """The phase that needs most."""
+        """The phase that needs the most memory."""
         return max(self.phases, key=lambda phase: phase.total)
 
     @property
     def fits(self) -> bool:
-        """Whether the peak stays within the limit, and nothing else forbids the stage."""
+        """Whether the peak is within the limit and there is no other reason against the stage."""
         return not self.reason and self.peak.total <= self.limit
 
     def refusal(self) -> str:
-        """In one line, what does not fit and what to change; empty where all fits."""
+        """One line that says what does not fit and what to change; empty if all fits."""
         if self.fits:
             return ""
         if self.reason:
@@ -77,7 +79,7 @@ class Memory:
         )
 
 
-#: What makes a part smaller.
+#: What to change to make a part smaller.
 _LESS = {
     "engine": "a smaller vllm_memory",
     "judge": "a smaller judge, or one on another GPU (--judge-gpus)",
@@ -103,7 +105,7 @@ def _change(phase: Phase) -> str:
 
 
 def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
-    """A GRPO section on `gpus` GPUs. judge_here: the profile's judge shares the policy's GPU."""
+    """The memory of a GRPO section on `gpus` GPUs. judge_here: the judge shares the policy's GPU."""
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
     width = config.max_prompt_tokens + config.max_completion_tokens
@@ -112,7 +114,7 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
         always["engine"] = config.vllm_memory * gpu_gb
         reason = reason or _engine_reason(size, config, gpu_gb)
         if profile.policy.lora_rank:
-            # The engine is told of the adapters a layer at a time: weight and sum in float32 (rrvf.training).
+            # Adapters are merged and sent to the engine one layer at a time, weight and sum in float32 (rrvf.training).
             rollout = {"copies of weights": 8 * size.largest / GIB}
     else:
         episodes = config.prompts_per_step * config.group_size // gpus
@@ -123,13 +125,13 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
         Phase("rollout", always | rollout),
         Phase("reference pass", always | {"activations": one_layer(size, rows * width) / GIB}),
         *_training(profile, size, gpus, always, rows * width, pictures),
-        Phase("checkpoint", always),  # written from where the tensors are, through the machine's memory
+        Phase("checkpoint", always),  # tensors are copied to main memory, so it takes no more on the GPU
     ]
     return Memory(gpu_gb, tuple(phases), reason)
 
 
 def sft_memory(profile: Profile, config: SupervisedSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
-    """An SFT section on `gpus` GPUs, with pairs of the longest prompt and code."""
+    """The memory of an SFT section on `gpus` GPUs, for pairs with the longest prompt and code."""
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
     prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
@@ -140,7 +142,7 @@ def sft_memory(profile: Profile, config: SupervisedSection, gpus: int, gpu_gb: f
 
 
 def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memory:
-    """The longest block of an evaluation by transformers on one GPU, beside the judge where it is served there."""
+    """The memory of an evaluation by transformers on one GPU, for its longest batch. judge_here: see `grpo_memory`."""
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
     new = max((e.max_new_tokens for e in profile.evaluations.values()), default=0)
     prompt = GRPOConfigSection.model_fields["max_prompt_tokens"].default
@@ -150,16 +152,17 @@ def evaluation_memory(profile: Profile, gpu_gb: float, judge_here: bool) -> Memo
 
 
 def trained_bytes(profile: Profile, gpus: int) -> int:
-    """Of a weight while it is trained: bfloat16 under adapters and where ZeRO-2 keeps float32 masters, else float32."""
+    """Bytes of a weight during training: 2 (bfloat16) with adapters or with ZeRO-2's float32 masters, else 4."""
     return 2 if profile.policy.lora_rank or gpus > 1 else 4
 
 
 def _kept(profile: Profile, size: Shape, gpus: int) -> dict[str, float]:
-    """What stays on a GPU from the first step on: weights and optimiser.
+    """What stays on a GPU from the first step on: CUDA context, weights and optimiser.
 
-    LoRA: of the adapters, which peft keeps in float32, weights and both moments of Adam, 12 bytes. All weights on one
-    GPU: torch's AdamW keeps both moments in the weights' numbers. On several, ZeRO-2 keeps float32 masters and moments
-    of its 1/N: 12/N bytes (arXiv 1910.02054, sections 3.1 and 5.2; K = 12).
+    - LoRA: 12 bytes per adapter weight, which peft keeps in float32, for the weight and both moments of Adam.
+    - All weights on one GPU: both moments of torch's AdamW, in the weights' data type.
+    - All weights on N GPUs: float32 masters and moments of 1/N of the weights under ZeRO-2, so 12/N bytes per weight
+      (arXiv 1910.02054, sections 3.1 and 5.2; K = 12).
     """
     weights, each = size.parameters, trained_bytes(profile, gpus)
     if rank := profile.policy.lora_rank:
@@ -174,11 +177,13 @@ def _training(
 ) -> list[Phase]:
     """Backward pass and optimiser step.
 
-    Gradients: of adapters in float32; of all weights in the weights' numbers, 1/N of them under ZeRO-2 beside its
-    buckets. TRL's head never holds the logits, but a float32 gradient of the output weights
-    (trl/kernels/chunked_logprob.py). In its step ZeRO-2 makes a float32 copy of its gradients; AdamW on one GPU may
-    make one more copy of the weights (foreach, as torch's documentation of AdamW says; the fused form, transformers'
-    choice, needs none, and a plan must hold for both).
+    - Gradients: float32 for adapters. For all weights in the weights' data type; under ZeRO-2 only 1/N of them, and its
+      buckets.
+    - Head: TRL's head never holds all logits, but a float32 gradient of the output weights
+      (trl/kernels/chunked_logprob.py).
+    - Optimiser step: ZeRO-2 makes a float32 copy of its gradients. AdamW on one GPU may copy the weights once more in
+      its foreach form (torch's documentation of AdamW). The fused form, which transformers chooses, needs no copy; the
+      plan assumes the larger.
     """
     weights, each, rank = size.parameters, trained_bytes(profile, gpus), profile.policy.lora_rank
     buckets: dict[str, float] = {}
@@ -197,9 +202,9 @@ def _training(
 def one_layer(size: Shape, tokens: int) -> float:
     """Bytes of one layer's activations over `tokens`, in bfloat16.
 
-    Eight of the hidden width (both norms, attention's input, query and output, both residuals), keys and values, four
-    of the MLP's (gate, up, act, product). Attention's scores are never kept (sdpa). After arXiv 2205.05198, section
-    4.1, for a gated MLP without dropout.
+    Eight tensors of the hidden width (both norms, attention's input, query and output, both residuals), keys and
+    values, and four of the MLP's width (gate, up, act, product). sdpa never stores attention scores. Follows arXiv
+    2205.05198, section 4.1, for a gated MLP without dropout.
     """
     return tokens * 2 * (8 * size.hidden + 2 * size.cache_bytes / (4 * size.layers) + 4 * size.intermediate)
 
@@ -207,21 +212,21 @@ def one_layer(size: Shape, tokens: int) -> float:
 def activations(size: Shape, tokens: int, picture_tokens: int) -> float:
     """Bytes of a backward pass with gradient checkpointing (TRL's default).
 
-    The input of each layer, and one layer with its gradients, for the language model and for the vision tower; the
-    head's hidden states and their gradients in float32.
+    The sum of: the input of each layer, for the language model and the vision tower; the largest layer with its
+    gradients; the head's hidden states and their gradients in float32.
     """
     patches = PATCHES_A_TOKEN * picture_tokens
     inputs = 2 * (size.layers * tokens * size.hidden + VISION_LAYERS * patches * VISION_HIDDEN)
     seen_layer = patches * 2 * (8 * VISION_HIDDEN + 4 * VISION_INTERMEDIATE)
-    # One at a time: the vision tower's layer is freed before the language model's, or comes after it.
+    # Only the larger counts: layers of the vision tower and of the language model are never held at the same time.
     return inputs + 2 * max(one_layer(size, tokens), seen_layer) + 2 * 4 * tokens * size.hidden
 
 
 def writing_by_transformers(size: Shape, rank: int | None, episodes: int, prompt: int, width: int) -> dict[str, float]:
-    """GiB of writing without vLLM.
+    """GiB of generation by transformers, without vLLM, by part.
 
-    The cache of all episodes at full width, the MLP over all prompts at once (gate, up and product), and with adapters
-    a copy of each weight into which they are laid (`rrvf.training.trainer`).
+    The cache of all episodes at full width; the MLP over all prompts at once (gate, up and product); with adapters, a
+    copy of each weight with the adapter merged in (`rrvf.training.trainer`). rank: of the adapters, None without them.
     """
     prefill = episodes * prompt * 2 * 3 * size.intermediate
     parts = {"writing": (episodes * width * size.cache_bytes + prefill) / GIB}
@@ -243,7 +248,7 @@ def _judge_reason(judge: JudgeNeed | None, gpu_gb: float) -> str:
 
 
 def _engine_reason(size: Shape, config: GRPOConfigSection, gpu_gb: float) -> str:
-    """vLLM refuses to start where one episode of full length does not fit its cache."""
+    """Why vLLM would refuse to start, which it does if its cache cannot hold one episode of full length; else empty."""
     width = config.max_prompt_tokens + config.max_completion_tokens
     needed = 2 * size.parameters / GIB + ENGINE + width * size.cache_bytes / GIB
     if needed <= config.vllm_memory * gpu_gb:
@@ -256,13 +261,13 @@ def _engine_reason(size: Shape, config: GRPOConfigSection, gpu_gb: float) -> str
 
 
 def episodes_in_cache(profile: Profile, config: GRPOConfigSection, gpu_gb: float, tokens: float) -> int:
-    """How many episodes of `tokens` the engine's cache holds at once; more wait for their turn."""
+    """Number of episodes of `tokens` tokens that the engine's cache holds at once. Further ones are queued."""
     size = shape(profile.policy.model)
     free = config.vllm_memory * gpu_gb - 2 * size.parameters / GIB - ENGINE
     return int(free * GIB / (tokens * size.cache_bytes))
 
 
 def check_fits(memory: Memory, what: str) -> None:
-    """UserError in one line where the stage cannot fit."""
+    """Raises UserError if the stage does not fit. what: the stage, as the message names it."""
     if not memory.fits:
         raise UserError(f"{what} does not fit: {memory.refusal()}")

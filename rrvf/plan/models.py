@@ -1,4 +1,4 @@
-"""The sizes of the models that the profiles name: parameters, and what a token of an episode keeps in memory."""
+"""The sizes of the models that the profiles name: parameters, and bytes of the cache per token."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rrvf.errors import UserError
 
-#: Of the vision tower, in all sizes of Qwen2.5-VL (config.json: vision_config).
+#: The vision tower, the same in all sizes of Qwen2.5-VL (config.json: vision_config).
 VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS = 1_280, 3_420, 32
-#: Values of a patch of 14 x 14 pixels, three colours, two frames; four patches make a token of the language model.
+#: A patch has 14 x 14 pixels, three colours and two frames. Four patches make one token of the language model.
 PATCH_VALUES, PATCHES_A_TOKEN = 1_176, 4
 HEAD = 128
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A Qwen2.5-VL, by the numbers of its config.json. tied: the output weights are the embedding's."""
+    """The sizes of a Qwen2.5-VL model, from its config.json. tied: output and embedding share their weights."""
 
     hidden: int
     intermediate: int
@@ -29,22 +29,22 @@ class Shape:
 
     @property
     def adapted(self) -> int:
-        """Weights of the linear layers that LoRA's `all-linear` adapts: all but embedding and output."""
+        """Number of weights in the linear layers that LoRA's `all-linear` adapts: all but embedding and output."""
         return sum(inputs * outputs for inputs, outputs in self._linear())
 
     @property
     def largest(self) -> int:
-        """Weights of the largest of these layers."""
+        """Number of weights in the largest of these layers."""
         return max(inputs * outputs for inputs, outputs in self._linear())
 
     @property
     def parameters(self) -> int:
-        """All weights; norms and biases, a thousandth, are left out."""
+        """Number of all weights, without norms and biases (about a thousandth)."""
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.hidden
         return self.adapted + embeddings + PATCH_VALUES * VISION_HIDDEN
 
     def adapters(self, rank: int) -> int:
-        """Weights of LoRA adapters of a rank.
+        """Number of weights in LoRA adapters of this rank.
 
         rank x (inputs + outputs) for each linear layer (arXiv 2106.09685, section 4.1).
         """
@@ -52,11 +52,11 @@ class Shape:
 
     @property
     def cache_bytes(self) -> int:
-        """Keys and values of one token, in bfloat16."""
+        """Bytes of the keys and values of one token, in bfloat16."""
         return 2 * self.layers * self.key_heads * HEAD * 2
 
     def _linear(self) -> list[tuple[int, int]]:
-        """(inputs, outputs) of each linear layer, of the language model and of the vision tower with its merger."""
+        """(inputs, outputs) of each linear layer in the language model and in the vision tower with its merger."""
         h, keys, merged = self.hidden, self.key_heads * HEAD, PATCHES_A_TOKEN * VISION_HIDDEN
         block = [(h, self.heads * HEAD), (h, keys), (h, keys), (self.heads * HEAD, h)]
         block += [(h, self.intermediate)] * 2 + [(self.intermediate, h)]
@@ -75,7 +75,7 @@ SHAPES = {
 
 
 def shape(model: str) -> Shape:
-    """The sizes of a hub id above, or of a folder with a config.json. UserError for any other."""
+    """The sizes of a model, by a hub id in `SHAPES` or a folder with a config.json. Raises UserError for any other."""
     if model in SHAPES:
         return SHAPES[model]
     path = Path(model) / "config.json"

@@ -1,4 +1,4 @@
-"""From a profile and a machine's latencies to hours and money, and how far that is from a run that was made."""
+"""Calculates hours and price of a run from a profile and a machine's latencies, and compares them with a real run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from rrvf.plan.simulation import Step, StepTime, Workload
 from rrvf.profile import GRPOConfigSection, Profile
 from rrvf.training.phases import PHASES
 
-#: Steps that are simulated, each with another seed; their mean counts.
+#: Number of simulated steps, each with its own seed. A plan is their mean.
 SIMULATED = 8
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run. Seconds per step, by phase; hours of the run; GPU-hours of policy and judge; dollars."""
+    """The plan of one run.
+
+    step_seconds, phases: seconds per step, in total and by phase. hours: of the run. gpu_hours: of policy and judge.
+    dollars: price of the GPU-hours. estimates: names of the latencies that are estimates.
+    """
 
     step_seconds: float
     phases: dict[str, float]
@@ -38,10 +42,11 @@ def plan(
     latencies: Latencies | None = None,
     together: int = 1,
 ) -> Plan:
-    """What `section` of a profile takes. `measured`: a run's log lines, whose turns and lengths are then used.
+    """The plan of a GRPO `section` of a profile.
 
-    latencies: of the machine; None takes the profile's own. together: policy GPUs that are one process (verl's
-    engines). UserError where there are no latencies or no such section.
+    measured: log lines of a run, whose turns and lengths replace the estimates. latencies: of the machine; None: the
+    profile's own. together: policy GPUs per process (more than 1 for verl's engines). Raises UserError without
+    latencies, for an unknown section and for a number of GPUs that cannot work.
     """
     times = latencies or load_latencies(profile)
     if section not in profile.grpo:
@@ -51,7 +56,9 @@ def plan(
     config = profile.grpo[section]
     work = workload(profile, config, times, policy_gpus // together, judge_gpus, measured)
     if work.processes > work.episodes:
-        raise UserError(f"{policy_gpus} policy GPUs for {work.episodes} episodes a step: give each GPU one at least")
+        raise UserError(
+            f"{policy_gpus} policy GPUs are too many for {work.episodes} episodes a step: each needs at least one"
+        )
     steps = [Step(work, times, seed).run() for seed in range(SIMULATED)]
     phases = {phase: statistics.mean(s.phases.get(phase, 0.0) for s in steps) for phase in steps[0].phases}
     seconds = sum(phases.values())
@@ -71,7 +78,7 @@ def plan(
 def judges_enough(
     profile: Profile, section: str, policy_gpus: int, latencies: Latencies, step: int, together: int = 1
 ) -> int | None:
-    """The fewest judge GPUs, a multiple of `step`, with which the judge is not the busiest station; None: over 128."""
+    """The fewest judge GPUs with which the judge is not the bottleneck, in multiples of `step`; None if over 128."""
     for judge_gpus in range(step, 129, step):
         if not busy_judge(plan(profile, section, policy_gpus, judge_gpus, (), latencies, together)):
             return judge_gpus
@@ -79,7 +86,7 @@ def judges_enough(
 
 
 def busy_judge(planned: Plan) -> bool:
-    """Whether more judges would shorten the step: its latency alone they do not."""
+    """Whether more judge GPUs would shorten the step. They do not shorten the latency of a single answer."""
     return planned.bottleneck.startswith("judge,")
 
 
@@ -91,7 +98,7 @@ def workload(
     judge_gpus: int,
     measured: Sequence[dict],
 ) -> Workload:
-    """One step of a section: its sizes from the profile; turns and lengths from a run where there is one."""
+    """The workload of one step. Sizes come from the profile, turns and lengths from `measured` if given."""
     turns, tokens, answered = times.turns.value, times.turn_tokens.value, 1.0
     if measured:
         turns = statistics.mean(line["rrvf/turns"] for line in measured)
@@ -110,15 +117,15 @@ def workload(
         feedback_tokens=times.feedback_tokens.value,
         render_workers=profile.workers,
         judge_in_flight=profile.judge.max_in_flight * max(1, policy_gpus),
-        judge_gpus=max(1, judge_gpus),  # one that shares the policy's GPU works while the policy waits for it
-        passes=(config.kl > 0) + config.use_vllm,  # the reference's, and the trainer's own beside the sampler's
+        judge_gpus=max(1, judge_gpus),  # a judge that shares the policy's GPU works while the policy waits for it
+        passes=(config.kl > 0) + config.use_vllm,  # reference model; trainer's own log probabilities beside vLLM's
     )
 
 
 def bottleneck(phases: dict[str, float], steps: Sequence[StepTime]) -> str:
-    """What to add first: the longest of generation, training and waiting for tools; of the latter, the busiest station.
+    """The longest of generation, training and waiting for tools; for tools, the busier of renders and judge.
 
-    Where no station is at work half of the rollout, it is the latency of single answers that the policy waits for.
+    If neither is busy for half of the rollout, the bottleneck is the latency of single answers.
     """
     waiting = phases.get("tools", 0.0) + phases["reward"]
     longest = max(("generation", "training"), key=lambda phase: phases[phase])
@@ -130,9 +137,9 @@ def bottleneck(phases: dict[str, float], steps: Sequence[StepTime]) -> str:
 
 
 def compare(planned: Plan, log: Sequence[dict]) -> dict[str, tuple[float, float]]:
-    """(planned, measured) seconds of the step and of each phase; medians of a run's lines without the first.
+    """(planned, measured) seconds of the step and of each phase. Measured: the median over the log's steps.
 
-    The first step loads and compiles. UserError where the log has no seconds by phase.
+    The first step is left out, because it loads and compiles. Raises UserError if the log has no seconds by phase.
     """
     lines = [line for line in log if "seconds/step" in line][1:]
     if not lines:

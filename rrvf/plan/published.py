@@ -1,4 +1,4 @@
-"""How far the reckoning of `scaling.py` is from step times that others published (`published.yaml`)."""
+"""Compares the formulas of `scaling.py` with step times that others published (`published.yaml`)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from rrvf.plan.simulation import Step, Workload
 from rrvf.profile import Section
 
 FILE = Path(__file__).parent / "published.yaml"
-#: An error that a plan may have and still serve to choose a machine by.
+#: Relative error up to which a plan is useful for the choice of a machine.
 NEAR = 0.3
 
 
 class Card(Section):
-    """A GPU's dense bf16 FLOP/s, and its memory's bytes a second."""
+    """A GPU. flops: dense bf16 FLOP/s. bandwidth: of its memory, in bytes per second."""
 
     flops: float
     bandwidth: float
 
 
 class Published(Section):
-    """A run of GRPO on text or pictures, one turn an episode. seconds: of a step, as published."""
+    """A published GRPO run on text or pictures with one turn per episode. seconds: of one step, as published.
+
+    The head of `published.yaml` explains the other fields.
+    """
 
     name: str = Field(description="with the GPUs")
     address: str
@@ -45,10 +48,10 @@ class Published(Section):
     cap: int
     passes: int
     seconds: float
-    taken: str = Field(description="what the page leaves open, and what was taken for it")
+    taken: str = Field(description="our assumptions where the page gives no value")
 
     def planned(self) -> float:
-        """Seconds of a step by the plan's reckoning."""
+        """Seconds of one step by our formulas."""
         raw = yaml.safe_load(LATENCIES.read_text())["gpu"]
         free = Figure(value=0.0, kind="estimate", source="a reward by rule")
         times = Latencies.model_validate(raw).model_copy(
@@ -70,21 +73,22 @@ class Published(Section):
 
 @cache
 def checked() -> list[tuple[Published, float]]:
-    """Every published run with the seconds that are planned for it."""
+    """Every published run with its planned seconds."""
     runs = [Published.model_validate(run) for run in yaml.safe_load(FILE.read_text())]
     return [(run, run.planned()) for run in runs]
 
 
 def lines() -> list[str]:
-    """The errors, as they stand beside a plan."""
+    """The comparison as lines of text, printed with a plan."""
     found = checked()
     times = sorted(run.seconds / planned for run, planned in found)
     near = sum(abs(planned / run.seconds - 1) <= NEAR for run, planned in found)
     told = [
-        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times what this reckoning gives, "
+        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times as long as this plan calculates, "
         f"{near} of {len(found)} are met within {NEAR:.0%}:"
     ]
     return told + [
-        f"{'':12}{run.name}: {planned:.0f} s for {run.seconds:.0f} s ({planned / run.seconds - 1:+.0%}) {run.address}"
+        f"{'':12}{run.name}: planned {planned:.0f} s, published {run.seconds:.0f} s "
+        f"({planned / run.seconds - 1:+.0%}) {run.address}"
         for run, planned in found
     ]

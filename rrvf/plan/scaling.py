@@ -1,10 +1,10 @@
-"""Latencies of another policy, GPU or engine than a profile's own, reckoned from sizes as in `latencies.yaml`.
+"""Latencies for another policy, GPU or engine than the profile's, calculated from sizes as in `latencies.yaml`.
 
     reckoned(times, size.parameters, size.cache_bytes, GPUS["h100"], "verl", together=4)
 
-Two layouts are known. trl: every GPU holds the whole policy with its own engine (rrvf train). verl: weights, gradients
-and moments are sharded over all GPUs by FSDP; engines of `together` GPUs (tensor parallel) share these GPUs and sleep
-while it trains.
+There are two layouts. trl (`rrvf train`): every GPU holds the whole policy and its own vLLM engine. verl: FSDP shards
+weights, gradients and moments over all GPUs; vLLM engines of `together` GPUs each (tensor parallel) share these GPUs
+and sleep during training.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Engine = Literal["trl", "verl"]
 
 @dataclass(frozen=True)
 class Gpu:
-    """flops: dense bf16, a second. bandwidth: of its memory, bytes a second. gb: of memory, as it is sold."""
+    """A GPU. flops: dense bf16 FLOP/s. bandwidth: of its memory, in bytes per second. gb: of memory, as sold."""
 
     flops: float
     bandwidth: float
@@ -28,14 +28,14 @@ class Gpu:
     source: str
 
 
-#: By NVIDIA's data sheets.
+#: From NVIDIA's data sheets.
 GPUS = {
     "a100": Gpu(312e12, 2.04e12, 80, "https://www.nvidia.com/en-us/data-center/a100/"),
     "h100": Gpu(989e12, 3.35e12, 80, "https://www.nvidia.com/en-us/data-center/h100/"),
     "h200": Gpu(989e12, 4.8e12, 141, "https://www.nvidia.com/en-us/data-center/h200/"),
 }
-#: Share of a GPU's FLOP/s that training reaches. trl: as in latencies.yaml. verl: two public runs, 8 FLOP a parameter
-#: and token over `timing_s/update_actor`.
+#: Share of a GPU's FLOP/s that training reaches, with its source. trl: as in latencies.yaml. verl: from two public
+#: runs, as 8 FLOP per parameter and token over `timing_s/update_actor`.
 UTILISATION: dict[Engine, tuple[float, str]] = {
     "trl": (0.4, "an estimate, as for the other figures"),
     "verl": (
@@ -44,7 +44,7 @@ UTILISATION: dict[Engine, tuple[float, str]] = {
         "https://github.com/verl-project/verl/issues/7412",
     ),
 }
-#: Tokens of an episode that is half written, and of a first turn's prompt, as in latencies.yaml.
+#: Tokens of a half-written episode, and of the first turn's prompt, as in latencies.yaml.
 WIDTH, PROMPT = 4_000, 2_000
 
 
@@ -58,10 +58,10 @@ def reckoned(
     width: float = WIDTH,
     prompt: float = PROMPT,
 ) -> Latencies:
-    """`times` with the policy's figures for a model of `parameters` and `cache_bytes` a token on such GPUs.
+    """`times` with new figures for the policy and a judge on GPUs of this kind.
 
-    A process of the result is `together` GPUs. The judge is taken to be as much faster than on an A100 as the GPU is.
-    width, prompt: tokens of a half-written episode and of its prompt.
+    parameters, cache_bytes: of the policy; bytes per token. together: GPUs per process. width, prompt: tokens of a
+    half-written episode and of its prompt. The judge's latencies are those on an A100, scaled by the GPU's speed.
     """
     share, why = UTILISATION[engine]
     flops, bandwidth, a100 = gpu.flops * together, gpu.bandwidth * together, GPUS["a100"]
@@ -95,5 +95,8 @@ def reckoned(
 
 
 def engine_gpus(parameters: float, gpu_gb: float, share: float) -> int:
-    """GPUs of an engine under verl: the fewest, a power of two, whose `share` holds the weights and as much cache."""
+    """GPUs per engine under verl: the smallest power of two whose memory holds the weights and as much cache again.
+
+    gpu_gb: GiB of one GPU. share: the engine's share of it.
+    """
     return 2 ** max(0, math.ceil(math.log2(2 * 2 * parameters / (share * gpu_gb * 2**30))))

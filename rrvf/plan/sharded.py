@@ -1,4 +1,4 @@
-"""What verl keeps on each GPU (FSDP over all of them, engines that sleep while it trains), phase by phase, in GiB."""
+"""The memory of verl on each GPU, by phase, in GiB. FSDP shards over all GPUs; engines sleep during training."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from rrvf.plan.memory import CONTEXT, Memory, Phase, activations
 from rrvf.plan.models import Shape
 from rrvf.profile import GRPOConfigSection
 
-#: verl's own `gpu_memory_utilization` of reproduce/verl: the engine's share of a GPU while it is awake.
+#: `gpu_memory_utilization` in reproduce/verl: the engine's share of a GPU while it is awake.
 SHARE = 0.5
-#: Tokens whose logits verl's fused head (`use_fused_kernels`, torch) holds at once.
+#: Tokens per chunk of logits in verl's fused head (`use_fused_kernels`, torch).
 PIECE = 512
 
 
 def sharded_memory(size: Shape, config: GRPOConfigSection, gpus: int, gpu_gb: float, together: int) -> Memory:
-    """A GRPO section on `gpus` GPUs under verl, engines of `together` of them.
+    """The memory of a GRPO section under verl on `gpus` GPUs, with `together` GPUs per engine.
 
-    FSDP keeps 1/N of float32 weights, gradients and both moments of Adam (16 bytes a weight while it trains, 12
-    besides: arXiv 1910.02054, section 5.3). In bfloat16 it gathers two layers and one's gradient, and all along the
-    embeddings and the head with theirs. Where the shards do not fit beside the awake engine, they wait in main memory
-    (`param_offload`, `optimizer_offload`).
+    FSDP keeps 1/N of float32 weights, gradients and both moments of Adam: 16 bytes per weight during training, 12
+    outside it (arXiv 1910.02054, section 5.3). In bfloat16 it gathers two layers and the gradient of one, and for the
+    whole pass the embeddings and the head with their gradients. Shards that do not fit beside the awake engine are
+    moved to main memory (`param_offload`, `optimizer_offload`).
     """
     kept, layer = 12 * size.parameters / gpus / GIB, 3 * 2 * size.parameters / size.layers / GIB
     engine = {"context": CONTEXT, "engine": SHARE * gpu_gb}
@@ -48,9 +48,9 @@ def sharded_memory(size: Shape, config: GRPOConfigSection, gpus: int, gpu_gb: fl
 
 
 def fused_head(size: Shape) -> int:
-    """Bytes of verl's fused head in its backward pass, of episodes of any length.
+    """Bytes of verl's fused head in the backward pass, whatever the length of the episodes.
 
-    Five float32 copies of a piece's logits, and in bfloat16 the gradient of the output weights by this piece and by all
-    before it (verl/utils/experimental/torch_functional.py, FusedLinearForPPO).
+    Five float32 copies of one chunk's logits, and two bfloat16 gradients of the output weights: of this chunk, and the
+    sum over the chunks before it (verl/utils/experimental/torch_functional.py, FusedLinearForPPO).
     """
     return 5 * 4 * PIECE * size.vocabulary + 2 * 2 * size.vocabulary * size.hidden

@@ -1,4 +1,4 @@
-"""A plan as people read it."""
+"""Prints a plan as text or JSON."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rrvf.training.logs import read_log
 
 @dataclass(frozen=True)
 class Layout:
-    """On what a run is planned instead of what its profile was written for. None: as the profile has it.
+    """Engine, policy and GPU of a plan, in place of the profile's. None: the profile's.
 
     engine: trl (`rrvf train`) or verl (reproduce/verl). model: a hub id of `rrvf.plan.models`, or a folder. gpu: a name
-    of `rrvf.plan.scaling.GPUS`.
+    in `rrvf.plan.scaling.GPUS`.
     """
 
     engine: Engine = "trl"
@@ -34,11 +34,11 @@ class Layout:
 
     @property
     def own(self) -> bool:
-        """Whether it is the profile's own."""
+        """Whether this is the profile's own layout."""
         return self == Layout()
 
     def checked(self, profile: Profile) -> Profile:
-        """The profile with this policy. UserError for a layout that is none."""
+        """The profile with this layout's policy. Raises UserError for an unknown engine or GPU."""
         if self.engine not in UTILISATION:
             raise UserError(f"no plan for the engine {self.engine!r}: name one of {', '.join(UTILISATION)}")
         if self.gpu is not None and self.gpu not in GPUS:
@@ -63,10 +63,11 @@ def show(
     layout: Layout = Layout(),
     sources: bool = False,
 ) -> str:
-    """The plan of a section as text or JSON, time and memory; with a run's log, each phase beside what was measured.
+    """Time and memory of a section, as text or JSON.
 
-    GPUs None: as many as the profile was written for. gpu_gb: memory of each; None: as the GPU is sold, 80 where none
-    is named. sources: where each figure comes from. UserError for a plan that cannot fit.
+    policy_gpus, judge_gpus: None: as many as the profile was written for. log: a run's log.jsonl; its measured phases
+    are printed beside the planned ones. gpu_gb: memory of each GPU; None: as the GPU is sold, or 80 if `layout` names
+    no GPU. sources: print the source of each figure. Raises UserError for a plan that does not fit.
     """
     if log is not None and not log.is_file():
         raise UserError(f"no log at {log}: name the log.jsonl of a GRPO run")
@@ -84,7 +85,9 @@ def show(
         check_fits(memory, f"{section} of profile {profile.name} on {policy_gpus} x {gpu_gb:g} GB")
         judge = judge_need(profile)
         if judge and judge_gpus and judge_gpus < judge.gpus:
-            raise UserError(f"the judge {judge.name} takes {judge.gpus} GPUs and --judge-gpus is {judge_gpus}")
+            raise UserError(
+                f"the judge {judge.name} needs {judge.gpus} GPUs, but --judge-gpus is {judge_gpus}: give it as many"
+            )
     beside = compare(planned, lines) if log else None
     found = _Planned(
         profile, section, layout, times, policy_gpus, judge_gpus, gpu_gb, together, planned, memory, beside
@@ -94,7 +97,7 @@ def show(
 
 @dataclass(frozen=True)
 class _Planned:
-    """A plan, what it was made from, and each phase's planned and measured seconds where there is a log."""
+    """A plan and its inputs. beside: (planned, measured) seconds of each phase; None without a log."""
 
     profile: Profile
     section: str
@@ -110,7 +113,7 @@ class _Planned:
 
 
 def _record(found: _Planned, sources: bool) -> dict:
-    """The plan as JSON has it."""
+    """The plan as a JSON object."""
     record = asdict(found.plan)
     if found.beside is not None:
         record["planned_and_measured"] = found.beside
@@ -125,7 +128,7 @@ def _record(found: _Planned, sources: bool) -> dict:
 
 
 def _lines(found: _Planned, sources: bool) -> list[str]:
-    """The plan as people read it."""
+    """The plan as lines of text."""
     told = [*_summary(found.plan, found.profile.grpo[found.section].steps), *_judges(found)]
     if found.memory:
         told += [*memory_lines(found.memory), *_engine(found)]
@@ -138,7 +141,7 @@ def _lines(found: _Planned, sources: bool) -> list[str]:
 
 
 def _judges(found: _Planned) -> list[str]:
-    """How many GPUs of judges are enough, where the judge is what a step waits for."""
+    """If the judge is the bottleneck, a line with the number of judge GPUs at which it no longer is."""
     judge = judge_need(found.profile)
     if not (judge and found.judge_gpus and busy_judge(found.plan)):
         return []
@@ -147,7 +150,7 @@ def _judges(found: _Planned) -> list[str]:
 
 
 def _engine(found: _Planned) -> list[str]:
-    """How many episodes vLLM's cache holds, of those that a GPU has in a step."""
+    """A line with the number of episodes that vLLM's cache holds at once."""
     config, times = found.profile.grpo[found.section], found.times
     if not config.use_vllm or found.layout.engine != "trl":
         return []
@@ -160,7 +163,7 @@ def _engine(found: _Planned) -> list[str]:
 def _scaled(
     times: Latencies, profile: Profile, layout: Layout, policy_gpus: int, gpu_gb: float
 ) -> tuple[Latencies, int]:
-    """The latencies of a layout, and how many GPUs are one of its processes."""
+    """The latencies of a layout, and its number of GPUs per process."""
     size, gpu = shape(profile.policy.model), GPUS[layout.gpu or "a100"]
     together = engine_gpus(size.parameters, gpu_gb, SHARE) if layout.engine == "verl" else 1
     if policy_gpus % together:
@@ -182,7 +185,7 @@ def _memory(
 
 
 def memory_lines(memory: Memory) -> list[str]:
-    """Each phase on a line: its GiB and what they are."""
+    """A line per phase with its GiB and their parts."""
     lines = [f"memory      GiB on each policy GPU of {memory.gpu_gb:g} GB, {memory.limit:.1f} to be filled at most"]
     for phase in memory.phases:
         parts = ", ".join(f"{part} {size:.1f}" for part, size in phase.parts.items())

@@ -1,7 +1,7 @@
-"""One optimiser step as events: rounds of generation, drafts that queue for renderers and judge, rewards, training.
+"""Simulates one optimiser step as events: rounds of generation, queues for renderers and judge, rewards, training.
 
-What it keeps of the real step: within a process, a turn begins when the last draft of the turn before has its feedback
-(TRL's loop); processes go on by themselves until training begins; all of them share the judge.
+As in a real step, a process begins a turn when all drafts of its previous turn have their feedback (TRL's loop).
+Processes do not wait for each other until training begins, and all of them share the judge.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from itertools import count
 from rrvf.plan.latencies import Latencies
 from rrvf.training import EPISODES
 
-#: Spread of lengths and latencies about their means (coefficient of variation): an estimate.
+#: Coefficient of variation of lengths and latencies. An estimate.
 SPREAD = 0.35
-#: A pass over the episodes outside the loss, in the seconds of training on them: forward, not backward. Measured in the
-#: nano profile (1.3 s of 4.8).
+#: Time of a forward pass over the episodes outside the loss, relative to training on them. Measured in the nano profile
+#: (1.3 s of 4.8 s).
 REFERENCE = 0.27
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one step has to do.
+    """The work of one step.
 
-    turns and turn_tokens are means, answered is the share of episodes that end in an answer; render workers are counted
-    over all processes. passes: over the episodes outside the loss.
+    turns and turn_tokens are means per episode and per turn. answered: the share of episodes that end in an answer.
+    render_workers: of all processes together. passes: forward passes over the episodes outside the loss.
     """
 
     domain: str
@@ -50,7 +50,7 @@ class Workload:
 
 
 class Clock:
-    """Runs callbacks in the order of their time."""
+    """Runs callbacks in the order of their simulated time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -58,11 +58,11 @@ class Clock:
         self._order = count()
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call back in so many simulated seconds; of equal moments the first asked comes first."""
+        """Run `call` after `seconds` of simulated time. Callbacks of the same time run in the order of these calls."""
         heapq.heappush(self._due, (self.now + seconds, next(self._order), call))
 
     def run(self) -> None:
-        """Play until nothing is due any more."""
+        """Run all callbacks, also those that callbacks add."""
         while self._due:
             self.now, _, call = heapq.heappop(self._due)
             call()
@@ -70,7 +70,10 @@ class Clock:
 
 @dataclass
 class Station:
-    """Servers with one queue: render workers, the judge's throughput, its open questions. busy: seconds, summed."""
+    """Several servers with one queue. busy: seconds of work, summed over servers.
+
+    Used for render workers, for the judge's throughput and for its open requests.
+    """
 
     clock: Clock
     servers: int
@@ -79,7 +82,7 @@ class Station:
     _waiting: deque = field(default_factory=deque)
 
     def serve(self, seconds: float, then: Callable[[], None]) -> None:
-        """Stand in the queue for a server of `seconds`, then call `then`."""
+        """Queue a job that takes a server `seconds`; `then` is called at its end."""
         self._waiting.append((seconds, then))
         self._next()
 
@@ -98,19 +101,19 @@ class Station:
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds by phase, as `seconds/PHASE` of a run's log, and each station's share of the rollout at work."""
+    """phases: seconds by phase, as `seconds/PHASE` in a run's log. busy: the share of the rollout a station works."""
 
     phases: dict[str, float]
     busy: dict[str, float]
 
     @property
     def seconds(self) -> float:
-        """Of the whole step: the phases follow each other."""
+        """Seconds of the whole step, as the sum of its phases."""
         return sum(self.phases.values())
 
 
 class Step:
-    """The simulation of one step; `run` plays it."""
+    """The simulation of one step."""
 
     def __init__(self, work: Workload, times: Latencies, seed: int) -> None:
         self._work, self._times, self._rng = work, times, random.Random(seed)
@@ -124,7 +127,7 @@ class Step:
         self._lengths = [[0.0] * (work.episodes // work.processes) for _ in range(work.processes)]
 
     def run(self) -> StepTime:
-        """The step from the first turn to the optimiser's, in simulated seconds."""
+        """Simulate the step from the first turn to the optimiser's update. Returns its simulated seconds."""
         for process, lengths in enumerate(self._lengths):
             self._turn(process, list(range(len(lengths))), 1)
         self._clock.run()
@@ -140,16 +143,16 @@ class Step:
         return StepTime(phases, {station: seconds / max(rollout, 1e-9) for station, seconds in busy.items()})
 
     def _trained(self, lengths: list[float]) -> float:
-        """Tokens of a process's training batch.
+        """Tokens of a process's training batch, with padding.
 
-        Episodes go through in groups of like length, each as wide as its longest.
+        Episodes are sorted by length and trained in groups; each group is padded to its longest episode.
         """
         longest_first = sorted(lengths, reverse=True)
         groups = [longest_first[i : i + EPISODES] for i in range(0, len(lengths), EPISODES)]
         return sum(len(group) * group[0] for group in groups)
 
     def _turn(self, process: int, writing: list[int], turn: int) -> None:
-        """Turn `turn` of the episodes of a process that still write."""
+        """Turn `turn` of the episodes `writing` of a process, those that have not ended."""
         w, t, lengths = self._work, self._times, self._lengths[process]
         for episode in writing:
             lengths[episode] += w.prompt_tokens if turn == 1 else w.feedback_tokens
@@ -174,7 +177,7 @@ class Step:
         self._clock.after(seconds, after)
 
     def _tools(self, process: int, calls: int, phase: str, question: str, then: Callable[[], None]) -> None:
-        """`calls` renders, each judged; `then` once all are done."""
+        """Render and judge `calls` drafts or answers, then call `then`."""
         begun, left = self._clock.now, [calls]
 
         def done() -> None:
@@ -197,7 +200,7 @@ class Step:
         self._throughput.serve(busy, lambda: self._answers.serve(wait, done))
 
     def _goes_on(self) -> float:
-        """The chance of one more turn that gives `turns` on average, at most `max_turns`: sum of p^k = turns."""
+        """The probability p of another turn at which the mean number of turns, the sum of p^k, is `turns`."""
         low, high = 0.0, 1.0
         for _ in range(30):
             p = (low + high) / 2
@@ -206,6 +209,6 @@ class Step:
         return low
 
     def _vary(self, mean: float) -> float:
-        """A log-normal value about `mean`."""
+        """A log-normal random value with this mean."""
         sigma = math.sqrt(math.log(1 + SPREAD**2))
         return mean * self._rng.lognormvariate(-sigma * sigma / 2, sigma)

@@ -1,7 +1,7 @@
-"""What each stage of a profile needs of a machine: GPUs and their memory, driver, disk, main memory, hours.
+"""What each stage of a profile needs from a machine: GPUs and their memory, driver, disk, main memory, hours.
 
-Disk and main memory are estimates on the safe side: everything counts as if nothing were there yet, and what a stage
-leaves stays for the next, since finished work is never deleted.
+Disk and main memory are conservative estimates. They assume that nothing is on the machine yet, and that the files of
+each stage remain, because finished work is never deleted.
 """
 
 from __future__ import annotations
@@ -19,23 +19,21 @@ from rrvf.plan.planner import plan
 from rrvf.profile import Profile, SupervisedSection, drawn_policies, trained_policies
 
 GB = 10**9
-#: GB of .venv with torch for CUDA and vLLM, .venv-plot and the browser; for a profile without GPUs, of all that it
-#: leaves.
+#: GB of .venv with CUDA's torch and vLLM, .venv-plot and the browser; and GB of all files of a profile without GPUs.
 ENVIRONMENTS, WITHOUT_GPUS = 25.0, 5.0
-#: GB of the source of a split, by kind: WebSight's pool is streamed (15,000 rows of 200 kB); estimates for the others.
+#: GB of a split's source, by kind. WebSight's pool is streamed: 15,000 rows of 200 kB. The others are estimates.
 SOURCES = {"websight": 3.0, "chartmimic": 1.0, "plot2code": 0.5, "cold_start": 1.0}
-#: Checkpoints that a run holds: two are kept, and one is being written.
+#: Checkpoints on disk at once: two are kept, and a third is being written.
 KEPT, WRITING = 2, 1
-#: GB of main memory of a render worker with its browser, and of everything else.
+#: GB of main memory: of one render worker with its browser, and of everything else.
 WORKER, REST = 0.5, 6.0
-#: Seconds that transformers takes for a layer of a token, whatever the batch: measured on an H100 (docs/decisions.md,
-#: Scale).
+#: Seconds of transformers per layer and token, whatever the batch size. Measured on an H100 (docs/decisions.md, Scale).
 LAYER_S = 0.0027
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of `make reproduce`. found: what it takes there; change: what to do where it does not fit."""
+    """A stage of `make reproduce`. found: what it needs. change: how to make it fit; empty if it fits."""
 
     name: str
     fits: bool
@@ -45,7 +43,7 @@ class Stage:
 
 @dataclass
 class _Ledger:
-    """The machine, and what the stages before have left on its disk, in GB."""
+    """The machine, and the disk space that earlier stages have used. disk: in GB."""
 
     profile: Profile
     times: Latencies
@@ -59,7 +57,10 @@ class _Ledger:
     def stage(
         self, name: str, found: list[str], problems: list[str], left: float = 0.0, during: float = 0.0, ram: float = 0.0
     ) -> Stage:
-        """A stage that leaves `left` GB on the disk, takes `during` more while it runs, and `ram` GB of main memory."""
+        """A checked stage.
+
+        left: GB of disk that remain used. during: further GB while the stage runs. ram: GB of main memory.
+        """
         self.disk += left
         most, machine = self.disk + during, self.machine
         writes = bool(left or during)
@@ -81,7 +82,7 @@ class _Ledger:
         return Stage(name, not problems, ", ".join(took), "; ".join(problems))
 
     def gpu_problems(self, refusal: str, gpus: int | None = None) -> list[str]:
-        """Why the policy's GPUs do not do. refusal: what their memory says; gpus: None takes the profile's number."""
+        """Why the policy's GPUs are not enough. refusal: of their memory. gpus: None: the profile's number."""
         machine, needed = self.machine, gpus or self.gpus
         if machine.gpus < needed:
             other = ", or take PROFILE=gpu (one GPU)" if needed > 1 else ""
@@ -95,7 +96,7 @@ class _Ledger:
         return 2 * shape(self.profile.policy.model).parameters / GB
 
     def ram(self, processes: int) -> float:
-        """Every process reads the weights into main memory before its GPU has them."""
+        """GB of main memory. Every process reads the weights into it before it copies them to its GPU."""
         return processes * self.weights + WORKER * self.profile.workers + REST
 
 
@@ -108,9 +109,9 @@ def _time(hours: float) -> str:
 
 
 def stages(profile: Profile, machine: Machine, judge_answers: bool = False) -> list[Stage]:
-    """Every stage in the order in which it runs. judge_answers: the judge's URL was asked, and somebody is there.
+    """All stages in the order in which they run. judge_answers: the judge's URL was asked and answers.
 
-    UserError for a profile whose machine or model is not known.
+    Raises UserError if the latencies or the sizes of the profile's model are not known.
     """
     book = _Ledger(profile, load_latencies(profile), machine)
     found = [_data(book), _judge(book, judge_answers)]
@@ -121,7 +122,7 @@ def stages(profile: Profile, machine: Machine, judge_answers: bool = False) -> l
 
 
 def _data(book: _Ledger) -> Stage:
-    """The environments, the splits of the profile, and the weights that a hub sends."""
+    """The environments, the profile's splits, and downloaded weights."""
     kinds = {split.kind for split in DataConfig.read(book.profile.data).root.values()}
     if not book.gpus:
         return book.stage("data", [], [], left=WITHOUT_GPUS, ram=WORKER * book.profile.workers + REST)
@@ -177,7 +178,7 @@ def _grpo(book: _Ledger, name: str) -> Stage:
 
 
 def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
-    """Training on answers; the time to draw those of an rft section is not counted."""
+    """Training on answers. For an rft section, the time to sample the answers is not counted."""
     profile, times = book.profile, book.times
     tokens = config.steps * config.batch * (times.prompt_tokens.value + times.turn_tokens.value)
     hours = tokens * times.train.value / max(1, book.gpus) / 3600
@@ -188,7 +189,7 @@ def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
 
 
 def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
-    """A training: its checkpoints hold optimiser and weights, its result weights."""
+    """A training stage. Checkpoints hold optimiser and weights, the result only weights."""
     size, rank = shape(book.profile.policy.model), book.profile.policy.lora_rank
     checkpoint = (12 * size.adapters(rank) if rank else 14 * size.parameters) / GB
     found = [f"{book.gpus} x {memory.peak.total:.1f} of {memory.limit:.1f} GiB ({memory.peak.name})", _time(hours)]
@@ -201,7 +202,7 @@ def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
 
 
 def _evaluation(book: _Ledger) -> Stage:
-    """Blocks that transformers writes on one GPU, each as long as it may be; so the hours are a bound."""
+    """Evaluation by transformers on one GPU. Every batch is assumed to reach max_new_tokens: the hours are a bound."""
     profile, data = book.profile, DataConfig.read(book.profile.data).root
     if not book.gpus:
         return book.stage("evaluation", ["minutes"], [], ram=WORKER * profile.workers + REST)

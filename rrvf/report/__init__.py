@@ -1,1 +1,1 @@
-"""What is printed: tables with intervals beside the paper's values, claims, the audit, figures, the sample browser."""
+"""Reports: tables with intervals beside the paper's values, claims, the audit, figures, the sample browser."""

@@ -1,4 +1,4 @@
-"""The study of variants: what each run came to, as tables and as one figure of differences from the default."""
+"""The ablation study: the result of each run as tables, and a figure of the differences from the default."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from scipy.stats import ttest_ind
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.runs import Metric
 
-#: The policy that every variant starts from, as a row beside theirs.
+#: The row of the policy that every variant starts from.
 BASE = "before training"
-#: What is read of an evaluation, as the figure calls it.
+#: The metrics of an evaluation that the study reads, with their labels in the figure.
 MEASURED = {"exec_rate": "execution rate", "judge": "judge score", "given_exec": "judge score given execution"}
-#: Columns of the learning curves, and what their panels are called.
+#: Columns of the learning curves, with the titles of their panels.
 WATCHED = {
     "rrvf/exec_rate": "Execution rate (0 to 1)",
     "rrvf/similarity_given_exec": "Similarity where the code runs",
     "rrvf/tool_calls": "Drafts that rendered per episode",
 }
-#: What later turns do; the share of each over a run's first and last third of the steps.
+#: Columns about later turns, with their labels. Their shares are compared in the first and last third of a run's steps.
 TURNS = {f"rrvf/{what}_turn_{turn}": f"{what}, turn {turn}" for turn in (2, 3, 4) for what in ("repaired", "refined")}
 
 
 @dataclass(frozen=True)
 class AblationRun:
-    """One variant with one seed: the metrics of its evaluation's summary, and its step log, empty if untrained."""
+    """One variant with one seed. metrics: of its evaluation. log: its step log, empty for the untrained policy."""
 
     variant: str
     seed: int
@@ -40,7 +40,7 @@ class AblationRun:
 
 
 def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
-    """`evaluations.csv` and its `summary.csv`, `curves.csv` (a line per step) and `later_turns.csv` in `out`."""
+    """Write `evaluations.csv`, `summary.csv`, `curves.csv` (a line per step) and `later_turns.csv` to `out`."""
     out.mkdir(parents=True, exist_ok=True)
     evaluations, steps = evaluated(runs), curves(runs)
     evaluations.to_csv(out / "evaluations.csv", index=False, float_format="%.6g")
@@ -52,9 +52,9 @@ def write_ablations(runs: Sequence[AblationRun], out: Path) -> None:
 
 
 def read_ablations(folder: Path, variants: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `write_ablations` wrote of some variants.
+    """Two tables that `write_ablations` wrote, with only these variants.
 
-    A row per run (`evaluated`), and a row per run and step (`curves`).
+    The first has a row per run (`evaluated`), the second a row per run and step (`curves`).
     """
     frames = (pd.read_csv(folder / name) for name in ("evaluations.csv", "curves.csv"))
     evaluations, steps = (frame[frame["variant"].isin(variants)] for frame in frames)
@@ -72,7 +72,7 @@ def evaluated(runs: Sequence[AblationRun]) -> pd.DataFrame:
 
 
 def curves(runs: Sequence[AblationRun]) -> pd.DataFrame:
-    """A row per run and step with what was watched."""
+    """A row per run and step with the columns WATCHED and TURNS, the reward and the seconds."""
     keys = ["step", "reward", "seconds/step", *WATCHED, *TURNS]
     parts = [
         pd.DataFrame(run.log).reindex(columns=keys).assign(variant=run.variant, seed=run.seed)
@@ -83,7 +83,7 @@ def curves(runs: Sequence[AblationRun]) -> pd.DataFrame:
 
 
 def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Per variant the mean over the seeds, with the least and the greatest."""
+    """Per variant the mean over the seeds, with minimum and maximum."""
     groups = evaluations.groupby("variant", sort=False)[list(MEASURED)]
     mean, low, high = groups.mean(), groups.min(), groups.max()
     shown = pd.DataFrame(index=mean.index)
@@ -96,9 +96,10 @@ def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
-    """Per variant, before and after: the share of failed drafts that a turn repairs, of running ones that it betters.
+    """Per variant, in the first and last third of training, what later turns do.
 
-    Turns that no variant has are left out.
+    The columns are the share of failed drafts that a turn repairs, and of running drafts that it improves. Turns that
+    no variant has are left out.
     """
     rows = {}
     for variant, part in steps.groupby("variant", sort=False):
@@ -110,13 +111,13 @@ def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def ends(log: Sequence[dict], keys: Sequence[str]) -> pd.DataFrame:
-    """The mean of each key of a step log over the first fifth of the steps and over the last."""
+    """The mean of each key of a step log over the first and over the last fifth of the steps."""
     frame, fifth = pd.DataFrame(list(log)).reindex(columns=list(keys)), max(1, len(log) // 5)
     return pd.DataFrame({"first fifth": frame[:fifth].mean(), "last fifth": frame[-fifth:].mean()})
 
 
 def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
-    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN of one seed)."""
+    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN with one seed)."""
     rows = []
     for variant, part in evaluations.groupby("variant", sort=False):
         for metric in MEASURED if variant not in (BASE, default) else ():
@@ -131,9 +132,9 @@ def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
 
 
 def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", title: str = "") -> Figure:
-    """A row per variant: how far it is from the default, a dot for each metric with its interval (`differences`).
+    """A row per variant with its difference from the default: a dot for each metric, with its interval.
 
-    over: what the intervals are taken over. Other studies fit as well: `found` has a `variant` and a `metric` column.
+    found: a table like that of `differences`, of this or another study. over: what the intervals are taken over.
     """
     variants = list(found["variant"].unique())
     metrics = [metric for metric in MEASURED if metric in set(found["metric"])]
@@ -175,9 +176,9 @@ def seeds_figure(evaluations: pd.DataFrame) -> Figure:
 
 
 def curves_figure(steps: pd.DataFrame, variant: str, default: str, window: int = 3) -> Figure:
-    """Training of one variant beside the default: mean over the seeds of means over `window` steps, least to greatest.
+    """Learning curves of one variant and the default, with a panel for each of WATCHED.
 
-    A panel for each of WATCHED.
+    Steps are averaged over `window`. The line is the mean over the seeds, the band goes from minimum to maximum.
     """
     figure = blank_figure(9, 2.6)
     with sns.axes_style(STYLE):

@@ -1,6 +1,6 @@
-"""Arithmetic on the paper's own numbers that anyone can check: which printed cells follow from which others.
+"""Checks the arithmetic of the paper's own numbers: which printed cells follow from which others.
 
-Three do not; `audit` finds them:
+Three do not, and `audit` finds them:
 
     for check in audit(): print(check.ok, check.what, check.printed, check.expected)
 """
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from rrvf.report.paper import PaperRow, paper_table
 
-#: Half a unit of the last printed digit on each of the cells that enter, rounded up.
+#: The rounding error to expect: half a unit of the last printed digit in each cell that is used, rounded up.
 TOLERANCE = {"overall": 0.0101, "exec_rate": 0.00501, "text": 0.0101, "judge": 0.0101, "delta": 0.0101}
 LOW_LEVEL = ("text", "layout", "type", "color")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One recomputed cell. `ok`: the printed value follows within rounding."""
+    """One recomputed cell. ok: whether the printed value follows within rounding."""
 
     table: int
     model: str
@@ -34,7 +34,7 @@ def overall(values: dict[str, float]) -> float:
 
 
 def nearest_count(rate: float, n: int) -> tuple[int, float]:
-    """The k for which 100 k / n comes closest to `rate`, and that 100 k / n rounded as the paper rounds."""
+    """The k for which 100 k / n is closest to `rate`, and this 100 k / n, rounded as the paper rounds."""
     k = round(rate * n / 100)
     return k, round(100 * k / n, 2)
 
@@ -42,7 +42,7 @@ def nearest_count(rate: float, n: int) -> tuple[int, float]:
 def audit() -> list[Check]:
     """Every check: Overall, execution rates as k/n, non-pass = pass x rate, printed deltas.
 
-    Starred cells are skipped where the digits printed do not allow a check.
+    Starred cells are skipped if their printed digits do not allow a check.
     """
     return [*_overall_checks(), *_count_checks(), *_pass_checks(), *_delta_checks()]
 

@@ -1,9 +1,9 @@
-"""The sample browser: one static page per evaluation set, every sample with its target and what each policy made of it.
+"""The sample browser: one static page per evaluation set, with every sample's target and each policy's result.
 
     write_browser(find_runs(Path("results/nano")), Path("results/nano/report/browser"), targets)
 
-Pictures lie beside the pages as small WebP files; no server, no network. What a page can do is in
-`templates/browser.js`.
+Pictures are stored with the pages as small WebP files. The pages need no server and no network. `templates/browser.js`
+holds their functions.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from rrvf.report.samples import Card, card, drew
 from rrvf.report.sets import TRAINED, Evaluated, evaluated_sets, model_title
 from rrvf.report.thumbnails import Thumbnails
 
-#: The target picture of a sample: (set name, sample id) to a path, or None where it is not on this machine.
+#: Maps (set name, sample id) to the path of the target picture; None if it is not on this machine.
 Targets = Callable[[str, str], Path | None]
 OUTCOMES = get_args(Outcome)
-#: What samples are sorted by, first one that is measured.
+#: Metrics to sort samples by, in order of preference. The first one that was measured is the default.
 HEADLINE = ("overall", "judge", "text")
 
 
 def beside_runs(runs: Sequence[Run]) -> Targets:
-    """Targets where no data folder is given: the reference policy's renders, which are the true code drawn again."""
+    """Targets without a data folder: the renders of the reference policy, whose answers are the true code."""
     references = {r.summary.set: r for r in runs if r.summary.policy == "reference"}
 
     def find(set_name: str, sample_id: str) -> Path | None:
@@ -55,10 +55,10 @@ def write_browser(
     profile: Profile | None = None,
     episodes: Sequence[Path] = (),
 ) -> list[Path]:
-    """`index.html`, a page per set and `pictures/`; gives the pages' paths. Pictures of an earlier report are removed.
+    """Write `index.html`, a page per set and `pictures/` to `out_dir`. Returns the pages' paths.
 
-    Targets that `targets` does not find are looked for by `beside_runs`. episodes: pages of training episodes to link
-    to.
+    Pictures of an earlier report are removed. targets: where target pictures are; `beside_runs` is asked for those it
+    does not find. episodes: pages of training episodes to link to.
     """
     beside, given = beside_runs(runs), targets or (lambda set_name, sample_id: None)
 
@@ -88,7 +88,7 @@ def set_page(
 ) -> tuple[str, set[str]]:
     """The page of one set, and the addresses of its pictures, which are written to `out_dir/pictures`.
 
-    links: (address, title) of all pages; name: this page's own address.
+    links: (address, title) of all pages. name: address of this page.
     """
     runs = {p: evaluated.runs[p] for p in evaluated.policies if p in evaluated.runs}
     ids = list(dict.fromkeys(i for run in runs.values() for i in run.records))
@@ -120,7 +120,7 @@ def set_page(
 
 @dataclass(frozen=True)
 class Tally:
-    """One policy on one set: outcome counts, and the aggregates of its summary under their column's name."""
+    """The outcome counts of one policy on one set, and the aggregates of its summary by column label."""
 
     title: str
     n: int
@@ -129,7 +129,7 @@ class Tally:
 
 
 def tallies(evaluated: Evaluated) -> list[Tally]:
-    """A line per policy that was run."""
+    """A `Tally` for each policy that was run."""
     columns = [c for c in our_columns(evaluated.settings.table, evaluated.runs) if c.key in ("exec_rate", *HEADLINE)]
     return [
         Tally(
@@ -149,7 +149,7 @@ def _aggregate(run: Run, column: Column) -> str:
 
 
 def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
-    """The measured metrics of the page's samples under the tables' names, those to sort by first."""
+    """The measured metrics of the page's samples with their labels in the tables, those of HEADLINE first."""
     labels = {c.key: c.label for c in our_columns(evaluated.settings.table, evaluated.runs)}
     measured = dict.fromkeys(name for sample in cards for shown in sample.shown for name in shown.scores)
     ordered = [*(m for m in HEADLINE if m in measured), *(m for m in measured if m not in HEADLINE)]
@@ -157,14 +157,14 @@ def _metrics(evaluated: Evaluated, cards: Sequence[Card]) -> dict[str, str]:
 
 
 def _first_shown(policies: Sequence[str]) -> tuple[str, str]:
-    """The two policies that a page opens with: the base and the last trained one, where both are there."""
+    """The two policies that a page shows first: the base and the last trained one, if both were run."""
     first, *rest = [p for p in policies if p not in CALIBRATION] or policies
     trained = [p for p in rest if p.partition("_")[0] in TRAINED]
     return first, (trained or rest or [""])[-1]
 
 
 def _episode_links(pages: Sequence[Path], out_dir: Path) -> dict[str, list[tuple[str, str]]]:
-    """(address, title) of training's episode pages by run; a page lies at RUN/episodes/step-N.html."""
+    """(address, title) of the pages of training episodes, by run. Their path is RUN/episodes/step-N.html."""
     links: dict[str, list[tuple[str, str]]] = {}
     for path in pages:
         address = os.path.relpath(path, out_dir).replace(os.sep, "/")

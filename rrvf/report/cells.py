@@ -1,4 +1,4 @@
-"""Every printed cell of Tables 1 to 3 as a claim: ours within a tolerance that was fixed beforehand (`claims.yaml`).
+"""Every printed cell of Tables 1 to 3 as a claim: our value is within a tolerance fixed beforehand (`claims.yaml`).
 
 cells_markdown(judge_cells(find_runs(Path("runs/paper"))))
 """
@@ -21,15 +21,16 @@ from rrvf.report.sets import TABLE_OF
 from rrvf.rows import load_rows
 
 TABLES = (1, 2, 3)
-#: The row that every printed Δ is to.
+#: The row that every printed Δ refers to.
 BASE = "base"
 
 
 @dataclass(frozen=True)
 class CellClaim:
-    """One printed value. less: the row that a Δ is to.
+    """One printed value, and our result for it.
 
-    how: what measures it. verdict and ours: what came out here.
+    how: the command that measures it. ours: our value less the printed one, or why there is none. less: for a Δ, the
+    row that it refers to.
     """
 
     table: int
@@ -44,12 +45,12 @@ class CellClaim:
 
     @property
     def named(self) -> str:
-        """Its row, or the two that it lies between."""
+        """The row of the cell, or for a Δ both rows."""
         return f"{self.row} - {self.less}" if self.less else self.row
 
 
 def cell_claims(path: Path = CLAIMS) -> Iterator[CellClaim]:
-    """All printed cells, untested; under a row its Δ to the base, where one is printed."""
+    """All printed cells, without a result. The printed Δ of a row follow its values."""
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
     for number in TABLES:
         tolerances = written["tolerances"][number]
@@ -62,8 +63,8 @@ def cell_claims(path: Path = CLAIMS) -> Iterator[CellClaim]:
 
 
 def judge_cells(runs: Sequence[Run], path: Path = CLAIMS) -> list[CellClaim]:
-    """All cells with what `runs` say of them: the runs of the paper's own models, by their rows' keys."""
-    # Of a row that was judged twice the run counts whose judge was asked as the paper's was.
+    """All cells with their verdicts. A run belongs to the row whose key is its policy's name."""
+    # If a row has runs with two judges, the one that was judged as in the paper comes last and counts.
     by_judge = sorted(runs, key=lambda run: measured_alike("judge", run))
     found = {(TABLE_OF[run.summary.benchmark], run.summary.policy): run for run in by_judge}
     rows = load_rows()
@@ -92,7 +93,7 @@ def _judged(cell: CellClaim, of: list[Run | None], reported: str | None) -> Cell
 
 
 def _less_printed(cell: CellClaim, runs: list[Run]) -> tuple[float, ...] | None:
-    """Ours less the printed value with the 95 % interval; None where it was not measured."""
+    """Our value less the printed one with the bounds of the 95 % interval; None if it was not measured."""
     if cell.less:
         ours, base = runs
         found = difference(ours, base, cell.column)
@@ -106,7 +107,7 @@ def _with(cell: CellClaim, verdict: Verdict, ours: str) -> CellClaim:
 
 
 def cells_markdown(cells: Sequence[CellClaim]) -> str:
-    """A line a cell, and how many of each verdict there are."""
+    """A Markdown table with a line per cell, and the number of cells per verdict."""
     counts = {
         verdict: sum(c.verdict == verdict for c in cells)
         for verdict in ("supported", "undecided", "not_supported", "not_run")

@@ -1,4 +1,4 @@
-r"""What kind of chart a sample shows, read from its true code: for the filter of the sample browser.
+r"""The chart types of a sample, read from its true code, for the filter of the sample browser.
 
 chart_types("ax.bar(x, y)\nax.plot(x, z)")    # ("bar", "line")
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
-#: The calls that draw, of matplotlib's axes, seaborn and networkx, by the name that a reader looks for.
+#: Drawing calls of matplotlib's axes, seaborn and networkx, by chart type.
 _CALLS = {
     "line": "plot lineplot semilogx semilogy loglog plot_date",
     "step": "step stairs",
@@ -36,7 +36,7 @@ _TYPES = {call: name for name, calls in _CALLS.items() for call in calls.split()
 def chart_types(code: str) -> tuple[str, ...]:
     """The chart types that Python code draws, in alphabetical order.
 
-    None where it does not parse or draws nothing known.
+    Empty if the code does not parse or has no known drawing call.
     """
     try:
         tree = ast.parse(code)
@@ -49,7 +49,7 @@ def chart_types(code: str) -> tuple[str, ...]:
 
 
 def type_in_name(sample_id: str) -> tuple[str, ...]:
-    """The type that a benchmark's id names (`direct_600/bar_12`: bar), or its folder (`sb-admin/index`: sb-admin)."""
+    """The chart type in a sample's id (`direct_600/bar_12`: bar), or the id's folder (`sb-admin/index`: sb-admin)."""
     folder, _, name = sample_id.rpartition("/")
     numbered = re.fullmatch(r"([A-Za-z]\w*?)_\d+", name)
     found = numbered.group(1) if numbered else folder.split("/")[0]

@@ -1,4 +1,4 @@
-"""The paper's sentences as `reproduce/claims.yaml` writes them: inequalities between cells, and what no cell bears.
+"""The paper's claims from `reproduce/claims.yaml`: inequalities between table cells, and sentences without a cell.
 
 load_claims()[0].pairs()        # [("exec_rate", "rrvf", "base")]
 """
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class CellSpec(BaseModel):
-    """Cells of one table: one row or several, one column or several."""
+    """Cells of one table: one or several rows, one or several columns."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class CellSpec(BaseModel):
 
 
 class ClaimSpec(BaseModel):
-    """One claim of `claims.yaml`: left - right `relation` margin, for every pair of cells named."""
+    """One claim of `claims.yaml`: left - right `relation` margin, for every pair of its cells."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,21 +53,21 @@ class ClaimSpec(BaseModel):
         return [(c, left, right) for c in columns for left in self.left.row for right in self.right.row]
 
     def named(self, column: str, right_row: str) -> str:
-        """What tells one of the claim's inequalities from the others; nothing where there is one."""
+        """The words that distinguish one of the claim's inequalities from the others; empty if there is only one."""
         several = ((right_row, self.right.row), (column, self.left.column))
         return ", ".join(name for name, names in several if len(names) > 1)
 
     def needed(self) -> list[str]:
-        """The rows that must be measured for it, each once."""
+        """The rows that must be measured to test the claim, without duplicates."""
         return list(dict.fromkeys((*self.left.row, *self.right.row)))
 
     def holds(self, value: float) -> bool:
-        """Whether a value (a difference, in the metric's unit) lies on the claimed side of the margin."""
+        """Whether a difference, in the metric's unit, lies on the claimed side of the margin."""
         return value > self.margin if self.relation == ">" else value < self.margin
 
 
 class Untested(BaseModel):
-    """A sentence that asserts a result and that no cell bears, and what speaks to it instead."""
+    """A sentence that asserts a result without a table cell for it. instead: what gives evidence for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,12 +77,12 @@ class Untested(BaseModel):
 
 
 def load_claims(path: Path = CLAIMS) -> list[ClaimSpec]:
-    """The claims of a YAML file; UserError names the claim and the key that is wrong."""
+    """The claims of a YAML file. The UserError names the claim and the wrong key."""
     return _loaded(path, "claims", ClaimSpec)
 
 
 def load_untested(path: Path = CLAIMS) -> list[Untested]:
-    """The sentences of the same file that no cell of a table bears."""
+    """The sentences of the same file that have no table cell."""
     return _loaded(path, "untested", Untested)
 
 

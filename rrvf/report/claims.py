@@ -1,11 +1,12 @@
-"""The paper's claims as inequalities between table cells, tested on the paper's printed values and on our runs.
+"""Tests the paper's claims, as inequalities between table cells, on the paper's printed values and on our runs.
 
     findings = evaluate_claims(load_claims(), find_runs(Path("results/nano")), load_profile("nano"))
     print(claims_markdown(findings))
 
-Rule for ours: the 95 % interval of left - right (paired bootstrap on one set, Newcombe or two bootstraps across sets)
-lies beyond the margin: supported; lies on its other side: not_supported; holds it: undecided. A claim of several
-inequalities is supported where all are, not_supported where one is not.
+Our runs are judged by the 95 % interval of left - right (paired bootstrap on one set; Newcombe or two bootstraps across
+sets). supported: the interval lies on the claimed side of the margin. not_supported: it lies on the other side.
+undecided: it contains the margin. A claim of several inequalities is supported if all are, and not_supported if one is
+not_supported.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from rrvf.rows import load_rows
 
 __all__ = ["Finding", "Verdict", "claims_markdown", "evaluate_claims", "how", "load_claims", "load_untested"]
 
-#: Below this a bootstrap interval says little: such a difference stays undecided.
+#: With fewer samples a bootstrap interval is unreliable, and a difference stays undecided.
 MIN_SAMPLES = 20
 
 Verdict = Literal["supported", "not_supported", "undecided", "not_run"]
@@ -35,7 +36,7 @@ Verdict = Literal["supported", "not_supported", "undecided", "not_run"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with both sides written out."""
+    """A claim and its result. paper, ours: the differences as text. how: the commands that measure it."""
 
     claim: Claim
     where: str
@@ -45,7 +46,7 @@ class Finding:
 
 
 def evaluate_claims(specs: Sequence[ClaimSpec], runs: Sequence[Run], profile: Profile | None = None) -> list[Finding]:
-    """Every claim on the paper's values and on ours. A table stands for its first set in the profile's order."""
+    """Test every claim on the paper's values and on ours. A table's first set in the profile's order is used for it."""
     sets: dict[int, Evaluated] = {}
     for evaluated in evaluated_sets(runs, profile):
         sets.setdefault(evaluated.settings.table, evaluated)
@@ -69,9 +70,9 @@ def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | Non
 
 
 def how(rows: Sequence[str]) -> str:
-    """The command, hardware and hours that measure rows of the paper's models.
+    """The commands, hardware and hours that measure these rows of the paper's models.
 
-    Named are also those that nobody can measure any more.
+    It also names the rows that can no longer be measured.
     """
     known = load_rows()
     gone = [key for key in rows if key not in known or known[key].why_reported()]
@@ -86,7 +87,7 @@ def how(rows: Sequence[str]) -> str:
 
 
 def on_paper(spec: ClaimSpec) -> tuple[bool, str]:
-    """Whether the claim holds on the printed values, and these; rates with the interval that their counts allow."""
+    """Whether the claim holds on the printed values, and its differences as text; execution rates with intervals."""
     holds, parts = [], []
     left_table, right_table = paper_table(spec.left.table), paper_table(spec.right.table)
     for column, left_row, right_row in spec.pairs():
@@ -102,7 +103,7 @@ def on_paper(spec: ClaimSpec) -> tuple[bool, str]:
 
 
 def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
-    """The verdict on our runs, and the differences that it stands on."""
+    """The verdict on our runs, and as text the differences behind it or why there are none."""
     missing = sorted(_missing(spec.left, sets) | _missing(spec.right, sets))
     if missing:
         return "not_run", "not run: " + ", ".join(missing)
@@ -124,7 +125,7 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
 
 
 def _apart(column: str, a: Run, b: Run) -> str:
-    """Why two runs do not compare in a column; empty where they do."""
+    """Why two runs cannot be compared in a column; empty if they can."""
     one, other = a.summary.provenance, b.summary.provenance
     if a.summary.set == b.summary.set and one.protocol != other.protocol:
         return f"{one.protocol} and {other.protocol} do not compare: measure both by one protocol"
@@ -150,7 +151,7 @@ def _missing(cells: CellSpec, sets: dict[int, Evaluated]) -> set[str]:
 
 def _verdict(spec: ClaimSpec, found: Interval) -> Verdict:
     sides = {spec.holds(found.low), spec.holds(found.high)}
-    # A bound that falls on the margin neither holds nor fails: (0, 0) is no evidence for a difference of zero or less.
+    # A bound exactly on the margin decides nothing: (0, 0) is no evidence for a difference of zero or less.
     if len(sides) == 2 or spec.margin in found.bounds:
         return "undecided"
     return "supported" if sides == {True} else "not_supported"
@@ -168,7 +169,7 @@ def _bounds(interval: Interval, digits: int = 1) -> str:
 
 
 def _digits(table: int, column: str) -> int:
-    """Of an interval, as the table prints it: a score of 10 needs more than one of 100."""
+    """Digits of an interval, as in the table: a score from 0 to 10 needs more than one from 0 to 100."""
     return next(c.interval_digits for c in PAPER_COLUMNS[table] if c.key == column)
 
 

@@ -1,4 +1,4 @@
-"""The paper's claims against a margin that the reader sets, for the audit notebook."""
+"""Figures of the paper's claims at a margin that the reader chooses, for the audit notebook."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from rrvf.report.claim_specs import ClaimSpec
 from rrvf.report.figures import INK, PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.paper import paper_table
 
-#: A judge's score of Table 2 runs from 0 to 10; all else in percent or points of 100.
+#: Judge scores of Table 2 are from 0 to 10; all other values are in percent or points of 100.
 TENTHS = {(2, "judge"), (2, "judge_pass")}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The inequality that decides a claim on the paper's values: left - right, in points of 100, in the claimed sense.
+    """The inequality that decides a claim on the paper's values.
 
-    bounds: 95 %, of execution rates alone; of other values the paper prints no spread.
+    value: left - right in points of 100, positive on the claimed side. bounds: 95 % interval, only for execution rates;
+    for other values the paper prints no spread.
     """
 
     claim: str
@@ -31,14 +32,14 @@ class Difference:
     bounds: tuple[float, float] | None
 
     def verdict(self, margin: float) -> str:
-        """`holds`, `fails`, or `open` where the interval holds the margin."""
+        """`holds`, `fails`, or `open` if the interval contains the margin."""
         if self.bounds is not None and self.bounds[0] <= margin <= self.bounds[1]:
             return "open"
         return "holds" if self.value > margin else "fails"
 
 
 def deciding(spec: ClaimSpec) -> Difference:
-    """Of a claim's inequalities the one that holds least."""
+    """The inequality of a claim with the smallest difference."""
     return min((_difference(spec, *pair) for pair in spec.pairs()), key=lambda d: d.value)
 
 
@@ -57,7 +58,7 @@ def _difference(spec: ClaimSpec, column: str, left_row: str, right_row: str) -> 
 
 
 def margin_figure(specs: Sequence[ClaimSpec], margin: float) -> Figure:
-    """A line per claim: its deciding difference, the 95 % interval where there is one, and the margin."""
+    """A line per claim with its deciding difference, its 95 % interval if it has one, and the margin."""
     found = sorted(map(deciding, specs), key=lambda d: d.value)
     colors = {"holds": PALETTE[2], "open": PALETTE[1], "fails": PALETTE[3]}
     verdicts = [d.verdict(margin) for d in found]
@@ -81,7 +82,7 @@ def margin_figure(specs: Sequence[ClaimSpec], margin: float) -> Figure:
 
 
 def rates_figure(rates: Sequence[tuple[str, Interval]]) -> Figure:
-    """Rates in percent with their intervals, a line each, in the order given."""
+    """Named rates in percent with their intervals, one line each, in the order given."""
     figure = blank_figure(8, 0.26 * len(rates) + 0.9)
     with sns.axes_style(STYLE):
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""The columns of the tables: the paper's, and under which names they stand over numbers that were measured here."""
+"""The columns of the tables: the paper's, and their labels for our own numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rrvf.judge.rubrics import OFFICIAL
 from rrvf.report.grid import Column
 from rrvf.report.runs import Run
 
-#: Column heads as printed. Table 2 ranks its primary metrics only, Table 3 marks the best only.
+#: Column labels as printed. Table 2 ranks only its primary metrics, Table 3 marks only the best value.
 PAPER_COLUMNS = {
     1: (
         Column("exec_rate", "Exec rate"),
@@ -29,14 +29,14 @@ PAPER_COLUMNS = {
     ),
     3: (Column("clip", "CLIP score", marked=1), Column("judge", "GPT score", marked=1)),
 }
-#: Of pictures without code, which the paper has none of.
+#: Columns of Table 4, pictures without code. The paper has no such table.
 PICTURE_COLUMNS = (
     Column("exec_rate", "Exec rate"),
     Column("judge", "Judge score"),
     Column("ssim", "SSIM", 3, 3),
     Column("clip", "CLIP score"),
 )
-#: What web runs carry beyond the paper's two columns.
+#: Columns of web runs beyond the paper's two.
 WEB_EXTRAS = (
     Column("exec_rate", "Exec rate", marked=0),
     Column("clip_masked", "CLIP (text masked)", marked=0),
@@ -46,12 +46,12 @@ WEB_EXTRAS = (
     Column("position", "Position", 3, 3, marked=0),
     Column("color", "Color", 3, 3, marked=0),
 )
-#: Columns that the judge's word enters.
+#: Columns that depend on the judge's score.
 JUDGED = ("judge", "judge_pass", "overall")
 
 
 def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
-    """The paper's columns under names that are true here: "GPT-4o score" only where that judge was asked as there."""
+    """The columns of a table of our runs. "GPT-4o score" is kept only if all runs were judged as in the paper."""
     if number not in PAPER_COLUMNS:
         return PICTURE_COLUMNS
     columns = PAPER_COLUMNS[number]
@@ -62,9 +62,9 @@ def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
 
 
 def measured_alike(column: str, run: Run) -> bool:
-    """Whether a column is the paper's measure.
+    """Whether a run's column was measured as in the paper.
 
-    A judge's score is where GPT-4o was asked in the benchmark's own words.
+    For a judge's score this means that GPT-4o was asked with the benchmark's official prompt.
     """
     gpt = run.summary.provenance.judge.startswith("gpt-4o")
     return column not in JUDGED or (gpt and run.judge_protocol == OFFICIAL.get(run.summary.benchmark))

@@ -1,4 +1,4 @@
-"""Pictures side by side, for the notebooks: a contact sheet with a caption over each."""
+"""Contact sheets for the notebooks: pictures side by side, each with a caption above."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Picture: TypeAlias = bytes | Path | np.ndarray | None
 def contact_sheet(
     pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 6, width: float = 12.0, title: str = ""
 ) -> Figure:
-    """`pictures` in rows of `columns`, the whole `width` inches wide; a missing one is an empty frame that says so.
+    """`pictures` in rows of `columns`, in a figure `width` inches wide. A missing picture is an empty, labelled frame.
 
-    Rows are as high as the first picture is in its column; taller ones are made to fit.
+    The first picture sets the height of all rows; taller pictures are scaled to it.
     """
     shown = [_pixels(p) for p in pictures]
     columns = min(columns, len(shown))
@@ -56,7 +56,7 @@ def _draw(axes, pixels: np.ndarray | None, caption: str) -> None:
 
 
 def _short(caption: str, room: int) -> str:
-    """The end of a name says more than its beginning."""
+    """The caption cut to `room` characters. The end is kept, because it says more than the beginning."""
     return caption if len(caption) <= room else "…" + caption[1 - room :]
 
 
@@ -68,9 +68,9 @@ def _pixels(picture: Picture) -> np.ndarray | None:
 
 
 def answers_figure(folders: Mapping[str, Path], targets: Mapping[str, Path | None], title: str) -> Figure:
-    """A row per target, by sample id: the target, then what stands in each evaluation's folder.
+    """A row per sample: the target, then its render in each evaluation's folder. An empty frame: the code did not run.
 
-    An empty frame is code that did not run.
+    folders: evaluation folders by caption. targets: target pictures by sample id.
     """
     drawn = lambda i: (folder / "renders" / picture_name(i) for folder in folders.values())  # noqa: E731
     paths = [path for i, target in targets.items() for path in (target, *drawn(i))]

@@ -1,8 +1,7 @@
-"""How much of a score is execution rate: score = execution rate x score given execution.
+"""Splits a score into two factors: score = execution rate x score given execution.
 
-On the paper's values two thirds of RRVF's gain over its base is execution rate. Caveat, printed with every table:
-conditioning on execution keeps the easier samples of a policy that runs less often, so its conditional score flatters
-it.
+In the paper's values, two thirds of RRVF's gain over its base come from the execution rate. Caveat, printed with every
+table: a policy that runs less often runs on the easier samples, so its score given execution is too favourable.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from rrvf.report.paper import PaperTable, paper_table
 from rrvf.report.runs import Run, contributions, ran
 from rrvf.report.sets import Evaluated, evaluated_sets, model_title
 
-#: The score that is split, by table: Overall of Table 1, the two primary scores of Table 2.
+#: The scores to split, by table.
 SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}
 LABELS = {"overall": "Overall", "text": "Text", "judge": "Judge score"}
 CAVEAT = (
@@ -28,12 +27,11 @@ CAVEAT = (
 
 @dataclass(frozen=True)
 class Split:
-    """One policy's score in its two factors.
+    """One policy's score and its two factors.
 
-    `rate` in percent, the scores in the table's unit; `key`: base, sft, rrvf, ...
-
-    `given_bounds`: 95 % bootstrap interval of the conditional score; None for the paper's rows. `gain`: what the rate
-    and what the conditional score add to the base's score, in its unit; None for the base and the calibration rows.
+    key: base, sft, rrvf, ... rate: in percent. score, given: in the table's unit. given_bounds: 95 % bootstrap interval
+    of the score given execution; None for the paper's rows. gain: the parts of the score's difference from the base
+    that come from the rate and from the score given execution; None for the base and the calibration rows.
     """
 
     group: str
@@ -48,11 +46,10 @@ class Split:
 
 
 def gain(rate: float, given: float, base_rate: float, base_given: float) -> tuple[float, float]:
-    """rate x given - base_rate x base_given in its two parts, rates in percent.
+    """Splits rate x given - base_rate x base_given, rates in percent, into the part of each factor.
 
-    Each factor's change at the other's mean.
-
-    The parts add up to the whole. (97.83, 65.79) against (68.83, 55.46) gives (17.6, 8.6).
+    A part is the factor's change times the mean of the other factor, so the two parts add up to the difference.
+    (97.83, 65.79) against (68.83, 55.46) gives (17.6, 8.6).
     """
     by_rate = (rate - base_rate) * (given + base_given) / 200
     by_given = (given - base_given) * (rate + base_rate) / 200
@@ -60,7 +57,7 @@ def gain(rate: float, given: float, base_rate: float, base_given: float) -> tupl
 
 
 def paper_splits(number: int) -> list[Split]:
-    """The paper's rows of one table that print an execution rate, most telling ones included; none for Table 3."""
+    """The splits of the paper's rows of one table. Empty for Table 3, which prints no execution rate."""
     if "exec_rate" not in paper_table(number).columns:
         return []
     return [split for metric in SCORES[number] for split in _paper_splits(paper_table(number), metric)]
@@ -77,7 +74,7 @@ def _paper_splits(table: PaperTable, metric: str) -> list[Split]:
 
 
 def our_splits(runs: Sequence[Run], profile: Profile | None = None) -> list[Split]:
-    """The same of every run on disk, set by set."""
+    """The splits of all runs, set by set."""
     return [
         split
         for evaluated in evaluated_sets(runs, profile)

@@ -1,4 +1,4 @@
-"""Multi-turn episodes of Alg. 1 as a static page: target, each turn's code, picture and feedback, final answer, reward.
+"""Episodes of Alg. 1 as a static page: target, each turn's code, picture and feedback, final answer, reward.
 
 Example:
     trajectory_html(trajectories, kept_pictures(targets))
@@ -25,9 +25,9 @@ from rrvf.report.thumbnails import data_uri
 
 @dataclass(frozen=True)
 class EpisodePictures:
-    """PNG bytes of one episode: the target and one picture per turn, None where a turn has none.
+    """PNG bytes of one episode: the target, and one picture per turn, None if it has none.
 
-    The picture of an answer's turn is that of the final code.
+    The turn of an answer has the picture of the final code.
     """
 
     target: bytes | None
@@ -38,7 +38,7 @@ Pictures = Callable[[Trajectory], EpisodePictures]
 
 
 def kept_pictures(targets: Mapping[str, bytes]) -> Pictures:
-    """Pictures that trajectories in memory still hold (records on disk hold none)."""
+    """Pictures of trajectories in memory, which hold their renders. targets: PNG bytes by sample id."""
     return lambda t: EpisodePictures(targets.get(t.sample_id), tuple(_kept(t, turn) for turn in t.turns))
 
 
@@ -48,7 +48,7 @@ def _kept(trajectory: Trajectory, turn: Turn) -> bytes | None:
 
 
 def drawn_again(targets: Mapping[str, bytes], render: Callable[[str], Render]) -> Pictures:
-    """Pictures of trajectories read from disk: their code drawn again by `render`, in the sandbox."""
+    """Pictures of trajectories read from disk, which hold no renders: `render` draws their code again."""
 
     def draw(trajectory: Trajectory) -> EpisodePictures:
         drawn = tuple(render(t.code).png if t.code and t.action != "none" else None for t in trajectory.turns)
@@ -58,7 +58,7 @@ def drawn_again(targets: Mapping[str, bytes], render: Callable[[str], Render]) -
 
 
 def read_trajectories(path: Path) -> list[Trajectory]:
-    """The episodes of an `episodes.jsonl`; a line cut by a kill is left out. UserError for another kind of file."""
+    """The episodes of an `episodes.jsonl`, without a line cut by a kill. Raises UserError for another kind of file."""
     found = []
     for row in json_lines(path):
         try:
@@ -70,7 +70,7 @@ def read_trajectories(path: Path) -> list[Trajectory]:
 
 @dataclass(frozen=True)
 class _Step:
-    """One turn, ready for the page."""
+    """One turn as the page's template takes it."""
 
     title: str
     picture: str | None
@@ -81,7 +81,7 @@ class _Step:
 
 
 def trajectory_html(trajectories: Sequence[Trajectory], pictures: Pictures, title: str = "Episodes") -> str:
-    """A self-contained page (pictures as data URIs) with one strip per episode."""
+    """A self-contained HTML page (pictures as data URIs) with one strip per episode."""
     episodes = []
     for trajectory in trajectories:
         shown = pictures(trajectory)
@@ -104,7 +104,7 @@ def _step(trajectory: Trajectory, number: int, turn: Turn, picture: bytes | None
 
 
 def _changes(trajectory: Trajectory, number: int) -> Markup | None:
-    """What a turn's code changes in the last code before it, as a unified diff; None where there is no code before."""
+    """A unified diff of a turn's code against the code before it; None if either is missing. number: from 0."""
     code = trajectory.turns[number].code
     before = next((t.code for t in reversed(trajectory.turns[:number]) if t.code is not None), None)
     if code is None or before is None:
@@ -114,7 +114,7 @@ def _changes(trajectory: Trajectory, number: int) -> Markup | None:
 
 
 def said(trajectory: Trajectory, turn: Turn) -> str:
-    """What came back to a turn: the tool's feedback; for the answer, why it did not run, or the judge's word."""
+    """The reply to a turn: the tool's feedback; for the answer, why it did not run, or the judge's feedback."""
     if turn.action != "answer":
         return turn.feedback or turn.problem or ""
     render, judgement = trajectory.final_render, trajectory.judgement
@@ -126,18 +126,19 @@ def said(trajectory: Trajectory, turn: Turn) -> str:
 
 
 def by_reward(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-    """Episodes from the best to the worst by Eq. (2), of equals the more alike first.
+    """Episodes by the reward of Eq. (2), best first; of equal rewards the more similar first.
 
-    Those that no judge scored are left out.
+    Episodes without a reward are left out.
     """
     scored = [t for t in trajectories if t.reward is not None and t.reward.total is not None]
     return sorted(scored, key=lambda t: (t.reward.total, similarity(t)), reverse=True)
 
 
 def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, str], Judgement]) -> float | None:
-    """How much closer to the target the answer is than the first draft was; one without a picture was not close at all.
+    """The answer's similarity less that of the first draft. A draft without a picture has similarity 0.
 
-    score: the judge's, of a draft that was told words alone. None for an episode without a draft or a judge's word.
+    score: asks the judge for the draft's score, because a draft gets only feedback. None if there is no draft, or if
+    the judge failed on draft or answer.
     """
     draft = next((t for t in trajectory.turns if t.action == "tool_call"), None)
     if draft is None or trajectory.judgement is None or not trajectory.judgement.ok:
@@ -148,7 +149,7 @@ def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, s
 
 
 def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> Trajectory:
-    """What stands for the loop at its best: the episode of largest gain; where none has one, the best by reward."""
+    """The episode of the largest gain; if no episode has a gain, the best by reward."""
     known = [i for i, found in enumerate(gains) if found is not None]
     if not known:
         return (by_reward(trajectories) or trajectories)[0]
@@ -156,7 +157,7 @@ def best_loop(trajectories: Sequence[Trajectory], gains: Sequence[float | None])
 
 
 def gained(best: Trajectory, trajectories: Sequence[Trajectory], gains: Sequence[float | None]) -> str:
-    """What the episode of largest gain stands for, for its caption: its gain, the mean of all, its place."""
+    """The caption of the episode of the largest gain: its gain, the mean gain, and its place."""
     known = [found for found in gains if found is not None]
     if not known:
         return f"No episode has a draft to compare with. This one is {place(best, trajectories)}."
@@ -167,15 +168,15 @@ def gained(best: Trajectory, trajectories: Sequence[Trajectory], gains: Sequence
 
 
 def typical(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """The episode in the middle by reward (the upper of two)."""
+    """The median episode by reward (the better of two)."""
     ranked = by_reward(trajectories) or trajectories
     return ranked[(len(ranked) - 1) // 2]
 
 
 def place(shown: Trajectory, among: Sequence[Trajectory], before: Sequence[Trajectory] = ()) -> str:
-    """Where an episode stands among its like, for the caption.
+    """The place of an episode among others, for its caption: rank and similarity, with the median of all.
 
-    Its rank, the median beside it, the same picture before.
+    before: episodes of an earlier policy; the similarity on the same picture is added.
     """
     ranked = by_reward(among)
     rank = next((i for i, t in enumerate(ranked, 1) if t.sample_id == shown.sample_id), None)
@@ -187,13 +188,13 @@ def place(shown: Trajectory, among: Sequence[Trajectory], before: Sequence[Traje
 
 
 def similarity(trajectory: Trajectory) -> float:
-    """The final picture's similarity; 0 where there is none."""
+    """The final picture's similarity; 0 if there is none."""
     judgement = trajectory.judgement
     return judgement.score if judgement is not None and judgement.ok else 0.0
 
 
 def worth(trajectory: Trajectory) -> str:
-    """The episode's similarity and reward terms on one line; a failed judge is named, never a number."""
+    """The episode's similarity and reward terms on one line. A failed judge is named instead of a number."""
     judgement, reward = trajectory.judgement, trajectory.reward
     parts = ["harness_error: the episode leaves its group"] if trajectory.harness_error else []
     if judgement is not None:

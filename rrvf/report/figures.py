@@ -1,6 +1,6 @@
-"""Figures for the README and the notebooks: the loop on a real sample, the learning curve, a score in its two factors.
+"""Figures for the README and the notebooks: the loop on a real sample, learning curves, the two factors of a score.
 
-Each function gives a matplotlib Figure and keeps no global state; `numbers` of a figure are printed by its caller.
+Each function returns a matplotlib Figure and keeps no global state. The caller prints a figure's numbers.
 """
 
 from __future__ import annotations
@@ -29,20 +29,19 @@ STYLE = sns.axes_style("whitegrid", {"grid.color": "#e6eaee", "axes.edgecolor": 
 PALETTE = sns.color_palette("deep")
 
 
-#: Inches of a loop figure: width of a column, share of it that the picture takes, room above, height of a caption line.
+#: Layout of a loop figure: width of a column in inches, the picture's share of it, space above in inches, height of a
+#: caption line in inches.
 COLUMN, FILL, TOP, LINE_HEIGHT = 3.3, 0.86, 0.5, 0.19
 
 
 def loop_figure(
     trajectory: Trajectory, target_png: bytes, renders: Sequence[bytes | None] | None = None, note: str = ""
 ) -> Figure:
-    """One episode of Alg. 1 as a strip.
+    """One episode of Alg. 1 as a strip: target, each turn's picture with its reply, final answer with its score.
 
-    Target, each turn's picture with what came back, the final answer with its score.
-
-    note: a line under it that says how the episode was chosen and how typical it is (`episodes.place`). renders: PNG
-    bytes per turn in order, None where a turn made no picture; an answer's turn shows the final render. By default
-    those that an episode in memory still holds.
+    renders: PNG bytes per turn, None for a turn without a picture; an answer's turn has the final render. By default
+    those that an episode in memory holds. note: a line below the strip about how the episode was chosen and how typical
+    it is (`episodes.place`).
     """
     renders = kept_pictures({})(trajectory).turns if renders is None else renders
     columns = [_Column("Target", "what the policy sees", target_png, INK)]
@@ -56,7 +55,7 @@ def loop_figure(
 
 
 def _plain(feedback: str) -> str:
-    """The judge's lines by aspect without their marks."""
+    """Feedback without the judge's markup of aspects."""
     return re.sub(r"^-\*\*(.+?)\*\*- ", r"\1: ", feedback.removeprefix("---Comments:").strip(), flags=re.MULTILINE)
 
 
@@ -107,7 +106,7 @@ def _frame_picture(axes: Axes, column: _Column) -> None:
         spine.set(color=column.frame, linewidth=1.8)
 
 
-#: Panels of the learning curve: title, least and greatest of the y axis, and the log's keys with their labels.
+#: Panels of the learning curve: title, limits of the y axis, and the log's keys with their labels.
 PANELS = (
     (
         "Reward terms",
@@ -124,7 +123,7 @@ PANELS = (
     ("Tokens per episode", (0, None), {"completions/mean_length": "mean length"}),
     ("Entropy, and KL to the start", (-0.01, None), {"entropy": "entropy of a token", "kl": "KL of a token"}),
 )
-#: Panels of the optimiser: is it stable, does the clip bind, and where does the time go.
+#: Panels about the optimiser: its stability, its clipping, and the time per phase.
 OPTIMISER = (
     ("Gradient norm", (0, None), {"grad_norm": "before clipping"}),
     ("Clip fraction", (-0.02, 1.05), {"clip_ratio/region_mean": "tokens outside the clip range"}),
@@ -139,7 +138,7 @@ OPTIMISER = (
         },
     ),
 )
-#: What must be nothing, and is drawn for nobody while it is.
+#: Keys of the log that should be zero. Their means are printed below the figure.
 TROUBLE = {
     "rrvf/judge_errors": "judge errors",
     "rrvf/harness_errors": "harness errors",
@@ -150,11 +149,11 @@ TROUBLE = {
 def learning_curve(
     logs: Sequence[Sequence[Mapping[str, float]]], window: int = 5, panels: Sequence[tuple] = PANELS, title: str = ""
 ) -> Figure:
-    """What people watch during GRPO, one panel each, as means over `window` steps; single steps are pale.
+    """Learning curves of GRPO, one panel per quantity, as means over `window` steps.
 
-    logs: the lines of `log.jsonl`, of one run or of several with other seeds: then the line is the mean over the seeds
-    and the band goes from the least to the greatest. What was not logged is named as such, never drawn as zero.
-    panels: PANELS or OPTIMISER, three to a row.
+    logs: the lines of `log.jsonl`, of one run or of several seeds. For one run, single steps are pale. For several, the
+    line is the mean over the seeds and the band goes from minimum to maximum. A key that was not logged is named in the
+    legend, never drawn as zero. panels: PANELS or OPTIMISER, three per row.
     """
     frames = [pd.DataFrame(list(log)).set_index("step") for log in logs if log]
     rows = len(panels) // 3
@@ -173,7 +172,7 @@ def learning_curve(
 
 
 def _trouble(frames: Sequence[pd.DataFrame]) -> str:
-    """The mean share of each kind of trouble, in words."""
+    """The mean of each key of TROUBLE as text."""
     steps = pd.concat(frames or [pd.DataFrame()])
     shares = {told: steps[key].mean() for key, told in TROUBLE.items() if key in steps}
     return "Mean shares over the run: " + ", ".join(f"{told} {share:.1%}" for told, share in shares.items()) + "."
@@ -193,7 +192,7 @@ def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping
         axes.plot(smooth.index, smooth.mean(axis=1), color=color, linewidth=2.2, label=keys[key])
     for missing in (label for key, label in keys.items() if key not in present):
         axes.plot([], [], color="none", label=f"{missing}: not logged")
-    # Over the panel, where no line is.
+    # Above the panel, so that it covers no line.
     axes.legend(frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(-0.02, 0.99), borderpad=0)
     axes.set_xlabel("step")
     sns.despine(ax=axes)
@@ -202,8 +201,7 @@ def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping
 def decomposition_figure(splits: Sequence[Split], title: str = "Running, and being right where it runs") -> Figure:
     """Execution rate against score given execution, with curves of equal score.
 
-    Base, SFT, RRVF and the teacher are named, with an arrow from the base to each that was trained from it; other
-    policies are pale dots.
+    Base, SFT, RRVF and the teacher are named, with arrows from the base to SFT and RRVF; other policies are pale dots.
     splits: of one group and one metric (`rrvf.report.decomposition`), score in 0..100.
     """
     figure = blank_figure(9, 6)
@@ -226,7 +224,7 @@ def decomposition_figure(splits: Sequence[Split], title: str = "Running, and bei
     return figure
 
 
-#: Policies that are named in the figure: colour, and where the name stands (offset in points, alignment).
+#: Policies that are named in the figure: colour, and the name's offset in points and alignment.
 NAMED = {
     "base": (PALETTE[0], (-9, -8), "right"),
     "sft": (PALETTE[1], (-9, 4), "right"),
@@ -245,7 +243,7 @@ def _point(axes: Axes, split: Split) -> None:
 
 
 def blank_figure(width: float, height: float) -> Figure:
-    """A white figure of so many inches at 120 dots an inch, on Agg, without pyplot's global state."""
+    """A white figure with its size in inches, at 120 dpi, on Agg and without pyplot's global state."""
     figure = Figure(figsize=(width, height), dpi=120, facecolor="white")
     FigureCanvasAgg(figure)
     return figure

@@ -1,4 +1,4 @@
-"""What a trained policy gains over its base on every evaluation set, for the evaluation notebook.
+"""The gain of a trained policy over its base on every evaluation set, for the evaluation notebook.
 
 forest_figure(gains(find_runs(folder), profile), "base", "the pictures of a set")
 """
@@ -19,7 +19,7 @@ METRICS = ("exec_rate", "judge")
 def gains(runs: Sequence[Run], profile: Profile, policy: str = "rrvf", base: str = "base") -> pd.DataFrame:
     """A row per set and metric: `policy` less `base` in points of 100, with a 95 % paired bootstrap interval.
 
-    Columns: variant (the set's title), metric, difference, low, high; a set that lacks one of the two is left out.
+    Columns: variant (the set's title), metric, difference, low, high. A set without runs of both policies is left out.
     """
     rows, found = [], by_set(runs)
     for name, settings in profile.evaluations.items():

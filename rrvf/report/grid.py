@@ -1,7 +1,7 @@
-"""What a table is before it is written: blocks of rows under their own column heads, and the text of every cell.
+"""The content of a table, independent of its format: blocks of rows with their columns, and the text of every cell.
 
-A block is one measurement: the paper's rows are one, each of our evaluation sets another, so that no row stands in a
-column of rows that were measured in another way. Writers decorate `lay_out(block)`; none of them formats a number.
+Rows in a block were measured in the same way. The paper's rows are one block, and each of our evaluation sets is
+another. The writers decorate `lay_out(block)`; none of them formats a number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Mark = Literal["", "best", "second"]
 class Column:
     """One metric of a table.
 
-    `digits` of the value, `interval_digits` of its bounds; `marked`: how many places are marked (0 to 2).
+    digits: decimals of the value. interval_digits: decimals of its bounds. marked: number of marked ranks (0 to 2).
     """
 
     key: str
@@ -36,7 +36,8 @@ class Column:
 class Line:
     """A row with its delta row.
 
-    printed: cells to copy as they are; note: stands after the model's name; of: the row above that it says more of.
+    printed, delta_printed: cells to copy as text. note: text after the model's name. of: the row above that this row
+    adds to, as the mean over seeds does; empty for other rows.
     """
 
     row: TableRow
@@ -49,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under a heading inside a block; an empty heading prints nothing."""
+    """Rows under a heading inside a block. An empty heading is not printed."""
 
     heading: str
     lines: tuple[Line, ...]
@@ -57,7 +58,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that may be compared with each other; `head` names what moves their numbers, the footer what they are."""
+    """Rows that can be compared with each other.
+
+    head: the choices that affect their numbers, above the rows. footer: provenance and notes, below the rows.
+    """
 
     title: str
     columns: tuple[Column, ...]
@@ -73,7 +77,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables with what was measured here under it."""
+    """One of the paper's tables, with our own measurements below."""
 
     number: int
     title: str
@@ -82,13 +86,13 @@ class Table:
 
     @property
     def name(self) -> str:
-        """What its files are called: `table1`."""
+        """The name of its files without suffix: `table1`."""
         return f"table{self.number}"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The finished text of one cell: value, interval (may be empty) and mark."""
+    """The text of one cell: value, interval (may be empty) and mark."""
 
     text: str
     interval: str = ""
@@ -105,9 +109,9 @@ class Printed:
 
 
 def marks(block: Block) -> dict[tuple[int, str], Mark]:
-    """The paper's rule: best and second best value per column among ranked rows, keyed by (line number, column).
+    """Best and second best value per column among ranked rows, by (line number, column). This is the paper's rule.
 
-    Equal values share a mark. Fewer than two ranked values: nothing is marked.
+    Equal values share a mark. With fewer than two ranked values nothing is marked.
     """
     found: dict[tuple[int, str], Mark] = {}
     ranked = [(i, line.row.values) for i, line in enumerate(block.lines) if line.row.ranked]
@@ -120,9 +124,9 @@ def marks(block: Block) -> dict[tuple[int, str], Mark]:
 
 
 def in_short(block: Block, columns: Sequence[str] = ()) -> Block:
-    """The block with a row a policy alone, no differences and no rows that say more of another.
+    """The block with one row per policy, without delta rows and rows that add to another.
 
-    columns: keys of those to keep; none: all. Values have as many digits as their intervals.
+    columns: keys of the columns to keep; empty: all. Values get as many decimals as their intervals.
     """
     plain = [
         replace(group, lines=tuple(replace(line, delta=None) for line in group.lines if not line.of))

@@ -1,4 +1,4 @@
-"""Code as HTML with its words coloured; policy output stays text.
+"""Code as HTML with syntax colours; policy output stays text.
 
 highlighted("import numpy as np", "python")    # <i class="k">import</i> numpy <i class="k">as</i> np
 """
@@ -16,7 +16,7 @@ from pygments.util import ClassNotFound
 
 from rrvf.report.html import visible
 
-#: What is coloured, by classes of one letter: a page holds thousands of programs.
+#: CSS classes of token kinds. One letter each, because a page holds thousands of programs.
 _CLASSES = (
     ("k", (Keyword, Operator.Word)),
     ("s", (String,)),
@@ -30,11 +30,11 @@ _CLASSES = (
 )
 
 
-@lru_cache(64)  # a sample's policies often answer alike, and the reference answers the label
+@lru_cache(64)  # policies often give the same answer, and the reference policy answers the true code
 def highlighted(code: str, language: str) -> Markup:
-    """`code` as safe HTML, cut and with hidden characters written out as `visible` does.
+    """`code` as safe HTML. Long code is cut and hidden characters are written out, as in `visible`.
 
-    language: a domain's fence, or diff.
+    language: a domain's fence, or `diff`.
     """
     parts: list[str] = []
     open_class = ""
@@ -43,7 +43,7 @@ def highlighted(code: str, language: str) -> Markup:
         if css != open_class:
             parts += ["</i>" * bool(open_class), f'<i class="{css}">' * bool(css)]
             open_class = css
-        parts.append(escape(text, quote=False))  # between tags; written out, quotes would be a tenth of a page
+        parts.append(escape(text, quote=False))  # safe between tags; escaped quotes would be a tenth of a page
     parts.append("</i>" * bool(open_class))
     return Markup("".join(parts))
 

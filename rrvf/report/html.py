@@ -1,7 +1,7 @@
-"""Static pages around hostile text: policy output is shown, never run.
+"""Static pages that show hostile text: policy output is shown, never run.
 
-Three layers: Jinja2 escapes every value; a content security policy allows only this page's own script and style, by
-hash; control and direction characters, which could hide or reorder what is read, are written out.
+Three layers: Jinja2 escapes every value. A content security policy allows only this page's own script and style, by
+hash. Control and direction characters, which could hide or reorder text, are written out.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 #: Longer texts are cut on the page; the records keep them whole.
 MAX_TEXT = 20_000
-#: Control characters but tab and new line, lone surrogates, and direction marks and overrides that reorder text on
-#: screen ("Trojan Source").
+#: Control characters except tab and newline, lone surrogates, and direction marks and overrides that reorder text on
+#: the screen ("Trojan Source").
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def page(template: str, scripts: Sequence[str] = (), **values) -> str:
-    """Render one of `templates/` with the shared style, the theme's switch, `scripts` and the security policy."""
+    """Render one of `templates/` with the shared style, the theme switch, `scripts` and the security policy."""
     style, theme, script = _asset("page.css"), _asset("theme.js"), "".join(map(_asset, scripts))
     policy = (
         f"default-src 'none'; img-src 'self' file: data:; style-src {_hash(style)}; "

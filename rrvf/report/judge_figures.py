@@ -1,4 +1,4 @@
-"""How far a judge can be trusted, as figures: every family of damage at one look, and one family taken apart.
+"""Figures of a judge's reliability: all families of damage in one figure, and the parts of the score for one family.
 
 families = calibrate(pictures=3); calibration_figure(families); damage_figure(families, "chart/colour", 0.95)
 """
@@ -23,7 +23,7 @@ Families = Mapping[str, FamilyResult]
 
 
 def calibration_figure(families: Families) -> Figure:
-    """A row per family, a column per step of damage: the mean score, dark where it is high; rho beside the name."""
+    """A heat map of mean scores: a row per family, with rho after its name, and a column per step of damage."""
     domains = list(dict.fromkeys(f.domain for f in families.values()))
     parts = [{n: f for n, f in families.items() if f.domain == d} for d in domains]
     figure = blank_figure(4.6 * len(domains), 0.27 * max(map(len, parts)) + 0.9)
@@ -44,13 +44,16 @@ def _named(name: str, family: FamilyResult) -> str:
 
 
 def passed(families: Families, threshold: float) -> list[float]:
-    """Of all damaged pictures, the share whose score is above `threshold`, by steps of damage from 0."""
+    """The share of pictures with a score above `threshold`, by steps of damage from 0."""
     rows = [scores for family in families.values() for scores in family.scores]
     return [float(np.mean([r[k] > threshold for r in rows if len(r) > k])) for k in range(max(len(r) for r in rows))]
 
 
 def damage_figure(families: Families, name: str, threshold: float) -> Figure:
-    """One family's first picture by the parts of its score, and what a threshold lets through of all families."""
+    """The parts of the score for one family's first picture, and the share of all pictures above `threshold`.
+
+    name: domain/family, as `chart/colour`.
+    """
     figure = blank_figure(9, 2.9)
     with sns.axes_style(STYLE):
         left, right = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""The rows of a table: the paper's as printed, ours, and what lies between two."""
+"""The rows of a table: the paper's as printed, ours, and their differences."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rrvf.rows import paper_key
 
 
 def paper_line(row: PaperRow) -> Line:
-    """The paper's row, with its difference against the base where one is printed."""
+    """The paper's row, with the difference from the base if one is printed."""
     main = TableRow(model=row.model, values=dict(row.values), starred=row.starred, ranked=row.ranked)
     delta = TableRow(model="Δ (vs Qwen2.5-VL-7B-Instruct)", values=dict(row.delta_values), ranked=False)
     return Line(main, delta if row.delta else None, row.printed, row.delta)
 
 
 def our_lines(policy: str, evaluated: Evaluated, columns: Sequence[Column], profile: Profile | None) -> list[Line]:
-    """One policy's row, and what stands under it: its mean over seeds, and the paper's row."""
+    """One policy's row, and below it its mean over seeds and the paper's row, if there are any."""
     return [
         our_line(policy, evaluated, columns, profile),
         *_over_seeds(policy, evaluated, columns),
@@ -33,7 +33,7 @@ def our_lines(policy: str, evaluated: Evaluated, columns: Sequence[Column], prof
 
 
 def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profile: Profile | None) -> Line:
-    """One policy's row, with its difference against the base where both ran."""
+    """One policy's row, with the difference from the base if both were run."""
     run, model = evaluated.runs.get(policy), model_title(policy)
     if policy == "base" and profile is not None:
         model = f"{model} ({'rrvf-nano' if is_stand_in(profile) else profile.policy.model})"
@@ -51,7 +51,7 @@ def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profi
 
 
 def delta_row(run: Run, base: Run, columns: Sequence[Column]) -> TableRow:
-    """Differences against the base with their intervals; a dash where the records do not bear one."""
+    """Differences from the base with their intervals. A column is missing if the records do not give a difference."""
     found = {c.key: difference(run, base, c.key) for c in columns}
     found = {key: d for key, d in found.items() if d is not None}
     return TableRow(
@@ -63,7 +63,7 @@ def delta_row(run: Run, base: Run, columns: Sequence[Column]) -> TableRow:
 
 
 def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) -> list[Line]:
-    """The mean over the seeds, with the least and the greatest; nothing where there is one."""
+    """The mean over the seeds, with minimum and maximum as its interval. Empty with one seed."""
     runs = of_all_seeds(policy, evaluated)
     if len(runs) < 2:
         return []
@@ -79,10 +79,9 @@ def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) ->
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
-    """The paper's row under ours, and what lies between them, where a real model was run.
+    """The paper's row below ours, and our difference from it. Empty for a stand-in policy.
 
-    A stand-in is not set beside the paper's models. Left out is what was not measured alike: a score that another judge
-    gave, or that was asked for otherwise.
+    Columns that were not measured as in the paper are left out: scores of another judge or by another prompt.
     """
     if evaluated.settings.table not in PAPER_COLUMNS:
         return []
@@ -98,7 +97,10 @@ def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[
 
 
 def against_paper(run: Run, row: PaperRow, number: int) -> TableRow:
-    """Ours less the printed value. The interval is that of our samples, and for a rate of the paper's counts too."""
+    """Our values less the printed ones, as a row of table `number`.
+
+    The intervals cover our samples; for execution rates also the paper's counts.
+    """
     values, intervals = {}, {}
     for column, printed in row.values.items():
         metric = run.summary.metrics.get(column)

@@ -1,4 +1,4 @@
-"""What a block's numbers were made with: its title, its head and the lines under it."""
+"""The provenance of a block's numbers: its title, its head and the lines below it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_CLIP = "n/a: no CLIP weights on this machine."
 
 
 def title_of(evaluated: Evaluated, profile: Profile | None) -> str:
-    """What a block is called: whose numbers on which set."""
+    """The title of a block: profile and evaluation set."""
     if profile is None:
         return f"Ours: {evaluated.settings.title}"
     stand_in = " (a small stand-in policy, not comparable with the paper's rows)" if is_stand_in(profile) else ""
@@ -20,7 +20,7 @@ def title_of(evaluated: Evaluated, profile: Profile | None) -> str:
 
 
 def head_of(runs: Mapping[str, Run]) -> str:
-    """Judge, protocols and every choice that moves a block's numbers, each once; several where rows differ."""
+    """Judge, protocols and all choices that affect a block's numbers. If rows differ, all their values are listed."""
     made = [run.summary.provenance for run in runs.values()]
     choices = list(dict.fromkeys(name for p in made for name in p.choices))
     named = {"judge": [p.judge.split(" ")[0] for p in made], "judged by": [p.judge_protocol for p in made]}
@@ -30,7 +30,7 @@ def head_of(runs: Mapping[str, Run]) -> str:
 
 
 def footer_of(evaluated: Evaluated) -> list[str]:
-    """The lines under a block: what made it, with which seeds, and what is missing."""
+    """The lines below a block: its provenance, its seeds, and what is missing."""
     runs = evaluated.runs
     if not runs:
         return [f"{evaluated.settings.title}: not run."]
@@ -43,7 +43,7 @@ def footer_of(evaluated: Evaluated) -> list[str]:
 
 
 def seeds_line(evaluated: Evaluated) -> list[str]:
-    """With which seeds the rows that depend on one were made: what two rows differ by is to be more than a seed's."""
+    """The seeds of the trained rows, or a note that there is only one. A difference may be no more than seed noise."""
     seeds = {p: tuple(r.summary.provenance.seed for r in of_all_seeds(p, evaluated)) for p in evaluated.runs}
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for policy in (p for p in evaluated.policies if len(seeds.get(p, ())) > 1):
@@ -56,7 +56,7 @@ def seeds_line(evaluated: Evaluated) -> list[str]:
 
 
 def provenance_line(runs: Mapping[str, Run]) -> str:
-    """What produced a block. Rows that were not produced alike are named: they do not compare."""
+    """The provenance of a block in one line. Rows with a different value are named, because they do not compare."""
     fields = {
         "protocol": lambda r: r.summary.provenance.protocol,
         "judge": lambda r: r.summary.provenance.judge,

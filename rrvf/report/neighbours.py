@@ -1,4 +1,4 @@
-"""How near each test picture lies to the training pictures, for the notebook on the data."""
+"""The distance of test pictures from training pictures, for the notebook on the data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rrvf.data import near_duplicates
 from rrvf.records import Sample
 from rrvf.report.figures import INK, STYLE, blank_figure
 
-#: Bits of a perceptual hash.
+#: Number of bits of a perceptual hash.
 BITS = 64
 
 
 def all_pairs(train: Sequence[Sample], tests: Mapping[str, Sequence[Sample]], root: Path) -> pd.DataFrame:
-    """Every training picture with every test picture of its domain.
+    """All pairs of a training picture and a test picture of the same domain.
 
     Columns: `first`, `second` (their ids), `distance` in bits, `same_code`, `test_set`.
     """
@@ -31,9 +31,9 @@ def all_pairs(train: Sequence[Sample], tests: Mapping[str, Sequence[Sample]], ro
 
 
 def nearest_figure(nearest: pd.DataFrame, limit: int) -> Figure:
-    """Per test set the share of its pictures within so many bits of their nearest training picture; a line at `limit`.
+    """Cumulative distribution, per test set, of the distance to the nearest training picture; a line at `limit` bits.
 
-    nearest: one row a test picture, with `test_set` and `distance`.
+    nearest: one row per test picture, with `test_set` and `distance`.
     """
     figure = blank_figure(8, 3.2)
     with sns.axes_style(STYLE):

@@ -1,4 +1,4 @@
-"""The paper's printed values (Tables 1 to 3), read from `paper.yaml`. No other module knows them.
+"""The paper's printed values (Tables 1 to 3), read from `paper.yaml`. No other module holds them.
 
 Example:
     from rrvf.report.paper import paper_table
@@ -20,7 +20,7 @@ SOURCE = "arXiv 2507.20766"
 
 @dataclass(frozen=True)
 class PaperRow:
-    """One printed row. `printed` and `delta` hold the cells as text (`68.2*`), keyed by column; dashes are left out."""
+    """One printed row. printed, delta: the cells as text (`68.2*`) by column, without dashes."""
 
     key: str
     model: str
@@ -36,18 +36,18 @@ class PaperRow:
 
     @property
     def delta_values(self) -> dict[str, float]:
-        """The printed differences against the base model; empty where the paper prints none."""
+        """The printed differences from the base model; empty if the paper prints none."""
         return {column: float(text) for column, text in self.delta.items()}
 
     @property
     def starred(self) -> tuple[str, ...]:
-        """Columns that the original benchmark reported; the authors ran the others."""
+        """Columns with values from the original benchmark; the authors measured the others."""
         return tuple(column for column, text in self.printed.items() if text.endswith("*"))
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One printed table. `n`: test samples behind its rates (decisions D7 for Plot2Code)."""
+    """One printed table. n: number of test samples (decisions D7 for Plot2Code)."""
 
     number: int
     title: str
@@ -64,7 +64,7 @@ class PaperTable:
         return grouped
 
     def row(self, key: str) -> PaperRow:
-        """The row with this short name; UserError lists the names that exist."""
+        """The row with this key. The UserError for an unknown key lists the known ones."""
         for row in self.rows:
             if row.key == key:
                 return row

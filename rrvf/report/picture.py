@@ -1,4 +1,4 @@
-"""A table as a picture, drawn like a page of a paper: booktabs rules, marks, intervals small under their values."""
+"""A table as a picture in the style of a paper: booktabs rules, marks, small intervals below the values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 
 from rrvf.report.grid import Block, Cell, Printed, Table, lay_out
 
-#: Inches. The picture grows with its rows; its width is that of a slide.
+#: Inches: width of the picture, height of a row, margin. The height of the picture follows from its rows.
 WIDTH, ROW, MARGIN = 16.0, 0.29, 0.35
-#: Between two heads.
+#: Inches between two column labels.
 GAP = 0.3
 INK, SOFT = "#1b1f24", "#6a737d"
 SIZE, SMALL = 12.5, 9.0
@@ -80,7 +80,7 @@ def _wrap(text: str) -> str:
 
 
 def _rows_of(row: Printed) -> float:
-    """Height of a printed row: one that carries intervals has a second, lower line."""
+    """Height of a printed row, in rows: intervals need a second, lower line."""
     return 1.62 if any(cell.interval for cell in row.cells) else 1.0
 
 
@@ -113,7 +113,7 @@ def _draw_block(pen: _Pen, block: Block, rows: list[Printed]) -> None:
 
 
 def _right_edges(block: Block) -> list[float]:
-    """Right edges of the value columns; the model's name takes what is left."""
+    """Right edges of the value columns in inches. The model's name gets the remaining width."""
     count = len(block.columns)
     return [WIDTH - MARGIN - _step(block) * (count - 1 - i) for i in range(count)]
 

@@ -1,10 +1,10 @@
-"""Four recorded groups of GRPO, for a reader who turns the reward's knobs before anything was trained.
+"""Recorded GRPO groups, so that a reader can vary the reward without training.
 
     groups = recorded_groups()["chart-1000042"]     # eight episodes of one training picture
 
-Eight episodes of each picture, played by the shipped policy at temperature 1 with the paper's four turns. They lie
-beside this file, so that a notebook shows the same ones everywhere. Played anew after a change of policy, judge or
-protocol:
+The shipped policy played eight episodes per picture, at temperature 1 and with the paper's four turns. They are stored
+beside this file, so that a notebook shows the same ones everywhere. After a change of policy, judge or protocol, record
+them again:
 
     python -m reproduce.recorded chart-1000042 chart-1000118
 """
@@ -20,7 +20,7 @@ RECORDED = Path(__file__).with_name("recorded.jsonl")
 
 
 def recorded_groups(path: Path = RECORDED) -> dict[str, list[Trajectory]]:
-    """The episodes by their picture's id, in the order in which they were played."""
+    """The episodes by sample id, in the order in which they were played."""
     groups: dict[str, list[Trajectory]] = {}
     for trajectory in read_trajectories(path):
         groups.setdefault(trajectory.sample_id, []).append(trajectory)

@@ -1,4 +1,4 @@
-"""What a reward would teach, on recorded groups of episodes: Eq. (2), the advantage and the KL penalty.
+"""Figures of what a reward reinforces, on recorded groups of episodes: Eq. (2), the advantage and the KL penalty.
 
 fig = weights_figure(recorded_groups(), Weights(0.8, 0.2, 1.2))
 fig = advantage_figure([0.2, 0.9, 1.4, 2.0], "mean", True)
@@ -22,14 +22,14 @@ from rrvf.reward import RewardRule, Weights
 Groups = Mapping[str, Sequence[Trajectory]]
 
 BASELINES = {"mean": np.nanmean, "max": np.nanmax, "median": np.nanmedian}
-#: TRL's, so that a group of equal rewards gives zeros.
+#: As in TRL, so that a group of equal rewards gives zeros.
 EPSILON = 1e-4
 
 
 def advantages(rewards: Sequence[float], baseline: str = "mean", normalised: bool = True) -> np.ndarray:
-    """A_i of one group: r_i less the group's baseline, over its standard deviation where `normalised`.
+    """The advantages A_i of one group: r_i less the baseline, divided by the standard deviation if `normalised`.
 
-    A nan, of an episode that no judge scored, stays nan and moves nobody.
+    A nan (the reward of an episode without a judge's score) stays nan and does not affect the others.
 
     >>> advantages([0.0, 1.0], "max", normalised=False).tolist()
     [-1.0, 0.0]
@@ -40,7 +40,7 @@ def advantages(rewards: Sequence[float], baseline: str = "mean", normalised: boo
 
 
 def agreement(groups: Groups, weights: Weights) -> float:
-    """Of all pairs of episodes of one picture that both drew something, the share in which the closer is paid more."""
+    """Of all pairs of rendered episodes of one picture, the share in which the more similar one gets more reward."""
     rule, won = RewardRule(weights), []
     for group in groups.values():
         for a, b in combinations([t for t in group if t.final_render is not None and t.final_render.ok], 2):
@@ -51,9 +51,9 @@ def agreement(groups: Groups, weights: Weights) -> float:
 
 
 def weights_figure(groups: Groups, weights: Weights) -> Figure:
-    """Reward against similarity, a dot an episode.
+    """Reward against similarity, with a dot per episode.
 
-    Its colour is the number of calls that rendered; a cross: the final code gave no picture.
+    The colour is the number of calls that rendered. A cross: the final code gave no picture.
     """
     rule, episodes = RewardRule(weights), [t for group in groups.values() for t in group]
     figure = blank_figure(8, 3.3)
@@ -76,7 +76,7 @@ def weights_figure(groups: Groups, weights: Weights) -> Figure:
 
 
 def advantage_figure(rewards: Sequence[float], baseline: str = "mean", normalised: bool = True) -> Figure:
-    """The advantages of one group, from the worst episode to the best: up is reinforced, down is discouraged."""
+    """The advantages of one group, from the worst episode to the best. Positive: reinforced; negative: discouraged."""
     ordered = sorted(rewards)
     pushes = advantages(ordered, baseline, normalised)
     figure = blank_figure(8, 2.7)
@@ -97,9 +97,9 @@ def advantage_figure(rewards: Sequence[float], baseline: str = "mean", normalise
 
 
 def held(rewards: Sequence[float], beta: float) -> np.ndarray:
-    """The probabilities of one group's episodes that are best under a KL penalty, where all were equally likely.
+    """The optimal probabilities of one group's episodes under a KL penalty, from a start where all are equally likely.
 
-    The maximum of E[A] - beta KL(p || start) is p_i in proportion to start_i exp(A_i / beta), beta > 0.
+    E[A] - beta KL(p || start), beta > 0, has its maximum at p_i proportional to start_i exp(A_i / beta).
 
     >>> held([0.0, 1.0], 1e9).round(3).tolist()
     [0.5, 0.5]
@@ -116,7 +116,7 @@ def kl_to_start(p: np.ndarray) -> float:
 
 
 def penalty_figure(rewards: Sequence[float], beta: float) -> Figure:
-    """How likely each episode of a group is at the optimum under a KL penalty of `beta`, beside the start."""
+    """The probability of each episode of a group at the optimum under a KL penalty of `beta`, and at the start."""
     ordered = np.sort(rewards)
     p = held(ordered, beta)
     figure = blank_figure(8, 2.7)

@@ -1,6 +1,6 @@
-"""Evaluation runs on disk, read back: `.../<set>/<policy>/{summary.json, records.jsonl, renders/}`.
+"""Reads evaluation runs from disk: `.../<set>/<policy>/{summary.json, records.jsonl, renders/}`.
 
-A run's printed values come from its summary; differences between two runs come from their records, sample by sample.
+The printed values of a run come from its summary. Differences between two runs come from their records, by sample.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from rrvf.folders import moved_aside
 from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
 
-#: A table with more judge errors than this is refused: what is left is no longer the test set.
+#: Maximum share of failed samples in a run of a table: with more, the rest no longer represents the test set.
 MAX_JUDGE_ERRORS = 0.01
 
 
 class Metric(BaseModel):
-    """One aggregate with its interval; None where the metric could not be measured on this machine."""
+    """One aggregate with its interval; None if the metric could not be measured on this machine."""
 
     value: float | None
     low: float | None = None
@@ -47,10 +47,10 @@ class Summary(BaseModel):
     outcomes: dict[Outcome, int]
     metrics: dict[str, Metric]
     provenance: Provenance
-    #: Of an evaluation over several turns, or of a part of one: no row of a table.
+    #: Set for an evaluation over several turns, and for a part of an evaluation. Neither is a row of a table.
     turn: int | None = None
     shard: dict | None = None
-    #: What the pictures show; None in what an earlier version wrote.
+    #: Domain of the pictures; None in summaries of earlier versions.
     domain: DomainName | None = None
 
 
@@ -65,7 +65,7 @@ class Run:
     def records(self) -> dict[str, SampleResult]:
         """Results of `records.jsonl` by sample id.
 
-        The file is append-only: the last line of a sample counts, a line cut by a kill does not.
+        The file is append-only: the last line of a sample counts, and a line cut by a kill is ignored.
         """
         path = self.folder / "records.jsonl"
         found = {}
@@ -80,7 +80,7 @@ class Run:
         return found
 
     def value(self, metric: str) -> float | None:
-        """The summary's value, or None; `low_level` is the mean of ChartMimic's four scores that read the code."""
+        """The summary's value, or None. `low_level` is the mean of ChartMimic's four scores from the code."""
         names = LOW_LEVEL if metric == "low_level" else (metric,)
         found = [self.summary.metrics[name].value for name in names if name in self.summary.metrics]
         whole = [value for value in found if value is not None]
@@ -88,25 +88,25 @@ class Run:
 
     @property
     def judge_protocol(self) -> str:
-        """How its judge was asked: scores of two protocols do not compare."""
+        """The protocol by which the judge was asked. Scores of two protocols do not compare."""
         return self.summary.provenance.judge_protocol
 
     @property
     def judge_errors(self) -> int:
-        """Samples that no judge scored."""
+        """Number of samples on which the judge failed."""
         return self.summary.outcomes.get("judge_error", 0)
 
     @property
     def harness_errors(self) -> int:
-        """Samples that failed through our own fault."""
+        """Number of samples on which our own code or machine failed."""
         return self.summary.outcomes.get("harness_error", 0)
 
     def render_path(self, sample_id: str) -> Path:
-        """Where the runner puts the picture of this sample; the name cannot leave the folder."""
+        """The path of a sample's picture. The name cannot leave the folder."""
         return self.folder / "renders" / picture_name(sample_id)
 
     def check_judge(self) -> None:
-        """UserError where more than 1 % of the samples have no judge's word, or none of ours on how they look."""
+        """Raises UserError if the judge or the renderer failed on more than 1 % of the samples."""
         s = self.summary
         for what, count in (("judge", self.judge_errors), ("renderer", self.harness_errors)):
             if count > MAX_JUDGE_ERRORS * s.n:
@@ -117,10 +117,10 @@ class Run:
 
 
 def find_runs(results: Path) -> list[Run]:
-    """Every finished evaluation under a folder (its `eval/`, where it has one), in path order; tables are single turn.
+    """Every finished single-turn evaluation under a folder, or under its `eval/` if it has one, in path order.
 
-    What moved aside because its inputs changed is left out.
-    UserError where there is none or one is unreadable.
+    Folders that were moved aside because their inputs changed are left out, and so are parts of evaluations. Raises
+    UserError if there is no evaluation or one is unreadable.
     """
     root = results / "eval" if (results / "eval").is_dir() else results
     paths = [path for path in sorted(root.rglob("summary.json")) if not moved_aside(path.relative_to(root))]
@@ -132,13 +132,13 @@ def find_runs(results: Path) -> list[Run]:
 
 
 def find_seeds(results: Path) -> list[Run]:
-    """The runs with other seeds that lie beside those of `results`: in `seeds/N` as run, in `seed-N` as published."""
+    """The runs with other seeds in `results`: under `seeds/N` after a run, under `seed-N` when published."""
     folders = seed_folders(results)
     return [run for folder in folders if any(folder.glob("eval/*/*/summary.json")) for run in find_runs(folder)]
 
 
 def seed_folders(results: Path) -> list[Path]:
-    """Where the other seeds of a study lie beside `results`, itself left out."""
+    """The folders of the other seeds in `results`."""
     return sorted([*results.glob("seeds/*"), *results.glob("seed-*")])
 
 
@@ -153,9 +153,10 @@ def _read(path: Path) -> Summary:
 
 
 def difference(a: Run, b: Run, metric: str) -> Interval | None:
-    """a - b on one metric, in the table's unit, with a 95 % interval; None where the records do not bear it.
+    """a - b on one metric, in the table's unit, with a 95 % interval; None if the records do not give it.
 
-    The same samples under both: paired bootstrap. Different sets: Newcombe for rates, two bootstraps for the rest.
+    The interval is a paired bootstrap if both have the same samples; else Newcombe for rates and two bootstraps for
+    other metrics.
     """
     paired = a.summary.set == b.summary.set and a.records.keys() == b.records.keys()
     if metric == "exec_rate" and not paired:
@@ -169,16 +170,16 @@ def difference(a: Run, b: Run, metric: str) -> Interval | None:
 
 
 def ran(record: SampleResult) -> bool:
-    """Whether the code gave a picture, whatever the judge did then."""
+    """Whether the code gave a picture, whether or not the judge then scored it."""
     return record.outcome in ("scored", "judge_error")
 
 
 def contributions(run: Run, metric: str) -> tuple[np.ndarray, np.ndarray] | None:
     """(values, weights) per sample in sample-id order, so that sum(values) / sum(weights) is the run's metric.
 
-    A sample that did not run weighs 1 with value 0, or weighs 0 in a `_pass` metric. One whose judge or harness failed,
-    or whose reference cannot be used, weighs 0.
-    None where the records do not lead to the summary's value (another aggregation, or a metric that was not measured).
+    A sample that did not run has weight 1 and value 0; in a `_pass` metric it has weight 0. A sample has weight 0 if
+    the judge or the harness failed or if its reference cannot be used. None if the records do not give the summary's
+    value: another aggregation, or a metric that was not measured.
     """
     records = [run.records[i] for i in sorted(run.records)]
     target = run.value(metric)
@@ -214,14 +215,14 @@ def _sample_value(metrics: dict[str, float | None], name: str) -> float | None:
 
 
 def sample_overall(metrics: dict[str, float | None]) -> float | None:
-    """A sample's Overall in percent: the low-level scores are fractions, the judge's is in percent."""
+    """A sample's Overall in percent, from low-level scores as fractions and a judge's score in percent."""
     if any(metrics.get(c) is None for c in (*LOW_LEVEL, "judge")):
         return metrics.get("overall")
     return overall({c: 100 * metrics[c] for c in LOW_LEVEL} | {"judge": metrics["judge"]})
 
 
 def _unit(mean: float, value: float) -> float | None:
-    """A sample's unit against the table's: fractions become percent, or parts of ten. None: the two disagree."""
+    """The factor from a sample's unit to the table's: 1, 10 or 100. None if the mean does not match `value`."""
     fits = [f for f in (1.0, 10.0, 100.0) if math.isclose(f * mean, value, rel_tol=0.01, abs_tol=1e-6)]
     return fits[0] if fits else None
 
@@ -229,7 +230,7 @@ def _unit(mean: float, value: float) -> float | None:
 def by_set(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Runs by set, then by policy.
 
-    A policy that was judged by two protocols is there under both, the second named so.
+    A policy that was judged by two protocols has two entries; the protocol is added to the name of the second.
     """
     grouped: dict[str, dict[str, Run]] = {}
     for run in runs:

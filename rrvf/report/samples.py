@@ -1,4 +1,4 @@
-"""One sample as its page shows it: the target, the label, and what each policy made of it."""
+"""One sample for the sample browser: the target, the true code, and each policy's result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rrvf.report.thumbnails import Thumbnails
 
 @dataclass(frozen=True)
 class Shown:
-    """What one policy made of one sample, ready for the page."""
+    """One policy's result on one sample, as the page's template takes it."""
 
     policy: str
     title: str
@@ -36,13 +36,13 @@ class Shown:
     parts: dict[str, float]
 
     def labelled(self, metrics: dict[str, str]) -> list[tuple[str, str]]:
-        """(label, value) of what was measured, in the order of `metrics`."""
+        """(label, value) of the measured metrics, in the order of `metrics`."""
         return [(label, number(self.scores[name])) for name, label in metrics.items() if name in self.scores]
 
 
 @dataclass(frozen=True)
 class Card:
-    """One sample with all its policies; `target` is a picture's address or None, `code` the label where it is known."""
+    """One sample with all policies' results. target: a picture's address. code: the true code, if it is known."""
 
     sample_id: str
     types: tuple[str, ...]
@@ -52,7 +52,7 @@ class Card:
 
 
 def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures: Thumbnails, domain: Domain) -> Card:
-    """The card of one sample; its pictures are written."""
+    """The card of one sample. Its pictures are written by `pictures`."""
     code = _true_code(sample_id, target, runs, domain.suffix)
     types_of = pkgutil.resolve_name(domain.types_at) if code and domain.types_at else None
     return Card(
@@ -69,7 +69,7 @@ def card(sample_id: str, target: Path | None, runs: Mapping[str, Run], pictures:
 
 
 def _true_code(sample_id: str, target: Path | None, runs: Mapping[str, Run], suffix: str) -> str | None:
-    """The label: what the reference policy answered, or the file beside the target's picture, as splits have it."""
+    """The true code: the reference policy's answer, or the code file beside the target's picture in a split."""
     if "reference" in runs and sample_id in runs["reference"].records:
         return runs["reference"].records[sample_id].code
     path = target.with_suffix(suffix) if target else None
@@ -102,7 +102,7 @@ def drew(record: SampleResult) -> bool:
 
 
 def number(value: float | None) -> str:
-    """Metrics are fractions or parts of ten or a hundred: as many digits as say something."""
+    """A metric as text: three decimals for fractions, one for scores up to 10 or 100."""
     if not value:
         return "n/a" if value is None else "0"
     return f"{value:.3f}" if abs(value) <= 1 else f"{value:.1f}"

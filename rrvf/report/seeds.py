@@ -1,4 +1,4 @@
-"""What RRVF gains over each other row, seed by seed, with paired intervals: `seeds.md`, the figures of the README.
+"""The gain of RRVF over each other row, by seed, with paired intervals: `seeds.md`, the source of the README's numbers.
 
 Example:
     seeds_markdown(find_runs(Path("results/nano")), find_seeds(Path("results/nano")), load_profile("nano"))
@@ -12,9 +12,9 @@ from rrvf.profile import CALIBRATION, Profile
 from rrvf.report.runs import Run, difference
 from rrvf.report.sets import Evaluated, evaluated_sets, of_all_seeds
 
-#: The row that is compared with all others.
+#: The row to compare with all others.
 OURS = "rrvf"
-#: The metrics of a set that are set side by side, where it has them. `low_level`: ChartMimic's score without the judge.
+#: The metrics to compare, if a set has them. `low_level`: ChartMimic's score without the judge.
 COMPARED = {"exec_rate": "execution rate", "judge": "judge score", "low_level": "low-level score", "overall": "Overall"}
 HEAD = (
     "# RRVF against each other row, by seed\n\n"
@@ -24,7 +24,7 @@ HEAD = (
 
 
 def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) -> str:
-    """One table per evaluation set, a block of lines per metric; empty where no other seed was run."""
+    """One table per evaluation set, with a block of lines per metric. Empty if no other seed was run."""
     parts = [_of_set(s) for s in evaluated_sets(runs, profile, seeds) if len(of_all_seeds(OURS, s)) > 1]
     return "\n\n".join([HEAD, *parts]) + "\n" if parts else ""
 

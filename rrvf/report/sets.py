@@ -1,4 +1,4 @@
-"""What is evaluated: the sets of a profile, the policies that belong to each, and the runs that were found."""
+"""The evaluation sets of a profile, the policies of each, and the runs that were found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rrvf.report.columns import PAPER_COLUMNS
 from rrvf.report.runs import Run, by_set
 
 TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3, "pictures": 4}
-#: Rows of a block of ours, in order. The first two calibrate the protocol and are not ranked.
+#: Rows of our blocks, in order. The first two calibrate the protocol and are not ranked.
 MODELS = {
     "reference": "Reference code (ceiling)",
     "blank": "Blank picture (floor)",
@@ -25,10 +25,10 @@ TRAINED = ("sft", "rft", "rrvf")
 
 
 def model_title(policy: str) -> str:
-    """A policy as tables call it.
+    """The title of a policy in tables.
 
-    `rrvf_NAME` is trained by the profile's section NAME (`trained_policies`), `bestN` is the base with the best of N
-    answers.
+    `rrvf_NAME` was trained by the profile's section NAME (`trained_policies`). `bestN` is the base policy with the best
+    of N answers.
     """
     if found := re.fullmatch(r"best(\d+)", policy):
         return f"Base, best of {found[1]} by the judge"
@@ -39,13 +39,13 @@ def model_title(policy: str) -> str:
 
 
 def is_stand_in(profile: Profile) -> bool:
-    """Whether the profile trains the small stand-in policy instead of a model that the paper knows."""
+    """Whether the profile trains the small stand-in policy instead of one of the paper's models."""
     return profile.policy.model == "nano"
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation set: its settings, the policies that belong to it, the runs that exist, those with other seeds."""
+    """One evaluation set: its settings, its policies, the runs by policy, and the runs with other seeds."""
 
     name: str
     settings: EvalSet
@@ -55,7 +55,7 @@ class Evaluated:
 
 
 def evaluated_sets(runs: Sequence[Run], profile: Profile | None, seeds: Sequence[Run] = ()) -> list[Evaluated]:
-    """The profile's sets in its order, then other sets that were found, each with its runs of other seeds."""
+    """The profile's sets in its order, then other sets with runs, each with its runs of other seeds."""
     found = by_set(runs)
     planned = profile.evaluations if profile else {}
     settings = dict(planned) | {name: _guess(name, group) for name, group in found.items() if name not in planned}
@@ -77,7 +77,7 @@ def _domain_of(benchmark: str) -> DomainName:
 
 
 def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | None) -> tuple[str, ...]:
-    """Those that the profile has for this domain, baselines where they were run, then what else was run."""
+    """The profile's policies of this domain (baselines only if they were run), then other policies with runs."""
     if profile is None or settings.table not in PAPER_COLUMNS:
         expected = [name for name in MODELS if name in runs]
     else:
@@ -87,7 +87,7 @@ def _policies(settings: EvalSet, runs: Mapping[str, Run], profile: Profile | Non
 
 
 def by_judge(evaluated: Evaluated) -> list[Evaluated]:
-    """One for each protocol that a set's runs were judged by: no column holds scores of two."""
+    """Split a set by the protocols of its judges, so that no column mixes the scores of two."""
     protocols = sorted({run.judge_protocol for run in evaluated.runs.values()})
     if len(protocols) < 2:
         return [evaluated]
@@ -99,7 +99,7 @@ def by_judge(evaluated: Evaluated) -> list[Evaluated]:
 
 
 def of_all_seeds(policy: str, evaluated: Evaluated) -> list[Run]:
-    """A row's run and those with other seeds that were measured alike, in the order of their seeds."""
+    """A policy's run and its runs with other seeds that were measured in the same way, ordered by seed."""
     run = evaluated.runs.get(policy)
     if run is None:
         return []

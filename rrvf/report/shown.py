@@ -1,10 +1,10 @@
-"""A figure in a notebook, with what it shows in words.
+"""Shows a figure in a notebook, with a description in words.
 
     show(figure, "Two bars: 53 % before, 58 % after.", "The execution rate rises by five points.")
 
-The words stand in the output as Jupyter's `alt` of the picture and as its plain text, so that a reader who sees no
-picture has them too, and under it as one line of finding. Pictures are finer than they are shown, on white, which
-reads in a light and in a dark notebook.
+The description is the picture's `alt` text and the output's plain text, for readers who cannot see the picture. The
+finding is one line below it. Pictures have a higher resolution than their displayed size, and a white background that
+works in light and dark notebooks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import io
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-#: Pixels across that a figure takes in a notebook, at most.
+#: Maximum width of a figure in a notebook, in pixels; and the factor of its resolution.
 WIDTH = 900
 FINE = 1.5
 
@@ -22,7 +22,7 @@ FINE = 1.5
 def show(figure: Figure, alt: str, finding: str = "", width: int = WIDTH) -> None:
     """Display `figure`, `width` pixels wide.
 
-    alt: what is drawn, in a sentence. finding: what to learn from it, in one line of Markdown.
+    alt: what the figure shows, in one sentence. finding: its message, in one line of Markdown.
     """
     inches = figure.get_size_inches()
     width = round(min(width, 100 * inches[0]))
@@ -35,5 +35,5 @@ def show(figure: Figure, alt: str, finding: str = "", width: int = WIDTH) -> Non
 
 
 def fold(title: str, text: str) -> None:
-    """Display Markdown `text` behind the line `title`, which opens it."""
+    """Display Markdown `text` folded under the line `title`; a click on it opens the text."""
     display(Markdown(f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"))

@@ -1,4 +1,4 @@
-"""Tables 1 to 3: the paper's rows as printed, and under them, apart, what was measured here.
+"""Tables 1 to 3: the paper's rows as printed, and below them, in separate blocks, our own measurements.
 
 Example:
     tables = build_tables(find_runs(Path("results/nano")), load_profile("nano"))
@@ -33,11 +33,11 @@ def build_tables(
 ) -> list[Table]:
     """Tables 1 to 3 with the paper's block first, then one block per evaluation set.
 
-    Table 4 is there where pictures without code were run.
+    Table 4 is added if pictures without code were run.
 
-    profile: names the sets and the policies that should be there; None prints what was found. seeds: the same policies
-    made with other seeds (`find_seeds`), whose mean and range stand under a row. UserError where the judge
-    failed on more than 1 % of a run's samples, unless allowed.
+    profile: names the expected sets and policies; None: those of the runs. seeds: runs with other seeds (`find_seeds`),
+    whose mean and range are printed below a row. Raises UserError if judge or renderer failed on more than 1 % of a
+    run's samples, unless `allow_judge_errors`.
     """
     if not allow_judge_errors:
         for run in (*runs, *seeds):
@@ -49,7 +49,7 @@ def build_tables(
 
 
 def pictures_table(sets: Sequence[Evaluated]) -> Table:
-    """Table 4: what was measured on pictures without code; the paper has no such rows, and no profile names them."""
+    """Table 4: our measurements on pictures without code. The paper has no such table, and no profile such sets."""
     blocks = tuple(our_block(s, None) for s in sets)
     return Table(4, "Table 4: Pictures without true code", blocks, (NO_CODE, BRACKETS))
 
@@ -71,7 +71,7 @@ def paper_block(number: int) -> Block:
 
 
 def our_block(evaluated: Evaluated, profile: Profile | None) -> Block:
-    """What was measured here on one set."""
+    """Our rows on one set."""
     columns = our_columns(evaluated.settings.table, evaluated.runs)
     lines = [line for policy in evaluated.policies for line in our_lines(policy, evaluated, columns, profile)]
     return Block(

@@ -1,4 +1,4 @@
-"""Small pictures for pages: WebP, bounded in pixels and in bytes."""
+"""Small pictures for HTML pages: WebP files with bounded pixels and bytes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from PIL import Image
 
 from rrvf.pictures import UNREADABLE
 
-#: Pixels of a thumbnail's width; its height is at most eight times that, so that a long page can still be read.
+#: Maximum width of a thumbnail in pixels. Its height is at most eight times that, so that long pages stay readable.
 WIDTH = 640
-#: Bytes that all pictures of one page may take: 600 samples with their code stay under 30 MB.
+#: Maximum bytes of all pictures of one page. 600 samples with their code then stay under 30 MB.
 BUDGET = 16_000_000
-#: (part of the width, WebP quality), from the best to the smallest; the first that fits is taken.
+#: (share of the width, WebP quality), from the best to the smallest. The first that fits is used.
 _LADDER = ((1, 82), (1, 60), (1, 40), (0.75, 40), (0.5, 40), (0.5, 10), (0.25, 10), (0.1, 1))
 
 
 def thumbnail(png: bytes | Path, at_most: int | None = None) -> bytes | None:
-    """A WebP of `png`, of `at_most` bytes where that is given and some size fits.
+    """A small WebP of a picture; None if it cannot be read.
 
-    None where the bytes are no picture.
+    at_most: bytes to stay under. If no size fits, the smallest is returned.
     """
     try:
         with Image.open(io.BytesIO(png) if isinstance(png, bytes) else png) as image:
@@ -53,20 +53,20 @@ def data_uri(picture: bytes | None) -> str | None:
 
 
 class Thumbnails:
-    """The pictures of one page in `out_dir/pictures`, equal ones once, all within BUDGET.
+    """The pictures of one page in `out_dir/pictures`. Equal pictures are stored once; all together fit in BUDGET.
 
-    Files are named by content: sample ids come from outside and are no file names.
+    Files are named by the hash of their content, because sample ids are untrusted.
     """
 
     def __init__(self, out_dir: Path, sources: Sequence[Path | None]) -> None:
-        """sources: every picture that may be asked for; what is missing is left out."""
+        """sources: all pictures that `address` may be asked for. Missing files are ignored."""
         self._out_dir = out_dir
         self._digests = {p: hashlib.sha256(p.read_bytes()).hexdigest()[:20] for p in sources if p and p.is_file()}
         self._share = BUDGET // max(1, len(set(self._digests.values())))
         self._addresses: dict[str, str | None] = {}
 
     def address(self, source: Path | None) -> str | None:
-        """Where a picture lies, relative to the page; written at the first call. None where there is none to show."""
+        """A picture's address relative to the page; the first call writes it. None if it is missing or unreadable."""
         digest = self._digests.get(source)
         if digest is None:
             return None
@@ -83,5 +83,5 @@ class Thumbnails:
 
     @property
     def written(self) -> set[str]:
-        """The addresses of all pictures that the page shows."""
+        """The addresses of all pictures written so far."""
         return {address for address in self._addresses.values() if address}

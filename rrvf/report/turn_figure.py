@@ -1,4 +1,4 @@
-"""One turn of an episode at a time, for a reader who steps through Alg. 1."""
+"""A figure of one turn of an episode, for notebooks that step through Alg. 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = {"tool_call": "draft", "answer": "final answer", "none": "no action"}
 
 
 def turn_figure(trajectory: Trajectory, target: bytes, number: int) -> Figure:
-    """Turn `number` (from 1) of an episode whose renders are in memory: target, picture, code and what came back."""
+    """Turn `number` (from 1) of an episode whose renders are in memory: target, picture, code and reply."""
     turn = trajectory.turns[number - 1]
     picture = kept_pictures({})(trajectory).turns[number - 1]
     figure = blank_figure(9, 2.7)

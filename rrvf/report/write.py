@@ -1,4 +1,4 @@
-"""Everything that `rrvf report DIR` leaves behind: tables, claims, decomposition, audit and the sample browser.
+"""Writes the files of `rrvf report DIR`: tables, claims, decomposition, audit and the sample browser.
 
 Example:
     write_report(Path("results/nano"))
@@ -29,11 +29,11 @@ def write_report(
     targets: Targets | None = None,
     allow_judge_errors: bool = False,
 ) -> list[Path]:
-    """Write the whole report of the evaluations under `results_dir`; gives the paths, tables first.
+    """Write the whole report of the evaluations under `results_dir`. Returns the paths, tables first.
 
-    out_dir: `results_dir/report` by default. profile: names what should have been run; by default the profile that the
-    folder is called after, else none. targets: where the target pictures are (default: the reference policy's renders).
-    UserError where there are no runs, or the judge failed on more than 1 % of a run and this is not allowed.
+    out_dir: default `results_dir/report`. profile: names the expected runs; default: the profile that the folder is
+    named after, if any. targets: where the target pictures are; default: the reference policy's renders. Raises
+    UserError if there are no runs, or if the judge failed on more than 1 % of a run, unless `allow_judge_errors`.
     """
     out_dir = out_dir or results_dir / "report"
     profile = profile or profile_of(results_dir)
@@ -51,7 +51,7 @@ def write_report(
 
 
 def report_texts(runs: list[Run], seeds: list[Run], profile: Profile | None) -> dict[str, str]:
-    """The report's pages beside the tables, Markdown by file name. seeds: the runs with other seeds."""
+    """The Markdown pages of the report except the tables, by file name. seeds: the runs with other seeds."""
     splits = [*paper_splits(1), *paper_splits(2)]
     texts = {
         "claims.md": claims_markdown(evaluate_claims(load_claims(), runs, profile), profile),
@@ -66,7 +66,7 @@ def report_texts(runs: list[Run], seeds: list[Run], profile: Profile | None) -> 
 
 
 def profile_of(results_dir: Path) -> Profile | None:
-    """The profile that a results folder is named after (`results/nano`); None where it is named otherwise."""
+    """The profile that a results folder is named after (`results/nano`); None if there is no such profile."""
     try:
         return load_profile(results_dir.resolve().name)
     except UserError:
@@ -74,7 +74,7 @@ def profile_of(results_dir: Path) -> Profile | None:
 
 
 def audit_markdown() -> str:
-    """The arithmetic checks on the paper's tables that fail, and how many hold."""
+    """A Markdown page of the arithmetic checks on the paper's tables: how many hold, and which fail."""
     checks = audit()
     failed = [c for c in checks if not c.ok]
     head = [

@@ -1,4 +1,4 @@
-"""Tables as Markdown, CSV, LaTeX (booktabs) and terminal text. The picture is in `rrvf.report.picture`.
+"""Writes tables as Markdown, CSV, LaTeX (booktabs) and terminal text. `rrvf.report.picture` draws them as pictures.
 
 Example:
     write_tables(Path("results/nano"), Path("results/nano/report"), load_profile("nano"))
@@ -26,7 +26,10 @@ from rrvf.report.tables import build_tables
 def write_tables(
     results_dir: Path, out_dir: Path, profile: Profile | None = None, allow_judge_errors: bool = False
 ) -> list[Path]:
-    """The tables of the runs under `results_dir`: `table{1,2,3,4}.{md,csv,tex,png}` in `out_dir`; gives the paths."""
+    """Write the tables of the runs under `results_dir` to `out_dir` and return their paths.
+
+    Files: `table{1,2,3,4}.{md,csv,tex,png}`. profile, allow_judge_errors: as in `build_tables`.
+    """
     tables = build_tables(find_runs(results_dir), profile, allow_judge_errors, find_seeds(results_dir))
     out_dir.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -40,7 +43,7 @@ def write_tables(
 
 
 def _save(table: Table, path: Path) -> None:
-    """The picture of `table` in 64 shades, which is enough for text and takes a quarter of the bytes."""
+    """Save the picture of `table` with 64 colours, which is enough for text and a quarter of the size."""
     table_picture(table).savefig(png := io.BytesIO(), dpi=150)
     Image.open(png).convert("RGB").quantize(64).save(path, optimize=True)
 
@@ -55,7 +58,7 @@ def markdown(table: Table) -> str:
 
 
 def markdown_rows(block: Block) -> str:
-    """The rows of one block as a Markdown table, without what stands around them."""
+    """The rows of one block as a Markdown table, without title, head and footer."""
     names = ["Model", *(c.label for c in block.columns)]
     lines = [_md_row(names), _md_row(["---"] + ["---:"] * len(block.columns))]
     return "\n".join([*lines, *(_md_printed(row, len(block.columns)) for row in lay_out(block))])
@@ -79,13 +82,13 @@ def _md_row(cells: Sequence[str]) -> str:
 
 
 def _md(text: str) -> str:
-    """Plain text inside Markdown: names of sets and policies come from outside."""
+    """Plain text, escaped for Markdown, because names of sets and policies are untrusted."""
     escapes = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " "} | {c: f"\\{c}" for c in "\\|*_`["}
     return "".join(escapes.get(c, c) for c in text)
 
 
 def comma_separated(table: Table) -> str:
-    """One line per value, full precision; the footers follow as `# ` lines (`pandas.read_csv(..., comment="#")`)."""
+    """One line per value in full precision, then the footers as `# ` lines (`pandas.read_csv(..., comment="#")`)."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["table", "block", "group", "model", "metric", "value", "low", "high", "mark", "note"])
@@ -96,7 +99,7 @@ def comma_separated(table: Table) -> str:
 
 
 def _notes(block: Block) -> list[str]:
-    """Head and footer, for writers that have no place above a block; the head with its block's title."""
+    """Head, with the block's title, and footer, for formats without a place above a block."""
     return [*([f"{block.title}: {block.head}"] if block.head else []), *block.footer]
 
 
@@ -118,7 +121,7 @@ def _csv_lines(block: Block) -> list[list]:
 
 
 def latex(table: Table) -> str:
-    r"""A `table*` per table with one booktabs `tabular` per block; needs booktabs and, for Δ and –, UTF-8 input."""
+    r"""One `table*` with a booktabs `tabular` per block. It needs the booktabs package."""
     lines = [r"\begin{table*}[t]", r"\centering", rf"\caption{{{_tex(table.title.partition(': ')[2])}}}"]
     for block in table.blocks:
         lines += _tex_block(block)
@@ -153,13 +156,13 @@ def _tex_cell(cell: Cell) -> str:
 def _tex(text: str) -> str:
     named = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     named |= {"Δ": r"$\Delta$", "–": "--", "\n": " "} | {c: f"\\{c}" for c in "&%$#_{}"}
-    # A bracket after `\\` would be read as the optional length of the line break.
+    # LaTeX reads a bracket after `\\` as the optional length of the line break.
     named |= {"[": "{[}", "]": "{]}"}
     return "".join(named.get(c, c) for c in text)
 
 
 def print_tables(tables: Sequence[Table], console: Console | None = None) -> None:
-    """Tables on the terminal: best in bold, second best underlined, intervals dimmed under their values."""
+    """Print tables to the terminal: best in bold, second best underlined, intervals dimmed below their values."""
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=max(console.width, 150))

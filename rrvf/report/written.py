@@ -1,4 +1,4 @@
-"""Which parts of a picture a policy's programs write: what tells learning from a collapse to short programs.
+"""Which parts of a picture a policy's programs write. This distinguishes learning from a collapse to short programs.
 
 written(["plt.title('a')"], "chart")["title"] == 1.0
 """
@@ -15,7 +15,7 @@ from rrvf.domains import CHART, WEB
 from rrvf.records import Sample
 from rrvf.report.episodes import read_trajectories
 
-#: A pattern for each part, by domain. Colours count as written whichever they are.
+#: A regular expression for each part, by domain. Any colour counts.
 PARTS = {
     CHART.name: {
         "title": "title",
@@ -37,14 +37,17 @@ def written(codes: Sequence[str], domain: str) -> dict[str, float]:
 
 
 def against_true(results: Mapping[str, Path], samples: Sequence[Sample], data: Path) -> pd.DataFrame:
-    """`written` of the evaluations in `results`, a column a policy, and of the true programs of `samples`."""
+    """`written` for each evaluation in `results`, with a column per policy, and for the true programs of `samples`."""
     codes = {name: [r.code or "" for r in read_results(folder).values()] for name, folder in results.items()}
     codes["true"] = [(data / s.split / s.code).read_text(encoding="utf-8") for s in samples if s.code]
     return pd.DataFrame({name: written(texts, samples[0].domain) for name, texts in codes.items()})
 
 
 def by_fifths(runs: Sequence[Path], section: str, domain: str) -> pd.DataFrame:
-    """`written` of the first drafts of a section's training, a column a fifth of the run; `runs`: a folder a seed."""
+    """`written` for the first drafts in a section's training, with a column per fifth of the run.
+
+    runs: the results folder of each seed.
+    """
     seeds = [read_trajectories(run / f"train/rrvf_{section}/episodes.jsonl") for run in runs]
     columns = {}
     for k in range(FIFTHS):

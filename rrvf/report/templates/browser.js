@@ -1,11 +1,11 @@
-// The page of one evaluation set: filters, sorting, one sample in full, links and keys. Shows, hides and copies what the page
-// holds; builds no markup from data. The state lives in the controls, and in the address after #.
+// The page of one evaluation set: filters, sorting, one sample in full, links and keys. It shows, hides and copies parts of
+// the page and builds no markup from data. The state is in the controls and in the address after #.
 const field = (id) => document.getElementById(id);
 const viewer = field("viewer");
 const controls = [...field("form").elements].filter((control) => control.id);
 const defaults = new Map(controls.map((control) => [control.id, control.value]));
 const cards = [...document.querySelectorAll(".card")].map(read);
-let listed = cards; // those that fit, in order
+let listed = cards; // the cards that pass the filters, in order
 let opened = null;
 
 function read(element, number) {

@@ -1,6 +1,6 @@
 "use strict";
-// A render beside its target, over it behind a slider, or as their difference. The view is an attribute of the page; the
-// style does the rest. Used by the sample browser and by the page of episodes.
+// Compares a render with its target: side by side, by a slider, or as their difference. The view is an attribute of the page;
+// page.css defines how it looks. Used by the sample browser and by the page of episodes.
 const VIEWS = ["side", "slider", "difference"];
 const radios = [...document.getElementsByName("view")];
 

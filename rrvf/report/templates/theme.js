@@ -1,5 +1,5 @@
 "use strict";
-// Light or dark: the reader's choice, else the system's. Runs before the page is drawn.
+// Light or dark theme: the reader's choice, else the system's. It runs before the page is drawn.
 {
   const root = document.documentElement;
   const store = { get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
