@@ -169,7 +169,7 @@ fold("Every policy on every set, and a caveat", decomposition_markdown(splits))
 #
 # Each sentence of the paper that a table can bear is an inequality in `reproduce/claims.yaml`. It is **supported** where the
 # whole 95 % interval of the difference lies on the claimed side, **not supported** where it lies on the other, **undecided**
-# where it holds the margin, and **not run** where our parts cannot stand for the paper's.
+# where it contains the margin, and **not run** where our parts cannot stand for the paper's.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -227,7 +227,7 @@ print("open", next(p for p in paths if p.name == "index.html").relative_to(study
 #
 # <details><summary>Answer</summary>
 #
-# *Undecided*: the interval holds the margin 0. More pictures make it narrower, by the square root of their number. More seeds
+# *Undecided*: the interval contains the margin 0. More pictures make it narrower, by the square root of their number. More seeds
 # answer another question: whether a new training run would show the same.
 #
 # </details>

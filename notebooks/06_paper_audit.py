@@ -138,7 +138,7 @@ show(
 )
 
 # %% [markdown]
-# ## Running, and being right where it runs
+# ## Execution rate and score given execution
 #
 # A picture whose code fails scores 0. So every score is a product, and a gain over the base model has two parts:
 #
@@ -168,7 +168,7 @@ print(pd.DataFrame(gains, columns=columns).round(2).to_string(index=False, na_re
 
 # %%
 show(
-    decomposition_figure(paper_splits(1), "ChartMimic as printed: running, and being right where it runs"),
+    decomposition_figure(paper_splits(1), "ChartMimic as printed: execution rate and score given execution"),
     "Score given execution over execution rate, a dot per model, with curves of equal score. An arrow leads from the base "
     "model far to the right to RRVF, another straight up to SFT.",
     f"RRVF gains {by_rate:.1f} of its {by_rate + by_rest:.1f} points of Overall by execution rate.",
@@ -190,7 +190,7 @@ show(
 #
 # Most margins are 0. "Decreasing only negligibly" is read as a fall of less than 5 points. The figure has a line per claim,
 # for the inequality that holds least, with a 95 % interval where both sides are execution rates. A claim is *open* where its
-# interval holds the margin. How large must a difference be to count? In a live notebook, move the margin.
+# interval contains the margin. How large must a difference be to count? In a live notebook, move the margin.
 
 # %%
 claims = load_claims()

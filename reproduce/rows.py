@@ -82,7 +82,7 @@ def beside_paper(run: Run) -> str:
             low, high = less.intervals[column]
             gap = f"{less.values[column]:+.2f} [{low:+.{digits}f}, {high:+.{digits}f}]"
         else:
-            gap = "–" if measured_alike(column, run) else "another judge, or asked otherwise"
+            gap = "–" if measured_alike(column, run) else "another judge or judge protocol"
         lines.append(f"| {column} | {ours} | {printed} | {gap} |")
     return "\n".join(lines)
 

@@ -116,7 +116,7 @@ def test_without_code_there_are_the_metrics_that_need_none_and_no_others(evaluat
 def test_the_table_says_that_metrics_of_the_code_are_absent(evaluated):
     table = build_tables(find_runs(evaluated[1]))[3]
     text = markdown(table)
-    assert "are absent, and are not 0" in text and "| mine | 50.00" in text
+    assert "are missing, not 0" in text and "| mine | 50.00" in text
     assert [c.key for c in table.blocks[0].columns] == ["exec_rate", "judge", "ssim", "clip"]
     assert "Text" not in text.split("##")[1].split("\n")[2]
 

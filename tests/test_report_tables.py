@@ -82,8 +82,8 @@ def test_a_seed_that_was_measured_otherwise_is_not_counted(results, other):
 
 
 def test_one_seed_says_so(tables):
-    assert any(line.startswith("One seed:") for line in tables[0].blocks[1].footer)
-    assert not any(line.startswith("One seed:") for line in tables[2].blocks[1].footer)  # no row of it is trained
+    assert any(line.startswith("Only one seed") for line in tables[0].blocks[1].footer)
+    assert not any(line.startswith("Only one seed") for line in tables[2].blocks[1].footer)  # no row of it is trained
 
 
 def test_the_papers_block_prints_the_paper(tables):
@@ -154,7 +154,7 @@ def test_rows_made_by_different_judges_are_named(tmp_path):
     write_run(tmp_path / "charts" / "base")
     write_run(tmp_path / "charts" / "rrvf", provenance=PROVENANCE.model_copy(update={"judge": "another"}))
     footer = build_tables(find_runs(tmp_path))[0].blocks[1].footer[0]
-    assert "judge DIFFERS" in footer and "another for rrvf" in footer
+    assert "judge differs" in footer and "another for rrvf" in footer
 
 
 def test_two_protocols_of_one_table_stand_side_by_side(tmp_path):

@@ -81,7 +81,7 @@ def _judged(cell: CellClaim, of: list[Run | None], reported: str | None) -> Cell
     if len(runs) < len(of):
         return _with(cell, "not_run", f"reported only: {reported}" if reported else "not run")
     if other := next((run for run in runs if not measured_alike(cell.column, run)), None):
-        return _with(cell, "not_run", f"another judge, or asked otherwise ({other.judge_protocol})")
+        return _with(cell, "not_run", f"another judge or judge protocol ({other.judge_protocol})")
     if (less := _less_printed(cell, runs)) is None:
         return _with(cell, "not_run", "not measured on this machine")
     run, (value, low, high) = runs[0], less

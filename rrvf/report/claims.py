@@ -140,7 +140,7 @@ def _why_none(column: str, *runs: Run) -> str:
         metric = run.summary.metrics.get(column)
         if metric is None or metric.value is None:
             return f"{column} was not measured for {run.summary.policy} on {run.summary.set}"
-    return f"the records do not lead to the {column} of their summaries: run the evaluation again"
+    return f"the records do not give the {column} of their summaries: run the evaluation again"
 
 
 def _missing(cells: CellSpec, sets: dict[int, Evaluated]) -> set[str]:
@@ -193,15 +193,15 @@ def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None)
 
 
 RULES = """
-Supported: the whole 95 % interval lies on the claimed side of the margin; undecided: it holds the margin. {n} claims are
-tested at 95 % each, without a correction for their number. The paper prints no per-sample results: only its execution
-rates, being counts, carry an interval here."""  # noqa: E501
+Supported: the whole 95 % interval lies on the claimed side of the margin; undecided: the interval contains the margin. {n}
+claims are tested at 95 % each, without a correction for their number. The paper prints no per-sample results, so only its
+execution rates, which are counts, have an interval here."""  # noqa: E501
 UNTESTED = """
-Sentences that no cell of a table bears, so that they are no inequality here:
+Sentences without a table cell, which cannot be tested as inequalities:
 """
 STAND_IN = """
 A supported claim of this profile says that the mechanism works on a small stand-in policy and generated pictures. It
-is no replication of the paper's numbers."""
+does not replicate the paper's numbers."""
 
 
 def _rules(findings: Sequence[Finding], profile: Profile | None) -> list[str]:

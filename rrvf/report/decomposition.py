@@ -19,9 +19,8 @@ from rrvf.report.sets import Evaluated, evaluated_sets, model_title
 SCORES = {1: ("overall",), 2: ("text", "judge"), 3: ("judge",)}
 LABELS = {"overall": "Overall", "text": "Text", "judge": "Judge score"}
 CAVEAT = (
-    "Score = execution rate x score given execution. Conditioning keeps the samples on which a policy's code ran, "
-    "which are the easier ones where it runs seldom: scores given execution of two policies are over different "
-    "samples."
+    "Score = execution rate x score given execution. The code of a policy with a low execution rate runs on the easier "
+    "samples, so the scores given execution of two policies are over different samples."
 )
 
 
@@ -122,7 +121,7 @@ def decomposition_markdown(splits: Sequence[Split]) -> str:
     for key in dict.fromkeys((s.group, s.metric) for s in splits):
         rows = [s for s in splits if (s.group, s.metric) == key]
         label = LABELS[key[1]]
-        head = f"| model | exec rate (%) | {label} | {label} given execution | against base: by rate | by the rest |"
+        head = f"| model | exec rate (%) | {label} | {label} given execution | gain over base: by rate | by the rest |"
         parts += [f"## {key[0]}: {label}", "\n".join([head, "|---|---:|---:|---:|---:|---:|", *map(_line, rows)])]
     return "\n\n".join(parts) + "\n"
 

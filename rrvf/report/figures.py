@@ -198,7 +198,7 @@ def _panel(axes: Axes, frames: Sequence[pd.DataFrame], title: str, keys: Mapping
     sns.despine(ax=axes)
 
 
-def decomposition_figure(splits: Sequence[Split], title: str = "Running, and being right where it runs") -> Figure:
+def decomposition_figure(splits: Sequence[Split], title: str = "Execution rate and score given execution") -> Figure:
     """Execution rate against score given execution, with curves of equal score.
 
     Base, SFT, RRVF and the teacher are named, with arrows from the base to SFT and RRVF; other policies are pale dots.

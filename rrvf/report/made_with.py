@@ -50,9 +50,9 @@ def seeds_line(evaluated: Evaluated) -> list[str]:
         by_seeds.setdefault(seeds[policy], []).append(policy)
     if not by_seeds:
         trained = any(policy.partition("_")[0] in TRAINED for policy in evaluated.runs)
-        return ["One seed: what another would give is not known (`make seeds`)."] if trained else []
+        return ["Only one seed was run; `make seeds` runs more."] if trained else []
     told = "; ".join(f"{', '.join(map(str, made))} for {', '.join(rows)}" for made, rows in by_seeds.items())
-    return [f"Seeds: {told}; under a row the mean of all its seeds, in brackets the least and the greatest."]
+    return [f"Seeds: {told}; below a row: the mean over its seeds, with minimum and maximum in brackets."]
 
 
 def provenance_line(runs: Mapping[str, Run]) -> str:
@@ -75,5 +75,5 @@ def provenance_line(runs: Mapping[str, Run]) -> str:
             parts.append(f"{name} {next(iter(by_value))}")
         else:
             differing = "; ".join(f"{value} for {', '.join(policies)}" for value, policies in by_value.items())
-            parts.append(f"{name} DIFFERS between rows, which do not compare ({differing})")
+            parts.append(f"{name} differs between rows, so they cannot be compared ({differing})")
     return ", ".join(parts) + "."

@@ -19,11 +19,11 @@ from rrvf.report.sets import TABLE_OF, Evaluated, by_judge, evaluated_sets
 
 RANKING = (
     "Bold and underlined: best and second best by the paper's rule (open-source models under 10B; ours: base and "
-    "trained rows). Marks order values; whether a difference is beyond chance is for the intervals to say."
+    "trained rows). Marks rank values; the intervals show whether a difference is significant."
 )
 BRACKETS = "Brackets: 95 % intervals (rates: Wilson; means: bootstrap over samples; Δ: paired bootstrap)."
 NO_CODE = (
-    "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are absent, and are not "
+    "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are missing, not "
     "0."
 )
 
@@ -65,7 +65,7 @@ def paper_block(number: int) -> Block:
     table = paper_table(number)
     groups = tuple(Group(name, tuple(map(paper_line, rows))) for name, rows in table.groups.items())
     stars = any(row.starred for row in table.rows)
-    footer = f"As printed in {SOURCE}, n = {table.n}; no intervals are printed there."
+    footer = f"As printed in {SOURCE}, n = {table.n}; the paper prints no intervals."
     footer += " *: reported by the original benchmark." if stars else ""
     return Block(f"The paper ({SOURCE})", PAPER_COLUMNS[number], groups, (footer,))
 

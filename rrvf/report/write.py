@@ -43,7 +43,7 @@ def write_report(
         paths.append(out_dir / name)
         paths[-1].write_text(text, encoding="utf-8")
     paths.append(out_dir / "decomposition.png")
-    decomposition_figure(paper_splits(1), "The paper's Table 1: running, and being right where it runs").savefig(
+    decomposition_figure(paper_splits(1), "The paper's Table 1: execution rate and score given execution").savefig(
         paths[-1]
     )
     episodes = sorted(results_dir.glob("train/*/episodes/step-*.html"))
