@@ -23,8 +23,7 @@ RANKING = (
 )
 BRACKETS = "Brackets: 95 % intervals (rates: Wilson; means: bootstrap over samples; Δ: paired bootstrap)."
 NO_CODE = (
-    "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are missing, not "
-    "0."
+    "Pictures without true code: the metrics that read it (text, layout, type, colour, blocks) are missing, not 0."
 )
 
 
