@@ -88,7 +88,7 @@ def test_a_failed_judge_leaves_the_group_instead_of_scoring_zero(policy, samples
 def test_a_harness_that_fails_everywhere_stops_the_run_without_a_reward(policy, samples, tmp_path, script, monkeypatch):
     failed = Render(status="harness_error", message="no memory")
     monkeypatch.setattr(Renderer, "render", lambda self, code: failed)
-    with pytest.raises(UserError, match=r"no fault of theirs.*--resume"):
+    with pytest.raises(UserError, match=r"not because of their code.*--resume"):
         run(policy, samples, tmp_path, steps=9, save_every=9)
     (line,) = read_log(tmp_path / "run/log.jsonl")
     assert line["rrvf/harness_errors"] == 1.0 and line["reward"] is None and line["grad_norm"] == 0.0
