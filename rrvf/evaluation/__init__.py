@@ -245,5 +245,5 @@ def _bring(folder: Path) -> None:
 
 
 def is_hosted(model: Model) -> bool:
-    """Whether a call to the model is paid for."""
+    """Whether a call to the model may cost money: it goes to an endpoint that we do not start ourselves."""
     return isinstance(model, Row) and model.route == "openai" or isinstance(model, str) and is_url(model)
