@@ -81,7 +81,7 @@ def typical(folder: Path | None, count: int) -> list[str]:
 
 
 def write_pairs(folder: Path, codes: list[str], repeats: int = 1) -> None:
-    """Write each script and the next as a pair. A repeated true script gets a unique comment, so it is not cached."""
+    """Write each script and the next as a pair. A repeated true script gets a unique comment, so it is traced again."""
     for r in range(repeats):
         for i, code in enumerate(codes):
             (folder / f"pair_{r}_{i:05}.gt.py").write_text(f"{code}\n# {r}\n" if r else code)

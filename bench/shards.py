@@ -49,7 +49,7 @@ DRAWN = Render(status="ok", png=b"a picture of some kilobytes " * 200)
 
 
 class Judge:
-    """A judge with arbitrary similarities, the same for the same answer."""
+    """A judge that gives every answer the same similarity."""
 
     def score(self, reference: bytes, generated: bytes, domain: str) -> Judgement:
         return Judgement(status="ok", score=0.5)

@@ -22,7 +22,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class RefusedReply(openai.OpenAIError):
-    """A reply that is refused unread; the message says why. The library raises it without a retry."""
+    """A reply that is not read, or not to its end; the message says why. The library raises it without a retry."""
 
 
 def base_url(url: str, whose: str) -> str:

@@ -215,7 +215,7 @@ class _Told:
 
 
 def _read_freely(trajectory: Trajectory, episode: Episode) -> Trajectory:
-    """The episode, with the code of a last turn without `<answer>` if that turn holds code that gives a picture."""
+    """The episode, with the code of a last turn without `<answer>`: fenced, or bare if it gives a picture."""
     last = trajectory.turns[-1]
     if last.action == "answer" or not last.text.strip():
         return trajectory

@@ -16,7 +16,7 @@ from rrvf.domains import Domain
 from rrvf.protocol import call_content, parse_call, parse_turn, sanitize
 from rrvf.records import Judgement, Render, Trajectory, Turn
 
-#: Ends the last tool response of an episode: the policy does not know how many turns are left (ours: D10).
+#: Ends the tool response before turn T_max, because the policy cannot count its turns (ours: D10).
 LAST_TURN_HINT = "\nThis was the last draft: answer now."
 
 
@@ -95,7 +95,7 @@ class Tools:
 class Episode:
     """The history H of Alg. 1 for one picture. It grows turn by turn; `finish` turns it into a frozen `Trajectory`.
 
-    max_turns: T_max. hint: append LAST_TURN_HINT to the last tool response.
+    max_turns: T_max. hint: append LAST_TURN_HINT to the tool response before turn T_max.
     """
 
     sample_id: str
@@ -192,7 +192,7 @@ class Revision:
 
 
 def revisions(trajectory: Trajectory) -> Iterator[Revision]:
-    """Compare each turn that holds code with the draft before it. Pairs with a harness error are left out."""
+    """Compare each later turn that was rendered with the draft before it. Pairs with a harness error are left out."""
     drafts = [(t.render, t.judgement) for t in trajectory.turns if t.render is not None]
     final = [(trajectory.final_render, trajectory.judgement)] if trajectory.final_render is not None else []
     for turn, pair in enumerate(pairwise(drafts + final), 2):

@@ -22,7 +22,7 @@ SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="",
 
 
 class Renders:
-    """A renderer that draws `blank` in one colour, and any other code as a picture."""
+    """A renderer that refuses `blank` as a figure of one colour, and gives a picture for any other code."""
 
     def __init__(self, items=ITEMS, canvas=None):
         self.items, self.limits = items, Limits(canvas=canvas)

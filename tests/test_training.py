@@ -110,7 +110,7 @@ def test_baseline_decides_the_sign_of_the_best(policy, samples, tmp_path, script
 
 @pytest.mark.parametrize("advantage", ["mean", "max"])
 def test_an_episode_without_a_score_has_no_advantage(policy, samples, tmp_path, script, batches, advantage):
-    """For both kinds of baseline. With `max`, its reward must not count as zero, below the best."""
+    """For both kinds of baseline. With `max`, its zero must not become the distance to the best episode."""
     script["write"] = lambda turn, row: BROKEN if turn else [ANSWER, BROKEN, CALL][row % 3]
     judge = Judge()
     judge.score_value = None

@@ -60,15 +60,16 @@ def checked(code: str) -> float:
 
 @pytest.mark.parametrize("before", ["", "<style>", "<svg>"])
 @pytest.mark.parametrize("token", TOKENS)
-def test_any_repeated_token_is_read_in_a_second(token: str, before: str) -> None:
-    assert checked(before + token * (200_000 // len(token))) < 1
+def test_any_repeated_token_is_read_in_linear_time(token: str, before: str) -> None:
+    # Seconds of CPU: a busy machine takes 1, a parser that is quadratic in the depth 5 and more.
+    assert checked(before + token * (200_000 // len(token))) < 3
 
 
 def test_long_texts_are_compared_in_bounded_time() -> None:
     long, short = ({"text": text, "box": [0, 0, 1, 1], "color": [0, 0, 0]} for text in ("ab c" * 50_000, "ab c " * 4))
     started = time.process_time()
     block_scores([short | {"box": [0, i, 1, 1]} for i in range(50)], [long])
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(

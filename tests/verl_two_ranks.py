@@ -2,8 +2,8 @@
 
 torchrun --nproc-per-node=2 tests/verl_two_ranks.py POLICY EPISODES FOLDER
 
-Rank 0 writes to FOLDER/told.pt each episode's log-probabilities, the weights after an ascent step of size RATE, and
-the result of the same head under FSDP2.
+Rank 0 writes to FOLDER/told.pt each episode's log-probabilities, the weights after a step of size RATE up their mean,
+and the result of the same head under FSDP2.
 """
 
 import sys

@@ -24,7 +24,7 @@ class Turn(Action):
 
 
 class Told(Observation):
-    """What the policy sees next. At the end, `metadata` has the reward's terms, or `problem` if there is no reward."""
+    """What the policy sees next. At the end, `metadata` has the reward's terms and, without a reward, `problem`."""
 
     words: str = Field(default="", description="after reset the prompt, after a turn the judge's feedback or the error")
     picture: str | None = Field(default=None, description="the draft's render, PNG in base64, if `show_render` is set")

@@ -126,7 +126,7 @@ class Written:
         self.ids, self.mask, self.logprobs = merged.token_ids, mask, logprobs
 
     def say(self, fields: dict[str, Any]) -> None:
-        """Store the server's fields: the step of the weights that wrote the first turn, and of those of the last."""
+        """Keep the server's fields of the first turn, but of the last `max_global_steps`, the step of the weights."""
         self.said = fields | self.said | {k: v for k, v in fields.items() if k == "max_global_steps"}
 
 

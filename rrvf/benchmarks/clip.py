@@ -25,7 +25,7 @@ from tqdm import tqdm
 from rrvf.errors import UserError
 
 MODEL, WEIGHTS = "ViT-B-32-quickgelu", "openai"
-#: The inverse temperature of OpenAI's trained model, which is its upper bound. An untrained model has 1 / 0.07.
+#: The inverse temperature of OpenAI's trained model: the upper bound in training. An untrained model has 1 / 0.07.
 TRAINED_SCALE = 100
 HUB_ID, HUB_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
 MEND = "set RRVF_CLIP_WEIGHTS to a file with OpenAI's ViT-B/32 weights, or run where the model hub can be reached"
@@ -63,7 +63,7 @@ def load():
 
 
 def check_trained(model: torch.nn.Module, source: str) -> None:
-    """UserError for weights that OpenAI did not train, above all untrained ones."""
+    """UserError for weights whose inverse temperature is not that of OpenAI's model, above all untrained ones."""
     scale = model.logit_scale.exp().item()
     if abs(scale - TRAINED_SCALE) > 1:
         raise UserError(

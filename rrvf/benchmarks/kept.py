@@ -14,7 +14,7 @@ class KeptMetrics:
     """A benchmark that takes pictures and metrics from the run in `folder`.
 
     benchmark: measures the samples that the run lacks. version: of the metrics (`Provenance.metric_version`). UserError
-    where the run was measured with another protocol or version.
+    where the run has no records, or was measured with another protocol or version.
     """
 
     def __init__(self, benchmark: Benchmark, folder: Path, version: str) -> None:

@@ -1,4 +1,4 @@
-"""A JSON-lines file with lookup by id. Only the offsets of its lines are kept in memory, so a long run stays small."""
+"""A JSON-lines file with lookup by id. Only the offsets of the lines are kept in memory."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def in_function(code: str) -> str:
 
 
 def text_score(gold: dict, generated: dict) -> float:
-    """Matched texts over all texts of both sides, in [0, 1]; 1 where neither side has a text (metrics_spec 2.3).
+    """Matched texts over all texts of both sides, a match counted once; 1 where no side has a text (metrics_spec 2.3).
 
     Items are `{"texts": [[string, x, y], ...], "size": [width, height]}`. In the order of the reference, each text is
     matched with the first equal text that is near enough and not yet taken. (The original takes the near text with the

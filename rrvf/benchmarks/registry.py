@@ -202,7 +202,7 @@ def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> S
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:
-    """One metric over all samples, 0 where a sample has none. Samples on which judge or harness failed are left out."""
+    """One metric over all samples, 0 where a sample has none. Samples with an outcome of `OURS` are left out."""
     return [scale * (r.metrics.get(metric) or 0.0) for r in _judged(results)]
 
 

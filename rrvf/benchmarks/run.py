@@ -80,6 +80,6 @@ class Run:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be equal for a run to continue in a folder. Samples may be added; the seed changes no record."""
+        """What must be equal to continue in a folder. Samples may be added; the bootstrap's seed changes no record."""
         kept = ("protocol", "prompt_hash", "judge", "metric_version")
         return {**self.who, **{name: getattr(self.provenance, name) for name in kept}}

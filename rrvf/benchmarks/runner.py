@@ -1,7 +1,7 @@
 """Evaluates one policy on one set: single turn, no tools, resumable. Every sample ends with one of six outcomes.
 
 `DIR/replies.jsonl` holds the policy's answers (`rrvf.benchmarks.answers`), `DIR/records.jsonl` their results
-(`rrvf.benchmarks.results`). Both are append-only, and all other files are made from them. A killed run continues.
+(`rrvf.benchmarks.results`). Both are append-only, and `summary.json` is made from them. A killed run continues.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def score_sample(run: Run, sample: Sample, answer: Answer) -> SampleResult:
     if not metrics["exec"]:
         why = render.message or "the items that it reports are malformed"
         return SampleResult(outcome="render_error", message=why, **fields)
-    if render.png is None:  # a blank figure, which ChartMimic counts as executed: the judge is not asked and scores 0
+    if render.png is None:  # blank or out of bounds, but executed by ChartMimic's rule: the judge scores 0 unasked
         return SampleResult(outcome="scored", metrics=metrics | {"judge": 0.0}, message=render.message, **fields)
     (run.out / "renders" / picture_name(sample.id)).write_bytes(render.png)
     judgement = run.judge.score((run.root / sample.image).read_bytes(), render.png, sample.domain)

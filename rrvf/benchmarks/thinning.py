@@ -23,7 +23,10 @@ _ALIKE = 0.7
 
 
 def thinned(gold: Items, generated: Items, drawn: bool) -> Iterator[tuple[Items, Items]]:
-    """Both sides, thinned. drawn: once per random order that is averaged over; else once, in the order of hashes."""
+    """Both sides. One with more than `MANY` items is thinned.
+
+    drawn: yields once per random order, to be averaged over; otherwise only once, in the order of hashes.
+    """
     most = max(len(gold), len(generated))
     sides = [_Side(side) if len(side) > MANY else side for side in (gold, generated)]
     if most <= MANY or not drawn:

@@ -47,7 +47,7 @@ def protocol(limits: Limits) -> str:
 def extract_code(reply: str) -> str | None:
     """The code of a reply by our grammar (`read_reply`, `code_in`), with or without our tags.
 
-    WebSight has no rule of its original.
+    WebSight has no rule of its own.
     """
     return read_reply(reply, WEB, _page).code
 
@@ -112,9 +112,9 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     """`rrvf score web`: scores every pair of a folder into `out`.
 
     A pair is `NAME.gt.html` or `NAME.gt.png` (or both), and `NAME.gen.html`. The record of a pair has a `reason` where
-    the page was not drawn, a `reference_reason` where the reference cannot be used, and a `note` or `reference_note`
-    where a page was drawn without its stylesheet. A killed run continues. UserError for a folder without pairs, or with
-    half a pair.
+    the page was not drawn, a `reference_reason` where the reference cannot be used (`reference_note` then explains it),
+    and a `note` or `reference_note` where a page was drawn without its stylesheet. A killed run continues. UserError
+    for a folder without pairs, or with half a pair.
     """
     names = pair_names(folder)
     with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:

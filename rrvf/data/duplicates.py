@@ -28,7 +28,7 @@ def near_duplicates(
     """Pairs of `a` x `b` whose perceptual hashes differ in at most `max_distance` bits, or whose code is equal.
 
     Code is compared only if `root`, the folder of the splits, is given. A close hash is a hint, not proof: two charts
-    of one kind can look alike at the hash's 8 x 8 pixels.
+    of one kind can look alike at the hash's 8 x 8 frequencies.
     """
     distances = np.bitwise_count(_hashes(a)[:, None] ^ _hashes(b)[None, :])
     codes = [_codes(samples, root) for samples in (a, b)]

@@ -9,7 +9,7 @@ page is changed as follows:
 - icon font symbols, which cannot be loaded, are dropped with their rules
 
 A page is usable if it has a local stylesheet and 30 words, stays within the default limits, gives the same PNG twice,
-and shares that PNG with no other page.
+and no usable page before it gave the same PNG.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The benchmarks' own prompts: downloaded at a pinned commit and checked, because we may not redistribute them.
+"""The benchmarks' own prompts: downloaded at a pinned commit and checked, because they are not ours to copy.
 
     rrvf data prompts
 

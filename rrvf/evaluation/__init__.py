@@ -214,7 +214,7 @@ class Evaluation:
 
     @property
     def decoding(self) -> Settings:
-        """How a policy runs and decodes on this set. Where the judge runs on the same GPUs, it leaves memory to it."""
+        """How a policy runs and decodes here. It leaves GPU memory to a judge that is served on the same machine."""
         config, profile = self.config, self.study.profile
         share = 0.55 if profile.judge.serve else 0.9
         return Settings(profile.policy.dtype, config.max_new_tokens, config.repetition_penalty, share)
@@ -245,5 +245,5 @@ def _bring(folder: Path) -> None:
 
 
 def is_hosted(model: Model) -> bool:
-    """Whether a call to the model is paid for."""
+    """Whether a call to the model may cost money: it goes to an endpoint that we do not start ourselves."""
     return isinstance(model, Row) and model.route == "openai" or isinstance(model, str) and is_url(model)

@@ -74,7 +74,7 @@ def _play_missing(
     """Play the episodes that `out/episodes.jsonl` lacks.
 
     An episode in which the endpoint or a render failed is not written, so the next run plays it again. UserError where
-    there are any.
+    an episode failed so.
     """
     broken: list[str] = []
     with owned(out), ExitStack() as stack:

@@ -147,7 +147,7 @@ def _page_quarters(change: Callable[[Block], list[Block]]) -> Callable[[PageScen
 
 
 def _page_swapped(scene: PageScene, k: int, rng: random.Random) -> PageScene:
-    """k pairs of neighbouring blocks below the header, swapped."""
+    """The page with up to k pairs of neighbouring blocks below the header swapped."""
     blocks = list(scene.blocks)
     for i in range(2, min(2 + 2 * k, len(blocks) - 1), 2):
         one, two = blocks[i], blocks[i + 1]

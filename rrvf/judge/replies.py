@@ -96,7 +96,7 @@ def feedback_of(text: str) -> str:
 
 
 def content_of(reply: object) -> str:
-    """The text of a chat completion without the thoughts before it. BadReply for one that is empty or cut off."""
+    """The text of a chat completion after its thoughts. BadReply for one that is refused, empty or cut off."""
     choices = getattr(reply, "choices", None)  # the library does not check the reply
     choice = choices[0] if isinstance(choices, list) and choices else None
     if (message := getattr(choice, "message", None)) is None:

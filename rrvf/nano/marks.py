@@ -28,8 +28,8 @@ from rrvf.outputs import whole
 BINS = 7
 #: Classes of values: 0 is "no mark"; the others are values from 1 to 110, each a tenth larger than the one before.
 VALUES = 1 + 50
-#: A letter points at a mark by its stripe: half a merged patch wide, or (for horizontal bars) half a patch high. In
-#: pixels.
+#: A letter points at a mark by its stripe: half a merged patch wide, or (for horizontal bars) half a merged patch high.
+#: In pixels.
 STRIPE = MERGED // 2
 STRIPES = NANO_CANVAS.width // STRIPE
 #: Classes of addresses: 0 is "no mark", then the stripes of the first series, then those of the second.

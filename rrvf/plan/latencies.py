@@ -38,7 +38,7 @@ class Latencies(Section):
     - prefill: one turn of an episode before its first token, plus `reread` for each token of its earlier turns.
     - train: forward, backward and the optimiser's share, per token on one process.
     - render: one render, by domain.
-    - judge_busy: the share of the judge's throughput on `judge_reference_gpus` that one question uses.
+    - judge_busy: one question's part of the judge's throughput on `judge_reference_gpus`: 1 / (questions per second).
     - compare, score: the additional time until the answer; many questions can wait at once.
     - step: everything else in a step.
     - gpus: the default number of GPUs of a plan.

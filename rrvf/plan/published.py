@@ -84,7 +84,7 @@ def lines() -> list[str]:
     times = sorted(run.seconds / planned for run, planned in found)
     near = sum(abs(planned / run.seconds - 1) <= NEAR for run, planned in found)
     told = [
-        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times as long as this plan calculates, "
+        f"checked     published steps took {times[0]:.1f} to {times[-1]:.1f} times the seconds planned for them, "
         f"{near} of {len(found)} are met within {NEAR:.0%}:"
     ]
     return told + [

@@ -38,7 +38,7 @@ class Layout:
         return self == Layout()
 
     def checked(self, profile: Profile) -> Profile:
-        """The profile with this layout's policy. Raises UserError for an unknown engine or GPU."""
+        """The profile with this layout's policy. UserError for an unknown engine or GPU, and for LoRA with verl."""
         if self.engine not in UTILISATION:
             raise UserError(f"no plan for the engine {self.engine!r}: name one of {', '.join(UTILISATION)}")
         if self.gpu is not None and self.gpu not in GPUS:
@@ -86,7 +86,7 @@ def show(
         judge = judge_need(profile)
         if judge and judge_gpus and judge_gpus < judge.gpus:
             raise UserError(
-                f"the judge {judge.name} needs {judge.gpus} GPUs, but --judge-gpus is {judge_gpus}: give it as many"
+                f"the judge {judge.name} needs {judge.gpus} GPUs, but --judge-gpus is {judge_gpus}: give {judge.gpus}"
             )
     beside = compare(planned, lines) if log else None
     found = _Planned(

@@ -101,7 +101,7 @@ class Station:
 
 @dataclass(frozen=True)
 class StepTime:
-    """phases: seconds by phase, as `seconds/PHASE` in a run's log. busy: the share of the rollout a station works."""
+    """phases: seconds by phase, as `seconds/PHASE` in a run's log. busy: by station, its busy share of the rollout."""
 
     phases: dict[str, float]
     busy: dict[str, float]

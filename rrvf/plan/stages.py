@@ -82,7 +82,7 @@ class _Ledger:
         return Stage(name, not problems, ", ".join(took), "; ".join(problems))
 
     def gpu_problems(self, refusal: str, gpus: int | None = None) -> list[str]:
-        """Why the policy's GPUs are not enough. refusal: of their memory. gpus: None: the profile's number."""
+        """Why the policy's GPUs do not fit. refusal: from `Memory.refusal`. gpus: None: the profile's number."""
         machine, needed = self.machine, gpus or self.gpus
         if machine.gpus < needed:
             other = ", or take PROFILE=gpu (one GPU)" if needed > 1 else ""

@@ -57,8 +57,8 @@ class Settings:
 def identity(model: Model) -> str | None:
     """The identity of a model for a run's key.
 
-    The sha256 of the weights of a folder, a hub id as it is, a row with its revision or host. None for a calibration
-    policy.
+    For a folder with weights, 16 hex digits of their sha256; for a row, its model with revision or host; any other
+    address as it is. None for a calibration policy.
     """
     if isinstance(model, BestOf):
         return f"best of {model.count} at {model.temperature:g}: {identity(model.model)}"

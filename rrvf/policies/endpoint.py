@@ -40,11 +40,12 @@ class EndpointPolicy:
     accordingly, and so are all later calls. The reasoning that a model returns beside its reply is ignored.
 
     An empty reply gives no text and a problem. So does a refused question (a content filter, for example). UserError if
-    every question is refused: a wrong setting, a model without vision, or an account without credit. A server that
-    fails gives a `failed` answer, after the client's retries. UserError if the call never reached the policy: nothing
-    listens at the url, or the caller is refused or exceeds its rate limit.
+    every question is refused, or 8 in a row: a wrong setting, a model without vision, or an account without credit. A
+    server that fails gives a `failed` answer, after the client's retries. UserError if the call never reached the
+    policy: nothing answers at the url (no connection, a timeout, a gateway's 502 to 504), or the caller is refused or
+    exceeds its rate limit.
 
-    answered: whether any question was answered so far.
+    answered: whether any question was answered so far, here or in an earlier run.
     """
 
     def __init__(

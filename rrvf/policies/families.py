@@ -58,7 +58,7 @@ def family_of(path: str) -> Family:
 
 
 def own_template(processor: ProcessorMixin, path: str, family: Family) -> None:
-    """Ensure that `processor` has a chat template. Qwen models that lack one get CHAT_TEMPLATE."""
+    """Ensure that `processor` has a chat template. Without one, Qwen models get CHAT_TEMPLATE, others a UserError."""
     template = processor.chat_template or processor.tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")

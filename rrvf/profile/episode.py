@@ -44,9 +44,9 @@ class JudgeConfig(Section):
         description="revision of the endpoint's weights, which no endpoint reports; part of the judge's card",
     )
     max_in_flight: int = Field(default=32, description="parallel requests")
-    timeout_s: float = Field(default=60.0, description="seconds until a request is retried")
+    timeout_s: float = Field(default=60.0, description="time limit of one request in seconds; then it is retried")
     outage_s: float = Field(default=1800.0, description="seconds that a run waits for a judge that cannot be reached")
-    # Excluded from dumps, and so from the hash: the key and the place of serving change no result.
+    # Excluded from dumps, and so from the hash: the API key, and whether the run serves the judge, change no result.
     key: str = Field(
         default="RRVF_JUDGE_API_KEY", exclude=True, description="the environment variable that holds its API key"
     )
@@ -58,7 +58,7 @@ class JudgeConfig(Section):
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """What decides the judge's scores: model and revision. Place of serving and time limits change no score."""
+        """What decides the judge's scores: the model (if none is named, the URL in its place) and the revision."""
         return {"model": self.model or self.url, "revision": self.revision}
 
 

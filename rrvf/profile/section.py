@@ -28,5 +28,5 @@ class Section(BaseModel):
 
 
 def unset(value: object) -> bool:
-    """Whether a setting is left out of dumps and the hash: it has no value, so older results keep their hash."""
+    """Whether a setting has the value of older profiles, None or `own`: it is then not dumped and changes no hash."""
     return value in (None, "own")

@@ -125,7 +125,8 @@ class SFTConfigSection(SupervisedSection):
     """SFT, the supervised baseline on pictures with true code; with `transcripts`, a cold start before RRVF (D8)."""
 
     transcripts: str | None = Field(
-        default=None, description="file of multi-turn trajectories, as a run's episodes.jsonl; None: train on pairs"
+        default=None,
+        description="file of multi-turn trajectories on `train_set`, as a run's episodes.jsonl; None: train on pairs",
     )
 
 

@@ -62,7 +62,8 @@ PAUSES_S = (0.5, 2.0)
 class Renderer:
     """A pool of `workers` warm renderers of one domain. A context manager; every method may be called from any thread.
 
-    A render returns `harness_error` only after the retries of `PAUSES_S` failed too.
+    A render returns `harness_error` only after the retries of `PAUSES_S` failed too. Only `arender` of pages does not
+    retry.
     """
 
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:

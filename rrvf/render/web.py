@@ -4,7 +4,8 @@ Covered
 - network: every request is answered from memory or refused, and the browser runs in an empty network namespace
 - no script, unless `Limits.javascript`; no popup, download or service worker; no second navigation
 - a new document per page, opened ahead, at an address that the browser has never seen. Pages with scripts, pages after
-  a failure, and every `CONTEXT_PAGES`-th page get a new context, so no state passes from one page to the next
+  a failure or a page of much memory, and every `CONTEXT_PAGES`-th page get a new context, so no state passes from one
+  page to the next
 - moving pages are stopped at one defined moment (see `web_still`)
 - a new browser after a crash and after a page that hung
 - limits on wall time, memory of the browser's process tree, code, embedded pictures and picture size, enforced from
@@ -147,9 +148,10 @@ class WebRenderer:
         return page_share(code, png)
 
     async def _drawn(self, browser: Chromium, blank: Blank, code: str, trace: WebTrace | None) -> Drawn:
-        """The screenshots and texts. A page whose browser crashed is tried once more: another page may have caused it.
+        """The screenshots and texts. A page that crashed its browser or could not be loaded is tried once more.
 
-        Raises HarnessError if the browser then cannot draw a control page either: the failure is not this page's fault.
+        Raises HarnessError if that fails too and the browser cannot draw a control page either: then the failure is not
+        this page's fault.
         """
         try:
             return await self._watched(browser, blank, code, trace)

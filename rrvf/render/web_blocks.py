@@ -105,7 +105,7 @@ def _pixels_by_number(one: np.ndarray, shifted: np.ndarray) -> dict[int | None, 
 def _pixels_of(colour: tuple[int, ...], one: np.ndarray, shifted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The pixels (ys, xs) near a colour that a style names.
 
-    None for a colour near 0 or 255: the original's uint8 arithmetic overflows there and finds nothing.
+    None without any, and for a colour near 0 or 255: the original's uint8 arithmetic overflows and finds nothing.
     """
     if len(colour) != 3 or min(colour) < _NEAR or max(colour) + _NEAR > 255:
         return None

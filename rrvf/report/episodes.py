@@ -38,7 +38,7 @@ Pictures = Callable[[Trajectory], EpisodePictures]
 
 
 def kept_pictures(targets: Mapping[str, bytes]) -> Pictures:
-    """Pictures of trajectories in memory, which hold their renders. targets: PNG bytes by sample id."""
+    """Pictures of trajectories in memory, which still hold them. targets: PNG bytes by sample id."""
     return lambda t: EpisodePictures(targets.get(t.sample_id), tuple(_kept(t, turn) for turn in t.turns))
 
 
@@ -48,7 +48,7 @@ def _kept(trajectory: Trajectory, turn: Turn) -> bytes | None:
 
 
 def drawn_again(targets: Mapping[str, bytes], render: Callable[[str], Render]) -> Pictures:
-    """Pictures of trajectories read from disk, which hold no renders: `render` draws their code again."""
+    """Pictures of trajectories read from disk, which hold none: `render` draws their code again, in the sandbox."""
 
     def draw(trajectory: Trajectory) -> EpisodePictures:
         drawn = tuple(render(t.code).png if t.code and t.action != "none" else None for t in trajectory.turns)
@@ -138,7 +138,7 @@ def gain(trajectory: Trajectory, target: bytes, score: Callable[[bytes, bytes, s
     """The answer's similarity less that of the first draft. A draft without a picture has similarity 0.
 
     score: asks the judge for the draft's score, because a draft gets only feedback. None if there is no draft, or if
-    the judge failed on draft or answer.
+    the answer or a rendered draft has no score.
     """
     draft = next((t for t in trajectory.turns if t.action == "tool_call"), None)
     if draft is None or trajectory.judgement is None or not trajectory.judgement.ok:

@@ -79,7 +79,7 @@ def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) ->
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
-    """The paper's row below ours, and our difference from it. Empty for a stand-in policy.
+    """The paper's row below ours, and our difference from it. Empty for a stand-in policy and without such a row.
 
     Columns that were not measured as in the paper are left out: scores of another judge or by another prompt.
     """

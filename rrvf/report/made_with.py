@@ -43,7 +43,7 @@ def footer_of(evaluated: Evaluated) -> list[str]:
 
 
 def seeds_line(evaluated: Evaluated) -> list[str]:
-    """The seeds of the trained rows, or a note that there is only one. A difference may be no more than seed noise."""
+    """The seeds of rows that have several, to compare differences with a seed's; or a note that there is only one."""
     seeds = {p: tuple(r.summary.provenance.seed for r in of_all_seeds(p, evaluated)) for p in evaluated.runs}
     by_seeds: dict[tuple[int, ...], list[str]] = {}
     for policy in (p for p in evaluated.policies if len(seeds.get(p, ())) > 1):

@@ -33,7 +33,7 @@ def write_report(
 
     out_dir: default `results_dir/report`. profile: names the expected runs; default: the profile that the folder is
     named after, if any. targets: where the target pictures are; default: the reference policy's renders. Raises
-    UserError if there are no runs, or if the judge failed on more than 1 % of a run, unless `allow_judge_errors`.
+    UserError if there are no runs or, unless `allow_judge_errors`, if judge or renderer failed on over 1 % of a run.
     """
     out_dir = out_dir or results_dir / "report"
     profile = profile or profile_of(results_dir)

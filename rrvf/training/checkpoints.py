@@ -131,7 +131,8 @@ def _sync_and_rename(partial: Path, complete: Path) -> None:
 def _remove_older(out: Path, limit: int, keep_every: int | None) -> None:
     """Remove all but the last `limit` checkpoints.
 
-    Checkpoints to keep for inspection lose everything but their weights: no run resumes from them.
+    Of these, one whose step is a multiple of `keep_every` stays, but without the states of optimiser and trainer: no
+    run resumes from it.
     """
     for checkpoint in sorted(out.glob("checkpoint-*"), key=checkpoint_step)[:-limit]:
         if keep_every is None or checkpoint_step(checkpoint) % keep_every:
@@ -160,8 +161,8 @@ def load_weights(model, checkpoint: str | Path) -> None:
 def how_made(method: str, profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
     """Everything that made a policy, for `training.json`.
 
-    `start` holds the same record of the policy that the run began with, if that was trained too. So a cold start
-    (decisions D8) stays visible.
+    `start` is the name of the model that the run began with, or, if that was trained here too, its own record. So a
+    cold start (decisions D8) stays visible.
     """
     before = Path(profile.policy.model) / HOW_MADE
     return {

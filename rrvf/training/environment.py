@@ -24,7 +24,7 @@ class Environment:
     """One episode as TRL sees it: `reset` with a dataset row, then tool calls. It sees pictures, never the true code.
 
     tools: shared by all environments. targets: PNG bytes by sample id. max_turns: T_max.
-    hint: the tool response before the last turn says that one turn is left.
+    hint: the tool response before turn T_max tells the policy to answer (LAST_TURN_HINT).
     attach_render: a tool response also shows the draft's picture, in the target's size. bound: limits that size.
     """
 

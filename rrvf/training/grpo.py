@@ -96,8 +96,8 @@ def train_grpo(
 
     seed: instead of the profile's. resume: continue from the last complete checkpoint.
     Writes `log.jsonl` (a line per step), `episodes.jsonl` and `episodes/` (a few trajectories per step, some as pages),
-    TensorBoard events and checkpoints. UserError if `out` holds a run and resume is off, if it holds another run, if a
-    guard stops the run, or if a checkpoint cannot be written.
+    checkpoints, and the trackers' logs (by default TensorBoard events). UserError if `out` holds a run and resume is
+    off, if it holds another run, if a guard stops the run, or if a checkpoint cannot be written.
     """
     seed = profile.seed if seed is None else seed
     made = how_made("grpo", profile, config, seed, samples)

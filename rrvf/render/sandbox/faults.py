@@ -96,7 +96,7 @@ def describe(error: BaseException, name: str, source: str) -> dict:
     else:
         where = _quoted(source, _line_of(error, name))
         reason, message = _reason(error), f"{where}{type(error).__name__}: {_text(error)}"[:2000]
-    return {"outcome": reason, "message": message.encode(errors="replace").decode()}  # JSON cannot hold lone surrogates
+    return {"outcome": reason, "message": message.encode(errors="replace").decode()}  # the host refuses lone surrogates
 
 
 def _reason(error: BaseException) -> str:

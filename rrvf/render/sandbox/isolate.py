@@ -115,7 +115,10 @@ class Walls:
         return WORK if self.namespaces else os.path.join(self._scratch, str(slot))
 
     def before_fork(self, slot: int) -> None:
-        """Make the next child process 1 of a new process namespace, so that its death kills all that it started."""
+        """Let the next child become process 1 of a new process namespace: its death kills all that it started.
+
+        Without namespaces, make its private folder.
+        """
         if self.namespaces:
             kernel.setns(self._own_pid_namespace, kernel.NEWPID)
             kernel.unshare(kernel.NEWPID)

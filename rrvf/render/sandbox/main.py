@@ -2,8 +2,8 @@
 
 Messages on the control socket, one datagram each. From the host: `fork`, or `touched` for a child that draws a figure
 while it waits (it replies sooner but costs processor time now). To the host, JSON objects: `missing` and `ready` once
-each, `child` with the child's socket and pidfd attached, `dead` with its exit status. End of file on the socket ends
-the zygote and every child.
+each, `child` with the child's socket and pidfd attached, `failed` with the reason why there is no child, `dead` with a
+child's exit status. End of file on the socket ends the zygote and every child.
 """
 
 from __future__ import annotations

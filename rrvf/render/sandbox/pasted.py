@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 #: From this count on, bars, points, lines, words or axes side by side can tile a picture.
 _MANY = 64
-#: At most about this many artists of a group are measured. Tiles are spread evenly, so a sample is enough.
+#: Fewer than twice this many artists of a group are measured. Tiles are spread evenly, so a sample is enough.
 _ASKED = 500
 #: Cells per side of the grid that the figure is divided into.
 _GRID = 64
