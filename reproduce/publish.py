@@ -11,7 +11,7 @@ from pathlib import Path
 from rrvf.errors import UserError
 from rrvf.folders import moved_aside
 from rrvf.profile import Profile
-from rrvf.records import json_lines
+from rrvf.records import WITHOUT_TEXTS, json_lines
 
 #: Published files of the runs folder: tables and texts, the records behind each number, the learning curves.
 KEPT = (
@@ -23,7 +23,6 @@ SEEDS = "seed-*"
 #: Records above this size are published without their texts, such as the code of real pages. Other files above it are
 #: left out.
 MAX_BYTES = 2**20
-WITHOUT_TEXTS = {"reply": "", "code": None}
 _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 
 
@@ -35,11 +34,15 @@ def publish_results(results: Path, out: Path) -> int:
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     found = [path for pattern in KEPT for path in sorted(results.glob(pattern))]
-    files = [p for p in found if _publishable(p) and not moved_aside(p.relative_to(results))]
+    kept = (p for p in found if _is_small(p) or p.name == "records.jsonl")
+    files = [p for p in kept if not moved_aside(p.relative_to(results))]
     for path in files:
         target = partial / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copyfile if path.stat().st_size <= MAX_BYTES else _copy_without_texts)(path, target)
+        if _is_small(path):
+            shutil.copyfile(path, target)
+        else:
+            target.write_text("".join(json.dumps(line | WITHOUT_TEXTS) + "\n" for line in json_lines(path)))
     for seed in out.glob(SEEDS):
         seed.rename(partial / seed.name)
     shutil.rmtree(out, ignore_errors=True)
@@ -47,13 +50,8 @@ def publish_results(results: Path, out: Path) -> int:
     return len(files)
 
 
-def _publishable(path: Path) -> bool:
-    return path.stat().st_size <= MAX_BYTES or path.name == "records.jsonl"
-
-
-def _copy_without_texts(records: Path, target: Path) -> None:
-    lines = (json.dumps(line | WITHOUT_TEXTS) for line in json_lines(records))
-    target.write_text("".join(f"{line}\n" for line in lines))
+def _is_small(path: Path) -> bool:
+    return path.stat().st_size <= MAX_BYTES
 
 
 def show_tables(profile: Profile, results: Path) -> None:

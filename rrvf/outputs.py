@@ -82,8 +82,8 @@ def error_line(line: str) -> None:
 
 
 def say(line: str) -> None:
-    """Print a message of the command `rrvf` on standard error."""
-    print(f"rrvf: {line}", file=sys.stderr)
+    """Print a message of the program on standard error."""
+    print(f"rrvf: {line}", file=sys.stderr, flush=True)
 
 
 def exit_code(work: Callable[[], int | None], say: Callable[[str], object] = error_line) -> int:

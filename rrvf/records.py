@@ -238,6 +238,10 @@ class SampleResult(Record):
     provenance: Provenance | None = None
 
 
+#: The long fields of a `SampleResult`, emptied.
+WITHOUT_TEXTS: dict[str, str | None] = {"reply": "", "code": None}
+
+
 class TableRow(Record):
     """One row of a table. `values` and `intervals` have the columns as keys. None is printed as a dash."""
 

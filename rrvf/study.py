@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from importlib.metadata import version
@@ -85,10 +84,7 @@ class Study:
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
         if names is None and any("own" not in (s.prompt, s.judge_prompt) for s in self.profile.evaluations.values()):
-            try:
-                prompts.download(self.prompts)
-            except UserError as error:  # evaluations then use our own prompts, and record that
-                print(f"rrvf: {error}", file=sys.stderr, flush=True)
+            prompts.download_if_possible(self.prompts)
 
     @property
     def prompts(self) -> Path:

@@ -6,23 +6,6 @@ import pytest
 
 from rrvf.records import Sample
 
-#: The slowest files. They begin first, so that no worker starts one at the end while the others are idle.
-LONG = (
-    "test_notebooks",
-    "test_interrupts",
-    "test_interrupts_reproduction",
-    "test_interrupts_training",
-    "test_metrics_chartmimic",
-    "test_scale",
-    "test_judge_faults",
-    "test_published",
-    "test_commands",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
-
 
 @pytest.fixture(scope="session")
 def policy(tmp_path_factory):

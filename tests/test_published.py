@@ -33,10 +33,8 @@ def test_the_published_report_is_what_the_published_records_give():
 @pytest.mark.parametrize("stem", ["04_grpo_training", "05_evaluation_tables"])
 def test_the_figures_in_a_notebook_are_those_of_the_published_runs(stem, published_study, shell):
     """nbval cannot run these two notebooks, because they train. Their marked cells need only published files."""
-    notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     checked = []
-    for number, cell in enumerate(code, 1):
+    for number, cell in enumerate(code_cells(stem), 1):
         source = cell.source
         if "parameters" in cell.metadata.get("tags", []):
             source += f"\nresults = {str(published_study)!r}"
@@ -50,10 +48,14 @@ def test_the_figures_in_a_notebook_are_those_of_the_published_runs(stem, publish
 
 
 def test_the_published_tables_stand_in_the_notebook_of_tables():
-    notebook = nbformat.read(NOTEBOOKS / "05_evaluation_tables.ipynb", as_version=4)
-    shown = "\n".join(text for cell in notebook.cells if cell.cell_type == "code" for text in saved(cell))
+    shown = "\n".join(text for cell in code_cells("05_evaluation_tables") for text in saved(cell))
     tables = [(PUBLISHED / "report" / f"table{number}.md").read_text().strip() for number in (1, 2, 3)]
     assert all(table in shown for table in tables)
+
+
+def code_cells(stem: str) -> list:
+    notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def saved(cell) -> list[str]:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from rrvf.domains import CHART, domain
 from rrvf.errors import UserError
+from rrvf.outputs import say
 from rrvf.policies.local import load_processor
 from rrvf.profile import GRPOConfigSection, load_profile
 from rrvf.protocol import load_prompt
@@ -83,7 +84,7 @@ def main() -> int:
         with study.judge():  # a judge that does not answer fails here, and not later in a worker on another node
             count = write_parquet(study, study.section("grpo", given.section), given.out)
     except UserError as error:
-        print(f"rrvf: {error}", file=sys.stderr)
+        say(str(error))
         return 2
     print(f"{count} pictures in {given.out}")
     return 0

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from rrvf.benchmarks.run import RECORDS, REPLIES, Run
 from rrvf.outputs import whole
 from rrvf.prices import price
-from rrvf.records import Outcome, SampleResult, Trajectory, Turn, Usage, json_lines
+from rrvf.records import WITHOUT_TEXTS, Outcome, SampleResult, Trajectory, Turn, Usage, json_lines
 from rrvf.references import tell_excluded
 
 
@@ -72,5 +72,5 @@ def read_results(out: Path, texts: bool = True) -> dict[str, SampleResult]:
 
 def written_results(out: Path, texts: bool = True) -> Iterator[SampleResult]:
     """Every result that was written. A sample that was scored again appears each time, since each time was paid for."""
-    dropped = {} if texts else {"reply": "", "code": None, "provenance": None}
+    dropped = {} if texts else WITHOUT_TEXTS | {"provenance": None}
     return (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from rrvf.errors import UserError
-from rrvf.outputs import whole
+from rrvf.outputs import say, whole
 
 _ASK_S = 20.0
 #: The host that serves files of public repositories by commit.
@@ -113,6 +113,14 @@ def download(folder: Path) -> list[Path]:
                 partial_file.write_bytes(data)
         text(name, folder)
     return [_path(name, folder) for name in SOURCES]
+
+
+def download_if_possible(folder: Path) -> None:
+    """Download the missing files. A failure is printed: evaluations then use our own prompts, and record that."""
+    try:
+        download(folder)
+    except UserError as error:
+        say(str(error))
 
 
 def _path(name: str, folder: Path) -> Path:

@@ -8,7 +8,6 @@ the tables.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,9 +30,9 @@ from rrvf.benchmarks.run import BLOCK, REPLIES, Replies, Run
 from rrvf.benchmarks.runner import evaluate
 from rrvf.data import DataConfig, prompts
 from rrvf.domains import domain
-from rrvf.errors import UserError
 from rrvf.judge.rubrics import OWN, Rubric, official
-from rrvf.policies.address import BestOf, Model, Settings, identity, is_endpoint, is_url, open_policy
+from rrvf.outputs import say
+from rrvf.policies.address import BestOf, Model, Settings, identity, is_endpoint, is_hosted, open_policy
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
@@ -59,7 +58,7 @@ class Evaluation:
             self.config = self.config.model_copy(update={"prompt": "own"})
         self.root = study.data / self.config.dataset
         if (self.config.prompt, self.config.judge_prompt) != ("own", "own"):
-            _bring(study.prompts)
+            _download_once(study.prompts)
         self.question = question(self.config, study.profile.policy.prompts, study.prompts)
         self._fallback = ""
         self.rubric = self._rubric()
@@ -72,13 +71,13 @@ class Evaluation:
         if text and self.study.profile.table_judge.url:
             return official(self.config.benchmark, text)
         why = "the embedded judge reads only our prompts" if text else "run `rrvf data prompts` for the benchmark's own"
-        self._fallback = f"rrvf: {self.set_name}: the judge is asked with our rubric, not the benchmark's ({why})"
+        self._fallback = f"{self.set_name}: the judge is asked with our rubric, not the benchmark's ({why})"
         return None
 
     def tell_rubric(self) -> None:
         """Print once, before anything is judged, that our rubric is used although the profile asks for another."""
         if self._fallback:
-            print(self._fallback, file=sys.stderr, flush=True)
+            say(self._fallback)
         self._fallback = ""
 
     @property
@@ -232,18 +231,5 @@ class Evaluation:
         return asked
 
 
-@cache
-def _bring(folder: Path) -> None:
-    """Download the benchmarks' texts that are missing; tried once per process.
-
-    A failure is printed. Our texts are then used instead.
-    """
-    try:
-        prompts.download(folder)
-    except UserError as error:
-        print(f"rrvf: {error}", file=sys.stderr, flush=True)
-
-
-def is_hosted(model: Model) -> bool:
-    """Whether a call to the model may cost money: it goes to an endpoint that we do not start ourselves."""
-    return isinstance(model, Row) and model.route == "openai" or isinstance(model, str) and is_url(model)
+#: Once per process: without a network, each evaluation would wait again.
+_download_once = cache(prompts.download_if_possible)

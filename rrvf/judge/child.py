@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import httpx
 
 from rrvf.errors import UserError
+from rrvf.outputs import say
 
 
 @contextmanager
@@ -67,9 +68,7 @@ class _Keeper:
                 if self._stopped:
                     return
                 self._left -= 1
-                print(
-                    f"rrvf: the judge server ended (exit code {code}): starting it again", file=sys.stderr, flush=True
-                )
+                say(f"the judge server ended (exit code {code}): starting it again")
                 _stop(self._child)
                 self._child = self._start()
 

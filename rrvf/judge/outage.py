@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
+
+from rrvf.outputs import say
 
 #: Seconds between two lines about a wait.
 SIGN_S = 60.0
@@ -31,17 +32,13 @@ class Outage:
 
     async def _watched(self) -> bool:
         started = said = time.monotonic()
-        _say(f"the judge at {self._url} cannot be reached: waiting up to {self._wait_s:.0f} s for it, start it again")
+        say(f"the judge at {self._url} cannot be reached: waiting up to {self._wait_s:.0f} s for it, start it again")
         while time.monotonic() - started < self._wait_s:
             if await self._answers():
-                _say(f"the judge is back after {time.monotonic() - started:.0f} s: going on")
+                say(f"the judge is back after {time.monotonic() - started:.0f} s: going on")
                 return True
             if time.monotonic() - said >= SIGN_S:
                 said = time.monotonic()
-                _say(f"still waiting for the judge at {self._url}: {said - started:.0f} of {self._wait_s:.0f} s")
+                say(f"still waiting for the judge at {self._url}: {said - started:.0f} of {self._wait_s:.0f} s")
             await asyncio.sleep(min(2.0, self._wait_s / 20))
         return False
-
-
-def _say(line: str) -> None:
-    print(f"rrvf: {line}", file=sys.stderr, flush=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import openai
+
+from rrvf.outputs import say
 
 T = TypeVar("T")
 #: Seconds for which a server that failed is asked last.
@@ -82,8 +83,7 @@ class Servers:
 
     def _failed(self, server: _Server, error: openai.APIError) -> None:
         if not server.down:
-            told = f"rrvf: the judge at {server.api.base_url} failed ({type(error).__name__}): others are asked first"
-            print(told, file=sys.stderr, flush=True)
+            say(f"the judge at {server.api.base_url} failed ({type(error).__name__}): others are asked first")
         server.down, server.failed_at = True, time.monotonic()
 
 

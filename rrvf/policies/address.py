@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rrvf.errors import UserError
+from rrvf.outputs import say
 from rrvf.policies.shipped import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
@@ -119,6 +120,11 @@ def is_url(model: str) -> bool:
     return model.startswith(("http://", "https://"))
 
 
+def is_hosted(model: Model) -> bool:
+    """Whether a call to the model may cost money: it goes to an endpoint that we do not start ourselves."""
+    return isinstance(model, Row) and model.route == "openai" or isinstance(model, str) and is_url(model)
+
+
 def is_endpoint(model: Model) -> bool:
     """Whether each sample is a separate call. Then a failed one is asked again without its neighbours."""
     if isinstance(model, BestOf):
@@ -180,7 +186,7 @@ def _served(name: str, version: str | None, gpus: int, settings: Settings, stack
         "dtype": "auto", "max-model-len": 32_768, "seed": 0, "limit-mm-per-prompt": '{"image": 1}',
     } | ({"revision": version} if version else {})  # fmt: skip
     log = Path(tempfile.gettempdir()) / f"rrvf-vllm-{port}.log"
-    print(f"rrvf: vLLM serves {name} on {copies} x {gpus} GPUs, its log is {log}", file=sys.stderr, flush=True)
+    say(f"vLLM serves {name} on {copies} x {gpus} GPUs, its log is {log}")
     words = [part for key, value in options.items() for part in (f"--{key}", str(value))]
     url = f"http://127.0.0.1:{port}/v1"
     stack.enter_context(serving([*command, *words], url, log))
