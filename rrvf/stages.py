@@ -3,17 +3,19 @@
     with stage(Path("runs/nano"), "train/sft_chart", "train", inputs) as (out, finished):
         ...
 
-A stage's key hashes its inputs (the profile's settings, and the earlier stages that it depends on) and the code. A
-folder that was made with another key is stale and is moved aside, never deleted.
+A stage's key hashes its inputs (the profile's settings, and the earlier stages that it depends on) and the code,
+without its comments and docstrings. A folder that was made with another key is stale and is moved aside, never deleted.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from rrvf.folders import ASIDE, make, owned
@@ -104,6 +106,18 @@ def stage_key(kind: str, inputs: dict) -> str:
     for part in CODE[kind]:
         path = PACKAGE / part
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
-                digest.update(file.read_bytes())
+            if file.suffix in {".py", ".txt", ".jinja", ".json"} and "__pycache__" not in file.parts:
+                digest.update(_meaning(file))
     return f"{hashlib.sha256(settings.encode()).hexdigest()[:16]} {digest.hexdigest()[:16]}"
+
+
+@cache
+def _meaning(file: Path) -> bytes:
+    """The content of a file; of Python code the program without comments, docstrings and layout."""
+    if file.suffix != ".py":
+        return file.read_bytes()
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return ast.dump(tree).encode()

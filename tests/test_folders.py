@@ -12,6 +12,7 @@ from threading import Timer
 
 import pytest
 
+from rrvf import stages
 from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.folders import LOCK, claim, owned
@@ -130,6 +131,25 @@ def test_a_trained_policy_survives_a_change_of_code(study, kind, kept, capsys):
     finish(study, kind, rate=1)
     assert (not list(out.parent.glob("y.stale-*"))) == kept
     assert ("earlier version of the code" in capsys.readouterr().out) == kept
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        ('def f():\n    """Says more."""\n    return  1  # because\n', True),
+        ("def f():\n    return 2\n", False),
+        ("def f(): return '1'\n", False),
+    ],
+)
+def test_a_change_of_words_in_the_code_makes_no_stage_stale(tmp_path, monkeypatch, after, same):
+    keys = []
+    for name, text in {"before": 'def f():\n    """Says it."""\n    return 1\n', "after": after}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "code.py").write_text(text)
+        monkeypatch.setattr(stages, "PACKAGE", tmp_path / name)
+        monkeypatch.setattr(stages, "CODE", {"eval": ("code.py",)})
+        keys.append(stage_key("eval", {}))
+    assert (keys[0] == keys[1]) == same
 
 
 @pytest.mark.parametrize("change", [{"timeout_s": 1.0}, {"outage_s": 1.0}, {"max_in_flight": 1}])
