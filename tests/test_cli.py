@@ -68,8 +68,9 @@ def test_a_comparison_gives_score_parts_and_feedback(rrvf, pictures):
 
 
 def test_a_judge_that_is_not_there_is_a_judge_error(rrvf, pictures):
-    code, _ = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
-    assert code in (1, 2)
+    code, shown = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
+    assert code == 1
+    assert json.loads(shown) == {"status": "judge_error", "reason": "unreachable: no connection to the judge"}
 
 
 @pytest.fixture
