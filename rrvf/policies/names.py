@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rrvf.errors import UserError
 
+#: `organisation/model`, and perhaps the commit of its weights.
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(@\w+)?")
+
 
 def checked(model: str) -> str:
-    """The address itself. Raises UserError, before torch is loaded, if it is a path without a model.
+    """The address itself. Raises UserError if it is neither `nano`, a URL, a folder with a model, nor a hub id.
 
-    A hub id has at most one slash. An id that the hub does not have is found out when it is loaded.
+    Whether the hub has the model is found out when it is loaded.
     """
-    path = Path(model).expanduser()
-    is_path = path.exists() or model.startswith((".", "~", "/")) or model.count("/") > 1
-    if model != "nano" and not is_url(model) and is_path and not (path / "config.json").is_file():
-        raise UserError(f"no model at {model}: name a folder with config.json and weights, a hub id, or a URL")
+    folder = Path(model).expanduser()
+    hub_id = HUB_ID.fullmatch(model) and not folder.exists()
+    if not (model == "nano" or is_url(model) or hub_id or (folder / "config.json").is_file()):
+        raise UserError(
+            f"no model at {model!r}: name a folder with config.json and weights, a hub id like "
+            "Qwen/Qwen2.5-VL-7B-Instruct, or a URL like http://localhost:8000/v1"
+        )
     return model
 
 
