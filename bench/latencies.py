@@ -21,7 +21,8 @@ from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 
 from rrvf.judge.child import running_server
 from rrvf.judge.client import JudgeClient
-from rrvf.policies.local import LocalPolicy, read_picture
+from rrvf.pictures import read_picture
+from rrvf.policies.local import LocalPolicy
 from rrvf.policies.precision import autocasts
 from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile, load_profile

@@ -16,10 +16,11 @@ from functools import partial
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from rrvf.domains import CHART
+from rrvf.pictures import read_picture
 from rrvf.policies import vision
-from rrvf.policies.local import LocalPolicy, first_message, read_picture
+from rrvf.policies.local import LocalPolicy
 from rrvf.profile import load_profile
-from rrvf.protocol import load_prompt
+from rrvf.protocol import first_message, load_prompt
 from rrvf.study import Study
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from rrvf.domains import CHART
-from rrvf.policies.local import LocalPolicy, read_picture
+from rrvf.pictures import read_picture
+from rrvf.policies.local import LocalPolicy
 from rrvf.profile import load_profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Trajectory

@@ -10,12 +10,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import torch
-
 from rrvf.domains import domain
 from rrvf.errors import UserError
+from rrvf.pictures import read_picture
 from rrvf.policies import NoReply
-from rrvf.policies.local import first_message, read_picture
+from rrvf.protocol import first_message
 from rrvf.records import Sample, Trajectory
 from rrvf.rollout import Episode, Tools
 
@@ -32,6 +31,8 @@ def best_of(
     do not depend on earlier calls. Episodes with a harness error or a judge error are left out. UserError if none is
     left for a sample, or if a picture cannot be read.
     """
+    import torch  # here, because an evaluation of a served model needs none
+
     torch.manual_seed(int(hashlib.sha256(f"{seed} {[s.id for s in samples]}".encode()).hexdigest()[:15], 16))
     asked, episodes = [], []
     for sample in samples:

@@ -1,4 +1,4 @@
-"""The bounds of a picture's size, shared by the renderers, the judges and the policy's input.
+"""Reads pictures, and states the bounds of their size for the renderers, the judges and the policy's input.
 
 A picture outside them cannot be used: Qwen2.5-VL's processor raises above an aspect ratio of 200, and a strip of a few
 pixels shows nothing. A program that draws such a picture ends as a `render_error`; a reference outside the bounds is
@@ -7,7 +7,11 @@ refused before it is used.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PIL import Image
+
+from rrvf.errors import UserError
 
 #: What Pillow raises for bytes that are not a picture, or one that is damaged or too large.
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
@@ -34,3 +38,34 @@ def misfit(width: float, height: float) -> str | None:
     if max(width, height) > MAX_ASPECT * min(width, height):
         return f"{size}: one side may be at most {MAX_ASPECT} times the other"
     return None
+
+
+def fitting(path: Path) -> Path:
+    """`path` itself. Raises UserError if it is no picture, or one outside the bounds."""
+    try:
+        with Image.open(path) as image:
+            problem = misfit(*image.size)
+            image.verify()  # a PNG's checksums
+    except UNREADABLE as error:
+        problem = f"no picture that can be read ({type(error).__name__})"
+    if problem:
+        raise UserError(f"{path}: {problem}")
+    return path
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture from its file header; (1, 1) if it is no picture."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except UNREADABLE:
+        return 1, 1
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A picture file as RGB. Raises UserError as `fitting` does, and for damaged data."""
+    try:
+        with Image.open(fitting(path)) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path}: the picture is damaged ({error})") from None

@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rrvf.errors import UserError
-from rrvf.policies.local import fitting
+from rrvf.pictures import fitting
 from rrvf.records import Sample
 
 

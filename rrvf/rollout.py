@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from rrvf.domains import Domain
-from rrvf.protocol import call_content, parse_call, parse_turn, sanitize
+from rrvf.protocol import call_content, first_message, parse_call, parse_turn, sanitize
 from rrvf.records import Judgement, Render, Trajectory, Turn
 
 #: Ends the tool response before turn T_max, because the policy cannot count its turns (ours: D10).
@@ -206,7 +206,7 @@ def revisions(trajectory: Trajectory) -> Iterator[Revision]:
 
 def run_episode(generate: Callable[[list[dict]], str], prompt: str, image, episode: Episode) -> Trajectory:
     """Play Alg. 1 with any policy. generate: takes the chat messages, picture first, and returns the next turn."""
-    messages = [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}]
+    messages = [first_message(image, prompt)]
     while True:
         text = generate(messages)
         result = episode.take(text)

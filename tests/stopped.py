@@ -29,7 +29,7 @@ SERVER = multiprocessing.get_context("forkserver")
 #: The moment and the signal that stops a command.
 Stop = tuple[int, int] | None
 #: Signals in this order, at seeded random moments.
-SIGNALS = [signal.SIGTERM, signal.SIGINT] * 4
+SIGNALS = [signal.SIGTERM, signal.SIGINT] * 2
 #: Seconds within which a stopped command must end. An idle machine takes a tenth of this.
 END_S = 60
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from machine import REPOSITORY
 from PIL import Image, ImageDraw
 
 from rrvf import cli
@@ -68,8 +69,9 @@ def test_a_comparison_gives_score_parts_and_feedback(rrvf, pictures):
 
 
 def test_a_judge_that_is_not_there_is_a_judge_error(rrvf, pictures):
-    code, _ = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
-    assert code in (1, 2)
+    code, shown = rrvf("judge", "compare", *pictures, "--url", "http://127.0.0.1:9/v1", "--json")
+    assert code == 1
+    assert json.loads(shown) == {"status": "judge_error", "reason": "unreachable: no connection to the judge"}
 
 
 @pytest.fixture
@@ -87,40 +89,53 @@ def refused(tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("render chart none.py --out x.png", "no file at none.py"),
-        ("render chart a.py --out .", "is a folder"),
-        ("render chart a.py --out a.py/x.png", "a.py is a file"),
-        ("render chart a.py --out /proc/none/x.png", "cannot write to /proc/none"),
-        ("render chart . --out a.py", "a.py is a file"),
-        ("render chart a.py --out x.png --timeout -1", "'--timeout'"),
-        ("render chart a.py --out x.png --timeout nan", "'--timeout'"),
-        ("render chart . --out x --workers 0", "'--workers'"),
-        ("render picture a.py --out x.png", "'chart', 'svg', 'web'"),
-        ("render", "domain"),
-        ("rendr", "No such command"),
-        ("extract . --out .", "is a folder"),
-        ("score chartmimic none --out x.json", "none"),
-        ("score web . --out /proc/none/x.json", "cannot write"),
-        ("judge compare none.png none.png", "none.png"),
-        ("judge compare a.py a.py --repeats 0", "'--repeats'"),
-        ("judge serve --port 99999", "65535"),
-        ("data verify --profile nowhere", "nano"),
-        ("train grpo --out x --section nothing", "no grpo called 'nothing'"),
-        ("train grpo --out x --max-steps 0", "'--max-steps'"),
-        ("train sft --out a.py", "a.py is a file"),
-        ("train sft --out x --seed -1", "'--seed'"),
-        ("plan --policy-gpus -1", "'--policy-gpus'"),
-        ("eval --benchmark nothing --policy blank --out x", "no evaluations called 'nothing'"),
-        ("eval --benchmark charts --policy blank --out a.py", "a.py is a file"),
-        ("eval --benchmark charts --policy blank --out x --limit 0", "'--limit'"),
-        ("report none", "none"),
-    ],
-)
+BAD_INPUT = [
+    ("render chart none.py --out x.png", "no file at none.py"),
+    ("render chart a.py --out .", "is a folder"),
+    ("render chart a.py --out a.py/x.png", "a.py is a file"),
+    ("render chart a.py --out /proc/none/x.png", "cannot write to /proc/none"),
+    ("render chart . --out a.py", "a.py is a file"),
+    ("render chart a.py --out x.png --timeout -1", "'--timeout'"),
+    ("render chart a.py --out x.png --timeout nan", "'--timeout'"),
+    ("render chart . --out x --workers 0", "'--workers'"),
+    ("render picture a.py --out x.png", "'chart', 'svg', 'web'"),
+    ("render", "domain"),
+    ("rendr", "No such command"),
+    ("extract . --out .", "is a folder"),
+    ("score chartmimic none --out x.json", "none"),
+    ("score web . --out /proc/none/x.json", "cannot write"),
+    ("judge compare none.png none.png", "none.png"),
+    ("judge compare a.py a.py --repeats 0", "'--repeats'"),
+    ("judge serve --port 99999", "65535"),
+    ("data verify --profile nowhere", "nano"),
+    ("train grpo --out x --section nothing", "no grpo called 'nothing'"),
+    ("train grpo --out x --max-steps 0", "'--max-steps'"),
+    ("train sft --out a.py", "a.py is a file"),
+    ("train sft --out x --seed -1", "'--seed'"),
+    ("train grpo --out x --start ./nothing", "no model at './nothing'"),
+    ("train grpo --out x --start http://localhost:9/v1", "a served model cannot be trained"),
+    ("train grpo --out x --pictures nothing", "no folder at nothing"),
+    ("plan --policy-gpus -1", "'--policy-gpus'"),
+    ("eval --benchmark nothing --policy blank --out x", "no evaluations called 'nothing'"),
+    ("eval --benchmark charts --policy blank --out a.py", "a.py is a file"),
+    ("eval --benchmark charts --policy runs/mine/final --out x", "no model at 'runs/mine/final'"),
+    ("eval --benchmark charts --policy localhost:8000/v1 --out x", "a URL like http://"),
+    ("train grpo --out x --start gpt2", "a URL like http://"),
+    ("redraw none.png --out x", "none.png"),
+    ("eval --benchmark charts --policy blank --out x --limit 0", "'--limit'"),
+    ("report none", "none"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_INPUT)
 def test_bad_input_is_one_line_and_exit_code_2(refused, arguments, words):
     assert words in refused(*arguments.split())
+
+
+def test_bad_input_is_refused_before_torch_is_loaded(refused):
+    commands = [arguments.split() for arguments, _ in BAD_INPUT]
+    code = f"import sys\nfrom rrvf import cli\nfor words in {commands}:\n    cli.run(words)\n    assert 'torch' not in sys.modules, words"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, check=True)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from trl.chat_template_utils import is_chat_template_prefix_preserving, supports
 
 from rrvf.errors import UserError
 from rrvf.policies.families import FAMILIES, family_of
-from rrvf.policies.local import LocalPolicy, first_message, load_processor, training_processor
+from rrvf.policies.local import LocalPolicy, load_processor, training_processor
 from rrvf.profile import SFTConfigSection
+from rrvf.protocol import first_message
 from rrvf.training.logs import read_log
 from rrvf.training.sft import train_sft
 

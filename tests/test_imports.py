@@ -16,8 +16,8 @@ from rrvf.stages import CODE
 
 #: The layers, lowest first. A name imports only from the lines before its own, and from itself.
 LAYERS = """
-errors pictures places wrong_keys sources environment
-outputs chromium domains
+errors places wrong_keys sources environment
+outputs chromium domains pictures
 folders records
 stages
 protocol endpoints profile prices runtime
@@ -95,8 +95,18 @@ def test_a_change_of_the_code_that_an_evaluation_runs_makes_it_stale():
     assert {part(module) for module in reached} - hashed <= AROUND_SCORES
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    seen = "import rrvf, sys; print(*sorted({'torch', 'transformers', 'numpy', 'pydantic'} & sys.modules.keys()))"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("rrvf", {"torch", "transformers", "numpy", "pydantic"}),
+        ("rrvf.cli", {"torch", "transformers", "numpy"}),
+        ("rrvf.evaluation", {"torch", "transformers"}),  # of served models, or of replies in a file
+        ("rrvf.evaluation.turns", {"torch", "transformers"}),
+        ("rrvf.redrawing", {"torch", "transformers"}),
+    ],
+)
+def test_importing_loads_nothing_heavy(module, heavy):
+    seen = f"import {module}, sys; print(*sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", seen], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

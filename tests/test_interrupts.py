@@ -20,7 +20,7 @@ PROFILE = """
 name: small
 policy: {model: nano, prompts: nano, dtype: float32}
 canvas: {chart: {width: 280, height: 224, dpi: 100, font_size: 8}}
-data: {test: {kind: generated_charts, count: 12, seed: 2000000, pretraining: 1}}
+data: {test: {kind: generated_charts, count: 6, seed: 2000000, pretraining: 1}}
 evaluations:
   charts: {benchmark: chartmimic, dataset: test, table: 1, domain: chart, owned_canvas: true, title: t}
 """

@@ -26,7 +26,7 @@ print("stage c: begins")
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_a_reproduction_stopped_at_eight_moments_publishes_the_same_results(tmp_path):
+def test_a_reproduction_stopped_at_four_moments_publishes_the_same_results(tmp_path):
     words = {}
     for name in ("whole", "parts"):
         notebooks = tmp_path / name / "notebooks"

@@ -1,4 +1,4 @@
-"""A thousand faults, an outage and a killed server: no answer is lost or wrong, and the run continues."""
+"""Hundreds of faults, an outage and a killed server: no answer is lost or wrong, and the run continues."""
 
 import base64
 import hashlib
@@ -109,9 +109,9 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_thousand_faults_lose_nothing_and_score_nothing_wrongly():
+def test_hundreds_of_faults_lose_nothing_and_score_nothing_wrongly():
     rng = random.Random(0)
-    passing = [f"{i}|{rng.choice([*FAULTS])}".encode() for i in range(940)]
+    passing = [f"{i}|{rng.choice([*FAULTS])}".encode() for i in range(240)]
     lasting = [
         f"never {i}|{fault}".encode() for i in range(2) for fault in FAULTS if fault not in ("hang", "slow drip")
     ]
@@ -121,7 +121,7 @@ def test_a_thousand_faults_lose_nothing_and_score_nothing_wrongly():
         pictures = passing + lasting
         judged = dict(zip(pictures, pool.map(lambda p: client.score(b"target", p, "chart"), pictures), strict=True))
     server.shutdown(), server.server_close()
-    assert sum(server.injected.values()) >= 1000 and set(server.injected) == set(FAULTS)
+    assert sum(server.injected.values()) >= 300 and set(server.injected) == set(FAULTS)
     assert all(judged[p].score == truth(p) for p in passing)
     assert all(judged[p].score is None and judged[p].reason for p in lasting)
 

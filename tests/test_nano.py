@@ -23,8 +23,8 @@ from rrvf.nano.batches import collate, encode, program_batches, user_ids
 from rrvf.nano.eye import BINS, strip, train_eye
 from rrvf.nano.model import build_model, patches
 from rrvf.policies import vision, writing
-from rrvf.policies.local import LocalPolicy, first_message
-from rrvf.protocol import answer_text, load_prompt, tool_call_text
+from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import answer_text, first_message, load_prompt, tool_call_text
 
 ERROR = "---Error: syntax_error: '(' was never closed"
 

@@ -13,8 +13,7 @@ from PIL import Image
 from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.errors import UserError
 from rrvf.judge.local import EmbeddedJudge, decode
-from rrvf.pictures import MAX_PIXELS, misfit
-from rrvf.policies.local import fitting, read_picture
+from rrvf.pictures import MAX_PIXELS, fitting, misfit, read_picture
 from rrvf.render import Limits
 from rrvf.render.chart import ChartRenderer
 from rrvf.render.limits import Failure, check_size

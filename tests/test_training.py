@@ -14,9 +14,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PretrainedC
 
 from rrvf.domains import CHART
 from rrvf.errors import UserError
-from rrvf.policies.local import LocalPolicy, first_message
+from rrvf.policies.local import LocalPolicy
 from rrvf.policies.tokens import picture_tokens
-from rrvf.protocol import load_prompt
+from rrvf.protocol import first_message, load_prompt
 from rrvf.records import Render
 from rrvf.training import trainer
 from rrvf.training.logs import read_log

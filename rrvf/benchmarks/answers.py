@@ -8,8 +8,8 @@ from math import prod
 
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.run import REPLIES, Replies, Run
+from rrvf.pictures import picture_size
 from rrvf.policies import Answer, NoReply
-from rrvf.policies.local import picture_size
 from rrvf.records import Sample, Usage
 
 _NONE = object()

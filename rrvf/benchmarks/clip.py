@@ -12,17 +12,20 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import httpx
 import numpy as np
-import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
 from PIL import Image
 from tqdm import tqdm
 
 from rrvf.errors import UserError
+
+if TYPE_CHECKING:
+    from open_clip import CLIP
 
 MODEL, WEIGHTS = "ViT-B-32-quickgelu", "openai"
 #: The inverse temperature of OpenAI's trained model: the upper bound in training. An untrained model has 1 / 0.07.
@@ -62,7 +65,7 @@ def load():
     return model.eval(), preprocess
 
 
-def check_trained(model: torch.nn.Module, source: str) -> None:
+def check_trained(model: CLIP, source: str) -> None:
     """UserError for weights whose inverse temperature is not that of OpenAI's model, above all untrained ones."""
     scale = model.logit_scale.exp().item()
     if abs(scale - TRAINED_SCALE) > 1:
@@ -92,6 +95,8 @@ def similarity(reference: np.ndarray, generated: np.ndarray) -> float:
 
 def cosine(model, preprocess, reference: np.ndarray, generated: np.ndarray) -> float:
     """`similarity` with any model that has `encode_image`."""
+    import torch
+
     batch = torch.stack([preprocess(square(picture)) for picture in (reference, generated)])
     with torch.inference_mode():
         one, two = torch.nn.functional.normalize(model.encode_image(batch), dim=-1)

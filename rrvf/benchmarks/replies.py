@@ -12,8 +12,8 @@ from PIL import Image
 from rrvf.benchmarks.run import Replies
 from rrvf.best_of import best_of
 from rrvf.errors import UserError
+from rrvf.pictures import read_picture
 from rrvf.policies import Answer, Keep
-from rrvf.policies.local import read_picture
 from rrvf.records import Sample, json_lines, storable
 from rrvf.rollout import Tools
 

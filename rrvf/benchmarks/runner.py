@@ -20,8 +20,8 @@ from rrvf.benchmarks.run import BLOCK, OURS, RECORDS, REPLIES, Replies, Run
 from rrvf.domains import domain
 from rrvf.errors import HarnessError, UserError
 from rrvf.folders import claim, owned
+from rrvf.pictures import read_picture
 from rrvf.policies import Answer
-from rrvf.policies.local import read_picture
 from rrvf.protocol import read_reply
 from rrvf.records import PASTED_ABOVE, Sample, SampleResult, picture_name
 from rrvf.render import settled

@@ -14,9 +14,9 @@ from pathlib import Path
 from rrvf.benchmarks.answers import answer_of, line_of
 from rrvf.benchmarks.lines import Lines
 from rrvf.domains import domain
+from rrvf.pictures import read_picture
 from rrvf.policies import Answer, NoReply
-from rrvf.policies.local import first_message, read_picture
-from rrvf.protocol import answer_text, call_content
+from rrvf.protocol import answer_text, call_content, first_message
 from rrvf.records import Sample, Trajectory
 from rrvf.rollout import Episode, Tools
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from rrvf.errors import UserError
+from rrvf.policies.names import checked
 from rrvf.profile import trained_policies, training_folder
 from rrvf.rows import Row, load_rows
 from rrvf.study import Study
@@ -25,7 +26,7 @@ def model_of(study: Study, policy: str, domain: str) -> str | Row | None:
     if policy in ("reference", "blank"):
         return None
     if not _is_row(policy):
-        return policy
+        return checked(policy)
     if policy in (trained := trained_policies(study.profile, domain)):
         kind, name = trained[policy]
         final = study.results / training_folder(kind, name) / "final"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rrvf.errors import UserError
 from rrvf.outputs import say
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ def study_of(profile: str, seed: int | None = None, start: str | None = None) ->
     settings = load_profile(profile)
     if start is not None:
         from rrvf.own_pictures import prompts_of
+        from rrvf.policies.names import checked, is_url
+
+        if is_url(checked(start)):
+            raise UserError(f"--start {start}: a served model cannot be trained, name a folder or a hub id")
 
         if settings.policy.prompts == "nano" != prompts_of(start):
             say(f"{start} gets the nano policy's short prompts: --profile gpu gives a real model the full ones")

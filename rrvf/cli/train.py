@@ -44,7 +44,6 @@ def train_grpo(
 
     Your own pictures: rrvf train grpo --pictures my_charts --domain chart --out runs/mine
     """
-    from rrvf.training.grpo import train_grpo as train
     from rrvf.training.mix import mixed
 
     if pictures and section:
@@ -56,6 +55,9 @@ def train_grpo(
     config = _shortened(mixed([study.section("grpo", name) for name in section or [CHART.name]]), max_steps)
     out_folder(out)
     samples = study.pictures(config)
+
+    from rrvf.training.grpo import train_grpo as train  # seconds, after what can be refused at once
+
     with study.tools_of(config) as tools:
         print(train(study.profile, config, samples, study.data, tools, out, seed, resume))
 
@@ -79,14 +81,15 @@ def train_sft(
 
     Example: rrvf train sft --transcripts runs/mine/episodes.jsonl --out runs/warm
     """
-    from rrvf.training.sft import train_sft as train
-
     study = study_of(profile, start=start)
     config = _shortened(study.section("sft", section), max_steps)
     if transcripts:
         config = config.model_copy(update={"transcripts": str(transcripts)})
     out_folder(out)
     samples = study.split(config.train_set)
+
+    from rrvf.training.sft import train_sft as train  # seconds, after what can be refused at once
+
     print(train(study.profile, config, samples, study.data / config.train_set, out, seed, resume))
 
 

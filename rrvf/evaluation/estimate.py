@@ -5,8 +5,8 @@ from __future__ import annotations
 from rrvf.domains import domain
 from rrvf.evaluation import Evaluation
 from rrvf.judge.prompts import load_judge_prompt
+from rrvf.pictures import picture_size
 from rrvf.policies.address import Model, is_hosted
-from rrvf.policies.local import picture_size
 from rrvf.prices import Asked, characters, estimate, written_by
 from rrvf.profile import JudgeConfig
 from rrvf.protocol import load_prompt

@@ -49,9 +49,10 @@ def compare_files(
     decode(wanted), decode(drawn)
     with ExitStack() as stack:
         panel = Panel([j for u in (url, second)[: 1 + bool(second)] for j in _judges(stack, u, repeats)], swap)
-        scored, compared = panel.score(wanted, drawn, domain), panel.compare(wanted, drawn, domain)
-    if not (scored.ok and compared.ok):
-        return scored if not scored.ok else compared
+        scored = panel.score(wanted, drawn, domain)
+        compared = panel.compare(wanted, drawn, domain) if scored.ok else scored
+    if not compared.ok:
+        return compared
     return scored.model_copy(update={"feedback": compared.feedback, "seconds": scored.seconds + compared.seconds})
 
 

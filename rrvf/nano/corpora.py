@@ -20,8 +20,8 @@ from rrvf.nano.careless import careless
 from rrvf.nano.corpus import MAX_TURN_TOKENS, Segment
 from rrvf.nano.marks import all_positions
 from rrvf.nano.recipe import Recipe
-from rrvf.policies.local import LocalPolicy, first_message
-from rrvf.protocol import load_prompt
+from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import first_message, load_prompt
 from rrvf.render import Limits, Renderer
 
 #: A transcript with its picture: domain, index of the picture, segments.

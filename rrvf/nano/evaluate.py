@@ -25,8 +25,8 @@ from rrvf.domains import CHART, DOMAINS, NANO_CANVAS, Domain
 from rrvf.judge.local import EmbeddedJudge
 from rrvf.nano.corpus import MAX_TURN_TOKENS
 from rrvf.nano.programs import kind_of, text_of, values_of
-from rrvf.policies.local import LocalPolicy, first_message
-from rrvf.protocol import call_content, load_prompt, parse_turn
+from rrvf.policies.local import LocalPolicy
+from rrvf.protocol import call_content, first_message, load_prompt, parse_turn
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Episode, Revision, Tools

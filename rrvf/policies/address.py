@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from rrvf.errors import UserError
 from rrvf.outputs import say
+from rrvf.policies.names import checked, is_url
 from rrvf.policies.shipped import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
@@ -107,17 +108,12 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
 
 def load_policy(model: str, dtype: str, max_new_tokens: int):
     """The policy at an address for a few pictures: an endpoint is called, everything else runs by transformers here."""
-    if is_url(model):
+    if is_url(checked(model)):
         with ExitStack() as nothing_held:
             return open_policy(model, Settings(dtype, max_new_tokens), nothing_held)
     from rrvf.policies.local import LocalPolicy
 
     return LocalPolicy(model, dtype, max_new_tokens)
-
-
-def is_url(model: str) -> bool:
-    """Whether the address is that of an endpoint."""
-    return model.startswith(("http://", "https://"))
 
 
 def is_hosted(model: Model) -> bool:

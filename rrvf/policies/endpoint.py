@@ -16,7 +16,7 @@ from PIL import Image
 from rrvf.endpoints import Bounded, base_url, key_for, usage_of, words_of
 from rrvf.errors import UserError
 from rrvf.policies import Answer, Keep, NoReply
-from rrvf.protocol import tool_response_text
+from rrvf.protocol import first_message, tool_response_text
 from rrvf.records import Usage, storable
 
 #: Seconds without data before a request times out, and seconds for one picture with all retries.
@@ -233,7 +233,7 @@ def _short(words: object) -> str:
 
 def question(picture: Image.Image, prompt: str) -> list[dict]:
     """One user message: the picture, then the prompt."""
-    return [_sent({"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]})]
+    return [_sent(first_message(picture, prompt))]
 
 
 def _sent(message: dict) -> dict:

@@ -10,14 +10,15 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from rrvf.errors import UserError
-from rrvf.pictures import UNREADABLE, misfit
+from rrvf.pictures import misfit
 from rrvf.policies import shipped
 from rrvf.policies.families import family_of, own_template, with_tool_turns
+from rrvf.policies.names import checked
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
 from rrvf.policies.vision import vision_for_this_machine
 from rrvf.policies.writing import write_on_cpus
-from rrvf.protocol import tool_response_text, without_tokens
+from rrvf.protocol import first_message, tool_response_text, without_tokens
 
 
 def resolve_model(name: str) -> str:
@@ -25,6 +26,7 @@ def resolve_model(name: str) -> str:
 
     For `ID@COMMIT` it is the folder into which the hub's files of that commit are downloaded.
     """
+    checked(name)
     hub_id, at, commit = name.partition("@")
     if at and not Path(name).exists():
         from huggingface_hub import snapshot_download
@@ -122,11 +124,6 @@ class LocalPolicy:
         return self.processor.batch_decode(new, skip_special_tokens=True)
 
 
-def first_message(picture: Image.Image, prompt: str) -> dict:
-    """The user message that opens an episode."""
-    return {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}
-
-
 def _harmless(conversation: list[dict]) -> list[dict]:
     """The messages in the form that every family's template accepts.
 
@@ -149,34 +146,3 @@ def _image_parts(conversation: list[dict]) -> Iterator[dict]:
     for message in conversation:
         if isinstance(message["content"], list):
             yield from (part for part in message["content"] if part.get("type") == "image")
-
-
-def fitting(path: Path) -> Path:
-    """`path` itself. Raises UserError if it is no picture, or one outside the bounds of `rrvf.pictures`."""
-    try:
-        with Image.open(path) as image:
-            problem = misfit(*image.size)
-            image.verify()  # a PNG's checksums
-    except UNREADABLE as error:
-        problem = f"no picture that can be read ({type(error).__name__})"
-    if problem:
-        raise UserError(f"{path}: {problem}")
-    return path
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture from its file header; (1, 1) if it is no picture."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except UNREADABLE:
-        return 1, 1
-
-
-def read_picture(path: Path) -> Image.Image:
-    """A picture file as RGB. Raises UserError as `fitting` does, and for damaged data."""
-    try:
-        with Image.open(fitting(path)) as image:
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path}: the picture is damaged ({error})") from None

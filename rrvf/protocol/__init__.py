@@ -18,7 +18,7 @@ from rrvf.protocol.grammar import (
     tool_response_text,
     without_tokens,
 )
-from rrvf.protocol.prompts import CHAT_TEMPLATE, RESPONSE_TEMPLATE, TOOL_METHOD, Prompt, load_prompt
+from rrvf.protocol.prompts import CHAT_TEMPLATE, RESPONSE_TEMPLATE, TOOL_METHOD, Prompt, first_message, load_prompt
 
 __all__ = [
     "CHAT_TEMPLATE",
@@ -30,6 +30,7 @@ __all__ = [
     "answer_text",
     "call_content",
     "code_in",
+    "first_message",
     "load_prompt",
     "parse_call",
     "parse_turn",

@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rrvf.domains import Domain
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FOLDER = Path(__file__).parent
 
@@ -62,3 +65,8 @@ def load_prompt(
     text = (_FOLDER / f"{style}_{domain.name}_{mode}.txt").read_text(encoding="utf-8").strip()
     text = text.replace("{max_turns}", str(max_turns))
     return Prompt(text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def first_message(picture: Image.Image, prompt: str) -> dict:
+    """The user message that opens an episode."""
+    return {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}
