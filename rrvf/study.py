@@ -135,14 +135,14 @@ class Study:
 
     def train_grpo(self, name: str) -> Path:
         """Train with RRVF, as the grpo section `name` says; returns the folder of the trained policy."""
-        from rrvf.training.grpo import train_grpo
-
         config = self.section("grpo", name)
         inputs = self._inputs("reward", sets=config.train_sets, domains=config.domains)
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         inputs |= {"judge": self.profile.judge.identity}
 
         def train(out: Path) -> None:
+            from rrvf.training.grpo import train_grpo  # seconds, which a finished stage need not wait for
+
             with self.tools_of(config) as tools:
                 train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
 
@@ -158,13 +158,13 @@ class Study:
 
     def train_sft(self, name: str) -> Path:
         """Train the supervised baseline of the sft section `name`; returns the folder of the trained policy."""
-        from rrvf.training.sft import train_sft
-
         config = self.section("sft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
 
         def train(out: Path) -> None:
+            from rrvf.training.sft import train_sft
+
             samples, root = self.split(config.train_set), self.data / config.train_set
             train_sft(self.profile, config, samples, root, out, resume=True)
 
@@ -172,14 +172,14 @@ class Study:
 
     def train_rft(self, name: str) -> Path:
         """Sample answers and train on the best, as the rft section `name` says; returns the trained policy's folder."""
-        from rrvf.training.rft import draw
-        from rrvf.training.sft import train_sft
-
         config = self.section("rft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT) | {"judge": self.profile.judge.identity}
 
         def train(out: Path) -> None:
+            from rrvf.training.rft import draw
+            from rrvf.training.sft import train_sft
+
             samples, root = self.split(config.train_set), self.data / config.train_set
             with self.tools(config.domain) as tools:
                 drawn = draw(self.profile, config, samples, root, tools, out / "drawn.jsonl")
