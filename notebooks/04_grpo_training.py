@@ -3,16 +3,17 @@
 #
 # **Does a policy that only sees pictures, renders and feedback get better, and at what?**
 #
-# **After this notebook you can** read a GRPO run: the reward and its terms, execution rate, length, entropy and KL; tell
+# **After this notebook you can** read a GRPO run: the reward and its terms, execution rate, length and entropy; tell
 # learning from a collapse to short programs; and follow one episode from draft to answer.
 #
-# **Time:** twenty minutes of reading. The first run trains, about 25 minutes on two cores; later runs take a minute.
+# **Time:** twenty minutes of reading. The first run trains, 20 to 30 minutes on two cores; later runs take a minute.
 # **Prerequisites:** notebooks 1 to 3; the idea of a policy gradient.
 #
 # The paper trains Qwen2.5-VL-7B on 8 GPUs. From pictures alone its execution rate on ChartMimic rises from 68.8 to 97.8 %.
 # The same model fine-tuned on 1,800 pictures **with** their code reaches 69.0 %. Here a policy of four million parameters with
 # the same architecture is trained on two CPU cores, by TRL's GRPOTrainer. It was pre-trained to be **careless**, as much code on
-# the web is: it can write titles, labels, legends and colours and often does not (`docs/nano_card.md`).
+# the web is. It often leaves out titles, labels, legends and colours that it can write, and it often writes a wrong call, such
+# as `hbar` for `barh` (`docs/nano_card.md`).
 
 # %%
 from pathlib import Path
@@ -92,9 +93,9 @@ knob(penalised, picture=list(groups), beta=(0.1, 3.0, 0.1))
 # %% [markdown]
 # A small β lets the best episode take all probability; a large one holds the policy at its start. At β = 0 only the clip range,
 # the learning rate and the number of steps hold it. The next cell trains, from prompts and pictures alone. Stop it and run it
-# again: it goes on, and what is finished is skipped. **SFT**, the paper's rival, sees the same pictures **with** their code.
+# again: it goes on, and what is finished is skipped. **SFT**, the paper's baseline, sees the same pictures **with** their code.
 #
-# <details><summary>What one step does, and which rival is fair</summary>
+# <details><summary>What one step does, and which baseline is fair</summary>
 #
 # A step takes a few pictures and plays eight episodes of each, all at once, so that rendering and judging overlap. It computes the
 # three reward terms of every episode, subtracts each group's mean and divides by its standard deviation. Then it moves the weights.
@@ -102,8 +103,9 @@ knob(penalised, picture=list(groups), beta=(0.1, 3.0, 0.1))
 # pictures enter; the dataset that the trainer reads has no column for code. A checkpoint is written every few steps, and a
 # stopped training goes on from it bit for bit on the CPU.
 #
-# SFT is a hard rival, since it sees what RRVF never sees. **RFT** is a fairer one: it sees what RRVF sees. It draws eight answers
-# to each picture and learns those that the judge picks. `make seeds` trains it; its row stands in notebook 5.
+# SFT sees code, which RRVF never sees. **RFT** (rejection-sampling fine-tuning) is a fairer baseline: it has the same pictures
+# and the same judge, but no feedback. It draws eight answers to each picture and learns those that the judge picks. `make seeds`
+# trains it; its row stands in notebook 5.
 #
 # </details>
 
@@ -116,8 +118,8 @@ supervised = {section: study.train_sft(section) for section in settings.sft}
 # ## The learning curves
 #
 # Does the reward rise, and by which term? Does the similarity rise **where the code runs**, or only the execution rate? Does the
-# length hold, does the entropy stay above zero? Lines are means over seeds (`make seeds`), bands their range. In a live notebook,
-# choose the domain, the smoothing, or the optimiser's panels: gradient norm, clip fraction, time by phase.
+# length hold, does the entropy stay above zero? Lines are means over seeds (`make seeds`), bands their range. KL is logged only
+# where it is penalised. In a live notebook, choose the domain, the smoothing, or the optimiser's panels.
 
 # %%
 runs, folder = [study.results, *seed_folders(study.results)], study.results / "report"
@@ -133,15 +135,18 @@ for section, found in logs.items():
 def curve(section=name, smoothing=5, panels="policy"):
     shown = OPTIMISER if panels == "optimiser" else PANELS
     alt = f"Panels by training step ({section}): {', '.join(title for title, *_ in shown)}."
-    first, last = ends(logs[section][0], ["rrvf/exec_rate"]).loc["rrvf/exec_rate"]
-    told = f"the execution rate of sampled answers is {first:.0%} in the first fifth, {last:.0%} in the last."
+    rises = [ends(log, ["rrvf/exec_rate", "rrvf/similarity_given_exec"]).round(2).to_numpy() for log in logs[section]]
+    rate, similarity = (
+        ", ".join(f"{first:.2f} to {last:.2f}" for first, last in part) for part in zip(*rises, strict=True)
+    )
+    told = f"first to last fifth, by seed: execution rate {rate}; similarity where the code runs {similarity}."
     show(learning_curve(logs[section], smoothing, shown, f"RRVF, {section}"), alt, told, width=600)
 
 
 knob(curve, section=list(logs), smoothing=(1, 15, 2), panels=["policy", "optimiser"])
 
 # %% [markdown]
-# In numbers, of this run. The advantage of an episode goes to all of its turns, so the drafts learn too.
+# In numbers, of seed 0. The advantage of an episode goes to all of its turns, so the drafts learn too.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -153,7 +158,7 @@ fold("The first and the last fifth of the steps", f"<pre>{numbers.to_string()}</
 # %% [markdown]
 # ## The same pictures, step by step
 #
-# Two test pictures, answered in a single turn by the weights that the profile keeps (`keep_every`).
+# The base and each kept checkpoint (`keep_every`) answer two test pictures in a single turn.
 
 # %%
 test_name, test_set = next((n, e) for n, e in settings.evaluations.items() if e.domain == config.domain)
@@ -171,14 +176,14 @@ for (frame, out), model in zip(frames.items(), weights.values(), strict=True):
 figure = answers_figure(frames, dict(list(pictures.items())[:2]), "Answers during training")
 figure.savefig(folder / "film.png", bbox_inches="tight")
 alt = "A row per test picture: the target, then the policy's picture at each kept step."
-show(figure, alt, "look for titles, labels and colours that step 0 leaves out.", width=620)
+show(figure, alt, "look for what step 0 gets wrong, what training mends, and what later steps lose again.", width=620)
 
 # %% [markdown]
 # ## Episodes, before and after
 #
 # With the tool, greedily: Alg. 1, played by `play` as TRL plays it in training. The figure is the episode after training that
-# **gained** most from draft to answer, by the judge's score; its last line says what is usual. In a live notebook, choose any
-# other.
+# **gained** most from draft to answer, by the judge's score. Its last line says that the mean gain is small: the first turn of
+# the trained policy already has what the feedback would ask for. In a live notebook, choose any other.
 
 # %%
 prompt = load_prompt(domain(config.domain), "tools", settings.policy.prompts, config.max_turns)
@@ -231,8 +236,8 @@ for pair in scored:
 
 # %% [markdown]
 # What changed in the programs? The share of the test answers that write each part, beside the true programs. A share that rises
-# towards the true one is what RL brought out. Shares that fall, or shorter programs, would be a **length collapse**: short
-# programs fail less often.
+# towards the true one is what RL brought out. A share that stays low, as the grid's, was not brought out. Shares that fall, or
+# shorter programs, would be a **length collapse**: short programs fail less often.
 
 # %%
 tables = {}
@@ -247,8 +252,8 @@ fold("Both domains, and the drafts during training by fifths of the run", "<pre>
 # %% [markdown]
 # ## Summary
 #
-# **Shows:** the whole loop of the paper: a sandbox, a judge behind HTTP, Eq. (2), TRL's GRPO; and whether, at this scale, pictures
-# alone raise the execution rate and the similarity. Read the intervals before the means.
+# **Shows:** the whole loop of the paper: a sandbox, a judge behind HTTP, Eq. (2), TRL's GRPO; and that, at this scale, training on
+# pictures alone raises the execution rate and the judge score on held-out pictures. Read the intervals before the means.
 #
 # **Does not show:** the paper's result. The policy is a stand-in that knows generated charts and pages, the judge is OpenCV,
 # and the steps are few. A band over three seeds is a range and no interval.
@@ -264,7 +269,7 @@ fold("Both domains, and the drafts during training by fifths of the run", "<pre>
 #
 # </details>
 #
-# 2. All eight episodes of a group fail. What does the group teach?
+# 2. No draft and no answer of a group runs. What does the group teach?
 #
 # <details><summary>Answer</summary>
 #

@@ -26,7 +26,7 @@ from rrvf.domains import Domain
 
 #: How often each part is left out, each by itself.
 OMITTED = 0.55
-#: Of a page, header and colours less often than not, so that greedy pages have them.
+#: Of a page, header and colours are left out less often, so that half of the sampled pages have them.
 OMITTED_OF_PAGES = {"header": 0.35, "colour": 0.35}
 #: Kind of chart: what the call should say, what is written in its place, in `MISTAKEN` of them. More often wrong than
 #: right, so that greedy decoding fails too, as a 7B model's does.

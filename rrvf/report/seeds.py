@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rrvf.profile import CALIBRATION, Profile
+from rrvf.report.columns import PAPER_COLUMNS
 from rrvf.report.runs import Run, difference
 from rrvf.report.sets import Evaluated, evaluated_sets, of_all_seeds
 
@@ -32,20 +33,25 @@ def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) 
 def _of_set(evaluated: Evaluated) -> str:
     rows = {policy: of_all_seeds(policy, evaluated) for policy in evaluated.policies if policy not in CALIBRATION}
     lines = ["| metric | row | n | value | RRVF less the row |", "|---|---|---:|---:|---|"]
+    # A score from 0 to 10 needs more digits than one from 0 to 100.
+    digits = {column.key: column.interval_digits for column in PAPER_COLUMNS.get(evaluated.settings.table, ())}
     for metric, title in COMPARED.items():
+        places = digits.get(metric, 1)
         for policy, others in rows.items():
             if values := [value for run in others if (value := run.value(metric)) is not None]:
-                against = "" if policy == OURS else _differences(rows[OURS], others, metric)
-                lines.append(f"| {title} | {policy} | {others[0].summary.n} | {_range(values)} | {against} |")
+                against = "" if policy == OURS else _differences(rows[OURS], others, metric, places)
+                lines.append(f"| {title} | {policy} | {others[0].summary.n} | {_range(values, places)} | {against} |")
     return f"## {evaluated.settings.title}\n\n" + "\n".join(lines)
 
 
-def _range(values: Sequence[float]) -> str:
-    mean = f"{sum(values) / len(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.1f}, {max(values):.1f})"
+def _range(values: Sequence[float], places: int) -> str:
+    mean, low, high = (f"{value:.{places}f}" for value in (sum(values) / len(values), min(values), max(values)))
+    return mean if len(values) == 1 else f"{mean} ({low}, {high})"
 
 
-def _differences(ours: Sequence[Run], others: Sequence[Run], metric: str) -> str:
+def _differences(ours: Sequence[Run], others: Sequence[Run], metric: str, places: int) -> str:
     by_seed = {run.summary.provenance.seed: run for run in others}
     found = [difference(run, by_seed.get(run.summary.provenance.seed, others[0]), metric) for run in ours]
-    return ", ".join("n/a" if d is None else f"{d.value:+.1f} [{d.low:.1f}, {d.high:.1f}]" for d in found)
+    return ", ".join(
+        "n/a" if d is None else f"{d.value:+.{places}f} [{d.low:.{places}f}, {d.high:.{places}f}]" for d in found
+    )
