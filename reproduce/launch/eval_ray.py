@@ -1,6 +1,6 @@
 r"""Run an evaluation in parts on a Ray cluster with a shared file system, and merge the parts.
 
-    .venv/bin/python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base ...
+    .venv/bin/python reproduce/launch/eval_ray.py runs/whole --parts 4 -- --benchmark chartmimic --policy base
 
 Arguments after `--` go to `rrvf eval`. A lost part is named; run the same command again to continue only the lost
 parts. Ray is not a dependency of this project. Install the version that was tested:
