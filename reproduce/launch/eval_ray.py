@@ -1,9 +1,11 @@
 r"""Run an evaluation in parts on a Ray cluster with a shared file system, and merge the parts.
 
-    python reproduce/launch/eval_ray.py runs/whole --parts 4 --gpus 1 -- --benchmark chartmimic --policy base ...
+    .venv/bin/python reproduce/launch/eval_ray.py runs/whole --parts 4 -- --benchmark chartmimic --policy base
 
 Arguments after `--` go to `rrvf eval`. A lost part is named; run the same command again to continue only the lost
-parts. Ray is not a dependency of this project: install it with `pip install ray==2.60.0`, the version that was tested.
+parts. Ray is not a dependency of this project. Install the version that was tested:
+
+    .cache/tools/bin/uv pip install --python .venv/bin/python ray==2.60.0
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def main() -> int:
     try:
         import ray
     except ImportError:
-        sys.exit("eval_ray: Ray is not installed here: pip install ray, or use reproduce/launch/eval.slurm")
+        add = f"`.cache/tools/bin/uv pip install --python {sys.executable} ray==2.60.0`"
+        sys.exit(f"eval_ray: Ray is not installed here: run {add}, or use reproduce/launch/eval.slurm")
     out = str(asked.out.resolve())
     Path(f"{out}.parts").mkdir(parents=True, exist_ok=True)
     # The parts of a machine that fails are retried on another.
