@@ -64,7 +64,7 @@ ablations: assets ## run the study of reproduce/ablations.yaml: readings and par
 
 test: assets ## run pytest, then compare the notebooks with their saved outputs
 	@$(TESTS) -m "not alone"
-	@$(PY) -m pytest -m alone
+	@$(PY) -m pytest -m alone $$(grep -l mark.alone tests/test_*.py)
 	@$(PY) -m rrvf data prepare --profile nano
 	@$(TESTS) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
 	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
