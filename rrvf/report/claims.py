@@ -20,7 +20,7 @@ from rrvf.profile import Profile
 from rrvf.records import Claim
 from rrvf.report.audit import nearest_count
 from rrvf.report.claim_specs import CellSpec, ClaimSpec, load_claims, load_untested
-from rrvf.report.columns import JUDGED, PAPER_COLUMNS
+from rrvf.report.columns import JUDGED, interval_digits
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
 from rrvf.report.sets import Evaluated, evaluated_sets, is_stand_in
@@ -118,7 +118,7 @@ def on_ours(spec: ClaimSpec, sets: dict[int, Evaluated]) -> tuple[Verdict, str]:
         n = min(a.summary.n, b.summary.n)
         verdicts.append(_verdict(spec, found) if n >= MIN_SAMPLES else "undecided")
         few = f", fewer than {MIN_SAMPLES} samples" if n < MIN_SAMPLES else ""
-        told = f"{found.value:+.2f} {_bounds(found, _digits(spec.left.table, column))}{few}"
+        told = f"{found.value:+.2f} {_bounds(found, interval_digits(spec.left.table, column))}{few}"
         parts.append(f"{spec.named(column, right_row)} {told}".strip())
     titles = dict.fromkeys(sets[side.table].settings.title for side in (spec.left, spec.right))
     return _together(verdicts), f"{'; '.join(parts)} ({' against '.join(titles)})"
@@ -166,11 +166,6 @@ def _together(verdicts: Sequence[Verdict]) -> Verdict:
 
 def _bounds(interval: Interval, digits: int = 1) -> str:
     return f"[{interval.low:+.{digits}f}, {interval.high:+.{digits}f}]"
-
-
-def _digits(table: int, column: str) -> int:
-    """Digits of an interval, as in the table: a score from 0 to 10 needs more than one from 0 to 100."""
-    return next(c.interval_digits for c in PAPER_COLUMNS[table] if c.key == column)
 
 
 def claims_markdown(findings: Sequence[Finding], profile: Profile | None = None) -> str:

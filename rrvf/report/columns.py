@@ -50,6 +50,11 @@ WEB_EXTRAS = (
 JUDGED = ("judge", "judge_pass", "overall")
 
 
+def interval_digits(table: int, column: str) -> int:
+    """Decimals of a column's interval, as in the table: a score from 0 to 10 needs more than one from 0 to 100."""
+    return next((c.interval_digits for c in PAPER_COLUMNS.get(table, ()) if c.key == column), Column.interval_digits)
+
+
 def our_columns(number: int, runs: Mapping[str, Run]) -> tuple[Column, ...]:
     """The columns of a table of our runs. "GPT-4o score" is kept only if all runs were judged as in the paper."""
     if number not in PAPER_COLUMNS:

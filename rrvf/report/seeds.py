@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rrvf.profile import CALIBRATION, Profile
-from rrvf.report.columns import PAPER_COLUMNS
+from rrvf.report.columns import interval_digits
 from rrvf.report.runs import Run, difference
 from rrvf.report.sets import Evaluated, evaluated_sets, of_all_seeds
 
@@ -33,10 +33,8 @@ def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) 
 def _of_set(evaluated: Evaluated) -> str:
     rows = {policy: of_all_seeds(policy, evaluated) for policy in evaluated.policies if policy not in CALIBRATION}
     lines = ["| metric | row | n | value | RRVF less the row |", "|---|---|---:|---:|---|"]
-    # A score from 0 to 10 needs more digits than one from 0 to 100.
-    digits = {column.key: column.interval_digits for column in PAPER_COLUMNS.get(evaluated.settings.table, ())}
     for metric, title in COMPARED.items():
-        places = digits.get(metric, 1)
+        places = interval_digits(evaluated.settings.table, metric)
         for policy, others in rows.items():
             if values := [value for run in others if (value := run.value(metric)) is not None]:
                 against = "" if policy == OURS else _differences(rows[OURS], others, metric, places)
