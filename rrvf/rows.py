@@ -33,7 +33,7 @@ class Row(Section):
 
     name: str = ""
     tables: tuple[Literal[1, 2, 3], ...]
-    route: Literal["openai", "vllm", "transformers", "trained", "reported"]
+    route: Literal["openai", "vllm", "trained", "reported"]
     model: str | None = None
     revision: str | None = None
     url: str | None = None
@@ -53,7 +53,6 @@ class Row(Section):
         needed = {
             "openai": ("model", "url", "key"),
             "vllm": ("model",),
-            "transformers": ("model",),
             "reported": ("reason",),
         }
         for name in needed.get(self.route, ()):

@@ -95,8 +95,7 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
         )  # fmt: skip
     else:
         name, version, gpus = model, None, 1
-    transformers = isinstance(model, Row) and model.route == "transformers"
-    if settings.server or not transformers and name != "nano" and _vllm_here():
+    if settings.server or name != "nano" and _vllm_here():
         return _served(name, version, gpus, settings, stack)
     from rrvf.policies.local import LocalPolicy
 
