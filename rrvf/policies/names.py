@@ -16,7 +16,7 @@ def checked(model: str) -> str:
 
     Whether the hub has the model is found out when it is loaded.
     """
-    folder = Path(model).expanduser()
+    folder = Path(model)
     hub_id = HUB_ID.fullmatch(model) and not folder.exists()
     if not (model == "nano" or is_url(model) or hub_id or (folder / "config.json").is_file()):
         raise UserError(
