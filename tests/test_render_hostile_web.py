@@ -50,20 +50,18 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    """Six browsers at once: with and without scripts, for pages that may time out (two) and for the others."""
+    """Eight browsers at once, two a group: with and without scripts, for pages that may time out and for the others."""
     groups = [(key, list(pages)) for key, pages in groupby(sorted(PAGES, key=_group), key=_group)]
-    groups = [
-        (key, pages[i::n]) for key, pages in groups for n in [2 if pages[0].may_time_out else 1] for i in range(n)
-    ]
+    halves = [(key, pages[half::2]) for key, pages in groups for half in (0, 1)]
     folder, secret = tempfile.mkdtemp(), tempfile.mkdtemp()
     for one in (folder, secret):
         os.chmod(one, 0o755)  # as root, the browser runs as another user
     canary = Path(secret) / "canary.svg"
     canary.write_text(CANARY)
     before = _processes()
-    with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(6) as threads:
+    with pytest.MonkeyPatch.context() as patch, Listeners() as listeners, ThreadPoolExecutor(8) as threads:
         patch.setenv("TMPDIR", folder)
-        done = list(threads.map(lambda group: _render(*group, listeners.port, canary), groups))
+        done = list(threads.map(lambda group: _render(*group, listeners.port, canary), halves))
         contacts = listeners.contacts()
     hostile = {name: render for renders, _ in done for name, render in renders.items()}
     files = os.listdir(folder)
