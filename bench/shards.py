@@ -4,13 +4,17 @@
 
 Each run is a separate process. Policy, renderer and judge are stand-ins that answer at once; runner, records, intervals
 and merge are real. The parts must give the table of the whole run, and the whole run may take at most 1.5 times the
-memory of a run of a tenth of the size. With --real nothing is a stand-in: `rrvf eval` renders generated charts, policy
-`reference` answers their own programs, and the embedded judge compares. With --keep it continues where it was stopped.
+memory of a run of a tenth of the size. With --real only the policy is a stand-in: `rrvf eval` asks a server that
+answers generated charts with careless copies of their programs (parts left out, calls misremembered), renders what it
+says, and the embedded judge compares. With --keep it continues where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -19,7 +23,9 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from PIL import Image
@@ -28,13 +34,21 @@ from rrvf.benchmarks.merge import merge
 from rrvf.benchmarks.registry import ChartMimic
 from rrvf.benchmarks.run import Run
 from rrvf.benchmarks.runner import evaluate
+from rrvf.data.generated import charts
+from rrvf.data.manifest import load_split
+from rrvf.domains import CHART
 from rrvf.errors import UserError
+from rrvf.nano.careless import careless
+from rrvf.protocol import answer_text
 from rrvf.records import Judgement, Provenance, Render, Sample
 
 PARTS = 4
 #: Modules are loaded once for all runs.
 FORK = multiprocessing.get_context("fork")
 METRICS = ("text", "layout", "type", "color")
+#: The policy of --real. A new port each time would be another policy, and nothing would be continued.
+PORT = 8377
+CARELESS = f"http://127.0.0.1:{PORT}/v1#careless"
 #: Seeds that no other split uses. No programs are left out for the shipped policy, because it does not answer here.
 PROFILE = """name: parts
 policy: {{model: nano, prompts: nano, dtype: float32}}
@@ -97,11 +111,52 @@ def started(place: Path, count: int, part: int = 0) -> dict:
     return answers.get()
 
 
+class Careless(BaseHTTPRequestHandler):
+    """A chat endpoint that answers a chart's picture with a careless copy of its program."""
+
+    answers: dict[str, str]
+
+    @classmethod
+    def serve(cls, root: Path) -> None:
+        """Answer questions about the charts in `root` until this process ends."""
+        seeds = {root / "test" / s.image: int(s.id.removeprefix("chart-")) for s in load_split("test", root)}
+        cls.answers = {shown(path.read_bytes()): written(seed) for path, seed in seeds.items()}
+        server = ThreadingHTTPServer(("127.0.0.1", PORT), cls)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def do_POST(self) -> None:
+        """Answer one question."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        url = next(part["image_url"]["url"] for part in asked["messages"][-1]["content"] if "image_url" in part)
+        said = self.answers[shown(base64.b64decode(url.partition(",")[2]))]
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        body = json.dumps({"id": "a", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        """Print nothing."""
+
+
+def shown(png: bytes) -> str:
+    """A digest of a picture's pixels: the client encodes it anew."""
+    return hashlib.sha256(Image.open(io.BytesIO(png)).convert("RGB").tobytes()).hexdigest()
+
+
+def written(seed: int) -> str:
+    """The reply to chart number `seed`."""
+    return answer_text(careless(CHART, charts.spec(seed), random.Random(seed)), CHART)
+
+
 def evaluated(place: Path, count: int, part: int = 0) -> dict:
     """Run an evaluation by `rrvf eval` with real renders. The memory is that of its largest process."""
     out = place / (f"part-{part}" if part else f"whole-{count}")
     shard = ["--shard", f"{part}/{PARTS}"] if part else []
-    asked = ["--benchmark", "charts", "--policy", "reference", "--limit", str(count), "--out", str(out), *shard]
+    asked = ["--benchmark", "charts", "--policy", CARELESS, "--limit", str(count), "--out", str(out), *shard]
     return {"out": str(out)} | command(place, "eval", *asked)
 
 
@@ -129,8 +184,10 @@ def compared(place: Path, count: int, run) -> bool:
     except UserError as error:
         print(f"a lost part: {str(error).replace(str(place), '…')}")
     took.append(run(place, count, 3))
-    table = merge(place / "merged", folders)
-    same = table == json.loads((Path(whole["out"]) / "summary.json").read_text())
+    merge(place / "merged", folders)
+    joined, table = (json.loads((out / "summary.json").read_text()) for out in (place / "merged", Path(whole["out"])))
+    same = joined == table
+    print(", ".join(f"{name} {score['value']:.1f}" for name, score in table["metrics"].items()))
     print(f"{PARTS} parts of {count} samples give the whole's table: {same}")
     print(f"seconds: whole {whole['seconds']:.1f}, parts {', '.join(format(t['seconds'], '.1f') for t in took)}")
     ratio = whole["mb"] / tenth["mb"]
@@ -151,6 +208,7 @@ def main() -> None:
         if asked.real:
             (place / "profile.yaml").write_text(PROFILE.format(count=asked.samples))
             print(f"charts built in {command(place, 'data', 'prepare')['seconds']:.0f} s", flush=True)
+            Careless.serve(place / "data")
         sys.exit(not compared(place, asked.samples, evaluated if asked.real else started))
 
 
