@@ -1,4 +1,4 @@
-# One image for GPUs, and without one for PROFILE=nano. Built by podman (11 GB; a change of code takes 9 s) and run on a CPU; not yet on a GPU.
+# One image. PROFILE=gpu and PROFILE=paper need GPUs, PROFILE=nano does not. Built by podman (11 GB; a change of code takes 9 s) and run on a CPU; not yet on a GPU.
 #
 #     make image                  (docker, podman or buildah, whichever is there)
 #     docker run --rm --gpus all --ipc=host rrvf make reproduce PROFILE=paper

@@ -27,6 +27,7 @@ from rrvf.profile import Profile, load_profile
 from rrvf.records import Sample
 from rrvf.rollout import Tools
 from rrvf.training import grpo
+from rrvf.training.model import trained_dtype
 
 PICTURE = (644, 476)
 TURN_TOKENS = 512
@@ -112,7 +113,7 @@ def step(name: str, full: bool, folder: Path) -> dict[str, float]:
     for sample in samples:
         size = (56, 56) if name == "tiny" else PICTURE
         Image.effect_noise(size, 64).convert("RGB").save(folder / sample.image)
-    grpo.load_policy_model = lambda profile: random_model(name, getattr(torch, profile.policy.dtype))
+    grpo.load_policy_model = lambda profile: random_model(name, getattr(torch, trained_dtype(profile.policy)))
     grpo.save_final = grpo.RRVFTrainer._save_checkpoint = lambda *_: None
     tools = Tools({}, None, 2)
     grpo.train_grpo(settings, settings.grpo["chart"], samples, folder, tools, folder / "run")

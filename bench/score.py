@@ -57,7 +57,7 @@ if metric != "exec":
         traces[metric](named=False, protocol="official").install()
 runpy.run_path(path, run_name="__main__")
 if metric == "layout":
-    layout_items(plt.gcf())
+    layout_items(plt.gcf().axes)
 """
 GROWTH = """
 import resource, sys

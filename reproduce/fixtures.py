@@ -107,9 +107,9 @@ def _websight(path: Path, renderer: Renderer) -> None:
 
 
 def _pictures(codes: list[str], renderer: Renderer) -> Iterator[bytes]:
-    for code, render in zip(codes, renderer.render_many(codes), strict=True):
+    for render in renderer.render_many(codes):
         if not render.ok:
-            raise UserError(f"a fixture did not render: {render.reason} ({render.message}): run `rrvf doctor`\n{code}")
+            raise UserError(f"a fixture did not render: {render.reason} ({render.message}): run `rrvf doctor`")
         yield render.png
 
 

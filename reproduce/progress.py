@@ -1,7 +1,7 @@
 """Prints one line per notebook and stage to standard output, and progress to standard error.
 
 On a terminal, progress is the latest bar or training step, which replaces the one before. Elsewhere it is one training
-step per minute. A line that a run waits for its judge is always printed.
+step per minute. A message that the run waits for its judge is always printed.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def publish_results(results: Path, out: Path) -> int:
         else:
             target.write_text("".join(json.dumps(line | WITHOUT_TEXTS) + "\n" for line in json_lines(path)))
     for seed in out.glob(SEEDS):
-        seed.rename(partial / seed.name)
+        shutil.copytree(seed, partial / seed.name)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
     return len(files)

@@ -42,4 +42,6 @@ def play_groups(sample_ids: Sequence[str]) -> Iterable[Trajectory]:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("name the training pictures, such as chart-1000042")
     RECORDED.write_text("".join(f"{t.model_dump_json()}\n" for t in play_groups(sys.argv[1:])), encoding="utf-8")

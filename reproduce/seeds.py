@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:
     """Run the baselines and every seed, publish the seeds' results, and print the tables with all of them."""
+    if bad := [seed for seed in seeds if not 0 <= seed < 2**32]:
+        raise UserError(f"seed {bad[0]} is not between 0 and {2**32 - 1}: name another")
     if profile.seed in seeds:
         raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name other seeds")
     own = Study(profile, REPOSITORY / "runs" / profile.name)

@@ -28,7 +28,7 @@ from rrvf.errors import UserError
 
 SANDBOX = Path(__file__).parent / "render" / "sandbox"
 SETUP = f"run `{places.SETUP}`"
-#: What each missing means of isolation costs.
+#: The risk when a means of isolation is missing.
 WEAKER = {
     "namespaces": "a chart script can see that other files exist; it cannot read, write, connect or start programs",
     "landlock": "only the file system view and user ids keep a chart script from files",
@@ -189,7 +189,7 @@ def draws(domain: str) -> Check:
 
 
 def closed_folder(path: Path) -> Path | None:
-    """As root, whose renderers run as other users: the first folder above `path` that others may not enter."""
+    """As root, the first folder above `path` that other users cannot enter. Root's renderers run as other users."""
     above = reversed(path.resolve().parents) if os.geteuid() == 0 else ()
     return next((folder for folder in above if not folder.stat().st_mode & stat.S_IXOTH), None)
 

@@ -22,13 +22,17 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class RefusedReply(openai.OpenAIError):
-    """A reply that is not read, or not to its end; the message says why. The library raises it without a retry."""
+    """A reply that was refused or cut off; the message gives the reason. The library raises it without a retry."""
 
 
 def base_url(url: str, whose: str) -> str:
     """The address of an endpoint, with `/v1` added where it has no path. UserError for anything but an HTTP URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:  # of "http://["
+        known = False
+    if not known:
         raise UserError(f"the {whose}'s address {url!r} is no URL: write it like http://127.0.0.1:8000")
     return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 

@@ -1,4 +1,4 @@
-"""What a profile works with: its judge, its canvas, and the tools of an episode; nothing that lies on disk.
+"""What a profile works with: its judge, its canvas, and the tools of an episode.
 
 with open_tools(load_profile("nano"), ["chart"]) as tools:
     ...
@@ -53,7 +53,7 @@ def open_tools(profile: Profile, domains: Collection[str], bare_score: bool = Fa
     renderers = {name: Renderer(name, workers, render_limits(profile, name)) for name in domains}
     try:
         with open_judge(profile.judge) as judge:
-            # A thread per render and per comparison: whoever waits for the judge keeps nobody from rendering.
+            # A thread per render and per comparison: a thread that waits for the judge does not block rendering.
             tools = Tools(renderers, judge, workers + profile.judge.max_in_flight, bare_score)
             try:
                 yield tools

@@ -1,4 +1,6 @@
-"""The one error that a person causes and a person can mend."""
+"""The errors that end a command with one line and an exit code."""
+
+from __future__ import annotations
 
 
 class UserError(Exception):
@@ -10,3 +12,8 @@ class HarnessError(UserError):
 
     It says nothing of the code that was to be rendered.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message; its type if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,7 +1,7 @@
 """Guards a folder of results: one process writes it at a time, and it holds one run with a fixed identity.
 
 with owned(Path("runs/mine")):
-    claim(Path("runs/mine"), {"policy": "nano", "judge": "..."})
+    claim(Path("runs/mine"), {"policy": "nano", "judge": "..."}, begun="replies.jsonl")
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def moved_aside(path: Path) -> bool:
 
 @contextmanager
 def owned(folder: Path, wait: bool = False, lock: Path | None = None) -> Iterator[Path]:
-    """Make `folder` and lock it. The lock is released at the end of the block, or when this process dies.
+    """Lock `folder`, and make it if its lock lies in it.
+
+    The lock is released at the end of the block, or when this process dies.
 
     wait: wait for another owner and print who it is; otherwise UserError names the owner. lock: the file to lock, where
     it must not lie in the folder.

@@ -19,7 +19,7 @@ _MENDABLE = (*_NO_ROOM, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR)
 def out_file(path: Path) -> Path:
     """`path` as a writable file; its folder is created. Raises UserError if it cannot be written."""
     if path.is_dir():
-        raise UserError(f"--out {path} is a folder: name a file in it")
+        raise UserError(f"{path} is a folder: name a file in it")
     out_folder(path.parent)
     with _told(path):
         there = path.exists()
@@ -34,7 +34,7 @@ def out_folder(path: Path) -> Path:
     import tempfile  # slow to load and not needed for --help
 
     if path.exists() and not path.is_dir():
-        raise UserError(f"--out {path} is a file: name a folder")
+        raise UserError(f"{path} is a file: name a folder")
     with _told(path):
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
@@ -46,7 +46,7 @@ def _told(path: Path):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {path} ({error.strerror}): choose another --out") from None
+        raise UserError(f"cannot write to {path} ({error.strerror}): choose another place") from None
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ _HOW_MADE = "training.json"
 def with_folder(profile: Profile, folder: Path, domain_name: str) -> tuple[Profile, str]:
     """`profile` with the pictures of `folder` as its only data.
 
-    Gives it with what its split, its grpo section and its evaluation are called.
+    Returns the new profile, and the name that its split, its grpo section and its evaluation share.
 
     The name holds a hash of the pictures: another content is another set, also in tables. What else the profile says of
     the domain is kept: the optimiser's settings, and the canvas that pictures and answers are drawn on.

@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from rrvf.data.folder import Skipped, as_png
-from rrvf.domains import CHART, Canvas, Domain, domain
+from rrvf.domains import CHART, DOMAINS, Canvas, Domain, domain
 from rrvf.errors import UserError
 from rrvf.folders import make
 from rrvf.own_pictures import longest_reply, profile_for
@@ -67,7 +67,7 @@ class Redrawn:
 
     @property
     def code(self) -> str | None:
-        """The program of the turn that was taken. None if there is none."""
+        """The program of the turn that was taken; of the answer if no turn gave a picture. None if there is none."""
         return self._drawn[0]
 
     @property
@@ -103,6 +103,8 @@ class Redrawn:
         Returns the paths that were written.
         """
         make(out)
+        for known in DOMAINS.values():  # left by an earlier picture
+            (out / f"answer{known.suffix}").unlink(missing_ok=True)
         suffix = domain(self.trajectory.domain).suffix
         files = {
             f"answer{suffix}": (self.code or "").encode() or None,
@@ -112,7 +114,7 @@ class Redrawn:
         }
         for name, data in files.items():
             if data is None:
-                (out / name).unlink(missing_ok=True)  # left by an earlier picture
+                (out / name).unlink(missing_ok=True)
             else:
                 (out / name).write_bytes(data)
         return [out / name for name, data in files.items() if data is not None]
@@ -133,6 +135,8 @@ def redraw(
     the URL of the judge that gives the feedback; None uses the embedded judge. out: a folder for `Redrawn.save`. Raises
     UserError if the file is not a picture, or if the policy or the judge cannot be reached.
     """
+    if turns < 1:
+        raise UserError(f"turns is {turns}: give 1 or more")
     settings, task = profile_for(policy), _domain(domain)
     owned = getattr(settings.canvas, task.name)
     try:

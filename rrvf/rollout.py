@@ -166,7 +166,8 @@ class Episode:
 class Revision:
     """A later turn compared with the draft before it; both pairs are (draft, turn).
 
-    ran: whether the code rendered. scores: the similarity; None if the judge gave only words.
+    turn: its number among the rendered turns, from 2. ran: whether the code rendered. scores: the similarity; None if
+    the judge gave only words.
     """
 
     turn: int

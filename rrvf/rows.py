@@ -22,7 +22,7 @@ MODELS = SHIPPED / "models.yaml"
 
 
 class Decoding(Section):
-    """What a row asks for beside its set. None: `temperature` is not sent, `max_tokens` is the set's."""
+    """A row's decoding, if not its set's. `temperature` None is not sent; `max_tokens` None is the set's."""
 
     temperature: float | None = 0.0
     max_tokens: int | None = Field(default=None, ge=1)

@@ -24,10 +24,10 @@ def pins() -> dict[str, str]:
 
 
 def build(lock: Path = places.PLOT_LOCK, runtime: Path = places.PLOT, first: str = FIRST_IMPORT) -> Path:
-    """A virtual environment at `runtime` with what `lock` pins, by hash; gives it, and leaves a finished one alone.
+    """Build a virtual environment at `runtime` from the hashes in `lock`, and return its path.
 
-    It is built beside and renamed, so that a runtime which is there is whole; one whose interpreter is gone is
-    replaced. UserError for a step that fails.
+    A finished one is kept; one without an interpreter is replaced. It is built in a partial folder and then renamed, so
+    that a kill leaves no half environment. UserError if a step fails.
     """
     partial = runtime.with_name(f".{runtime.name}.partial")
     with owned(runtime.parent, wait=True, lock=runtime.with_name(f".{runtime.name}.lock")):
@@ -62,7 +62,7 @@ def browser() -> str:
 
 
 def _readable(folder: Path) -> None:
-    """Root's charts are drawn by users without rights, who read what is built here."""
+    """Make what is built here readable for all users: under root, unprivileged users draw the charts."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))

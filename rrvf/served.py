@@ -1,4 +1,4 @@
-"""A model server as a child process: started, waited for until it answers, ended with its engine.
+"""Runs a model server as a child process, waits until it answers, and stops it with its engine.
 
 command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", ...]
 with serving(command, "http://127.0.0.1:8001/v1", Path("judge.log")):
@@ -27,9 +27,9 @@ START_S = 3 * 3600
 
 @contextmanager
 def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
-    """The server of `command` while the block lasts, its words in `log`. url: its address.
+    """Run the server `command` during the block. Its output goes to `log`. url: its address.
 
-    UserError with its last words where it ends before it answers, or does not for hours.
+    UserError with its last line of output if it ends early or does not answer within `START_S`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as words:

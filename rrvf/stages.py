@@ -5,6 +5,7 @@
 
 A stage's key hashes its inputs (the profile's settings, and the earlier stages that it depends on) and the code,
 without its comments and docstrings. A folder that was made with another key is stale and is moved aside, never deleted.
+A training is stale only if its inputs differ: a change of code leaves it as it is (`_still_good`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from rrvf.folders import ASIDE, make, owned
 from rrvf.places import PACKAGE
 
-#: The code that each kind of stage runs. A change in one of these makes a finished stage stale.
+#: The code that each kind of stage runs. A change in it makes finished data and evaluations stale.
 CODE = {
     "data": ("domains", "render", "data"),
     "train": (
@@ -45,6 +46,7 @@ CODE = {
         "rollout.py",
         "best_of.py",
         "benchmarks",
+        "evaluation",
         "nano",
     ),
 }

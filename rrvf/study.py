@@ -83,7 +83,7 @@ class Study:
         # Profiles share equal splits, in a folder beside their own.
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
-        if names is None and any("own" not in (s.prompt, s.judge_prompt) for s in self.profile.evaluations.values()):
+        if names is None and any({s.prompt, s.judge_prompt} != {"own"} for s in self.profile.evaluations.values()):
             prompts.download_if_possible(self.prompts)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-#: A line stays a line: more faults than this wait for the next run.
+#: Faults that one message names. Further ones wait for the next run.
 MOST = 4
 
 

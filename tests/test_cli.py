@@ -123,7 +123,7 @@ BAD_INPUT = [
     ("train grpo --out x --start gpt2", "a URL like http://"),
     ("redraw none.png --out x", "none.png"),
     ("eval --benchmark charts --policy blank --out x --limit 0", "'--limit'"),
-    ("report none", "none"),
+    ("report none", "no folder none"),
 ]
 
 
@@ -148,6 +148,7 @@ def test_bad_input_is_refused_before_torch_is_loaded(refused):
         ("name: p\npolicy:\n  model: a\n  model: b", ["line 4", "the key model appears twice"]),
         ("name: ../../evil\npolicy: {model: nano}", ["name", "../../evil"]),
         ("name: p\npolicy: {model: nano}\ndata: {../x: {kind: gallery}}", ["../x"]),
+        ("name: p\npolicy: {model: nano}\njudge: {max_in_flight: 0}", ["judge.max_in_flight", "1"]),
         ("", ["no settings"]),
         ("name: caf\xe9", ["line 1", "UTF-8"]),
     ],

@@ -12,6 +12,7 @@ import huggingface_hub
 import pytest
 from data_stub import png, table
 from PIL import Image
+from pydantic import ValidationError
 
 from rrvf.data import chartmimic, cold_start, hub, plot2code, websight
 from rrvf.data.config import ChartMimic, ColdStart, Plot2Code, WebSight
@@ -69,6 +70,8 @@ def test_websight_parts_never_meet_and_do_not_change(pages):
 def test_websight_draws_from_the_whole_set_where_asked():
     split = WebSight(kind="websight", part="test", count=500, pool=0)
     assert max(websight.row_numbers(split)) > 1_800_000
+    with pytest.raises(ValidationError, match="more than half"):  # else training and test rows would overlap
+        WebSight(kind="websight", part="test", count=1_000_000, pool=0)
 
 
 def test_websight_pictures_become_png(pages):
@@ -131,6 +134,14 @@ def test_another_archive_than_the_pinned_one_is_refused(archive):
         list(chartmimic.items(split))
     pinned = split.model_copy(update={"sha256": hashlib.sha256(archive.read_bytes()).hexdigest()})
     assert len(list(chartmimic.items(pinned))) == 2
+
+
+@pytest.mark.parametrize("kept", [0, 20, 200])
+def test_an_archive_that_is_cut_off_is_one_clear_line(archive, kept):
+    archive.write_bytes(archive.read_bytes()[:kept])
+    split = ChartMimic(kind="chartmimic", task="direct_600", source=str(archive), sha256=None)
+    with pytest.raises(UserError, match="no archive that can be read"):
+        list(chartmimic.items(split))
 
 
 def test_a_pdf_is_drawn_by_pdftoppm_at_120_dpi(archive, tmp_path, monkeypatch):

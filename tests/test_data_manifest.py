@@ -90,6 +90,13 @@ def test_two_samples_of_one_name_are_refused(tmp_path):
         write_split("s", "chart", [item("a/b"), item("a/b")], tmp_path)
 
 
+@pytest.mark.parametrize(("file", "words"), [("manifest.jsonl", "is empty"), ("SHA256SUMS", "is damaged")])
+def test_a_file_that_lost_its_content_is_one_clear_line(root, file, words):
+    (root / "train" / file).write_text("" if file == "manifest.jsonl" else "lost\n")
+    with pytest.raises(UserError, match=words):
+        verify_split("train", root)
+
+
 def test_a_split_of_nothing_is_refused(tmp_path):
     with pytest.raises(UserError, match="nothing was found"):
         write_split("s", "chart", [], tmp_path)

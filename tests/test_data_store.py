@@ -55,6 +55,16 @@ def test_what_another_recipe_made_is_kept_beside(tmp_path):
     assert kept == [1, 2, 3] and len(load_split("one", tmp_path / "a")) == 2
 
 
+def test_a_later_split_that_avoids_more_makes_another_recipe():
+    """All splits of a domain avoid the pre-training pictures that any of them names."""
+    later = {"kind": "generated_charts", "count": 3, "seed": 2_000_000}
+    alone, same, more = (
+        recipe("one", DataConfig.read({"one": SPLIT} | rest))
+        for rest in ({}, {"two": later | {"pretraining": 1}}, {"two": later | {"pretraining": 60}})
+    )
+    assert alone == same != more
+
+
 def test_only_the_splits_that_are_asked_for_are_built(tmp_path):
     section = {"one": SPLIT, "gallery": {"kind": "gallery"}}
     assert prepare(section, tmp_path, progress=False, names=["one"]) == {"one": 3}

@@ -141,8 +141,9 @@ def test_this_machine_s_gpus_are_read_from_its_driver(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     found = this_machine()
     assert (found.gpus, found.gpu_memory_gb, found.driver) == (2, 79.6, "580.65.06")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert this_machine().gpus == 1
+    for visible, count in (("1", 1), ("-1", 0), ("0,-1,1", 1), ("", 0)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert this_machine().gpus == count
 
 
 def test_a_driver_that_does_not_answer_is_no_gpu(monkeypatch):

@@ -316,7 +316,7 @@ def test_what_other_rules_measured_is_not_kept(run):
 
 @pytest.mark.parametrize(("text", "said"), [
     (None, "no file"), ('{"id": "a/0", "reply": "x"}\n', "no reply to 39 of 40"), ('{"id": 3, "reply": "x"}\n', "line 1"),
-    ('{"id": "a/0"}\n', "line 1"), ("[1]\n", "line 1"), ('{"id": "a/0", "reply": 7}\n', "line 1"),
+    ('\n{"id": "a/0"}\n', "line 2"), ("[1]\n", "line 1"), ('{"id": "a/0", "rep', "line 1"), ('{"id": "a/0", "reply": 7}\n', "line 1"),
 ])  # fmt: skip
 def test_a_file_that_lacks_replies_is_one_line(run, tmp_path, text, said):
     if text is not None:

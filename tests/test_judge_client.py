@@ -353,6 +353,12 @@ def test_the_reference_comes_first_and_roles_are_named(fake, ask):
     ]  # fmt: skip
 
 
+def test_a_jpeg_is_sent_as_a_jpeg(fake, ask):
+    fake.says(GOOD)
+    ask().score(b"\xff\xd8\xff\xe0", b"GEN", "chart")
+    assert fake.requests[0]["messages"][0]["content"][2]["image_url"]["url"].startswith("data:image/jpeg;")
+
+
 def test_the_same_pair_is_paid_once(fake, ask, tmp_path):
     fake.says(GOOD)
     first = ask(cache_dir=tmp_path).score(b"a", b"b", "chart")
@@ -458,7 +464,7 @@ def test_sync_calls_work_inside_a_running_loop(fake, ask):
     assert asyncio.run(notebook_cell()) == 0.5
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host"])
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host", "http://[", "http://"])
 def test_an_address_that_is_none_is_a_user_error(url):
     with pytest.raises(UserError):
         JudgeClient(url, "m")

@@ -125,6 +125,11 @@ def test_one_turn_is_asked_without_tools(redraw):
     assert "tool" not in policy.heard[0][0]["content"][1]["text"]
 
 
+def test_less_than_one_turn_is_refused(picture):
+    with pytest.raises(UserError, match="turns is 0"):
+        rrvf.redraw(picture, turns=0)
+
+
 def test_a_policy_that_says_nothing_at_first_is_an_error(redraw):
     with pytest.raises(UserError, match="no reply: gone"):
         redraw(NoReply("gone"))
@@ -148,6 +153,7 @@ def test_code_picture_record_and_page_are_written_and_nothing_of_before_stays(re
     page = (out / "index.html").read_text()
     assert page.count("data:image/webp") == 3 and "no title" in page and "similarity 0.600" in page
     assert json.loads((out / "episode.json").read_text())["final_code"] == "plot(2)"
+    (out / "answer.html").write_text("of a page that was drawn before")
     redraw("nothing", out=out)
     assert sorted(p.name for p in out.iterdir()) == ["episode.json", "index.html"]
 

@@ -141,6 +141,11 @@ def test_agreement_is_the_share_of_pairs_in_which_the_closer_is_paid_more(w_v, s
     assert agreement(groups, Weights(w_v, 1.0, 0.0)) == share
 
 
+def test_an_episode_that_no_judge_scored_agrees_with_none():
+    failed = an_episode(0.9).model_copy(update={"judgement": Judgement(status="judge_error", reason="timeout")})
+    assert agreement({"a": [an_episode(0.2), an_episode(0.5), failed]}, Weights(1.0, 0.0, 0.0)) == 1.0
+
+
 def test_agreement_needs_a_difference():
     assert np.isnan(agreement({"a": [an_episode(0.5), an_episode(0.5)]}, PRESETS["deepeyes"]))
 

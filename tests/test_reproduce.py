@@ -150,6 +150,11 @@ def test_the_profiles_own_seed_is_no_further_one(capsys):
     assert "`make reproduce` runs" in capsys.readouterr().err
 
 
+def test_a_seed_that_numpy_refuses_is_refused_at_once(capsys):
+    assert seeds_module.main(["--seeds", "-1"]) == 2
+    assert "seed -1" in capsys.readouterr().err
+
+
 def test_published_notebooks_hold_neither_bars_nor_stages_nor_the_runs_own_parameters(folder):
     first = folder / "01_first.py"  # its cell prints a stage line
     first.write_text(first.read_text() + '\nimport sys\nprint("bar", file=sys.stderr)\nprint("kept")')

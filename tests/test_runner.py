@@ -14,7 +14,7 @@ from PIL import Image
 
 from rrvf.benchmarks.answers import answers
 from rrvf.benchmarks.intervals import wilson
-from rrvf.benchmarks.registry import column, interval, rate
+from rrvf.benchmarks.registry import ChartMimic, column, interval, rate
 from rrvf.benchmarks.replies import local_replies
 from rrvf.benchmarks.results import read_results
 from rrvf.benchmarks.run import Run
@@ -217,6 +217,16 @@ def test_a_set_without_one_reference_that_can_be_used_is_refused(run):
         (run.root / f"{i}.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"2 of 2 samples excluded.*none is left"):
         evaluate(few, replies)
+
+
+def test_where_the_judge_failed_on_all_it_is_one_line_and_the_next_run_goes_on(run):
+    """With the summary of a real benchmark, which has nothing to average."""
+    few = replace(run, samples=run.samples[5:8])
+    run.benchmark.summary, run.judge.broken = ChartMimic.summary, True
+    with pytest.raises(UserError, match=r"no sample was scored \(timeout\)"):
+        evaluate(few, replies)
+    run.judge.broken, run.benchmark.summary = False, lambda *_: {}
+    assert evaluate(few, replies)["outcomes"]["scored"] == 3
 
 
 def evaluated(run, reply):

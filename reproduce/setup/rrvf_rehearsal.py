@@ -2,8 +2,8 @@
 
 - On a CPU vLLM packs linear weights away once they are loaded, and what TRL writes into the engine after each step
   would be lost. Here they stay as they are, as they do on a GPU.
-- vLLM's Qwen2.5-VL turns the places of a picture by a base of 10,000, the large models' own, whatever the checkpoint
-  says. Here it is the checkpoint's, which is another in earlier checkpoints of the shipped policy.
+- vLLM's Qwen2.5-VL always uses the rotary base 10,000 in its vision tower. Here it uses the checkpoint's base, which
+  differs in earlier checkpoints of the shipped policy.
 - DeepSpeed compiles a kernel for sums over processes on one machine, minutes on two cores. Here gloo adds up.
 
 This file and a one-line `.pth` lie beside the installed packages of .venv-vllm, so that every interpreter start imports

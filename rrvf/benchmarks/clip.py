@@ -51,10 +51,8 @@ def load():
     local = os.environ.get("RRVF_CLIP_WEIGHTS")
     if local and not Path(local).is_file():
         raise UserError(f"RRVF_CLIP_WEIGHTS names {local}, which is no file: correct it or unset it")
-    if not local and os.environ.get("HF_HUB_OFFLINE") == "1":
-        raise UserError(f"no CLIP weights while HF_HUB_OFFLINE=1: {MEND}")
     if not local and not _reachable():
-        raise UserError(f"no CLIP weights: the model hub does not answer: {MEND}")
+        raise UserError(f"no CLIP weights: the model hub does not answer, or HF_HUB_OFFLINE is set: {MEND}")
     import open_clip
 
     try:
@@ -79,6 +77,8 @@ def _reachable() -> bool:
     """Whether the weights are in the hub's cache or the hub answers. The hub's own client would retry for minutes."""
     if isinstance(try_to_load_from_cache(HUB_ID, HUB_FILE), str):
         return True
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return False
     try:
         return httpx.head(ENDPOINT, timeout=4.0).status_code < 500
     except httpx.HTTPError:

@@ -109,7 +109,7 @@ def _pair(values, weights) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=float)
     weights = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
     if not len(values) or values.shape != weights.shape or not np.isfinite(values).all():
-        raise ValueError("an interval needs at least one value, and every value finite")
+        raise ValueError("an interval needs at least one value, every value finite, and a weight for each")
     return values, weights
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 from rrvf.benchmarks.registry import summarised
@@ -36,10 +37,9 @@ def merge(out: Path, parts: list[Path]) -> dict:
             for picture in (part / "renders").glob("*.png"):
                 shutil.copyfile(picture, out / "renders" / picture.name)
         results = read_results(out, texts=False)
-        first, seed = summaries[0], summaries[0]["provenance"]["seed"]
-        ordered = [results[i] for i in ids]
+        first, ordered = summaries[0], [results[i] for i in ids]
         head = {name: first.get(name) for name in ("benchmark", "set", "policy", "domain", "provenance")}
-        return write_summary_of(out, head, ordered, summarised(first["benchmark"], ordered, seed))
+        return write_summary_of(out, head, ordered, partial(summarised, first["benchmark"]))
 
 
 def _summary(part: Path) -> dict:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -14,7 +16,7 @@ from rrvf.best_of import best_of
 from rrvf.errors import UserError
 from rrvf.pictures import read_picture
 from rrvf.policies import Answer, Keep
-from rrvf.records import Sample, json_lines, storable
+from rrvf.records import Sample, storable
 from rrvf.rollout import Tools
 
 #: The text of the question: one for all samples, or a function of the sample.
@@ -81,7 +83,7 @@ def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
         raise UserError(f'no file {path}: give one with a line {{"id": "...", "reply": "..."}} for each sample')
     lines = {}
     try:
-        for number, line in enumerate(json_lines(path), 1):
+        for number, line in _numbered(path):
             if not isinstance(line, dict) or not isinstance(line.get("id"), str) or not _is_reply(line):
                 raise UserError(f'{path}, line {number}: a line is {{"id": "...", "reply": "..." or null}}')
             text = line["reply"]
@@ -96,6 +98,17 @@ def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return lambda wanted: [lines[s.id] for s in wanted], digest
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, Any]]:
+    """The number of each line that is not blank, and its JSON value; None for a line that is no JSON."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                try:
+                    yield number, json.loads(line)
+                except ValueError:
+                    yield number, None
 
 
 def _is_reply(line: dict) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from rrvf.benchmarks.run import RECORDS, REPLIES, Run
+from rrvf.benchmarks.run import OURS, RECORDS, REPLIES, Run
+from rrvf.errors import UserError
 from rrvf.outputs import whole
 from rrvf.prices import price
 from rrvf.records import WITHOUT_TEXTS, Outcome, SampleResult, Trajectory, Turn, Usage, json_lines
@@ -25,21 +26,30 @@ def write_summary(run: Run) -> dict:
         "domain": run.samples[0].domain if run.samples else None,
         "provenance": run.provenance.model_dump(),
     } | _part_of(run)
-    return write_summary_of(run.out, head, results, run.benchmark.summary(results, run.provenance.seed))
+    return write_summary_of(run.out, head, results, run.benchmark.summary)
 
 
-def write_summary_of(out: Path, head: dict, results: list[SampleResult], metrics: dict) -> dict:
-    """Write `out/summary.json` and return it. head: what identifies the run, with its provenance."""
+def write_summary_of(
+    out: Path, head: dict, results: list[SampleResult], summarised: Callable[[list[SampleResult], int], dict]
+) -> dict:
+    """Write `out/summary.json` and return it.
+
+    head: what identifies the run, with its provenance. summarised: the metrics of results, given the bootstrap's seed.
+    UserError if there is no result to average: all samples are excluded, or judge or harness failed on all.
+    """
     outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
     excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
     tell_excluded(excluded, len(results))
+    if results and all(r.outcome in OURS for r in results):
+        why = next(r.message for r in results if r.outcome != "excluded")
+        raise UserError(f"{out}: no sample was scored ({why}): mend that and run it again; what was written is kept")
     provenance = head.pop("provenance")
     pasted = sum(result.pasted for result in results)
+    metrics, usage = summarised(results, provenance["seed"]), usage_of(out, written_results(out, texts=False))
     summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes,
-               "pasted": pasted, "metrics": metrics, "usage": usage_of(out, written_results(out, texts=False)),
-               "provenance": provenance}  # fmt: skip
+               "pasted": pasted, "metrics": metrics, "usage": usage, "provenance": provenance}  # fmt: skip
     with whole(out / "summary.json") as partial:
         partial.write_text(json.dumps(summary, indent=1) + "\n")
     return summary

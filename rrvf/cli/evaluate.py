@@ -135,6 +135,8 @@ def report(
     """
     from rrvf.report.write import profile_of, write_report
 
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}: name a folder of results, such as runs/nano")
     named = profile_of(folder)
     study = study_of(profile or (named.name if named else "nano"))
     out_folder(folder / "report")

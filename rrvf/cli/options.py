@@ -17,4 +17,7 @@ PictureDomainOption = Annotated[DomainName, typer.Option(help="with --pictures: 
 WorkersOption = Annotated[int, typer.Option(min=1, max=256, help="parallel renders")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the record as JSON")]
 ScoresOption = Annotated[Path, typer.Option(help="the JSON file")]
-ProtocolOption = Annotated[Literal["official", "fixed", "july2025"], typer.Option()]
+ProtocolOption = Annotated[
+    Literal["official", "fixed", "july2025"],
+    typer.Option(help="official: ChartMimic's evaluator; fixed: with its faults mended; july2025: as in the paper"),
+]

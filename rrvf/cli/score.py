@@ -90,7 +90,7 @@ def score_web(
     out: ScoresOption,
     workers: WorkersOption = 2,
 ) -> None:
-    """CLIP and pixel scores of each pair of pages.
+    """CLIP, SSIM and block scores of each pair of pages.
 
     Example: rrvf score web pairs/ --out scores.json
     """

@@ -89,9 +89,13 @@ def recipe(name: str, config: DataConfig) -> str:
     split = config.root[name]
     made: dict[str, Any] = {"version": VERSION, "split": split.model_dump()}
     if isinstance(split, Generated):
-        before = list(config.root.values())[: list(config.root).index(name)]
-        made |= {"generator": seeded.GENERATORS[split.kind].VERSION}
-        made |= {"avoids": [s.model_dump() for s in before if isinstance(s, Generated) and s.domain == split.domain]}
+        alike = {n: s for n, s in config.root.items() if isinstance(s, Generated) and s.domain == split.domain}
+        before = list(alike.values())[: list(alike).index(name)]
+        made |= {"generator": seeded.GENERATORS[split.kind].VERSION, "avoids": [s.model_dump() for s in before]}
+        # The pre-training pictures that any split avoids, all avoid: a later split may name more.
+        avoided = max(s.pretraining for s in alike.values())
+        if avoided > max(s.pretraining for s in (*before, split)):
+            made |= {"pretraining": avoided}
     if isinstance(split, Folder):
         from rrvf.data import folder
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from rrvf.data import hub
 from rrvf.data.config import ChartMimic
 from rrvf.data.manifest import Item
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 
 ARCHIVE = "dataset-iclr.tar.gz"
 _PICTURES = ("GroundTruthFigurePreview", "InputFigurePreview", "GroundTruthFigure", "InputFigure")
@@ -42,13 +43,21 @@ def _archive(split: ChartMimic) -> Iterator[Item]:
     with TemporaryDirectory() as unpacked:
         folder = Path(unpacked, split.task)
         folder.mkdir()
+        _unpack(path, split.task, folder)
+        yield from _folder(split, folder, f"{ARCHIVE} with sha256 {digest}")
+
+
+def _unpack(path: Path, task: str, folder: Path) -> None:
+    """Write the files of a task to `folder`. UserError for a file that is no archive, or is cut off."""
+    try:
         with tarfile.open(path) as tar:
             for member in tar:
                 # Only the last part of a member's name is used: Python 3.11.2 (Debian 12) cannot yet filter members
                 # that leave the folder.
-                if member.isfile() and Path(member.name).parent.name == split.task:
+                if member.isfile() and Path(member.name).parent.name == task:
                     folder.joinpath(Path(member.name).name).write_bytes(tar.extractfile(member).read())
-        yield from _folder(split, folder, f"{ARCHIVE} with sha256 {digest}")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} is no archive that can be read ({first_line(error)}): fetch it again") from None
 
 
 def check_archive(path: Path, expected: str | None) -> str:

@@ -13,6 +13,8 @@ from rrvf.wrong_keys import explained
 
 #: Size of a seed range of the generators: one each for pre-training, training and test.
 SEED_RANGE = 1_000_000
+#: Rows of the data set, by version.
+WEBSIGHT_ROWS = {"v0.1": 822_987, "v0.2": 1_922_671}
 
 #: Fields that several kinds share.
 Kind = Field(description="the source of the pictures")
@@ -144,8 +146,9 @@ class WebSight(Shipped):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.pool and self.count > self.pool // 2:
-            raise ValueError(f"count {self.count} is more than half of the pool of {self.pool} rows")
+        rows = self.pool or WEBSIGHT_ROWS[self.version]
+        if self.count > rows // 2:
+            raise ValueError(f"count {self.count} is more than half of the pool of {rows} rows")
         return self
 
 

@@ -63,7 +63,7 @@ def scripts(assets: Path = ASSETS) -> list[Path]:
 
 
 def survey(paths: list[Path], render_many: RenderMany) -> Iterator[tuple[Path, str | None, Item | None]]:
-    """Each script with the rule that refuses it, or with None and its item. Renders one block ahead of the caller."""
+    """Each script with the rule that refuses it, or with None and its item. Renders a block of scripts at a time."""
     for start in range(0, len(paths), _BLOCK):
         block = [(path, path.read_text(encoding="utf-8")) for path in paths[start : start + _BLOCK]]
         codes = [code for _, code in block if refused_by_code(code) is None]

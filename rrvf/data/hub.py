@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.pictures import UNREADABLE
 
 _ASK_S = 15.0
@@ -19,7 +19,7 @@ _ASK_S = 15.0
 def revision(source: str, asked: str | None) -> str | None:
     """The commit of a data set on the hub: of branch, tag or commit `asked`, or the newest.
 
-    None for a local copy.
+    None for a local copy. UserError if the hub cannot be asked.
     """
     from huggingface_hub import HfApi
 
@@ -37,7 +37,7 @@ def named(source: str, commit: str | None) -> str:
 
 
 def file(source: str, name: str, asked: str | None = None) -> Path:
-    """The file `name` of the data set `source` (hub id), downloaded once."""
+    """The file `name` of the data set `source` (hub id), downloaded once. UserError if it cannot be."""
     from huggingface_hub import hf_hub_download
 
     try:
@@ -52,7 +52,8 @@ def rows(
     """The rows of a table in order, streamed. `images`: columns whose pictures stay encoded.
 
     `source` is a hub id, read at `commit`, or a local parquet file or folder of them. In a local folder, `config` names
-    a subfolder if there is one, and `split` selects the files that begin with it if there are any.
+    a subfolder if there is one, and `split` selects the files that begin with it if there are any. UserError if the
+    source cannot be read.
     """
     import datasets
 
@@ -93,7 +94,7 @@ def _parquet(path: Path, config: str | None, split: str) -> list[Path]:
 
 def unreachable(source: str, error: Exception) -> UserError:
     """The error to raise if a data set cannot be read."""
-    why = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:160]
+    why = first_line(error).split(". ")[0][:160]
     if Path(source).exists():
         return UserError(f"cannot read {source} ({why}): the copy is damaged or no data set: fetch it again")
     return UserError(f"cannot read the data set {source} ({why}): check the network, or give `source` a local copy")

@@ -42,7 +42,7 @@ def write_split(
     """Write `items` as `<root>/<folder>`, by default `<root>/<name>`. Returns its samples.
 
     `recipe` describes how the split was made and is stored with it. An interrupted write, or an exception from `items`,
-    leaves no folder of that name. Raises UserError if there are no items.
+    leaves no incomplete folder of that name; an older one stays. UserError if there are no items, or two share a name.
     """
     final = root / (folder or name)
     partial = final.with_name(f".{final.name}.partial")
@@ -100,7 +100,7 @@ def perceptual_hash(png: bytes) -> str:
 
 
 def load_split(name: str, root: Path) -> list[Sample]:
-    """The samples of a split, in the order of writing. Raises UserError if the split is missing or damaged."""
+    """The samples of a split, in the order of writing. Raises UserError if the split is missing, empty or damaged."""
     manifest = root / name / MANIFEST
     if not manifest.is_file():
         raise UserError(f"no split {name} in {root}: run `rrvf data prepare` with the profile that names it")
@@ -109,12 +109,14 @@ def load_split(name: str, root: Path) -> list[Sample]:
             samples = [Sample.model_validate_json(line) for line in lines]
     except ValidationError as error:
         raise UserError(f"{manifest}: {error.errors()[0]['msg']}: {_mend(root / name)}") from None
+    if not samples:
+        raise UserError(f"{manifest} is empty: {_mend(root / name)}")
     # Another profile may share the folder under another split name.
     return [s if s.split == name else s.model_copy(update={"split": name}) for s in samples]
 
 
 def read_image(sample: Sample, root: Path) -> np.ndarray:
-    """The picture of a sample: H x W x 3, uint8, RGB. `root` holds the split's folder."""
+    """The picture of a sample: H x W x 3, uint8, RGB. `root` holds the split's folder. OSError if it cannot be read."""
     with Image.open(root / sample.split / sample.image) as picture:
         return np.asarray(picture.convert("RGB"))
 
@@ -138,7 +140,9 @@ def verify_split(name: str, root: Path) -> int:
 def _sums(folder: Path) -> dict[str, str]:
     if not (folder / SUMS).is_file():
         raise UserError(f"{folder / SUMS} is missing: {_mend(folder)}")
-    pairs = (line.split("  ", 1) for line in (folder / SUMS).read_text(encoding="utf-8").splitlines())
+    pairs = [line.split("  ", 1) for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()]
+    if any(len(pair) != 2 for pair in pairs):
+        raise UserError(f"{folder / SUMS} is damaged: {_mend(folder)}")
     return {name: digest for digest, name in pairs}
 
 

@@ -8,8 +8,8 @@ page is changed as follows:
 - a picture becomes a placeholder address that states its size, which the renderer answers with a flat colour
 - icon font symbols, which cannot be loaded, are dropped with their rules
 
-A page is usable if it has a local stylesheet and 30 words, stays within the default limits, gives the same PNG twice,
-and no usable page before it gave the same PNG.
+A page is usable if it has a local stylesheet and 30 words, stays within the default limits but for time, gives the
+same PNG twice, and no usable page before it gave the same PNG.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Comment
 from PIL import Image, UnidentifiedImageError
 
-from rrvf.data.gallery import ASSETS
+from rrvf.data.gallery import ASSETS, LIMITS
 from rrvf.data.manifest import Item
 from rrvf.data.seeded import RenderMany
 from rrvf.data.stylesheet import Page, used_rules
@@ -60,7 +61,7 @@ def in_turn(by_package: dict[Path, list[Path]], seed: int) -> list[tuple[Path, P
 
 
 def survey(paths: list[tuple[Path, Path]], render_many: RenderMany) -> Iterator[tuple[Path, str | None, Item | None]]:
-    """Each page with the reason that refuses it, or with None and its item. Renders one block ahead of the caller."""
+    """Each page with the reason that refuses it, or with None and its item. Renders a block of pages at a time."""
     seen: set[bytes] = set()
     for start in range(0, len(paths), _BLOCK):
         block = [(*pair, one_file(pair[1], pair[0])) for pair in paths[start : start + _BLOCK]]
@@ -159,11 +160,11 @@ def _local(address: str | None, page: Path, package: Path) -> Path | None:
 def main() -> None:
     """Write every usable page and its picture to the given folder, and print the counts."""
     from rrvf.data.config import NpmPages
-    from rrvf.render import Limits, Renderer
+    from rrvf.render import Renderer
 
     folder = Path(sys.argv[1])
     counts: Counter[str] = Counter()
-    with Renderer(NpmPages.domain, 2, Limits(canvas=NpmPages(kind="npm_pages").canvas)) as renderer:
+    with Renderer(NpmPages.domain, 2, replace(LIMITS, canvas=NpmPages(kind="npm_pages").canvas)) as renderer:
         for _, refusal, item in survey(in_turn(pages(), 0), renderer.render_many):
             counts[refusal or "usable"] += 1
             if item:

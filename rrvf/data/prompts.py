@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.outputs import say, whole
 
 _ASK_S = 20.0
@@ -134,8 +134,7 @@ def _fetched(source: Source, path: Path) -> bytes:
         return answer.content
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise UserError(
-            f"cannot download {source.url} ({str(error).splitlines()[0] or type(error).__name__}): check the network, "
-            f"or put that file at {path}"
+            f"cannot download {source.url} ({first_line(error)}): check the network, or put that file at {path}"
         ) from None
 
 

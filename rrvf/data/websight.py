@@ -11,16 +11,14 @@ import random
 from collections.abc import Iterator
 
 from rrvf.data import hub
-from rrvf.data.config import WebSight
+from rrvf.data.config import WEBSIGHT_ROWS, WebSight
 from rrvf.data.manifest import Item
 from rrvf.errors import UserError
-
-ROWS = {"v0.1": 822_987, "v0.2": 1_922_671}
 
 
 def row_numbers(split: WebSight) -> list[int]:
     """The row numbers of a part, in table order."""
-    pool = split.pool or ROWS[split.version]
+    pool = split.pool or WEBSIGHT_ROWS[split.version]
     order = random.Random(split.seed).sample(range(pool), pool)
     return sorted(order[: split.count] if split.part == "train" else order[-split.count :])
 

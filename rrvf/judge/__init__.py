@@ -34,9 +34,9 @@ def compare_files(
     """Compare two picture files. Returns score, parts and feedback in one record.
 
     url: of an OpenAI-compatible endpoint; None: the embedded judge in this process. second: the URL of a second judge.
-    repeats: scores drawn per judge, at temperature 0.7 when more than one. swap: also score with the pictures in the
-    other order. With `second`, `repeats` or `swap` the score is a mean and has a `spread` (`panel`). UserError for
-    files that are no pictures.
+    repeats: scores drawn per endpoint, at temperature 0.7 when more than one; the embedded judge gives one. swap: also
+    score with the pictures in the other order. Several scores are averaged and have a `spread` (`panel`). UserError for
+    files that are neither PNG nor JPEG, or outside the bounds of `rrvf.pictures`.
     """
     from rrvf.errors import UserError
     from rrvf.judge.local import decode

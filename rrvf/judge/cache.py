@@ -1,7 +1,7 @@
 """A judge's answers on disk, so that a rerun does not ask and pay again.
 
-A cache that fails fails no question: an answer that cannot be read is asked for again, and one that cannot be written
-is used all the same, with a warning.
+A failed cache never fails a question: an unreadable answer is asked for again, and an answer that cannot be written is
+used with a warning.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ def running_server(port: int = 0, threads: int = 2, wait_s: float = 60.0) -> Ite
     """Run a judge server as a child process while the block lasts; gives its URL.
 
     The server stops when the block ends or this process dies. If it dies earlier, it is restarted at the same address,
-    with a line on standard error. UserError when it does not start. wait_s: seconds for the start.
+    at most five times, each with a line on standard error. UserError when it does not start. wait_s: seconds for the
+    start.
     """
     child = _start(port, threads)
     try:
@@ -54,7 +55,7 @@ def _stop(child: subprocess.Popen) -> None:
 
 
 class _Keeper:
-    """Restarts a child that died, until `stop` is called or it has died `most` times."""
+    """Restarts a child that died, at most `most` times, until `stop` is called."""
 
     def __init__(self, child: subprocess.Popen, start: Callable[[], subprocess.Popen], most: int = 5) -> None:
         self._child, self._start, self._left = child, start, most

@@ -95,10 +95,6 @@ class JudgeClient:
         """How alike two PNG pictures are (Fig. 2d): a Judgement with a score and parts in [0, 1], without feedback."""
         return self._submit(reference_png, generated_png, domain, "score").result()
 
-    async def acompare(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
-        """`compare` for async code, on any event loop."""
-        return await asyncio.wrap_future(self._submit(reference_png, generated_png, domain, "feedback"))
-
     async def ascore(self, reference_png: bytes, generated_png: bytes, domain: str) -> Judgement:
         """`score` for async code, on any event loop."""
         return await asyncio.wrap_future(self._submit(reference_png, generated_png, domain, "score"))

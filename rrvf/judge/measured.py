@@ -30,7 +30,9 @@ def measured_card(
 def _measured(card: JudgeCard, judge, pictures: int) -> JudgeCard:
     families = calibrate(judge, pictures, domains=(card.domain,))
     found = {
-        "agreement": {name.split("/")[1]: round(family.spearman, 3) for name, family in families.items()},
+        "agreement": {
+            name.split("/")[1]: round(family.spearman, 3) for name, family in families.items() if family.scores
+        },
         "order_gap": round(order_gap(judge, card.domain, pictures), 4),
         "plea_gain": round(plea_gain(judge, card.domain, pictures), 4),
     }

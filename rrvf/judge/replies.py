@@ -38,8 +38,9 @@ def question(prompt: JudgePrompt, reference_png: bytes, generated_png: bytes) ->
 
 
 def picture_part(png: bytes) -> dict:
-    """A PNG picture as a part of a message."""
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}}
+    """A picture, PNG or JPEG, as a part of a message."""
+    kind = "jpeg" if png.startswith(b"\xff\xd8") else "png"
+    return {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{base64.b64encode(png).decode()}"}}
 
 
 def score_of(text: str) -> tuple[float, dict[str, float]]:

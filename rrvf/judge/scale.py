@@ -1,6 +1,6 @@
 """Measures what one change costs in the embedded judge's score: on charts of every kind and style, and on pages.
 
-    .venv/bin/python -m rrvf.judge.scale                        # every style, form and kind: about 6,000 comparisons
+    .venv/bin/python -m rrvf.judge.scale                        # all: about 6,000 comparisons
     .venv/bin/python -m rrvf.judge.scale --style ggplot bmh     # only these two styles
 
 Prints the median score of each change by kind and by style, then the quantiles and the extreme cases of each change.

@@ -6,7 +6,7 @@ They are drawn in this process with Matplotlib's object interface and Pillow. No
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -124,7 +124,6 @@ class PageScene:
     background: tuple[int, int, int]
     blocks: tuple[Block, ...]
     size: tuple[int, int] = (640, 480)
-    seed: int = field(default=0, compare=False)
 
     def without(self, count: int) -> PageScene:
         """The page without its `count` biggest blocks."""

@@ -1,11 +1,11 @@
-"""Programs as careless as much of the code on the web, which a 7B base model has read.
+"""Writes programs with the faults of much code on the web, which a 7B base model has read.
 
-Parts left out, calls misremembered.
+Parts are left out, and some calls are wrong.
 
 A base that is taught flawless programs fails only at reading, which RL cannot teach in an hour. One that can write
 titles, labels and colours and often does not, and that knows a call and often misremembers it, leaves RL what RL is
-good at: to do what the picture shows. The picture and what is read aloud of it stay whole; only the program is
-careless.
+good at: to do what the picture shows. The picture and the transcription in `<think>` stay whole; only the
+program is careless.
 
     careless(DOMAINS["chart"], spec, random.Random(0))
 
@@ -49,7 +49,7 @@ _BACKGROUND = re.compile(r"background:[^;']*;color:white;?")
 
 @dataclass(frozen=True)
 class Parts:
-    """What of a chart or a page is written; all of it where nothing was left out."""
+    """The parts of a chart or a page that a program writes; by default all."""
 
     title: bool = True
     xlabel: bool = True

@@ -51,10 +51,10 @@ class Try:
 
 
 def think(domain: str, spec, positions: np.ndarray | None = None) -> str:
-    """What stands in `<think>`, read aloud before the program is begun.
+    """The transcription of a picture in `<think>`, written before the program.
 
-    The kind, the title, and of a chart with axes where each mark stands and its value (`marks.reading`). A mark that
-    was pointed at can be looked up; to count marks was not learned.
+    The kind, the title, and of a chart with axes the place and the value of each mark (`marks.reading`). The program
+    copies the marks that the thought lists; counting marks was not learned.
     """
     return pkgutil.resolve_name(DOMAINS[domain].thought_at)(spec, positions)
 
@@ -103,7 +103,7 @@ def read_aloud(thought: str) -> list[Segment]:
 
 
 def vocabulary() -> list[str]:
-    """Texts that hold what may come back from a tool, for the tokenizer: the judge's words, reasons, the hint."""
+    """Tool responses to train the tokenizer on: the judge's words, reasons of failure, the hint of the last turn."""
     phrases = [*sorted(words()), *sorted(NAMES), *get_args(RenderReason)]
     return [f"{HEAD}\n-**Text**- the {w}, yours {w}.\n---Error: {w}: {LAST_TURN_HINT}" for w in phrases] * 20
 

@@ -54,7 +54,7 @@ class Edit:
 
 
 def edited(domain: Domain, spec: charts.Spec | pages.Spec, draft: str, feedback: str) -> Edit:
-    """The program after `draft` for the picture of `spec`, once `feedback` was heard."""
+    """The next program: `draft`, changed as `feedback` on the picture of `spec` asks."""
     if feedback.startswith(NOTHING):
         return Edit(draft, _thought([]))
     if isinstance(spec, pages.Spec):

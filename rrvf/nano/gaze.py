@@ -1,9 +1,14 @@
 """Where the language half looks while it reads a picture aloud, and while it copies what it read into the program.
 
-A few heads are told which tokens to attend to: what stands before a word of a strip looks at where the word begins, the
-word at where it ends; a mark's letter and digits look at the visual token with that mark, what stands before a letter
-at the next mark; a number in the program looks at its digits in `<think>`, a colour at its series' first mark, and a y
-label at the left edge. Left to itself the small model did not find this in 300 steps (docs/log.md).
+A few heads are taught which tokens to attend to:
+
+- in a strip of text: the token before a word attends to the word's start, the word to its end
+- in `<think>`: a mark's letter and digits attend to the visual token with that mark, the token before a letter to the
+  next mark
+- in the program: a number attends to its digits in `<think>`, a colour to its series' first mark, a y label to the left
+  edge
+
+Left to itself the small model did not find this in 300 steps (docs/log.md).
 """
 
 from __future__ import annotations

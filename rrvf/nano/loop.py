@@ -1,6 +1,6 @@
 """The training loop of every pre-training stage: Muon for matrices, AdamW for other weights, and snapshots.
 
-Here Muon learns to read in about two thirds of the steps that AdamW needs; a step takes 5 % longer.
+With Muon the policy learns to read in about two thirds of the steps that AdamW needs; a step takes 5 % longer.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from rrvf.outputs import whole
 #: Bins of a merged patch: columns of four pixels. Each bin holds one mark (or, for the eye's letters, one character) or
 #: nothing, class 0.
 BINS = 7
-#: Classes of values: 0 is "no mark"; the others are values from 1 to 110, each a tenth larger than the one before.
+#: Classes of values: 0 is "no mark"; the others are values from 1 to 107, each a tenth larger than the one before.
 VALUES = 1 + 50
 #: A letter points at a mark by its stripe: half a merged patch wide, or (for horizontal bars) half a merged patch high.
 #: In pixels.

@@ -1,4 +1,4 @@
-"""What of a generated page stands in a draft of it: its parts and its texts, read back from the HTML."""
+"""Reads from a draft which parts of a generated page it has: its parts and its texts, read back from the HTML."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
             bottom - (y - lows[1]) / (highs[1] - lows[1]) * (bottom - top),
         )
 
-    picture = _marks(s, points, to_pixel, box)
+    picture = _marks(s, points, to_pixel)
     _frame(ImageDraw.Draw(picture), s, ticks, to_pixel, box)
     if s.ylabel:
         _upright(picture, s.ylabel, box)
@@ -72,12 +72,12 @@ def sketch(s: charts.Spec) -> tuple[np.ndarray, np.ndarray]:
 def _limits(s: charts.Spec, points: list[Mark]) -> tuple[list[float], list[float]]:
     """The lower and upper limits of the axes, as (x, y) pairs: the extent of the marks plus matplotlib's margins."""
     ends = []
-    for axis, least, lying in (("x", 0.0, s.kind == "barh"), ("y", 0.0, s.kind != "barh")):
+    for axis, lying in (("x", s.kind == "barh"), ("y", s.kind != "barh")):
         values = [getattr(p, axis) for p in points]
         low, high = min(values), max(values)
         bars = s.kind in ("bar", "grouped", "stacked", "barh")
         if lying and (bars or s.kind in ("area", "stem")):
-            low = least
+            low = 0.0
         elif bars:
             low, high = round(low) - 0.4, round(high) + 0.4
         margin = 0.05 * ((high - low) or 1)
@@ -105,18 +105,18 @@ def _font(size: float = 11.11) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")), size)
 
 
-def _marks(s: charts.Spec, points: list[Mark], to_pixel: ToPixel, box) -> Image.Image:
+def _marks(s: charts.Spec, points: list[Mark], to_pixel: ToPixel) -> Image.Image:
     large = Image.new("RGB", (FINE * WIDTH, FINE * HEIGHT), "white")
     draw = ImageDraw.Draw(large)
     for series, colour in enumerate((s.colour, s.second_colour)):
         some = [p for p in points if p.series == series]
         ink = tuple(round(255 * c) for c in to_rgb(colour))
         if some:
-            _series(draw, s, some, ink, lambda x, y: tuple(FINE * v for v in to_pixel(x, y)), box)
+            _series(draw, s, some, ink, lambda x, y: tuple(FINE * v for v in to_pixel(x, y)))
     return large.reduce(FINE)
 
 
-def _series(draw: ImageDraw.ImageDraw, s: charts.Spec, points: list[Mark], ink, to_pixel: ToPixel, box) -> None:
+def _series(draw: ImageDraw.ImageDraw, s: charts.Spec, points: list[Mark], ink, to_pixel: ToPixel) -> None:
     def bar(x0: float, y0: float, x1: float, y1: float) -> None:
         (left, low), (right, high) = to_pixel(x0, y0), to_pixel(x1, y1)
         draw.rectangle((left, min(low, high), right, max(low, high)), fill=ink)

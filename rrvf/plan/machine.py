@@ -12,7 +12,7 @@ import psutil
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.places import CHECKOUT, SHIPPED
 from rrvf.profile import Section
 from rrvf.wrong_keys import explained
@@ -57,7 +57,7 @@ def read_description(path: Path) -> Machine:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path} ({type(error).__name__}): name a YAML file of a machine") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: not valid YAML: {first_line(error)}") from None
     except ValidationError as error:
         raise UserError(f"{path}: {explained(error, Machine)}") from None
 
@@ -69,7 +69,9 @@ def this_machine() -> Machine:
         memory, _, driver = (part.strip() for part in line.partition(","))
         memories.append(float(memory) / 1024)
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        memories = memories[: len([name for name in visible.split(",") if name.strip()])]
+        names = [name.strip() for name in visible.split(",") if name.strip()]
+        # CUDA ignores what follows a name that is no GPU's, and -1 is the usual way to hide all.
+        memories = memories[: names.index("-1") if "-1" in names else len(names)]
     return Machine(
         gpus=len(memories),
         gpu_memory_gb=round(min(memories, default=0.0), 1),

@@ -91,7 +91,6 @@ _LESS = {
     "block": "a smaller max_new_tokens (evaluations)",
     "copies of weights": "a smaller policy",
     "shards": "more GPUs",
-    "logits": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
 }
 
 

@@ -76,11 +76,17 @@ def plan(
 
 
 def judges_enough(
-    profile: Profile, section: str, policy_gpus: int, latencies: Latencies, step: int, together: int = 1
+    profile: Profile,
+    section: str,
+    policy_gpus: int,
+    latencies: Latencies,
+    step: int,
+    together: int = 1,
+    measured: Sequence[dict] = (),
 ) -> int | None:
     """The fewest judge GPUs with which the judge is not the bottleneck, in multiples of `step`; None if over 128."""
     for judge_gpus in range(step, 129, step):
-        if not busy_judge(plan(profile, section, policy_gpus, judge_gpus, (), latencies, together)):
+        if not busy_judge(plan(profile, section, policy_gpus, judge_gpus, measured, latencies, together)):
             return judge_gpus
     return None
 

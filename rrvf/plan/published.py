@@ -31,7 +31,8 @@ class Card(Section):
 class Published(Section):
     """A published GRPO run on text or pictures with one turn per episode. seconds: of one step, as published.
 
-    The head of `published.yaml` explains the other fields.
+    parameters: of the model. cache_bytes: of keys and values per token. prompt: tokens. cap: most
+    tokens of a reply. The head of `published.yaml` explains the other fields.
     """
 
     name: str = Field(description="with the GPUs")

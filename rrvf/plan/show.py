@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -90,14 +90,17 @@ def show(
             )
     beside = compare(planned, lines) if log else None
     found = _Planned(
-        profile, section, layout, times, policy_gpus, judge_gpus, gpu_gb, together, planned, memory, beside
+        profile, section, layout, times, policy_gpus, judge_gpus, gpu_gb, together, planned, memory, lines, beside
     )
     return json.dumps(_record(found, sources), indent=1) if as_json else "\n".join(_lines(found, sources))
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A plan and its inputs. beside: (planned, measured) seconds of each phase; None without a log."""
+    """A plan and its inputs.
+
+    lines: of the log; none without one. beside: (planned, measured) seconds of each phase; None without a log.
+    """
 
     profile: Profile
     section: str
@@ -109,6 +112,7 @@ class _Planned:
     together: int
     plan: Plan
     memory: Memory | None
+    lines: Sequence[dict]
     beside: Mapping[str, tuple[float, float]] | None
 
 
@@ -145,7 +149,9 @@ def _judges(found: _Planned) -> list[str]:
     judge = judge_need(found.profile)
     if not (judge and found.judge_gpus and busy_judge(found.plan)):
         return []
-    enough = judges_enough(found.profile, found.section, found.policy_gpus, found.times, judge.gpus, found.together)
+    enough = judges_enough(
+        found.profile, found.section, found.policy_gpus, found.times, judge.gpus, found.together, found.lines
+    )
     return [f"judges      {enough or 'not even 128'} GPUs of judges are enough"]
 
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from rrvf.data import DataConfig
+from rrvf.errors import UserError
 from rrvf.plan.judges import JudgeNeed, judge_need
 from rrvf.plan.latencies import Latencies, load_latencies
 from rrvf.plan.machine import Machine, driver_problem
@@ -206,10 +207,13 @@ def _evaluation(book: _Ledger) -> Stage:
     profile, data = book.profile, DataConfig.read(book.profile.data).root
     if not book.gpus:
         return book.stage("evaluation", ["minutes"], [], ram=WORKER * profile.workers + REST)
-    tokens = 0
+    tokens, uncounted = 0, False
     for config in profile.evaluations.values():
+        if config.dataset not in data:
+            raise UserError(f"profile {profile.name} has no split {config.dataset!r}: name it under `data`")
         split = data[config.dataset]
         count = config.limit or getattr(split, "count", None) or getattr(split, "size", 0)
+        uncounted = uncounted or not count
         drawn = drawn_policies(profile, config.domain).values()
         policies = 1 + sum(section.samples for section in drawn) + len(trained_policies(profile, config.domain))
         tokens += policies * math.ceil(count / BLOCK) * config.max_new_tokens
@@ -217,4 +221,5 @@ def _evaluation(book: _Ledger) -> Stage:
     hours = tokens * LAYER_S * shape(profile.policy.model).layers / 3600
     found = [f"{memory.peak.total:.1f} of {memory.limit:.1f} GiB"] if book.machine.gpus else ["1 GPU"]
     problems = book.gpu_problems(memory.refusal(), gpus=1)
-    return book.stage("evaluation", [*found, f"at most {_time(hours)}"], problems, ram=book.ram(1))
+    bound = "hours unknown: a split has no `count`" if uncounted else f"at most {_time(hours)}"
+    return book.stage("evaluation", [*found, bound], problems, ram=book.ram(1))

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.outputs import say
 from rrvf.policies.names import checked, is_url
 from rrvf.policies.shipped import CHECKPOINT
@@ -144,7 +144,7 @@ def revision(row: Row) -> str:
     try:
         return HfApi().model_info(row.model, timeout=_HUB_S).sha
     except Exception as error:  # the hub's client raises many types of network and token errors
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        why = first_line(error)[:160]
         raise UserError(
             f"cannot ask the hub for {row.model} ({why}): check the network, or name its `revision`"
         ) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from transformers import PretrainedConfig, ProcessorMixin
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.protocol import CHAT_TEMPLATE, RESPONSE_TEMPLATE
 
 #: Turns as `<|im_start|>role` and a picture as `<|vision_start|><|image_pad|><|vision_end|>`, as CHAT_TEMPLATE writes
@@ -46,7 +46,7 @@ def family_of(path: str) -> Family:
     try:
         kind = PretrainedConfig.get_config_dict(path)[0].get("model_type", "")
     except (OSError, ValueError) as error:
-        raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"no model at {path}: {first_line(error)}") from None
     if kind not in FAMILIES:
         known = ", ".join(family.name for family in FAMILIES.values())
         hint = "; take the -hf one" if kind == "internvl_chat" else ""

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.pictures import misfit
 from rrvf.policies import shipped
 from rrvf.policies.families import family_of, own_template, with_tool_turns
@@ -34,7 +34,7 @@ def resolve_model(name: str) -> str:
         try:
             return snapshot_download(hub_id, revision=commit)
         except Exception as error:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            why = first_line(error)
             raise UserError(f"no model {name} on the hub ({why[:160]}): check the network and HF_TOKEN") from None
     if name != "nano":
         return name
@@ -49,7 +49,7 @@ def load_processor(name: str) -> ProcessorMixin:
     try:
         processor = AutoProcessor.from_pretrained(path)
     except OSError as error:
-        raise UserError(f"no model at {path}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"no model at {path}: {first_line(error)}") from None
     except ImportError as error:  # a package that this family needs is missing
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(processor, ProcessorMixin):

@@ -43,8 +43,10 @@ class JudgeConfig(Section):
         default="",
         description="revision of the endpoint's weights, which no endpoint reports; part of the judge's card",
     )
-    max_in_flight: int = Field(default=32, description="parallel requests")
-    timeout_s: float = Field(default=60.0, description="time limit of one request in seconds; then it is retried")
+    max_in_flight: int = Field(default=32, ge=1, description="parallel requests")
+    timeout_s: float = Field(
+        default=60.0, gt=0, description="seconds without a byte until a request fails; then it is retried"
+    )
     outage_s: float = Field(default=1800.0, description="seconds that a run waits for a judge that cannot be reached")
     # Excluded from dumps, and so from the hash: the API key, and whether the run serves the judge, change no result.
     key: str = Field(

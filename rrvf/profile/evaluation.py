@@ -20,7 +20,7 @@ class EvalSet(Section):
     table: Literal[1, 2, 3, 4] = Field(description="the table of the report that holds its rows")
     title: str = Field(description="its name in that table")
     domain: DomainName = Field(description="what the pictures show")
-    limit: int | None = Field(default=None, description="only the first pictures; null: all")
+    limit: int | None = Field(default=None, ge=1, description="only the first pictures; null: all")
     owned_canvas: bool = Field(default=False, description="render on the profile's canvas, not in the code's own size")
     max_new_tokens: int = Field(default=4_096, ge=1, description="tokens of one reply of the policy")
     prompt: Literal["own", "benchmark"] = Field(

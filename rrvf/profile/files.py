@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.places import SHIPPED
 from rrvf.profile.settings import Profile
 from rrvf.wrong_keys import explained
@@ -56,7 +56,7 @@ def load_profile(name_or_path: str) -> Profile:
         place = f"{path}, line {mark.line + 1}" if mark else f"{path}"
         raise UserError(f"{place}: not valid YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: not valid YAML: {first_line(error)}") from None
 
 
 def checked(settings: object, source: str) -> Profile:

@@ -18,7 +18,7 @@ class Profile(Section):
 
     name: Name = Field(description="name of the folders of its data and runs")
     seed: int = Field(default=0, ge=0, lt=2**32, description="seed of training and of the bootstrap intervals")
-    workers: int = Field(default=2, ge=1, description="parallel renders")
+    workers: int = Field(default=2, ge=1, description="parallel renders of each domain, on each machine")
     policy: PolicyConfig
     judge: JudgeConfig = Field(default=JudgeConfig(), description="judge of training: feedback and reward")
     evaluation_judge: JudgeConfig | None = Field(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rrvf.domains import PAPER, DomainName
 from rrvf.profile.section import Section
@@ -19,7 +19,8 @@ Tracker = Literal["tensorboard", "trackio", "wandb"]
 class GuardConfig(Section):
     """Guards: when a run warns, and when it stops because more steps would be wasted (rrvf.training.guards).
 
-    A guard trips after `patience` steps in a row. It ends the run if `stop` names it, and warns if not.
+    A guard looks at the last `patience` steps. `harness_errors` also trips at once if every episode of a step failed. A
+    guard that trips ends the run if `stop` names it, and warns if not.
     """
 
     patience: int = Field(default=10, gt=1, description="steps in a row before a guard trips")
@@ -29,8 +30,8 @@ class GuardConfig(Section):
     harness_errors: float = Field(default=0.2, description="tolerated share of episodes with a harness_error")
     sampler_gap: float = Field(
         default=0.1,
-        description="tolerated mean |log p| between vLLM and the trainer: 0.002 to 0.013 if both see the same tokens, "
-        "0.26 and more if not (docs/decisions.md, Scale)",
+        description="tolerated mean difference of log probabilities between vLLM and the trainer: 0.002 to 0.013 if "
+        "both see the same tokens, 0.26 and more if not (docs/decisions.md, Scale)",
     )
     stop: tuple[
         Literal["no_tool_calls", "hacking", "judge_errors", "harness_errors", "flat_groups", "sampler_gap"], ...
@@ -53,14 +54,20 @@ class GRPOConfigSection(Section):
     steps: int = Field(ge=1, description="optimiser steps")
     prompts_per_step: int = Field(ge=1, description="pictures per step")
     group_size: int = Field(ge=2, description="G: episodes per picture; they share a baseline")
-    micro_batch: int = Field(ge=1, description="episodes per forward pass, in each process")
+    micro_batch: int = Field(
+        ge=1, description="episodes per backward pass, in each process; forward passes take at most 8"
+    )
     learning_rate: float = Field(description="of AdamW, constant after the warm-up")
-    warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up; Adam's first steps are sign steps")
+    warmup_steps: int = Field(
+        default=0,
+        ge=0,
+        description="steps of linear warm-up; without it Adam's first steps move every weight by the full rate",
+    )
     kl: float = Field(default=0.0, ge=0.0, description="weight of the KL penalty to the initial policy")
     max_turns: int = Field(ge=1, description="T_max of Alg. 1")
     max_completion_tokens: int = Field(ge=1, description="tokens of one episode, tool responses included")
     max_turn_tokens: int = Field(ge=1, description="tokens of one turn of the policy")
-    temperature: float = Field(default=1.0, description="sampling temperature")
+    temperature: float = Field(default=1.0, gt=0, description="sampling temperature")
     advantage: Literal["mean", "max"] = Field(
         default="mean", description="baseline of the advantage: the mean or the maximum of the group (decisions D1)"
     )
@@ -71,7 +78,7 @@ class GRPOConfigSection(Section):
     use_vllm: bool = Field(default=False, description="sample with vLLM, on the training GPUs")
     vllm_memory: float = Field(default=0.35, gt=0, lt=1, description="share of each GPU that vLLM takes")
     max_prompt_tokens: int = Field(
-        default=4_096, description="tokens of picture and prompt; sets the length of vLLM's context"
+        default=4_096, description="tokens of picture and prompt: larger pictures are shrunk to fit"
     )
     last_turn_hint: bool = Field(
         default=True, description="the tool response before the last turn says that one turn is left"
@@ -89,6 +96,12 @@ class GRPOConfigSection(Section):
         description="steps between checkpoints that are kept for inspection, a multiple of save_every; None: none",
     )
     guards: GuardConfig = GuardConfig()
+
+    @model_validator(mode="after")
+    def _keeps_what_it_saves(self) -> Self:
+        if self.keep_every and self.keep_every % self.save_every:
+            raise ValueError(f"keep_every {self.keep_every} is no multiple of save_every {self.save_every}")
+        return self
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -62,12 +62,15 @@ PAUSES_S = (0.5, 2.0)
 class Renderer:
     """A pool of `workers` warm renderers of one domain. A context manager; every method may be called from any thread.
 
-    A render returns `harness_error` only after the retries of `PAUSES_S` failed too. Only `arender` of pages does not
-    retry.
+    A render returns `harness_error` only after the retries of `PAUSES_S` failed too. Only `arender` of pages and SVG
+    does not retry. UserError for charts without a plotting runtime or without isolation. Without a browser each render
+    of pages and SVG is a `harness_error`.
     """
 
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
         self.domain = known_domain(domain).name
+        if workers < 1:
+            raise UserError(f"{workers} workers: give 1 or more")
         self.workers, self.limits = workers, limits
         self._engine = _engine(self.domain)(workers, limits)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rrvf-render")

@@ -1,4 +1,4 @@
-"""The test for a blank picture, shared by both renderers."""
+"""The test for a blank picture, shared by all renderers."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ class Limits:
     memory_mb: int = 1024  # chart: address space beyond the idle worker; web: browser, helpers and driver, beyond idle
     code_bytes: int = 200_000
     #: Compressed length of the whole program: it bounds the data that code can carry in any disguise (names, comments,
-    #: boxes). Not applied under a trace. The longest script of matplotlib's gallery has 9 kB; real pages of 100 kB have
-    #: 18 kB.
+    #: boxes). Charts: not applied under a trace. The longest script of matplotlib's gallery has 9 kB; real pages of
+    #: 100 kB have 18 kB.
     packed_bytes: int = 30_000
     #: Stops pasted pictures. Chart: total length of all literals, not applied under a trace; web: length of `data:`
     #: URIs.

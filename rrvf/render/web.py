@@ -74,13 +74,10 @@ class WebRenderer:
         """The screenshot of a page, or the typed reason for its failure.
 
         With trace "blocks" (only without scripts), `items["blocks"]` holds the page's text blocks, see `web_blocks`.
-        The status is `harness_error` if Chromium does not start.
+        The status is `harness_error` if Chromium does not start, or fails on a control page too. UserError for a trace
+        with scripts on.
         """
         return self._submit(self._render(code, trace)).result()
-
-    def render_many(self, codes: list[str], trace: WebTrace | None = None) -> list[Render]:
-        """Render all `codes`, one per browser at a time; results in input order."""
-        return [job.result() for job in [self._submit(self._render(code, trace)) for code in codes]]
 
     async def arender(self, code: str, trace: WebTrace | None = None) -> Render:
         """`render` for coroutines. Cancelling the task stops the page."""

@@ -202,7 +202,7 @@ def _await(process: subprocess.Popen, control: socket.socket) -> dict:
         process.kill()
         last = process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
         raise UserError(
-            f"the plotting runtime does not start ({' '.join(last)}): run `make setup` again, and see `ulimit -a`"
+            f"the plotting runtime does not start ({' '.join(last)}): run `{SETUP}` again, and see `ulimit -a`"
         )
     return json.loads(message)
 

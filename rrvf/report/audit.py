@@ -29,7 +29,7 @@ class Check:
 
 
 def overall(values: dict[str, float]) -> float:
-    """ChartMimic: the mean of (the mean of the four low-level scores) and the judge's score (metrics 1.8)."""
+    """ChartMimic: the mean of (the mean of the four low-level scores) and the judge's score (metrics_spec 1.8)."""
     return (sum(values[c] for c in LOW_LEVEL) / 4 + values["judge"]) / 2
 
 

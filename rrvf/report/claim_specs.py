@@ -6,12 +6,12 @@ load_claims()[0].pairs()        # [("exec_rate", "rrvf", "base")]
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.places import SHIPPED
 
 CLAIMS = SHIPPED / "claims.yaml"
@@ -88,9 +88,15 @@ def load_untested(path: Path = CLAIMS) -> list[Untested]:
 
 def _loaded(path: Path, part: str, kind: type[T]) -> list[T]:
     try:
-        return [kind.model_validate(raw) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))[part]]
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return [_entry(path, raw, kind) for raw in yaml.safe_load(path.read_text(encoding="utf-8"))[part]]
     except (OSError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise UserError(f"{path} holds no list of claims: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} holds no list of claims: {first_line(error)}") from None
+
+
+def _entry(path: Path, raw: Any, kind: type[T]) -> T:
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        named = raw.get("id", raw.get("statement", "an entry")) if isinstance(raw, dict) else "an entry"
+        first = error.errors()[0]
+        raise UserError(f"{path}: {named}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -167,12 +167,6 @@ def gained(best: Trajectory, trajectories: Sequence[Trajectory], gains: Sequence
     return f"{both}: {most} (mean {statistics.fmean(known):+.2f}). It is {place(best, trajectories)}."
 
 
-def typical(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """The median episode by reward (the better of two)."""
-    ranked = by_reward(trajectories) or trajectories
-    return ranked[(len(ranked) - 1) // 2]
-
-
 def place(shown: Trajectory, among: Sequence[Trajectory], before: Sequence[Trajectory] = ()) -> str:
     """The place of an episode among others, for its caption: rank and similarity, with the median of all.
 
@@ -202,6 +196,6 @@ def worth(trajectory: Trajectory) -> str:
             f"similarity {judgement.score:.2f}" if judgement.ok else "judge_error: the episode leaves its group"
         )
     if reward is not None and reward.total is not None:
-        parts.append(f"R_vision {reward.vision:.2f}, R_format {reward.format:+.0f}, R_tool {reward.tool:.2f}")
+        parts.append(f"R_vision {reward.vision:.2f}, R_format {reward.format:+g}, R_tool {reward.tool:.2f}")
         parts.append(f"R = {reward.total:.2f}")
     return "; ".join(parts)

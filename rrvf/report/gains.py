@@ -17,7 +17,7 @@ METRICS = ("exec_rate", "judge")
 
 
 def gains(runs: Sequence[Run], profile: Profile, policy: str = "rrvf", base: str = "base") -> pd.DataFrame:
-    """A row per set and metric: `policy` less `base` in points of 100, with a 95 % paired bootstrap interval.
+    """A row per set and metric: `policy` less `base` in points of 100, with a 95 % interval (`runs.difference`).
 
     Columns: variant (the set's title), metric, difference, low, high. A set without runs of both policies is left out.
     """

@@ -40,13 +40,16 @@ def advantages(rewards: Sequence[float], baseline: str = "mean", normalised: boo
 
 
 def agreement(groups: Groups, weights: Weights) -> float:
-    """Of all pairs of rendered episodes of one picture, the share in which the more similar one gets more reward."""
+    """Of all pairs of rendered episodes of one picture, the share in which the more similar one gets more reward.
+
+    An episode without a reward, because its judge failed, is left out.
+    """
     rule, won = RewardRule(weights), []
     for group in groups.values():
-        for a, b in combinations([t for t in group if t.final_render is not None and t.final_render.ok], 2):
-            closer = np.sign(similarity(a) - similarity(b))
-            if closer:
-                won.append(closer == np.sign(round(rule.terms(a).total - rule.terms(b).total, 9)))
+        drawn = [(similarity(t), rule.terms(t).total) for t in group if t.final_render and t.final_render.ok]
+        for (a, reward_a), (b, reward_b) in combinations([pair for pair in drawn if pair[1] is not None], 2):
+            if a != b:
+                won.append(np.sign(a - b) == np.sign(round(reward_a - reward_b, 9)))
     return float(np.mean(won)) if won else float("nan")
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
 from rrvf.domains import DomainName
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.folders import moved_aside
 from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
@@ -112,7 +112,7 @@ class Run:
             if count > MAX_JUDGE_ERRORS * s.n:
                 raise UserError(
                     f"{s.policy} on {s.set}: the {what} failed on {count} of {s.n} samples (more than 1 %): "
-                    "run the evaluation again to ask for these, or allow judge errors"
+                    "run the evaluation again to ask for these (in Python, write_report takes allow_judge_errors=True)"
                 )
 
 
@@ -146,7 +146,7 @@ def _read(path: Path) -> Summary:
     try:
         return Summary.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(
             f"{path} is not an evaluation summary ({reason}): remove it and run `rrvf eval` again"
         ) from None
@@ -170,7 +170,7 @@ def difference(a: Run, b: Run, metric: str) -> Interval | None:
 
 
 def ran(record: SampleResult) -> bool:
-    """Whether the code gave a picture, whether or not the judge then scored it."""
+    """Whether the code counts as executed, whether or not the judge then scored its picture."""
     return record.outcome in ("scored", "judge_error")
 
 

@@ -48,7 +48,7 @@ def build_tables(
 
 
 def pictures_table(sets: Sequence[Evaluated]) -> Table:
-    """Table 4: our measurements on pictures without code. Neither the paper nor a profile has such rows."""
+    """Table 4: our measurements on pictures without code. The paper has no such table."""
     blocks = tuple(our_block(s, None) for s in sets)
     return Table(4, "Table 4: Pictures without true code", blocks, (NO_CODE, BRACKETS))
 

@@ -24,6 +24,8 @@ METHODS = {
     "rft": "rejection-sampling fine-tuning: supervised training on its own answers that the judge picked",
     "cold_start": "supervised training on episodes of several turns",
 }
+#: What the step log measures. Of other methods it holds the loss on the training examples.
+_SEEN = {"grpo": "episodes sampled on the training pictures"}
 
 
 def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
@@ -52,7 +54,7 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]),
         "## Training",
         _curve(steps),
-        "The numbers come from episodes sampled on the training pictures. They are not an evaluation.",
+        f"The numbers come from {_SEEN.get(made['method'], 'the training examples')}. They are not an evaluation.",
         "## Use",
         "```bash\n"
         + "".join(f"rrvf redraw picture.png --domain {name} --policy FOLDER --out redrawn\n" for name in domains)

@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.folders import claim, owned
 from rrvf.outputs import whole
 from rrvf.policies.precision import described
@@ -102,7 +102,7 @@ class SafeCheckpoints:
             shutil.rmtree(self._beside, ignore_errors=True)
             kept = last_checkpoint(out)
             raise UserError(
-                f"{name} could not be written ({str(error).splitlines()[0]}): make room on the disk of {out}, "
+                f"{name} could not be written ({first_line(error)}): make room on the disk of {out}, "
                 f"then --resume continues from {kept.name if kept else 'the start'}"
             ) from error
         finally:
@@ -143,7 +143,7 @@ def _remove_older(out: Path, limit: int, keep_every: int | None) -> None:
 
 
 def kept_weights(out: Path, every: int) -> dict[int, Path]:
-    """The kept checkpoints of a run by step, for steps that are multiples of `every`."""
+    """The checkpoints with full weights by step, for steps that are multiples of `every`. A LoRA run has none."""
     found = {checkpoint_step(path): path for path in out.glob("checkpoint-*") if any(path.glob("model*.safetensors"))}
     return {step: found[step] for step in sorted(found) if step % every == 0}
 

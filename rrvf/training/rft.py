@@ -29,7 +29,7 @@ def draw(
     """Write the untrained policy's best answer to each picture to `out`, one trajectory per line; returns `out`.
 
     Lines that `out` already has are kept, so a killed call continues. `train_sft` takes the file as its transcripts and
-    learns the answers that ran.
+    learns the answers that ran. UserError if no picture is usable, or no answer to a picture could be compared.
     """
     samples = usable(samples, root)
     known = {line["sample_id"] for line in json_lines(out)}

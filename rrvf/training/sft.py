@@ -95,7 +95,7 @@ def train_sft(
     """Train on pairs or transcripts; returns `out/final`. Only the assistant's tokens carry loss.
 
     drawn: the transcripts of an rft section, from `rrvf.training.rft.draw`. seed, resume and errors: as in
-    `train_grpo`.
+    `train_grpo`; UserError also for a sample without true code, and for transcripts without a successful episode.
     """
     seed = profile.seed if seed is None else seed
     if isinstance(config, RFTConfigSection):

@@ -19,7 +19,7 @@ from rrvf.report.episodes import EpisodePictures, worth
 
 #: Pixels of one strip's height, and of the gap between its pictures.
 HEIGHT, GAP = 224, 8
-#: Sends captions with their strips to a tracker. Takes them and the step.
+#: Sends (caption, strip) pairs of an optimiser step to a tracker.
 Show = Callable[[Sequence[tuple[str, Image.Image]], int], None]
 
 

@@ -1,4 +1,4 @@
-"""Small web pages: a header with navigation, a hero, cards, a table or a form, and a footer; inline styles.
+"""Small web pages: header, body (hero, cards, table, form, list or sidebar) and footer; inline styles.
 
 As in `charts`, `spec(seed)` decides what a page shows and `code(spec)` writes it. Attributes use single quotes, which
 need no escape inside the JSON of a tool call.

@@ -1,4 +1,4 @@
-"""Words and colours of generated charts and pages. A change here changes the corpora: increase VERSION with it."""
+"""Words and colours of generated charts and pages. After a change here increase VERSION of every generator."""
 
 from __future__ import annotations
 

@@ -123,6 +123,7 @@ class Walls:
             kernel.setns(self._own_pid_namespace, kernel.NEWPID)
             kernel.unshare(kernel.NEWPID)
         else:
+            self.after_death(slot)  # a start that failed left its folder
             os.makedirs(self.scratch_folder(slot), mode=0o700)
             if self._root_user:
                 os.chown(self.scratch_folder(slot), FIRST_SLOT_UID + slot, FIRST_SLOT_UID + slot)
@@ -133,7 +134,7 @@ class Walls:
             shutil.rmtree(self.scratch_folder(slot), ignore_errors=True)
 
     def enclose(self, slot: int) -> None:
-        """Lock this child in. All descriptors except 0, 1, 2 and its reply must already be closed."""
+        """Lock this child in. The caller then closes all descriptors except 0, 1, 2 and its reply."""
         folder = self.scratch_folder(slot)
         if self.namespaces:
             kernel.unshare(kernel.NEWNS)
