@@ -25,6 +25,30 @@ def engine():
         yield one
 
 
+@pytest.fixture(scope="module")
+def lent(engine):
+    """In this file every renderer of charts draws with `engine` under its own limits, so that none starts processes.
+
+    Its value is what starts them, for a test of that.
+    """
+    import rrvf.render
+
+    class Lent:
+        def __init__(self, workers, limits):
+            self.limits = limits
+
+        def render(self, code, trace=None, limits=None, ticket=None):
+            return engine.render(code, trace, limits or self.limits, ticket)
+
+        def close(self):
+            """The engine stays open for the other files."""
+
+    starts = rrvf.render._engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rrvf.render, "_engine", lambda domain: Lent if domain == "chart" else starts(domain))
+        yield starts
+
+
 @pytest.fixture(scope="session")
 def nano_charts():
     """A renderer of charts on the nano policy's canvas."""

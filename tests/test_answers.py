@@ -10,6 +10,8 @@ import pytest
 
 from reproduce import answers
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 TRUE = "import matplotlib.pyplot as plt\nplt.plot([1, 2], color='red')\nplt.title('A')\n"
 LIKE = TRUE.replace("'A'", "'B'")
 

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 
 from rrvf import cli
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 #: Sections with other names than their domain.
 PROFILE = """
 name: small

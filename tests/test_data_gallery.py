@@ -10,6 +10,8 @@ from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Renderer
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 SCRIPTS = {
     "one": "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
     "two": "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.figure()\nplt.plot([2, 1])",

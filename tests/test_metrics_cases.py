@@ -12,6 +12,8 @@ from rrvf.benchmarks.chartmimic_scores import METRICS, layout
 from rrvf.benchmarks.items import items_of
 from rrvf.render import Renderer
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 CASES = json.loads((Path(__file__).parent / "conformance/own_cases.json").read_text())["cases"]
 IN_JULY = [case for case in CASES if "july2025" in case]
 

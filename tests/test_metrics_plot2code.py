@@ -9,6 +9,8 @@ from rrvf.benchmarks.plot2code import LIMITS, aggregate, extract_code, sample_me
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 
 def items(*texts, size=(6.4, 4.8)):
     return {"texts": [list(t) for t in texts], "size": list(size)}

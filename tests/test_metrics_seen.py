@@ -9,6 +9,8 @@ from rrvf.benchmarks.items import items_of
 from rrvf.data.generated import charts, wide_charts
 from rrvf.render import Renderer
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 CHART = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.bar([0, 1], [1, 2])\nax.set_title('title')\n"
 UNSEEN = {
     "outside the picture": "fig.text(2, 2, 'words')",

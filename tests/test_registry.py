@@ -16,6 +16,8 @@ from rrvf.profile import load_profile
 from rrvf.records import Provenance, Render, Sample, SampleResult
 from rrvf.render import Limits, Renderer
 
+pytestmark = pytest.mark.usefixtures("lent")
+
 TEXTS = {"texts": [["title", 0.5, 1.0]], "size": [6.4, 4.8]}
 ITEMS = {"text": [], "layout": [[1, 1, 0, 0, 0, 0]], "axes": 1, "type": {}, "color": []}
 SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
