@@ -21,7 +21,6 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from rrvf.errors import UserError
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, checked, load_profile, training_folder
 from rrvf.report.ablations import BASE, AblationRun, differences, evaluated, forest_figure, write_ablations
@@ -73,12 +72,10 @@ def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
 
 
 def changed(settings: dict, change: dict) -> dict:
-    """`settings` with the values of `change`, section by section. Raises UserError for an unknown key."""
+    """`settings` with the values of `change`, section by section."""
     merged = dict(settings)
     for key, value in change.items():
-        if key not in settings:
-            raise UserError(f"{PLAN.name}: the profile has no {key!r}: it has {', '.join(settings)}")
-        merged[key] = changed(settings[key], value) if isinstance(value, dict) else value
+        merged[key] = changed(settings.get(key) or {}, value) if isinstance(value, dict) else value
     return merged
 
 

@@ -32,6 +32,7 @@ class RewardRule:
     format_penalty: R_format when the final code is missing or does not run (ours: D4).
     tool_step: R_tool per tool call that rendered; the sum is capped at 1 (Experimental Settings).
     tool_full_above: a similarity above this sets R_tool to 1 (Experimental Settings).
+    tool_above: R_tool is 0 unless the similarity is above this (the gate of DeepEyes, not the paper's); None: no gate.
     pasted_above: R_vision is 0 when a larger share of the final picture was pasted: copied, not drawn (ours).
     """
 
@@ -40,6 +41,7 @@ class RewardRule:
     tool_step: float = 1 / 3
     tool_full_above: float = 0.95
     pasted_above: float = PASTED_ABOVE
+    tool_above: float | None = None
 
     def terms(self, trajectory: Trajectory) -> RewardTerms:
         """The three terms of one finished episode and their weighted sum.
@@ -64,10 +66,12 @@ class RewardRule:
         format_term = 1.0 if runs else self.format_penalty
         vision = self._vision(trajectory)
         tool = min(1.0, self.tool_step * trajectory.tool_calls)
-        if vision is not None and vision > self.tool_full_above:
-            tool = 1.0
         if vision is None:
             return RewardTerms(vision=None, format=format_term, tool=tool, total=None)
+        if vision > self.tool_full_above:
+            tool = 1.0
+        if self.tool_above is not None and vision <= self.tool_above:
+            tool = 0.0
         w = self.weights
         total = w.vision * vision + w.format * format_term + w.tool * tool
         return RewardTerms(vision=vision, format=format_term, tool=tool, total=total)
@@ -85,4 +89,4 @@ class RewardRule:
 def reward_rule(profile: Profile) -> RewardRule:
     """Eq. (2) with the reward settings of a profile."""
     r = profile.reward
-    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above)
+    return RewardRule(PRESETS[r.preset], r.format_penalty, r.tool_step, r.tool_full_above, r.pasted_above, r.tool_above)

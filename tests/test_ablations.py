@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reproduce.ablations import PLAN, changed, jobs
+from reproduce.ablations import PLAN, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.report.ablations import (
@@ -50,8 +50,11 @@ def test_variants_differ_from_the_default_in_one_setting(todo):
 
 
 def test_an_unknown_setting_is_named():
-    with pytest.raises(UserError, match="'advantages'"):
-        changed({"advantage": "mean"}, {"advantages": "max"})
+    plan = yaml.safe_load(PLAN.read_text()) | {
+        "variants": {"a typing error": {"grpo": {"chart": {"advantages": "max"}}}}
+    }
+    with pytest.raises(UserError, match=r"a typing error.*advantages"):
+        list(jobs(load_profile("nano"), plan))
 
 
 def test_what_was_written_can_be_read_again(tmp_path):

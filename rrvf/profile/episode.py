@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, create_model
 
 from rrvf.domains import DOMAINS, Canvas, Domain
-from rrvf.profile.section import Section
+from rrvf.profile.section import Section, unset
 from rrvf.records import PASTED_ABOVE
 
 
@@ -68,8 +68,8 @@ def _canvas_field(domain: Domain) -> tuple[Any, Any]:
     # Unset canvases of new domains are not dumped, so a new domain changes no profile's hash. The paper's two domains
     # are always dumped.
     description = f"canvas of {domain.suffix} code; null: the code's own size"
-    unset = lambda canvas: canvas is None and not domain.of_paper  # noqa: E731
-    return Canvas | None, Field(default=None, description=description, exclude_if=unset)
+    missing = lambda canvas: canvas is None and not domain.of_paper  # noqa: E731
+    return Canvas | None, Field(default=None, description=description, exclude_if=missing)
 
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class RewardConfig(Section):
     format_penalty: float = Field(default=-1.0, description="R_format if the final code is missing or does not run")
     tool_step: float = Field(default=1 / 3, description="R_tool per tool call that rendered, at most 1 in total")
     tool_full_above: float = Field(default=0.95, description="a similarity above this sets R_tool to 1")
+    tool_above: float | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="R_tool is paid only above this similarity (the gate of DeepEyes); None: always",
+    )
     pasted_above: float = Field(
         default=PASTED_ABOVE,
         ge=0,
