@@ -35,6 +35,13 @@ def test_a_similarity_above_the_bound_gives_the_whole_tool_reward(score, tool):
     assert RewardRule().terms(episode(score=score)).tool == tool
 
 
+@pytest.mark.parametrize(
+    ("final", "score", "tool"), [(OK, 0.5, 0.0), (OK, 0.51, 1 / 3), (OK, 0.96, 1.0), (BAD, None, 0.0)]
+)
+def test_behind_a_gate_calls_are_paid_only_where_the_answer_is_similar(final, score, tool):
+    assert RewardRule(tool_above=0.5).terms(episode([OK], final, score)).tool == pytest.approx(tool)
+
+
 @pytest.mark.parametrize(("final", "value"), [(OK, 1.0), (BAD, -1.0), (None, -1.0)])
 def test_format_says_whether_the_final_code_runs(final, value):
     assert RewardRule().terms(episode(final=final)).format == value
