@@ -96,10 +96,11 @@ def hundred_pages() -> list[str]:
     return [*pages, *(generate(n) for n in range(100 - len(pages)))]
 
 
-def test_in_any_order_a_hundred_pages_are_drawn_as_in_contexts_and_a_browser_that_saw_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One fresh browser serves for all witnesses: it never saw a mark, and gives each witness a context of its own."""
+def test_a_page_leaves_nothing_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any order a hundred pages are drawn as in contexts that saw no other, and the witnesses as in a fresh browser.
+
+    One fresh browser serves for all witnesses: it never saw a mark, and gives each witness a context of its own.
+    """
     pages, rng = hundred_pages(), random.Random(0)
     with WebRenderer(1, SMALL) as renderer:
         first, second = ({code: outcome(renderer, code) for code in rng.sample(pages, len(pages))} for _ in range(2))
