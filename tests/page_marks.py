@@ -62,6 +62,11 @@ MARKS = [
     "<video controls autoplay muted src=a.mp4></video><audio controls></audio>",
     "<marquee>moving</marquee><progress></progress><p style='animation:a 1s infinite'>x",
     "<math><mfrac><mi>x</mi><mn>2</mn></mfrac></math><plaintext><p>x",
+    "<meta http-equiv='X-UA-Compatible' content='IE=5'><meta http-equiv=content-type content='text/plain;charset=x'>x",
+    "<html lang=ja style='background:red' dir=rtl><title>x</title><p style='position:fixed;bottom:0'>x",
+    "<template shadowrootmode=open>x</template><p>x",
+    "<p>x<!-- never closed",
+    "<div style='height:100000px;width:100000px'>x</div>",
 ]
 #: Each shows possible state of others: colours, links, focus, scroll, fields, fonts, caches, sizes, mode.
 WITNESSES = [
@@ -77,4 +82,5 @@ WITNESSES = [
     "<div style='height:900px;width:500px'>tall</div><input autofocus value=x><a href='?'>y</a>",
     "<iframe srcdoc='<p>in<input autofocus>' width=90 height=60></iframe><p style='font-family:serif'>serif "
     "<span style='font-family:Arial'>Arial</span> <span style='font-family:DejaVu Sans'>DejaVu</span>",
+    "<h1>Title</h1><input autofocus><img src='a/40x30/b.png'><q lang=''>quoted</q>",
 ]

@@ -193,7 +193,7 @@ def test_a_long_reply_of_one_piece_is_read_in_linear_time(domain, piece):
         )
         return time.process_time() - started
 
-    assert seconds(32_000) < 40 * max(seconds(1_000), 0.01)
+    assert seconds(32_000) < 200 * max(seconds(1_000), 0.002)  # quadratic would be 1,024 times
 
 
 @pytest.mark.parametrize("token", ["<|image_pad|>", "<|video_pad|>", "<|im_end|>"])

@@ -35,6 +35,7 @@ def test_a_picture_is_as_large_as_the_canvas_and_as_its_record_says(domain, rend
 
 def test_a_repeat_gives_the_same_bytes_also_to_coroutines(domain, renderer):
     first, *others = renderer.render_many([domain.sample] * 3)
+    assert first.ok, first.message
     assert {other.png for other in others} == {first.png} == {asyncio.run(renderer.arender(domain.sample)).png}
 
 

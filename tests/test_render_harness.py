@@ -22,7 +22,8 @@ BROKEN, OK = Render(status="harness_error", message="no memory"), Render(status=
 
 
 @pytest.fixture
-def engine() -> Iterator[ChartRenderer]:
+def own() -> Iterator[ChartRenderer]:
+    """An engine for one test, which may harm it."""
     with ChartRenderer(1, Limits(wall_s=120)) as one:
         yield one
 
@@ -47,36 +48,36 @@ SHORTAGES = {
 
 
 @pytest.mark.parametrize("name", SHORTAGES)
-def test_a_sandbox_that_cannot_be_set_up_is_no_fault_of_the_program(engine: ChartRenderer, name: str) -> None:
+def test_a_sandbox_that_cannot_be_set_up_is_no_fault_of_the_program(own: ChartRenderer, name: str) -> None:
     kind, soft, hard = SHORTAGES[name]
-    resource.prlimit(zygote(engine), kind, (soft, hard))
-    found = statuses(engine)
+    resource.prlimit(zygote(own), kind, (soft, hard))
+    found = statuses(own)
     assert set(found) <= {"ok", "harness_error"} and found[-1] == "harness_error"
 
 
-def test_a_zygote_out_of_descriptors_is_no_fault_of_the_program(engine: ChartRenderer) -> None:
+def test_a_zygote_out_of_descriptors_is_no_fault_of_the_program(own: ChartRenderer) -> None:
     """It ends. The zygote that replaces it has enough descriptors, at the latest for the second render."""
-    resource.prlimit(zygote(engine), resource.RLIMIT_NOFILE, (3, 64))
-    assert set(statuses(engine)) <= {"ok", "harness_error"}
+    resource.prlimit(zygote(own), resource.RLIMIT_NOFILE, (3, 64))
+    assert set(statuses(own)) <= {"ok", "harness_error"}
 
 
-def test_a_host_out_of_descriptors_is_no_fault_of_the_program(engine: ChartRenderer) -> None:
+def test_a_host_out_of_descriptors_is_no_fault_of_the_program(own: ChartRenderer) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
-        found = statuses(engine)
+        found = statuses(own)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert set(found) <= {"ok", "harness_error"} and found[-1] == "harness_error"
-    assert statuses(engine)[-1] == "ok"  # workers that were ordered during the shortage are used up
+    assert statuses(own)[-1] == "ok"  # workers that were ordered during the shortage are used up
 
 
-def test_a_zygote_that_does_not_come_back_is_no_fault_of_the_program(engine: ChartRenderer, monkeypatch) -> None:
-    engine._zygote._process.kill()
-    engine._zygote._process.wait()
-    engine._zygote._reader.join()
+def test_a_zygote_that_does_not_come_back_is_no_fault_of_the_program(own: ChartRenderer, monkeypatch) -> None:
+    own._zygote._process.kill()
+    own._zygote._process.wait()
+    own._zygote._reader.join()
     monkeypatch.setenv("RRVF_PLOT_PYTHON", "/nowhere/python")
-    assert engine.render(LINE).status == "harness_error"
+    assert own.render(LINE).status == "harness_error"
 
 
 SENT = {

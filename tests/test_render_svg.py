@@ -153,7 +153,7 @@ def test_a_long_value_is_read_in_linear_time(piece):
                 fitted(parsed(code), None)
         return time.process_time() - started
 
-    assert seconds(32_000) < 40 * max(seconds(1_000), 0.01)
+    assert seconds(32_000) < 200 * max(seconds(1_000), 0.002)  # quadratic would be 1,024 times
 
 
 @pytest.mark.parametrize("size", ["1e9", "999999", "0", "1", "-5"])
@@ -176,7 +176,8 @@ def test_a_size_that_nobody_can_look_at_is_refused_or_not_believed(renderer, siz
     ids=["coordinates", "transform", "filter", "pattern", "itself", "dashes"],
 )
 def test_drawings_that_are_too_much_end_in_time_and_harm_no_other(renderer, inside):
-    assert renderer.render(svg(inside)).status != "harness_error"
+    render = renderer.render(svg(inside))
+    assert render.status != "harness_error" and render.seconds < 60  # the slowest takes 3
     assert renderer.render(svg(BOX)).ok
 
 
