@@ -139,15 +139,16 @@ def test_a_row_whose_answers_were_drawn_draws_nothing_again(made):
 
 def test_a_policy_is_trained_on_what_the_judge_of_training_picked_and_drawn_from_once(made, monkeypatch):
     def stopped(*_, **__):
-        raise KeyboardInterrupt
+        raise RuntimeError("stopped")
 
     out = made.study.results / "train" / "rft_chart"
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="stopped"):
         patched.setattr("rrvf.training.sft.train_sft", stopped)
         made.study.train_rft("chart")
     drawn = {line["sample_id"]: line["final_code"] for line in map(json.loads, (out / "drawn.jsonl").open())}
     assert drawn == {f"{r}.png": f"{r} 200" for r in READABLE}
-    for _ in range(2):
-        final = made.study.train_rft("chart")
+    final = made.study.train_rft("chart")
+    monkeypatch.setattr("rrvf.training.sft.train_sft", stopped)
+    assert made.study.train_rft("chart") == final  # it is finished
     assert final == out / "final" and json.loads((final / "training.json").read_text())["method"] == "rft"
     assert made.policy.asked == 9 and len(made.opened) == 1 and not made.judges["of the tables"].asked
