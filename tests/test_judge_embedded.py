@@ -1,5 +1,6 @@
 """The embedded judge: properties of its score and its feedback."""
 
+import hashlib
 import itertools
 import random
 import re
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from rrvf.errors import UserError
-from rrvf.judge.embedded import NOTHING, WEIGHTS, Reference, judge_pair
+from rrvf.judge.embedded import MODEL, NOTHING, WEIGHTS, Reference, judge_pair
 from rrvf.judge.embedded.colour import NAMES
 from rrvf.judge.embedded.feedback import words
 from rrvf.judge.embedded.shape import ink_similarity
@@ -19,6 +20,8 @@ from rrvf.judge.scenes import KINDS, PageScene, draw_chart, draw_page, random_ch
 CHARTS = [random_chart(random.Random(i), kind=kind) for i, kind in enumerate(KINDS * 2)]
 PAGES = [random_page(random.Random(i)) for i in range(8)]
 PICTURES = [("chart", draw_chart(c)) for c in CHARTS] + [("web", draw_page(p)) for p in PAGES]
+#: The judge's name, and a sha256 over its answers. A new digest means a new judge, which needs a new number in MODEL.
+SAID = ("rrvf-embedded-judge-3", "3e63c5f5e544c980")
 LINES = replace(random_chart(random.Random(3), series=2, kind="line"), corner="lower left", grid=False)
 
 
@@ -93,6 +96,19 @@ def test_a_chart_is_unrelated_to_a_page():
         for d in ("chart", "web")
     ]
     assert max(scores) < 0.15
+
+
+def test_a_version_of_the_judge_names_one_set_of_answers():
+    """Answers are cached under the judge's name. A changed answer under an old name would be mixed with old ones."""
+    charts, pages = CHARTS[: len(KINDS)], PAGES[:4]
+    pairs = [("chart", draw_chart(c), draw_chart(replace(c, title="Another", grid=not c.grid))) for c in charts]
+    pairs += [("web", draw_page(p), draw_page(replace(p, blocks=p.blocks[:-1]))) for p in pages]
+    pairs += [("chart", PICTURES[0][1], PICTURES[1][1]), ("web", PICTURES[-2][1], PICTURES[-1][1])]  # unrelated
+    told = [judge_pair(reference, generated, domain) for domain, reference, generated in pairs]
+    text = "\0".join(f"{judged.score:.3f} {judged.feedback}" for judged in told)
+    assert (MODEL, hashlib.sha256(text.encode()).hexdigest()[:16]) == SAID, (
+        "the judge answers otherwise: raise the number in MODEL, tell it in CHANGELOG.md, and renew SAID"
+    )
 
 
 @pytest.mark.parametrize("domain", ["chart", "web"])

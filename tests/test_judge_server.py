@@ -18,13 +18,16 @@ import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
+from test_judge_client import body, completion
 
 from rrvf.errors import UserError
 from rrvf.judge import compare_files
 from rrvf.judge.client import JudgeClient
+from rrvf.judge.damage import FAMILIES
 from rrvf.judge.embedded import MODEL, judge_pair
 from rrvf.judge.local import EmbeddedJudge, decode
-from rrvf.judge.prompts import load_judge_prompt
+from rrvf.judge.measured import measured_card
+from rrvf.judge.prompts import POINTS, load_judge_prompt
 from rrvf.judge.replies import question
 from rrvf.judge.server import Impatient, JudgeApp, running_server, serve
 
@@ -226,6 +229,41 @@ def test_two_files_are_compared_in_process_and_by_url(url, tmp_path):
     here = compare_files(tmp_path / "a.png", tmp_path / "b.png", "chart")
     there = compare_files(tmp_path / "a.png", tmp_path / "b.png", "chart", url=url)
     assert (here.score, here.parts, here.feedback) == (there.score, there.parts, there.feedback)
+
+
+def test_a_judge_is_measured_alike_in_process_and_by_url(url, monkeypatch):
+    some = {key: FAMILIES[key] for key in (("web", "colour"), ("web", "text errors"))}
+    monkeypatch.setattr("rrvf.judge.calibration.FAMILIES", some)
+    here, there = (measured_card("web", address, pictures=1, revision="7") for address in (None, url))
+    assert (there.model, there.revision, set(there.agreement)) == (MODEL, "7", {"colour", "text errors"})
+    for measured in ("agreement", "order_gap", "plea_gain"):
+        assert getattr(there, measured) == getattr(here, measured)
+
+
+@pytest.fixture
+def second(fake):
+    """A judge that gives 80 points for B as a copy of A, and 60 for A as a copy of B."""
+
+    def reply(handler):
+        points = 80 if handler.asked["messages"] == question(PROMPT, png(A), png(B)) else 60
+        shares = {name: top * points / 100 for name, top in POINTS.items()}
+        body(completion(json.dumps(shares | {"score": points})))(handler)
+
+    fake.replies = [reply]
+    fake.server.RequestHandlerClass.do_GET = body('{"object": "list", "data": [{"id": "other", "object": "model"}]}')
+    return fake
+
+
+def test_two_judges_asked_twice_in_both_orders_give_the_mean_and_how_far_they_differ(url, second, tmp_path):
+    for name, picture in (("a", A), ("b", B)):
+        (tmp_path / f"{name}.png").write_bytes(png(picture))
+    judged = compare_files(tmp_path / "a.png", tmp_path / "b.png", "chart", url, second.url, repeats=2, swap=True)
+    ours, swapped = judge_pair(A, B, "chart"), judge_pair(B, A, "chart")
+    mean, gap = (ours.score + swapped.score) / 2, abs(ours.score - swapped.score)
+    assert judged.score == pytest.approx((mean + 0.7) / 2, abs=1e-5)
+    assert judged.spread == pytest.approx({"judges": abs(mean - 0.7) / 2, "order": (gap + 0.2) / 2}, abs=1e-5)
+    assert judged.feedback == ours.feedback and judged.judge.startswith(f"{MODEL}@")
+    assert sorted((r["seed"], r["temperature"]) for r in second.requests) == [(0, 0.7), (0, 0.7), (1, 0.7), (1, 0.7)]
 
 
 def test_a_missing_file_is_a_user_error(tmp_path):

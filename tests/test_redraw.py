@@ -7,6 +7,7 @@ import json
 import pytest
 from data_stub import png
 from PIL import Image
+from test_judge_client import GOOD, WORDS, body
 
 import rrvf
 from rrvf import cli, redrawing
@@ -175,6 +176,19 @@ def test_an_endpoint_is_asked_turn_by_turn(fake, picture, monkeypatch):
     assert first[0]["content"][0]["image_url"]["url"].startswith("data:image/png")
     assert [m["role"] for m in second] == ["user", "assistant", "user"]
     assert second[2]["content"].startswith("<tool_response>---Comments:")
+
+
+def test_a_judge_by_url_gives_the_feedback_and_the_score(redraw, fake):
+    fake.server.RequestHandlerClass.do_GET = body('{"object": "list", "data": [{"id": "theirs", "object": "model"}]}')
+    fake.says(WORDS, GOOD)
+    done, policy = redraw(draft("plot(1)"), answer("plot(2)"), judge=fake.url)
+    assert WORDS in policy.heard[1][-1]["content"] and done.similarity == 0.5
+    assert [request["model"] for request in fake.requests] == ["theirs", "theirs"]
+
+
+def test_a_judge_that_does_not_answer_is_named_before_the_policy_is_asked(redraw):
+    with pytest.raises(UserError, match=r"no judge answers at http://127\.0\.0\.1:9/v1"):
+        redraw(judge="http://127.0.0.1:9")
 
 
 def test_the_command_tells_the_turns_and_where_the_page_lies(redraw, picture, tmp_path, capsys, monkeypatch):

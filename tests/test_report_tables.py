@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from test_report_runs import PROVENANCE, write_run
 
+from reproduce.publish import show_tables
 from rrvf.errors import UserError
 from rrvf.profile import EvalSet, PolicyConfig, Profile, SFTConfigSection, load_profile
 from rrvf.report.grid import in_short, lay_out
@@ -74,6 +75,15 @@ def test_under_a_row_stand_the_mean_and_the_range_of_its_seeds(results):
     cell = printed(block)["mean and range of 3 seeds"][0]
     assert (cell.text, cell.interval, cell.mark) == ("88.33", "[80.0, 95.0]", "")
     assert "Seeds: 0, 1, 2 for rrvf;" in block.footer[1]
+
+
+def test_a_reproduction_shows_the_three_tables_with_the_rows_of_its_seeds(results, capsys):
+    with_seeds(results, [0.8, 0.9])
+    show_tables(a_profile(), results)
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line[:8] for line in shown if line.startswith("Table ")] == ["Table 1:", "Table 2:", "Table 3:"]
+    assert any(line.startswith("RRVF [without code labels] 95.00") for line in shown)
+    assert any(line.startswith("mean and range of 3 seeds 88.33") for line in shown)
 
 
 @pytest.mark.parametrize("other", [{"judge": "another"}, {"protocol": "another"}, {"prompt_hash": "1"}])

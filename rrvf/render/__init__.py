@@ -38,9 +38,10 @@ import os
 import pkgutil
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Literal, Self
 
 from rrvf.domains import domain as known_domain
@@ -162,29 +163,47 @@ def settled(render: Render) -> Render:
 
 
 _warm: dict[tuple[int, str, Limits | None], Renderer] = {}
+#: The renders in progress of each warm renderer. One that is replaced is closed when its last render has ended.
+_busy: Counter[Renderer] = Counter()
 _warm_lock = threading.Lock()
 
 
 def render(domain: str, code: str, limits: Limits = Limits(), trace: Trace | None = None) -> Render:
     """One render by a warm renderer that this process keeps open. For many programs, use `Renderer`."""
-    renderer = _warm_renderer(known_domain(domain).name, limits)
     own = {"limits": limits} if _takes_limits(domain) else {}
-    return renderer._tried(code, renderer._tracing(trace) | own)
+    with _warm_renderer(known_domain(domain).name, limits) as renderer:
+        return renderer._tried(code, renderer._tracing(trace) | own)
 
 
-def _warm_renderer(domain: str, limits: Limits) -> Renderer:
+@contextmanager
+def _warm_renderer(domain: str, limits: Limits) -> Iterator[Renderer]:
     key = (os.getpid(), domain, None if _takes_limits(domain) else limits)
     with _warm_lock:
         if key not in _warm:
             _close_warm(domain)
             _warm[key] = Renderer(domain, workers=2, limits=limits)
-        return _warm[key]
+        renderer = _warm[key]
+        _busy[renderer] += 1
+    try:
+        yield renderer
+    finally:
+        with _warm_lock:
+            _busy[renderer] -= 1
+            if not _busy[renderer]:
+                del _busy[renderer]
+                if _warm.get(key) is not renderer:
+                    renderer.close()
 
 
 def _close_warm(domain: str | None = None) -> None:
-    """Close the warm renderers of this process, of one domain or of all. A forked child leaves its parent's open."""
+    """Close the warm renderers of this process, all of them or those of one domain that are not in use.
+
+    A forked child leaves its parent's open.
+    """
     for key in [k for k in _warm if k[0] == os.getpid() and domain in (None, k[1])]:
-        _warm.pop(key).close()
+        renderer = _warm.pop(key)
+        if domain is None or not _busy[renderer]:
+            renderer.close()
 
 
 atexit.register(_close_warm)
