@@ -24,8 +24,9 @@
 # | pictures, judge | wide charts, embedded judge 2 | charts, today's embedded judge |
 # | steps, episodes a step, reward weights | 12, 32, the paper's | 40, 64, DeepEyes' |
 #
-# This notebook trains nothing. It reads `results/ablations`. `make ablations` runs the study anew, with today's base and
-# profile. The study on record took 39 minutes on two cores.
+# This notebook trains nothing. It reads `results/ablations`, with the plan that was run. `make ablations` runs the plan of
+# `reproduce/ablations.yaml` with today's base and profile: more variants, on validation charts. The study on record took 39
+# minutes on two cores.
 
 # %%
 from pathlib import Path
@@ -60,11 +61,11 @@ print(study.describe())
 # %% [markdown]
 # ## The variants
 #
-# What is laid over the profile, for all runs and for each variant (`reproduce/ablations.yaml`):
+# What was laid over the profile, for all runs and for each variant (`results/ablations/plan.yaml`):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-plan = yaml.safe_load((REPOSITORY / "reproduce" / "ablations.yaml").read_text())
+plan = yaml.safe_load((REPOSITORY / "results" / "ablations" / "plan.yaml").read_text())
 for name, change in {"all": plan["shared"], **plan["variants"]}.items():
     print(f"{name:24}", yaml.safe_dump(change, default_flow_style=True, width=200).strip())
 

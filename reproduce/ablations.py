@@ -1,6 +1,6 @@
 """Train and evaluate the variants of `ablations.yaml`: `python -m reproduce.ablations`.
 
-The results are written to `results/ablations`. Each variant and seed has its own study in `runs/<profile>/ablations`: a
+The results are written to `results/ablations`, with a copy of the plan. Each variant and seed has its own study in `runs/<profile>/ablations`: a
 killed run continues where it stopped, and a finished one is skipped. It takes hours on two cores; `--jobs 2` trains two
 variants at a time on one core each.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -101,6 +102,7 @@ def run(todo: list[Job], at_once: int) -> None:
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
             write_ablations(runs := [done[place] for place in sorted(done)], out)
+            shutil.copyfile(PLAN, out / "plan.yaml")
     default = runs[1].variant
     forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
 

@@ -23,6 +23,7 @@ from rrvf.report.ablations import (
     write_ablations,
 )
 from rrvf.report.runs import Metric
+from rrvf.study import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,11 @@ def test_the_policy_before_training_needs_no_log(tmp_path):
         [AblationRun(BASE, 0, {"exec_rate": Metric(value=80.0), "judge": Metric(value=None)}, [])], tmp_path
     )
     assert "before training" in (tmp_path / "summary.csv").read_text()
+
+
+def test_the_published_study_is_of_the_plan_beside_it():
+    published = REPOSITORY / "results" / "ablations"
+    plan = yaml.safe_load((published / "plan.yaml").read_text())
+    runs = pd.read_csv(published / "evaluations.csv")
+    done = {(BASE, 0)} | {(variant, seed) for variant in plan["variants"] for seed in plan["seeds"]}
+    assert set(zip(runs["variant"], runs["seed"], strict=True)) == done

@@ -8,7 +8,7 @@ from unittest.mock import Mock, create_autospec
 
 import pytest
 from huggingface_hub import HfApi
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from test_judge_client import body
 
 from rrvf.plan.access import hub_access, table_judge_access
@@ -61,6 +61,18 @@ def test_whether_a_token_may_read_a_gated_set_is_asked(hub, monkeypatch, refused
 def test_a_model_that_the_hub_does_not_have_is_named(hub):
     hub.model_info.side_effect = RepositoryNotFoundError("404", response=Mock())
     assert hub_access(PAPER).change == f"{MODEL} is not on the hub, or private: correct it, or set HF_TOKEN"
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "refuses this HF_TOKEN"), (503, "try later")])
+def test_a_token_that_has_expired_is_named_as_the_cause(hub, status, words):
+    hub.dataset_info.side_effect = HfHubHTTPError("error", response=Mock(status_code=status))
+    assert words in hub_access(PAPER).change
+
+
+def test_a_model_named_with_its_commit_is_looked_up_at_that_commit(hub):
+    policy = PAPER.policy.model_copy(update={"model": f"{MODEL}@c0ffee"})
+    assert hub_access(PAPER.model_copy(update={"policy": policy})).fits
+    assert hub.model_info.call_args.args == (MODEL,) and hub.model_info.call_args.kwargs["revision"] == "c0ffee"
 
 
 def test_a_hub_that_does_not_answer_is_asked_no_more(hub):

@@ -14,6 +14,7 @@ import httpx
 
 from rrvf.data import DataConfig
 from rrvf.endpoints import addresses, key_for
+from rrvf.errors import first_line
 from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
 from rrvf.profile import JudgeConfig, Profile
@@ -95,9 +96,10 @@ def _sources(profile: Profile, ready: Collection[str]) -> Iterable[tuple[str, st
 
 def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
     from huggingface_hub import HfApi, get_token, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-    if kind == "model" and isinstance(try_to_load_from_cache(source, "config.json"), str):
+    source, _, commit = source.partition("@")
+    if kind == "model" and isinstance(try_to_load_from_cache(source, "config.json", revision=commit or None), str):
         return "", False
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return "HF_HUB_OFFLINE is set: unset it, or name local copies as `source`", True
@@ -105,7 +107,7 @@ def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
     place = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{source}"
     try:
         look = api.dataset_info if kind == "dataset" else api.model_info
-        if getattr(look(source, timeout=ASK_S), "gated", False):
+        if getattr(look(source, revision=commit or None, timeout=ASK_S), "gated", False):
             if not get_token():
                 return f"{source} is gated: accept its terms at {place} and set HF_TOKEN", False
             api.auth_check(source, repo_type=kind)
@@ -113,6 +115,14 @@ def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
         return f"{source} is gated, and this HF_TOKEN may not read it: accept its terms at {place}", False
     except RepositoryNotFoundError:
         return f"{source} is not on the hub, or private: correct it, or set HF_TOKEN", False
+    except HfHubHTTPError as error:
+        refused = error.response.status_code == 401
+        why = (
+            "refuses this HF_TOKEN: correct it or unset it"
+            if refused
+            else f"fails for {source} ({first_line(error)}): try later"
+        )
+        return f"the hub {why}", True
     except Exception as error:  # the hub's client raises many types for a network failure
         return (
             f"the hub does not answer for {source} ({type(error).__name__}): check the network, or name local copies",
