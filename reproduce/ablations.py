@@ -1,8 +1,8 @@
 """Train and evaluate the variants of `ablations.yaml`: `python -m reproduce.ablations`.
 
-The results are written to `results/ablations`, with a copy of the plan. Each variant and seed has its own study in `runs/<profile>/ablations`: a
-killed run continues where it stopped, and a finished one is skipped. It takes hours on two cores; `--jobs 2` trains two
-variants at a time on one core each.
+The results are written to `results/ablations`, with a copy of the plan. Each variant and seed has its own study in
+`runs/<profile>/ablations`: a killed run continues where it stopped, and a finished one is skipped. It takes hours on
+two cores; `--jobs 2` trains two variants at a time on one core each.
 """
 
 from __future__ import annotations
