@@ -116,13 +116,9 @@ def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
     except RepositoryNotFoundError:
         return f"{source} is not on the hub, or private: correct it, or set HF_TOKEN", False
     except HfHubHTTPError as error:
-        refused = error.response.status_code == 401
-        why = (
-            "refuses this HF_TOKEN: correct it or unset it"
-            if refused
-            else f"fails for {source} ({first_line(error)}): try later"
-        )
-        return f"the hub {why}", True
+        if error.response.status_code == 401:
+            return "the hub refuses this HF_TOKEN: correct it or unset it", True
+        return f"the hub fails for {source} ({first_line(error)}): try later", True
     except Exception as error:  # the hub's client raises many types for a network failure
         return (
             f"the hub does not answer for {source} ({type(error).__name__}): check the network, or name local copies",
