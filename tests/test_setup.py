@@ -204,9 +204,8 @@ def test_the_large_profiles_bring_vllm():
 
 
 def test_torchvision_imports_beside_this_torch():
-    code = "import torchvision.transforms, sys; from transformers import Qwen2_5_VLProcessor; print('done')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "done\n", done.stderr
+    assert importlib.import_module("torchvision.transforms").Compose
+    assert importlib.import_module("transformers").Qwen2_5_VLProcessor
 
 
 def test_the_hook_hides_no_other_error():
