@@ -37,7 +37,7 @@ def test_every_claim_says_what_measures_it_and_names_rows_that_exist():
 
 @pytest.mark.parametrize(("rate", "verdict"), [(0.9, "supported"), (0.925, "undecided"), (0.2, "not_supported")])
 def test_a_cells_verdict_follows_from_its_interval(tmp_path, rate, verdict):
-    write_run(tmp_path / "chartmimic" / "gpt-4o", n=6000, exec_rate=rate, provenance=GPT)
+    write_run(tmp_path / "chartmimic" / "gpt-4o", n=6000, exec_rate=rate, provenance=GPT, scores=False)
     cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
     assert cells[1, "gpt-4o", "exec_rate"].verdict == verdict
     assert cells[2, "gpt-4o", "exec_rate"].verdict == "not_run"

@@ -226,6 +226,7 @@ def test_what_is_ready_or_lies_here_needs_no_hub(tmp_path):
 
 def test_this_machine_s_judge_and_hub_are_part_of_the_answer(monkeypatch):
     monkeypatch.setattr("rrvf.plan.fits.this_machine", lambda: Machine(**EIGHT | {"judge_gpus": 8}))
+    monkeypatch.setattr("rrvf.plan.fits.table_judge_access", lambda _: None)
     monkeypatch.setattr("rrvf.plan.fits.hub_access", lambda *_: None)
     silent = with_judge(PAPER, url="http://127.0.0.1:9/v1")
     monkeypatch.setattr("rrvf.plan.fits.load_profile", lambda _: silent)

@@ -24,6 +24,17 @@ data: {test: {kind: generated_charts, count: 6, seed: 2000000, pretraining: 1}}
 evaluations:
   charts: {benchmark: chartmimic, dataset: test, table: 1, domain: chart, owned_canvas: true, title: t}
 """
+#: `rrvf`, which waits after the first record of an evaluation.
+WAITING = """
+import time
+from rrvf import cli
+from rrvf.benchmarks import runner
+class Waiting(runner.tqdm):
+    def update(self, n=1):
+        time.sleep(600)
+runner.tqdm = Waiting
+cli.main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +59,7 @@ def finish(place, out: str, monkeypatch) -> dict:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_evaluation_that_is_stopped_ends_soon_and_goes_on_to_the_same_result(place, monkeypatch, sent, code):
     whole, parts = finish(place, "whole", monkeypatch), place / f"parts-{code}"
-    command = [sys.executable, "-m", "rrvf", *words(place, parts.name)]
+    command = [sys.executable, "-c", WAITING, *words(place, parts.name)]
     # Background commands of a shell ignore SIGINT, and so do their children.
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heard)
@@ -59,5 +70,5 @@ def test_an_evaluation_that_is_stopped_ends_soon_and_goes_on_to_the_same_result(
     process.send_signal(sent)
     assert process.wait(SOON_S) == code
     assert psutil.wait_procs(family, timeout=SOON_S)[1] == []
-    assert not (parts / "summary.json").exists()
+    assert len((parts / "records.jsonl").read_text().splitlines()) == 1 and not (parts / "summary.json").exists()
     assert finish(place, parts.name, monkeypatch) == whole

@@ -1,4 +1,4 @@
-"""A training that is stopped several times at random moments ends with the same bytes."""
+"""A training that is stopped twice ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ grpo:
 pytestmark = pytest.mark.timeout(1800)
 
 
-def test_a_training_stopped_at_four_moments_ends_with_the_same_weights(policy, tmp_path):
+def test_a_training_stopped_twice_ends_with_the_same_weights(policy, tmp_path):
     with running_server() as judge:
         (tmp_path / "small.yaml").write_text(PROFILE.format(policy=policy, judge=judge))
         run = [str(tmp_path / "data"), "grpo", "--profile", str(tmp_path / "small.yaml"), "--resume", "--out"]

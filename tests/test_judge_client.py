@@ -52,6 +52,7 @@ class FakeJudge:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.released = self.released
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -147,7 +148,7 @@ FAILING = {
     "is out of order": body("oops", 500, "text/plain"),
     "is overrun": body("{}", 429, Retry_After=600),
     "hangs up": reset,
-    "is silent": lambda handler: time.sleep(0.5),
+    "is silent": lambda handler: handler.server.released.wait(30),
 }
 
 
@@ -155,7 +156,7 @@ FAILING = {
 def test_a_server_that_fails_costs_no_score(two, fault, capfd):
     servers, client = two
     servers[1].replies = [body(completion(GOOD))] * 3 + [FAILING[fault]]
-    judged = scored(client(timeout_s=0.3 if "silent" in fault else 20), 24)
+    judged = scored(client(timeout_s=2.0 if "silent" in fault else 20), 24)
     assert [j.status for j in judged] == ["ok"] * 24 and len({j.score for j in judged}) == 1
     # Only the questions that were open when it failed: after a failure it is asked last for a while.
     assert 4 <= len(servers[1].requests) <= 3 + 4
@@ -441,6 +442,7 @@ def test_requests_in_flight_are_bounded(fake, ask):
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
+        fake.released.wait(0.05)  # so that the next questions come in while this one is open
         body(completion(GOOD))(handler)
         with lock:
             inside[0] -= 1

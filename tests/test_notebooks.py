@@ -74,8 +74,7 @@ def test_the_saved_notebook_is_its_text_with_outputs(source):
 @every
 def test_the_saved_outputs_are_of_this_code(source):
     saved, text = nbformat.read(source.with_suffix(".ipynb"), as_version=4), read_notebook(source)
-    made = saved.metadata.get("executed", code_digest(text))  # older notebooks lack this key
-    assert made == code_digest(text), "run it and publish it: its code changed after its run"
+    assert saved.metadata["executed"] == code_digest(text), "run it and publish it: its code changed after its run"
     silent = [c.source for c in saved.cells if c.cell_type == "code" and speaks(c.source) and not c.outputs]
     assert not silent, "these cells print or show something, and nothing is saved"
 

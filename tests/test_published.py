@@ -27,6 +27,7 @@ ABSENT = ("split", "tools", "judge", "train_grpo", "train_sft")
 
 def test_the_published_report_is_what_the_published_records_give():
     pages = report_texts(find_runs(PUBLISHED), find_seeds(PUBLISHED), load_profile("nano"))
+    assert pages.keys() == {"claims.md", "decomposition.md", "audit.md", "seeds.md"}
     assert pages == {name: (PUBLISHED / "report" / name).read_text() for name in pages}
 
 

@@ -41,8 +41,12 @@ def write_run(
     provenance: Provenance = PROVENANCE,
     reply: str = "made up",
     ids: str = "s",
+    scores: bool = True,
 ) -> Path:
-    """Write a synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them."""
+    """Write a synthetic run at `.../<set>/<policy>`: records, and the summary that follows from them.
+
+    scores: False leaves all metrics but the execution rate out of the summary. Their intervals take seconds.
+    """
     rng = np.random.default_rng(seed)
     records = [
         _record(f"{ids}{i:03}", i, n, benchmark, exec_rate, quality, judge_errors, rng, provenance, reply)
@@ -59,7 +63,7 @@ def write_run(
         "set": folder.parent.name,
         "policy": folder.name,
         "outcomes": outcomes,
-        "metrics": _metrics(records, benchmark),
+        "metrics": _metrics(records, benchmark, scores),
         "provenance": provenance.model_dump(),
     }
     (folder / "summary.json").write_text(json.dumps(summary))
@@ -82,11 +86,13 @@ def _record(name, i, n, benchmark, exec_rate, quality, judge_errors, rng, proven
     return SampleResult(outcome="scored", metrics=metrics, render=Render(status="ok"), judgement=judgement, **fields)
 
 
-def _metrics(records, benchmark) -> dict:
+def _metrics(records, benchmark, scores) -> dict:
     judged = [r for r in records if r.outcome != "judge_error"]
     ran = [r for r in judged if r.outcome == "scored"]
     rate = wilson(sum(r.outcome in ("scored", "judge_error") for r in records), len(records))
     found = {"exec_rate": {"value": rate.value, "low": rate.low, "high": rate.high}}
+    if not scores:
+        return found
     unit = 1 if benchmark == "websight" else 100
 
     def put(name, values):

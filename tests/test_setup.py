@@ -77,7 +77,7 @@ def test_a_moved_folder_is_built_anew(machine):
 
 
 def test_everything_but_the_package_itself_is_checked_by_hash(machine):
-    machine.set_up()
+    assert machine.set_up().returncode == 0 and machine.calls
     assert all("--require-hashes" in call for call in machine.calls if not call.endswith("-e ."))
 
 
@@ -113,7 +113,8 @@ def test_a_gpu_takes_the_cuda_build_at_once(machine):
 
 
 def test_a_mirror_of_the_registry_is_used(machine):
-    machine.set_up(PIP_SETTINGS="global.index-url='https://mirror/simple'")
+    done = machine.set_up(PIP_SETTINGS="global.index-url='https://mirror/simple'")
+    assert done.returncode == 0 and machine.asked("requirements")
     assert all("--default-index https://mirror/simple" in call for call in machine.asked("requirements"))
 
 
@@ -203,9 +204,8 @@ def test_the_large_profiles_bring_vllm():
 
 
 def test_torchvision_imports_beside_this_torch():
-    code = "import torchvision.transforms, sys; from transformers import Qwen2_5_VLProcessor; print('done')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "done\n", done.stderr
+    assert importlib.import_module("torchvision.transforms").Compose
+    assert importlib.import_module("transformers").Qwen2_5_VLProcessor
 
 
 def test_the_hook_hides_no_other_error():
@@ -356,11 +356,10 @@ def test_root_s_private_umask_leaves_the_runtime_to_others(machine):
     assert (machine.root / ".venv-plot").stat().st_mode & 0o005 == 0o005 and fonts.stat().st_mode & 0o005 == 0o005
 
 
-@pytest.mark.parametrize("umask", [0o027, 0o077])
-def test_charts_are_drawn_under_a_private_umask(tmp_path, umask):
+def test_charts_are_drawn_under_a_private_umask(tmp_path):
     (tmp_path / "a.py").write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])")
     command = [sys.executable, "-m", "rrvf", "render", "chart", "a.py", "--out", "a.png"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, umask=umask)
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, umask=0o077)
     assert done.returncode == 0
 
 

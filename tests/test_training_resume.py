@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 
 import pytest
 import torch
@@ -33,8 +34,20 @@ def test_a_killed_run_resumed_equals_the_uninterrupted_one(policy, samples, tmp_
     assert [x["step"] for x in read_log(tmp_path / "parts/log.jsonl")] == [1, 2, 3, 4]
 
 
-def test_a_second_run_into_the_same_folder_is_refused(policy, samples, tmp_path, script):
-    run(policy, samples, tmp_path)
+@pytest.fixture
+def trained(policy, samples, tmp_path, tmp_path_factory, script):
+    """The final policy of a run of one step. It is trained once for this file, and copied to each test's folder."""
+    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
+    kept = tmp_path_factory.getbasetemp() / "one-step"
+    if kept.exists():
+        shutil.copytree(kept, tmp_path / "run")
+    else:
+        run(policy, samples, tmp_path)
+        shutil.copytree(tmp_path / "run", kept)
+    return tmp_path / "run/final"
+
+
+def test_a_second_run_into_the_same_folder_is_refused(policy, samples, tmp_path, trained):
     with pytest.raises(UserError, match="--resume"):
         run(policy, samples, tmp_path)
 
@@ -91,27 +104,22 @@ def test_episodes_of_a_resumed_run_are_written_once(policy, samples, tmp_path, s
     assert len(before) == 8 and [e["sample_id"] for e in after] == [e["sample_id"] for e in before]
 
 
-def test_a_run_that_goes_on_longer_keeps_the_policy_that_it_had(policy, samples, tmp_path, script):
-    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
-    final, _, _ = run(policy, samples, tmp_path)
-    before = (final / "model.safetensors").read_bytes()
-    assert run(policy, samples, tmp_path, steps=2, resume=True)[0] == final
+def test_a_run_that_goes_on_longer_keeps_the_policy_that_it_had(policy, samples, tmp_path, trained):
+    before = (trained / "model.safetensors").read_bytes()
+    assert run(policy, samples, tmp_path, steps=2, resume=True)[0] == trained
     assert (tmp_path / "run/final-1/model.safetensors").read_bytes() == before
-    assert (final / "model.safetensors").read_bytes() != before
+    assert (trained / "model.safetensors").read_bytes() != before
 
 
-def test_what_only_decides_the_memory_may_change_on_the_way(policy, samples, tmp_path, script):
+def test_what_only_decides_the_memory_may_change_on_the_way(policy, samples, tmp_path, trained):
     """A run without enough memory can continue with smaller batches."""
-    script["write"] = lambda turn, row: [ANSWER, BROKEN][row % 2]
-    run(policy, samples, tmp_path)
     run(policy, samples, tmp_path, steps=2, micro_batch=2, vllm_memory=0.2, resume=True)
     assert [x["step"] for x in read_log(tmp_path / "run/log.jsonl")] == [1, 2]
 
 
-def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, script):
-    final, _, _ = run(policy, samples, tmp_path)
-    turns = script["turn"]
-    assert run(policy, samples, tmp_path, resume=True)[0] == final and script["turn"] == turns
+def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr("rrvf.training.grpo.load_policy_model", lambda *_: pytest.fail("weights were loaded"))
+    assert run(policy, samples, tmp_path, resume=True)[0] == trained
 
 
 @pytest.mark.parametrize("autocast", [False, True])
@@ -127,8 +135,6 @@ def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, sc
     assert any(not torch.equal(one[k], start[k]) for k in one)
 
 
-def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, script):
-    script["write"] = lambda turn, row: ANSWER
-    run(policy, samples, tmp_path)
+def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, trained):
     with pytest.raises(UserError, match=r"learning_rate 0.01 there, 0.5 here"):
         run(policy, samples, tmp_path, steps=2, learning_rate=0.5, resume=True)
