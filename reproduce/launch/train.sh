@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train on this machine's GPUs, by GRPO or SFT. GRPO's judge runs elsewhere (judge.sh); the profile has its URL.
+# Train on this machine's GPUs, by GRPO or SFT, from the repository's root. GRPO's judge (judge.sh) has its URL in the profile.
 #
 #   bash reproduce/launch/train.sh grpo one_gpu gpu chart runs/gpu/train/rrvf_chart
 #   bash reproduce/launch/train.sh grpo eight_gpus paper chart runs/paper/train/rrvf_chart
@@ -15,8 +15,6 @@ set -euo pipefail
 [[ $# -eq 5 && $1 =~ ^(grpo|sft)$ ]] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(dirname "$(readlink -f "$0")")
 [[ -f $2 ]] && config=$(readlink -f "$2") || config=$here/$2.yaml
-[[ -f $3 ]] && profile=$(readlink -f "$3") || profile=$3
-out=$(readlink -m "$5")
 cd "$here/../.."
 several=()
 if [[ ${MACHINES:-1} -gt 1 ]]; then
@@ -27,4 +25,4 @@ if [[ ${MACHINES:-1} -gt 1 ]]; then
         --main_process_ip "${MAIN%:*}" --main_process_port "${MAIN##*:}")
 fi
 exec "${VENV:-.venv}/bin/accelerate" launch --config_file "$config" "${several[@]}" -m rrvf train "$1" \
-    --profile "$profile" --section "$4" --out "$out" --resume
+    --profile "$3" --section "$4" --out "$5" --resume
