@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -33,22 +32,16 @@ HERE = Path(__file__).parent
 LAUNCH = HERE.parent / "reproduce/launch"
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def two_ranks(policy, out: Path, method: str) -> None:
     """Train in two processes under `out`."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
     environment = os.environ | {
         "PYTHONPATH": f"{HERE}:{HERE.parent}",
         "OMP_NUM_THREADS": "1",
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
     done = subprocess.run(
-        [*launch, str(HERE / "two_ranks.py"), str(policy), str(out), method],
+        [*launch, "--nproc-per-node=2", str(HERE / "two_ranks.py"), str(policy), str(out), method],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
