@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from scripted import Model, png, profile_of
+from scripted import Model, profile_of
 from two_ranks import PAIRS
 
 from rrvf.errors import UserError
@@ -32,50 +32,41 @@ HERE = Path(__file__).parent
 LAUNCH = HERE.parent / "reproduce/launch"
 
 
-@pytest.fixture(scope="module")
-def two_ranks(policy, tmp_path_factory) -> Path:
-    """The folder with the runs `grpo` and `sft` of two processes."""
-    out = tmp_path_factory.mktemp("two_ranks")
-    for i in range(4):  # as `samples`
-        (out / f"{i}.png").write_bytes(png(60 * i))
-        (out / f"{i}.py").write_text(f"plt.plot([{i}])")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+def two_ranks(policy, out: Path, method: str) -> None:
+    """Train in two processes under `out`."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
     environment = os.environ | {
         "PYTHONPATH": f"{HERE}:{HERE.parent}",
         "OMP_NUM_THREADS": "1",
         "TRL_EXPERIMENTAL_SILENCE": "1",
     }
     done = subprocess.run(
-        [*launch, str(HERE / "two_ranks.py"), str(policy), str(out)],
+        [*launch, "--nproc-per-node=2", str(HERE / "two_ranks.py"), str(policy), str(out), method],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    return out
+    # If the process group started before TRL's settings are read, it would have torch's timeout of 30 minutes.
+    assert [float((out / f"timeout-{rank}").read_text()) for rank in range(2)] == [DDP_TIMEOUT_S] * 2
 
 
-@pytest.mark.parametrize("method", ["grpo", "sft"])
-def test_two_ranks_wait_hours_for_each_other(two_ranks, method):
-    """If the process group started before TRL's settings are read, it would have torch's timeout of 30 minutes."""
-    seconds = [float((two_ranks / method / f"timeout-{rank}").read_text()) for rank in range(2)]
-    assert seconds == [DDP_TIMEOUT_S] * 2
-
-
-def test_two_ranks_with_uneven_turns_train_one_policy(policy, two_ranks):
+def test_two_ranks_with_uneven_turns_train_one_policy(policy, samples, tmp_path):
     """Rank 0 plays one turn, rank 1 three. Each group is on one rank; the advantages are those of a single process."""
-    (line,) = read_log(two_ranks / "grpo/log.jsonl")
+    two_ranks(policy, tmp_path, "grpo")
+    (line,) = read_log(tmp_path / "run/log.jsonl")
     assert line["rrvf/turns"] == 2.0 and line["rrvf/tool_calls"] == 1.0
     for rank in range(2):
-        best, worst = torch.load(two_ranks / f"grpo/advantages-{rank}.pt").tolist()
+        best, worst = torch.load(tmp_path / f"advantages-{rank}.pt").tolist()
         assert best == 0 and worst < 0
-    before, after = (Model.from_pretrained(p).state_dict() for p in (policy, two_ranks / "grpo/final"))
+    before, after = (Model.from_pretrained(p).state_dict() for p in (policy, tmp_path / "run/final"))
     assert any(not torch.equal(before[k], after[k]) for k in before)
 
 
-def test_two_ranks_see_the_pairs_of_one_process(policy, samples, tmp_path, two_ranks):
+def test_two_ranks_see_the_pairs_of_one_process(policy, samples, tmp_path):
+    two_ranks(policy, tmp_path, "sft")
     for name, micro_batch in (("alone", None), ("by_one", 1)):
         config = PAIRS.model_copy(update={"micro_batch": micro_batch})
         train_sft(profile_of(policy), config, samples, tmp_path, tmp_path / name)
-    runs = [read_log(path / "log.jsonl") for path in (tmp_path / "alone", tmp_path / "by_one", two_ranks / "sft")]
+    runs = [read_log(tmp_path / name / "log.jsonl") for name in ("alone", "by_one", "run")]
     for key in ("loss", "num_tokens", "grad_norm"):
         alone, *others = [[line[key] for line in run] for run in runs]
         assert len(alone) == 2 and others == [pytest.approx(alone, rel=1e-3)] * 2, key
