@@ -1,9 +1,9 @@
 """One of two training processes, started by torchrun.
 
-    torchrun --nproc-per-node 2 tests/two_ranks.py POLICY OUT
+    torchrun --nproc-per-node 2 tests/two_ranks.py POLICY OUT grpo|sft
 
-OUT holds the pictures 0.png to 3.png with their code. It trains in OUT/grpo, where rank 0's episodes end at once and
-rank 1's call the tool twice, and then in OUT/sft. Each process writes the timeout of its collectives to timeout-RANK.
+OUT holds the pictures 0.png to 3.png with their code. grpo: rank 0's episodes end at once, rank 1's call the tool twice.
+Each process writes the timeout of its collectives to timeout-RANK.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import torch
-from accelerate.state import AcceleratorState
 from scripted import ANSWER, BROKEN, CALL, Judge, Model, Renderer, profile_of
 
 from rrvf.policies.local import load_processor
@@ -28,16 +27,11 @@ from rrvf.training.trainer import RRVFTrainer
 PAIRS = SFTConfigSection(domain="chart", train_set="t", steps=2, batch=4, learning_rate=1e-2)
 
 
-def main(policy: str, out: Path) -> None:
-    rank = int(os.environ["RANK"])
-    for train in (grpo, sft):
-        train(policy, out, rank)
-        group = torch.distributed.distributed_c10d._get_default_group()
-        seconds = group._get_backend(torch.device("cpu")).options._timeout.total_seconds()
-        (out / train.__name__ / f"timeout-{rank}").write_text(str(seconds))
-        torch.distributed.destroy_process_group()
-        AcceleratorState._reset_state(reset_partial_state=True)
-        os.environ["TORCHELASTIC_RESTART_COUNT"] = "1"  # the next group meets under another name
+def main(policy: str, out: Path, method: str) -> None:
+    {"grpo": grpo, "sft": sft}[method](policy, out, int(os.environ["RANK"]))
+    group = torch.distributed.distributed_c10d._get_default_group()
+    seconds = group._get_backend(torch.device("cpu")).options._timeout.total_seconds()
+    (out / f"timeout-{os.environ['RANK']}").write_text(str(seconds))
 
 
 def sample_of(number: int) -> Sample:
@@ -46,7 +40,7 @@ def sample_of(number: int) -> Sample:
 
 
 def sft(policy: str, out: Path, rank: int) -> None:
-    train_sft(profile_of(policy), PAIRS, [sample_of(i) for i in range(4)], out, out / "sft")
+    train_sft(profile_of(policy), PAIRS, [sample_of(i) for i in range(4)], out, out / "run")
 
 
 def grpo(policy: str, out: Path, rank: int) -> None:
@@ -66,16 +60,16 @@ def grpo(policy: str, out: Path, rank: int) -> None:
 
     def spy(self, inputs):
         output = score(self, inputs)
-        torch.save(output["advantages"], out / f"grpo/advantages-{rank}.pt")
+        torch.save(output["advantages"], out / f"advantages-{rank}.pt")
         return output
 
     RRVFTrainer._generate_and_score_completions = spy
     samples = [sample_of(i) for i in range(2)]
     profile = profile_of(policy, micro_batch=2, advantage="max")
     tools = Tools({"chart": Renderer()}, Judge())
-    train_grpo(profile, profile.grpo["chart"], samples, out, tools, out / "grpo")
+    train_grpo(profile, profile.grpo["chart"], samples, out, tools, out / "run")
     tools.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
