@@ -4,8 +4,7 @@ SHELL := bash
 PROFILE ?= nano
 PY := .venv/bin/python
 # Two workers with one thread each take two thirds of the time of one worker with two threads.
-# Files in their order: by default those with few tests come last, which are the longest, and one worker waits for the other.
-TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+TESTS := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 # The paper's judge on eight GPUs; for one GPU: make judge JUDGE=7b. Settings: reproduce/judges/*.yaml
 JUDGE ?= 72b
