@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -95,6 +94,7 @@ def main() -> int:
 
 def run(todo: list[Job], at_once: int) -> None:
     """Run all jobs, `at_once` at a time. After each job the results so far are written."""
+    plan = PLAN.read_bytes()  # as it is now: somebody may edit it during the hours that follow
     todo[0].study.prepare_data()
     threads, done, out = max(1, (os.cpu_count() or 1) // at_once), {}, REPOSITORY / "results" / "ablations"
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
@@ -102,7 +102,7 @@ def run(todo: list[Job], at_once: int) -> None:
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
             write_ablations(runs := [done[place] for place in sorted(done)], out)
-            shutil.copyfile(PLAN, out / "plan.yaml")
+            (out / "plan.yaml").write_bytes(plan)
     default = runs[1].variant
     forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
 

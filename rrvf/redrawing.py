@@ -103,10 +103,10 @@ class Redrawn:
         Returns the paths that were written.
         """
         make(out)
-        for known in DOMAINS.values():  # left by an earlier picture
-            (out / f"answer{known.suffix}").unlink(missing_ok=True)
         suffix = domain(self.trajectory.domain).suffix
-        files = {
+        # None: a file that an earlier picture, perhaps of another domain, may have left.
+        files: dict[str, bytes | None] = dict.fromkeys(f"answer{known.suffix}" for known in DOMAINS.values())
+        files |= {
             f"answer{suffix}": (self.code or "").encode() or None,
             "answer.png": self.png,
             "episode.json": self.trajectory.model_dump_json(indent=1).encode(),

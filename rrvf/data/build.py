@@ -89,12 +89,11 @@ def recipe(name: str, config: DataConfig) -> str:
     split = config.root[name]
     made: dict[str, Any] = {"version": VERSION, "split": split.model_dump()}
     if isinstance(split, Generated):
-        alike = {n: s for n, s in config.root.items() if isinstance(s, Generated) and s.domain == split.domain}
+        alike = seeded.generated(config, split.domain)
         before = list(alike.values())[: list(alike).index(name)]
         made |= {"generator": seeded.GENERATORS[split.kind].VERSION, "avoids": [s.model_dump() for s in before]}
-        # The pre-training pictures that any split avoids, all avoid: a later split may name more.
-        avoided = max(s.pretraining for s in alike.values())
-        if avoided > max(s.pretraining for s in (*before, split)):
+        # A later split may name more pre-training pictures to avoid than those that stand here.
+        if (avoided := seeded.avoided(alike)) > max(s.pretraining for s in (*before, split)):
             made |= {"pretraining": avoided}
     if isinstance(split, Folder):
         from rrvf.data import folder

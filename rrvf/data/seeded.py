@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
@@ -74,9 +74,18 @@ def programs(config: DataConfig) -> dict[str, list[tuple[int, str]]]:
     return chosen
 
 
+def generated(config: DataConfig, domain: DomainName) -> dict[str, Generated]:
+    """The generated splits of a domain, by name."""
+    return {n: s for n, s in config.root.items() if isinstance(s, Generated) and s.domain == domain}
+
+
+def avoided(splits: Mapping[str, Generated]) -> int:
+    """How many pre-training pictures each of a domain's `splits` avoids: as many as any of them names."""
+    return max(s.pretraining for s in splits.values())
+
+
 def _pretraining(config: DataConfig, domain: DomainName) -> set[str]:
-    splits = [s for s in config.root.values() if isinstance(s, Generated) and s.domain == domain]
-    seeds, mixture = range(max(s.pretraining for s in splits)), PRETRAINED[domain]
+    seeds, mixture = range(avoided(generated(config, domain))), PRETRAINED[domain]
     # Earlier versions of the policy saw common pictures for the rare seeds too.
     common = {mixture.common.generate(seed) for seed in seeds}
     return common | {mixture.rare.generate(seed) for seed in seeds if mixture.is_rare(seed)}

@@ -71,7 +71,7 @@ class Renderer:
     def __init__(self, domain: str, workers: int = 1, limits: Limits = Limits()) -> None:
         self.domain = known_domain(domain).name
         if workers < 1:
-            raise UserError(f"{workers} workers: give 1 or more")
+            raise UserError(f"a renderer needs at least one worker, not {workers}")
         self.workers, self.limits = workers, limits
         self._engine = _engine(self.domain)(workers, limits)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rrvf-render")

@@ -82,8 +82,6 @@ class ChartRenderer:
     takes_limits = True
 
     def __init__(self, workers: int = 1, limits: Limits = Limits(), without: frozenset[str] = frozenset()) -> None:
-        if workers < 1:
-            raise UserError(f"a renderer needs at least one worker, not {workers}")
         self.limits = limits
         self._workers, self._without = workers, without
         self._free = threading.BoundedSemaphore(workers)

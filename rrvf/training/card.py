@@ -24,8 +24,6 @@ METHODS = {
     "rft": "rejection-sampling fine-tuning: supervised training on its own answers that the judge picked",
     "cold_start": "supervised training on episodes of several turns",
 }
-#: What the step log measures. Of other methods it holds the loss on the training examples.
-_SEEN = {"grpo": "episodes sampled on the training pictures"}
 
 
 def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
@@ -35,6 +33,8 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     domains = PAPER if config["domain"] == "both" else _listed(config["domain"])
     named, sets = " and ".join(domains), ", ".join(_listed(config["train_set"]))
     judge = made["judge"].get("model") or "the embedded judge"
+    sampled = made["method"] == "grpo"
+    seen = "episodes sampled on the training pictures" if sampled else "the training examples"
     facts = {
         "method": METHODS[made["method"]],
         "started from": start,
@@ -47,14 +47,14 @@ def card(made: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> str:
     }
     parts = [
         f"---\n{yaml.safe_dump(_metadata(made, start), sort_keys=False)}---",
-        f"# {named} to code" + (", trained with RRVF" if made["method"] == "grpo" else ""),
+        f"# {named} to code" + (", trained with RRVF" if sampled else ""),
         "A vision-language model that turns a picture into the code that draws it. Made by "
         "[rrvf](https://arxiv.org/abs/2507.20766); this page is generated from the run's records (`training.json`, "
         "`log.jsonl`).",
         "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts.items())]),
         "## Training",
         _curve(steps),
-        f"The numbers come from {_SEEN.get(made['method'], 'the training examples')}. They are not an evaluation.",
+        f"The numbers come from {seen}. They are not an evaluation.",
         "## Use",
         "```bash\n"
         + "".join(f"rrvf redraw picture.png --domain {name} --policy FOLDER --out redrawn\n" for name in domains)
