@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -302,6 +303,24 @@ def test_blocks_do_not_depend_on_where_a_run_was_killed(run):
     blocks.clear()
     list(answers(run, ask_in))
     assert blocks == first
+
+
+def test_scores_alone_take_a_fraction_of_the_memory(run):
+    """A summary of 100,000 samples holds the scores of all."""
+    evaluate(run, replies)
+    whole, scores = (held(lambda only=only: read_results(run.out, scores_only=only)) for only in (False, True))
+    assert scores < whole / 2
+
+
+def held(make) -> int:
+    """The bytes of what `make` returns."""
+    make()  # what is made once and kept, such as validators, is not counted
+    tracemalloc.start()
+    try:
+        made = make()
+        return tracemalloc.get_traced_memory()[0] if made else 0
+    finally:
+        tracemalloc.stop()
 
 
 def test_renders_are_kept_under_names_that_stay_in_the_folder(run):

@@ -20,8 +20,8 @@ from scipy.stats import binomtest
 LEVEL = 0.95
 RESAMPLES = 5_000
 SEED = 0
-#: Counts in one block (32 MB), and counts that are kept in memory, one byte each.
-BLOCK, KEPT = 2**22, 2**26
+#: Counts in one block (2 MB), and counts that are kept in memory, one byte each.
+BLOCK, KEPT = 2**18, 2**26
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,11 @@ def _drawn(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 @lru_cache(maxsize=4)
 def _all_drawn(n: int, resamples: int, seed: int) -> np.ndarray:
     # A count fits in one byte: of n < 256 samples it is at most n; of more samples, 256 is all but impossible.
-    return np.concatenate([block.astype(np.uint8) for block in _drawn(n, resamples, seed)])
+    kept, begun = np.empty((resamples, n), np.uint8), 0
+    for block in _drawn(n, resamples, seed):
+        kept[begun : begun + len(block)] = block
+        begun += len(block)
+    return kept
 
 
 def _ratio(values: np.ndarray, weights: np.ndarray) -> float:

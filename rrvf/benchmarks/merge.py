@@ -36,7 +36,7 @@ def merge(out: Path, parts: list[Path]) -> dict:
         for part in parts:
             for picture in (part / "renders").glob("*.png"):
                 shutil.copyfile(picture, out / "renders" / picture.name)
-        results = read_results(out, texts=False)
+        results = read_results(out, scores_only=True)
         first, ordered = summaries[0], [results[i] for i in ids]
         head = {name: first.get(name) for name in ("benchmark", "set", "policy", "domain", "provenance")}
         return write_summary_of(out, head, ordered, partial(summarised, first["benchmark"]))

@@ -17,7 +17,7 @@ from rrvf.references import tell_excluded
 
 def write_summary(run: Run) -> dict:
     """Write `DIR/summary.json` from `DIR/records.jsonl` and return it. Results are in the order of the samples."""
-    by_id = read_results(run.out, texts=False)
+    by_id = read_results(run.out, scores_only=True)
     results = [by_id[s.id] for s in run.samples]
     head = {
         "benchmark": run.benchmark.name,
@@ -47,7 +47,7 @@ def write_summary_of(
         raise UserError(f"{out}: no sample was scored ({why}): mend that and run it again; what was written is kept")
     provenance = head.pop("provenance")
     pasted = sum(result.pasted for result in results)
-    metrics, usage = summarised(results, provenance["seed"]), usage_of(out, written_results(out, texts=False))
+    metrics, usage = summarised(results, provenance["seed"]), usage_of(out, written_results(out))
     summary = {"n": len(results) - len(excluded), "excluded": len(excluded), **head, "outcomes": outcomes,
                "pasted": pasted, "metrics": metrics, "usage": usage, "provenance": provenance}  # fmt: skip
     with whole(out / "summary.json") as partial:
@@ -75,12 +75,15 @@ def usage_of(out: Path, results: Iterable[SampleResult | Trajectory | Turn]) -> 
     return {who: usage.model_dump() | price(usage) for who, usage in sums.items() if usage.calls}
 
 
-def read_results(out: Path, texts: bool = True) -> dict[str, SampleResult]:
-    """The results of a run by sample id. The last line of a sample counts. texts: False drops the long fields."""
-    return {r.sample_id: r for r in written_results(out, texts)}
+def read_results(out: Path, scores_only: bool = False) -> dict[str, SampleResult]:
+    """The results of a run by sample id. The last line of a sample counts.
+
+    scores_only: without answer, render, judgement and provenance, which take most of the memory of a large run.
+    """
+    return {r.sample_id: r for r in written_results(out, scores_only)}
 
 
-def written_results(out: Path, texts: bool = True) -> Iterator[SampleResult]:
+def written_results(out: Path, scores_only: bool = False) -> Iterator[SampleResult]:
     """Every result that was written. A sample that was scored again appears each time, since each time was paid for."""
-    dropped = {} if texts else WITHOUT_TEXTS | {"provenance": None}
+    dropped = WITHOUT_TEXTS | dict.fromkeys(("render", "judgement", "provenance")) if scores_only else {}
     return (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))

@@ -45,7 +45,7 @@ def evaluate(run: Run, reply: Replies) -> dict:
         claim(run.out, run.identity, begun=REPLIES)
         (run.out / "renders").mkdir(exist_ok=True)
         # Samples on which judge or harness failed are tried again. All others are measured once.
-        done = {i for i, result in read_results(run.out, texts=False).items() if result.outcome not in OURS}
+        done = {i for i, result in read_results(run.out, scores_only=True).items() if result.outcome not in OURS}
         done &= {s.id for s in run.samples}
         failed = score(
             run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done)
