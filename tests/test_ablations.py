@@ -38,9 +38,10 @@ def test_every_variant_is_run_with_every_seed_in_a_folder_of_its_own(todo):
     }
 
 
-#: Variants of two settings: a term has two, and pictures times episodes stay as many.
+#: Variants of two settings: a term has two, pictures times episodes stay as many, and the gate is for many turns.
 PAIRS = {
     "no tool term": {"reward.tool_step", "reward.tool_full_above"},
+    "four turns, tool term above 0.5": {"reward.tool_above", "grpo.chart.max_turns"},
     "8 pictures of 4": {"grpo.chart.prompts_per_step", "grpo.chart.group_size"},
 }
 
