@@ -37,8 +37,8 @@ def test_no_program_stands_in_two_splits_though_the_seeds_overlap():
 
 
 def test_no_program_stands_in_two_splits_of_the_shipped_profile():
-    recipes = {name: recipe | {"pretraining": 1} for name, recipe in load_profile("nano").data.items()}
-    chosen = seeded.programs(DataConfig.read({n: r for n, r in recipes.items() if r["kind"].startswith("generated")}))
+    recipes = {n: r for n, r in load_profile("nano").data.items() if r["kind"].startswith("generated")}
+    chosen = seeded.programs(DataConfig.read({n: r | {"pretraining": 1} for n, r in recipes.items()}))
     programs = [code for split in chosen.values() for _, code in split]
     assert len(chosen) == 6 and len(set(programs)) == len(programs) == 1680
 

@@ -16,7 +16,7 @@ from rrvf.records import Judgement
 
 @pytest.fixture(scope="module")
 def results():
-    return calibrate(pictures=2, seed=11, domains=tuple(DOMAINS))
+    return calibrate(pictures=3, seed=11, domains=tuple(DOMAINS))
 
 
 @pytest.mark.parametrize("family", ["/".join(key) for key in FAMILIES])
