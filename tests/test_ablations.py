@@ -16,10 +16,12 @@ from rrvf.report.ablations import (
     curves_figure,
     differences,
     ends,
+    evaluated,
     forest_figure,
     later_turns,
     read_ablations,
     seeds_figure,
+    summary,
     write_ablations,
 )
 from rrvf.report.runs import Metric
@@ -75,12 +77,19 @@ def test_an_unknown_setting_is_named():
 
 def test_what_was_written_can_be_read_again(tmp_path):
     log = [{"step": step, "rrvf/exec_rate": 0.5, "rrvf/repaired_turn_2": step / 10} for step in range(1, 10)]
-    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0)}
+    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0), "overall": Metric(value=50.0)}
     runs = [AblationRun(BASE, 0, metrics, [])] + [AblationRun(v, s, metrics, log) for v in "ab" for s in (0, 1)]
     write_ablations(runs, tmp_path)
     evaluations, steps = read_ablations(tmp_path, [BASE, "a", "b"])
-    assert list(evaluations["given_exec"]) == [25.0] * 5
+    assert list(evaluations["given_exec"]) == [25.0] * 5 and list(evaluations["overall"]) == [50.0] * 5
     assert later_turns(steps).loc["a, last third", "repaired, turn 2"] == pytest.approx(0.8)
+
+
+def test_a_metric_that_the_benchmark_lacks_is_left_out():
+    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0)}
+    evaluations = evaluated([AblationRun(v, s, metrics, []) for v in ("default", "a") for s in (0, 1)])
+    assert list(summary(evaluations)) == ["runs", "exec_rate", "judge", "given_exec"]
+    assert set(differences(evaluations, "default")["metric"]) == {"exec_rate", "given_exec"}
 
 
 def test_the_ends_of_a_log_are_its_first_and_last_fifth():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,15 @@ from rrvf.report.runs import Metric
 
 #: The row of the policy that every variant starts from.
 BASE = "before training"
-#: The metrics of an evaluation that the study reads, with their labels in the figure.
-MEASURED = {"exec_rate": "execution rate", "judge": "judge score", "given_exec": "judge score given execution"}
+#: Metrics of a forest, with their labels.
+LABELS = {
+    "exec_rate": "execution rate",
+    "judge": "judge score",
+    "given_exec": "judge score given execution",
+    "overall": "Overall",
+}
+#: What variants are compared by: the two factors of the judge score, and Overall where the benchmark has it.
+COMPARED = ("exec_rate", "given_exec", "overall")
 #: Columns of the learning curves, with the titles of their panels.
 WATCHED = {
     "rrvf/exec_rate": "Execution rate (0 to 1)",
@@ -62,13 +69,15 @@ def read_ablations(folder: Path, variants: Sequence[str]) -> tuple[pd.DataFrame,
 
 
 def evaluated(runs: Sequence[AblationRun]) -> pd.DataFrame:
-    """A row per run: execution rate, the judge's score, and the score given execution, all in 0..100."""
+    """A row per run with the columns of LABELS, all in 0..100. A metric that the benchmark lacks is NaN."""
     rows = []
     for run in runs:
-        rate, judge = (run.metrics[name].value for name in ("exec_rate", "judge"))
+        found = (run.metrics.get(name) for name in ("exec_rate", "judge", "overall"))
+        rate, judge, overall = (metric.value if metric else None for metric in found)
         given = 100 * judge / rate if rate and judge is not None else None
-        rows.append({"variant": run.variant, "seed": run.seed, "exec_rate": rate, "judge": judge, "given_exec": given})
-    return pd.DataFrame(rows)
+        rows.append((run.variant, run.seed, rate, judge, given, overall))
+    frame = pd.DataFrame(rows, columns=["variant", "seed", *LABELS])
+    return frame.astype(dict.fromkeys(LABELS, float))
 
 
 def curves(runs: Sequence[AblationRun]) -> pd.DataFrame:
@@ -83,8 +92,8 @@ def curves(runs: Sequence[AblationRun]) -> pd.DataFrame:
 
 
 def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Per variant the mean over the seeds, with minimum and maximum."""
-    groups = evaluations.groupby("variant", sort=False)[list(MEASURED)]
+    """Per variant the mean over the seeds, with minimum and maximum. A metric that no run has is left out."""
+    groups = evaluations.groupby("variant", sort=False)[_measured(evaluations, LABELS)]
     mean, low, high = groups.mean(), groups.min(), groups.max()
     shown = pd.DataFrame(index=mean.index)
     for column in mean:
@@ -93,6 +102,11 @@ def summary(evaluations: pd.DataFrame) -> pd.DataFrame:
         ]
     shown.insert(0, "runs", groups.size())
     return shown
+
+
+def _measured(evaluations: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
+    """Those of the metrics that some run has."""
+    return [metric for metric in metrics if metric in evaluations and evaluations[metric].notna().any()]
 
 
 def later_turns(steps: pd.DataFrame) -> pd.DataFrame:
@@ -118,9 +132,9 @@ def ends(log: Sequence[dict], keys: Sequence[str]) -> pd.DataFrame:
 
 def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
     """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN with one seed)."""
-    rows = []
+    rows, metrics = [], _measured(evaluations, COMPARED)
     for variant, part in evaluations.groupby("variant", sort=False):
-        for metric in MEASURED if variant not in (BASE, default) else ():
+        for metric in metrics if variant not in (BASE, default) else ():
             ours, theirs = (
                 part[metric].dropna(),
                 evaluations.loc[evaluations["variant"] == default, metric].dropna(),
@@ -137,7 +151,7 @@ def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", ti
     found: a table like that of `differences`, of this or another study. over: what the intervals are taken over.
     """
     variants = list(found["variant"].unique())
-    metrics = [metric for metric in MEASURED if metric in set(found["metric"])]
+    metrics = [metric for metric in LABELS if metric in set(found["metric"])]
     figure = blank_figure(9, (0.1 + 0.15 * len(metrics)) * len(variants) + 1.5)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
@@ -146,7 +160,7 @@ def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", ti
         part = found[found["metric"] == metric].set_index("variant").reindex(variants)
         y = np.arange(len(variants)) + 0.22 * (i - (len(metrics) - 1) / 2)
         around = np.abs(part[["low", "high"]].T.to_numpy() - part["difference"].to_numpy())
-        style = {"color": PALETTE[i], "label": MEASURED[metric], "markersize": 6, "capsize": 2}
+        style = {"color": PALETTE[i], "label": LABELS[metric], "markersize": 6, "capsize": 2}
         axes.errorbar(part["difference"], y, xerr=around, fmt="o", **style)
     axes.set_yticks(range(len(variants)), variants)
     axes.set_ylim(len(variants) - 0.4, -0.6)
