@@ -65,7 +65,7 @@ seeds: assets ## after reproduce: best of 8, RFT, and two more seeds for the tab
 	@$(PY) -m reproduce.seeds --profile $(PROFILE) $(if $(SEEDS),--seeds $(SEEDS))
 
 ablations: assets ## run the study of reproduce/ablations.yaml: readings and parts of the method, three seeds each (hours)
-	@$(PY) -m reproduce.ablations --profile $(PROFILE)
+	@OMP_NUM_THREADS=1 $(PY) -m reproduce.ablations --profile $(PROFILE) --jobs 2
 
 test: assets ## run pytest and compare the notebooks with their saved outputs
 	@$(TESTS) -m "not alone" tests $(NBVAL)

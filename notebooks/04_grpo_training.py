@@ -119,7 +119,8 @@ supervised = {section: study.train_sft(section) for section in settings.sft}
 #
 # Does the reward rise, and by which term? Does the similarity rise **where the code runs**, or only the execution rate? Does the
 # length hold, does the entropy stay above zero? Lines are means over seeds (`make seeds`), bands their range. KL is logged only
-# where it is penalised. In a live notebook, choose the domain, the smoothing, or the optimiser's panels.
+# where it is penalised. Each step has other pictures; notebook 7 compares with the policy before training on the same ones. In a live
+# notebook, choose the domain, the smoothing, or the optimiser's panels.
 
 # %%
 runs, folder = [study.results, *seed_folders(study.results)], study.results / "report"

@@ -1,8 +1,8 @@
-"""Train and evaluate the variants of `ablations.yaml`: `python -m reproduce.ablations`.
+"""Train and evaluate the variants of `ablations.yaml`, and the controls: `python -m reproduce.ablations`.
 
 The results are written to `results/ablations`, with a copy of the plan. Each variant and seed has its own study in
-`runs/<profile>/ablations`: a killed run continues where it stopped, and a finished one is skipped. It takes hours on
-two cores; `--jobs 2` trains two variants at a time on one core each.
+`runs/<profile>/ablations`, each control in `runs/<profile>/control`: a killed run continues where it stopped, and a
+finished one is skipped. It takes hours on two cores; `--jobs 2` trains two at a time on one core each.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from tqdm import tqdm
 
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, checked, load_profile, training_folder
 from rrvf.report.ablations import BASE, AblationRun, differences, evaluated, forest_figure, write_ablations
+from rrvf.report.control import beside_control, control_figure, steps_of, trainings
 from rrvf.report.runs import Summary
 from rrvf.study import REPOSITORY, Study
 from rrvf.training.logs import read_log
@@ -61,6 +63,34 @@ class Job:
         return AblationRun(self.variant, self.profile.seed, metrics, read_log(log) if log.is_file() else [])
 
 
+@dataclass(frozen=True)
+class Control:
+    """A section's whole training with learning rate 0. profile: with that rate, and the seed."""
+
+    profile: Profile
+    section: str
+
+    @property
+    def study(self) -> Study:
+        """The study of this control, in `runs/PROFILE/control/SEED`."""
+        return Study(self.profile, REPOSITORY / "runs" / self.profile.name / "control" / str(self.profile.seed))
+
+    def run(self, threads: int) -> list[dict]:
+        """Train and return the step log. threads: of torch."""
+        import torch
+
+        torch.set_num_threads(threads)
+        return read_log(self.study.train_grpo(self.section).with_name("log.jsonl"))
+
+
+def controls(profile: Profile, plan: dict[str, Any]) -> Iterator[Control]:
+    """The controls of a plan: for each seed every section that it names."""
+    for seed in plan["seeds"]:
+        for section in plan["control"]:
+            rate = {"seed": seed, "grpo": {section: {"learning_rate": 0.0}}}
+            yield Control(checked(changed(profile.model_dump(), rate), f"{PLAN.name}: control"), section)
+
+
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
     """The jobs: the policy before training, then for each seed every variant."""
     shared = changed(profile.model_dump(), plan["shared"])
@@ -87,24 +117,39 @@ def main() -> int:
     options = parser.parse_args()
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
-    return exit_code(
-        lambda: run(list(jobs(load_profile(options.profile), yaml.safe_load(PLAN.read_text()))), options.jobs)
-    )
+    return exit_code(lambda: run(load_profile(options.profile), options.jobs))
 
 
-def run(todo: list[Job], at_once: int) -> None:
-    """Run all jobs, `at_once` at a time. After each job the results so far are written."""
-    plan = PLAN.read_bytes()  # as it is now: somebody may edit it during the hours that follow
-    todo[0].study.prepare_data()
-    threads, done, out = max(1, (os.cpu_count() or 1) // at_once), {}, REPOSITORY / "results" / "ablations"
+def run(profile: Profile, at_once: int) -> None:
+    """Run all jobs and controls, `at_once` at a time. After each one the results so far are written."""
+    text = PLAN.read_bytes()  # as it is now: somebody may edit it during the hours that follow
+    plan, out = yaml.safe_load(text), REPOSITORY / "results" / "ablations"
+    todo = [*jobs(profile, plan), *controls(profile, plan)]
+    todo[0].study.prepare_data()  # the controls read nothing but the same training pictures
+    threads, done = max(1, (os.cpu_count() or 1) // at_once), {}
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         working = {pool.submit(job.run, threads): place for place, job in enumerate(todo)}
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
-            write_ablations(runs := [done[place] for place in sorted(done)], out)
-            (out / "plan.yaml").write_bytes(plan)
-    default = runs[1].variant
+            runs = write([(todo[place], done[place]) for place in sorted(done)], out)
+            (out / "plan.yaml").write_bytes(text)
+    steps = beside_control(
+        trainings(REPOSITORY / "results" / profile.name, profile.seed, plan["control"]),
+        pd.read_csv(out / "control.csv"),
+    )
+    for section in steps["section"].unique():
+        control_figure(steps, section).savefig(out / f"control_{section}.png", bbox_inches="tight")
+    default = next(iter(plan["variants"]))
     forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
+
+
+def write(results: list[tuple[Job | Control, Any]], out: Path) -> list[AblationRun]:
+    """Write the tables of what is done so far; returns its runs."""
+    runs = [found for job, found in results if isinstance(job, Job)]
+    write_ablations(runs, out)
+    logs = {(job.section, job.profile.seed): log for job, log in results if isinstance(job, Control)}
+    steps_of(logs).to_csv(out / "control.csv", index=False, float_format="%.6g")
+    return runs
 
 
 if __name__ == "__main__":

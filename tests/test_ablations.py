@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import tukey_hsd
 
-from reproduce.ablations import PLAN, jobs
+from reproduce.ablations import PLAN, controls, jobs
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.report.ablations import (
@@ -67,6 +68,18 @@ def test_variants_differ_from_the_default_in_one_setting(todo):
     )
 
 
+def test_a_control_differs_from_the_profile_in_its_learning_rate_and_seed_alone():
+    profile, plan = load_profile("nano"), yaml.safe_load(PLAN.read_text())
+    found = list(controls(profile, plan))
+    assert [(c.profile.seed, c.section) for c in found] == [(s, name) for s in (0, 1, 2) for name in ("chart", "web")]
+    for control in found:
+        settings = control.profile.model_dump()
+        assert settings["grpo"][control.section].pop("learning_rate") == 0
+        unchanged = profile.model_dump() | {"seed": control.profile.seed}
+        unchanged["grpo"][control.section].pop("learning_rate")
+        assert settings == unchanged
+
+
 def test_an_unknown_setting_is_named():
     plan = yaml.safe_load(PLAN.read_text()) | {
         "variants": {"a typing error": {"grpo": {"chart": {"advantages": "max"}}}}
@@ -86,8 +99,12 @@ def test_what_was_written_can_be_read_again(tmp_path):
 
 
 def test_a_metric_that_the_benchmark_lacks_is_left_out():
-    metrics = {"exec_rate": Metric(value=80.0), "judge": Metric(value=20.0)}
-    evaluations = evaluated([AblationRun(v, s, metrics, []) for v in ("default", "a") for s in (0, 1)])
+    runs = [
+        (v, s, {"exec_rate": Metric(value=80.0 + s), "judge": Metric(value=20.0 - s)})
+        for v in ("default", "a")
+        for s in (0, 1)
+    ]
+    evaluations = evaluated([AblationRun(*run, []) for run in runs])
     assert list(summary(evaluations)) == ["runs", "exec_rate", "judge", "given_exec"]
     assert set(differences(evaluations, "default")["metric"]) == {"exec_rate", "given_exec"}
 
@@ -100,7 +117,7 @@ def test_the_ends_of_a_log_are_its_first_and_last_fifth():
 
 def test_a_variant_is_compared_with_the_default_over_their_seeds():
     rates = {BASE: [50.0], "default": [60.0, 62.0, 64.0], "same": [60.0, 62.0, 64.0], "worse": [40.0, 41.0, 42.0]}
-    rows = [(v, rate, rate / 2, 50.0) for v, values in rates.items() for rate in values]
+    rows = [(v, rate, rate / 2, rate / 3) for v, values in rates.items() for rate in values]
     found = differences(pd.DataFrame(rows, columns=["variant", "exec_rate", "judge", "given_exec"]), "default")
     by_variant = found[found["metric"] == "exec_rate"].set_index("variant")
     assert list(by_variant.index) == ["same", "worse"]
@@ -109,6 +126,20 @@ def test_a_variant_is_compared_with_the_default_over_their_seeds():
     assert worse["difference"] == -21 and worse["high"] < 0
     labels = [t.get_text() for t in forest_figure(found, "default").axes[0].get_yticklabels()]
     assert labels == ["same", "worse"]
+
+
+def test_the_intervals_are_those_of_tukeys_test():
+    groups = {"default": [60.0, 62.0, 64.0], "a": [40.0, 45.0], "b": [55.0, 58.0, 50.0, 51.0]}
+    rows = [(variant, rate) for variant, rates in groups.items() for rate in rates]
+    found = differences(pd.DataFrame(rows, columns=["variant", "exec_rate"]), "default")
+    scipys = tukey_hsd(*groups.values()).confidence_interval()
+    assert list(found["low"]) == pytest.approx(list(scipys.low[1:, 0]))
+    assert list(found["high"]) == pytest.approx(list(scipys.high[1:, 0]))
+
+
+def test_variants_of_one_seed_have_no_interval():
+    found = differences(pd.DataFrame({"variant": ["default", "a"], "exec_rate": [60.0, 61.0]}), "default")
+    assert list(found["difference"]) == [1.0] and found[["low", "high"]].isna().all(axis=None)
 
 
 def test_a_forest_draws_the_metrics_that_there_are_even_where_a_row_lacks_one():
@@ -144,3 +175,7 @@ def test_the_published_study_is_of_the_plan_beside_it():
     runs = pd.read_csv(published / "evaluations.csv")
     done = {(BASE, 0)} | {(variant, seed) for variant in plan["variants"] for seed in plan["seeds"]}
     assert set(zip(runs["variant"], runs["seed"], strict=True)) == done
+    control = pd.read_csv(published / "control.csv")
+    assert set(zip(control["seed"], control["section"], strict=True)) == {
+        (seed, section) for seed in plan["seeds"] for section in plan["control"]
+    }

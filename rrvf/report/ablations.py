@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from scipy.stats import ttest_ind
+from scipy.stats import studentized_range
 
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.runs import Metric
@@ -131,18 +133,28 @@ def ends(log: Sequence[dict], keys: Sequence[str]) -> pd.DataFrame:
 
 
 def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
-    """Each variant less the default, in points, with a 95 % interval over the seeds (Welch's t; NaN with one seed)."""
-    rows, metrics = [], _measured(evaluations, COMPARED)
-    for variant, part in evaluations.groupby("variant", sort=False):
-        for metric in metrics if variant not in (BASE, default) else ():
-            ours, theirs = (
-                part[metric].dropna(),
-                evaluations.loc[evaluations["variant"] == default, metric].dropna(),
-            )
-            several = min(len(ours), len(theirs)) > 1
-            low, high = ttest_ind(ours, theirs, equal_var=False).confidence_interval() if several else (np.nan, np.nan)
-            rows.append((variant, metric, ours.mean() - theirs.mean(), low, high))
+    """Each variant less the default in each of COMPARED, in points, with 95 % intervals over the seeds.
+
+    The intervals of one metric hold together for all pairs of variants, whichever is called the default (Tukey-Kramer:
+    the variance over seeds is pooled over all variants). They are NaN if no variant has a second seed.
+    """
+    trained, rows = evaluations[evaluations["variant"] != BASE], []
+    for metric in _measured(trained, COMPARED):
+        seeds = trained.groupby("variant", sort=False)[metric].agg(["mean", "var", "count"])
+        free = seeds["count"].sum() - len(seeds)  # degrees of freedom
+        variance = (seeds["var"] * (seeds["count"] - 1)).sum() / free if free else np.nan
+        reach = _reach(len(seeds), int(free)) if free and len(seeds) > 1 else np.nan
+        for variant, found in seeds.drop(index=default).iterrows():
+            difference = found["mean"] - seeds["mean"][default]
+            half = reach * np.sqrt(variance / 2 * (1 / found["count"] + 1 / seeds["count"][default]))
+            rows.append((variant, metric, difference, difference - half, difference + half))
     return pd.DataFrame(rows, columns=["variant", "metric", "difference", "low", "high"])
+
+
+@cache  # a tenth of a second
+def _reach(groups: int, free: int) -> float:
+    """The 95 % point of the studentized range of as many means."""
+    return float(studentized_range.ppf(0.95, groups, free))
 
 
 def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", title: str = "") -> Figure:
@@ -173,31 +185,37 @@ def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", ti
 
 
 def seeds_figure(evaluations: pd.DataFrame) -> Figure:
-    """A dot per trained policy, a row per variant; the dotted line is the policy before training."""
-    shown = {"exec_rate": "Execution rate (%)", "given_exec": "Judge score where the code runs (0 to 100)"}
+    """A panel for each of COMPARED: a dot per trained policy, a row per variant.
+
+    The dotted line is the policy before training.
+    """
+    metrics = _measured(evaluations, COMPARED)
     figure = blank_figure(9, 0.3 * evaluations["variant"].nunique() + 0.9)
     with sns.axes_style(STYLE):
-        panels = figure.subplots(1, 2, sharey=True)
-    for axes, (column, title) in zip(panels, shown.items(), strict=True):
-        style = {"hue": "variant", "legend": False, "jitter": False, "size": 8, "alpha": 0.7}
+        panels = figure.subplots(1, len(metrics), sharey=True)
+    for axes, column in zip(panels, metrics, strict=True):
+        style = {"color": PALETTE[0], "jitter": False, "size": 8, "alpha": 0.6}
         sns.stripplot(evaluations, x=column, y="variant", ax=axes, **style)
         axes.axvline(evaluations.loc[evaluations["variant"] == BASE, column].mean(), color=SOFT, linestyle=":")
         axes.set(xlabel="", ylabel="")
+        title = textwrap.fill(LABELS[column][0].upper() + LABELS[column][1:], 20)
         axes.set_title(title, loc="left", weight="bold", size=10)
         sns.despine(ax=axes)
     figure.tight_layout()
     return figure
 
 
-def curves_figure(steps: pd.DataFrame, variant: str, default: str, window: int = 3) -> Figure:
-    """Learning curves of one variant and the default, with a panel for each of WATCHED.
+def curves_figure(
+    steps: pd.DataFrame, variant: str, default: str, window: int = 3, watched: Mapping[str, str] = WATCHED
+) -> Figure:
+    """Learning curves of one variant and the default, with a panel for each column of `watched`.
 
     Steps are averaged over `window`. The line is the mean over the seeds, the band goes from minimum to maximum.
     """
     figure = blank_figure(9, 2.6)
     with sns.axes_style(STYLE):
-        panels = figure.subplots(1, len(WATCHED))
-    for axes, (column, title) in zip(panels, WATCHED.items(), strict=True):
+        panels = figure.subplots(1, len(watched))
+    for axes, (column, title) in zip(panels, watched.items(), strict=True):
         for color, name in zip(PALETTE, dict.fromkeys((default, variant)), strict=False):
             seeds = steps[steps["variant"] == name].pivot(index="step", columns="seed", values=column)
             smooth = seeds.rolling(window, min_periods=1, center=True).mean()
