@@ -133,14 +133,12 @@ def run(profile: Profile, at_once: int) -> None:
             done[working[finished]] = finished.result()
             runs = write([(todo[place], done[place]) for place in sorted(done)], out)
             (out / "plan.yaml").write_bytes(text)
-    steps = beside_control(
-        trainings(REPOSITORY / "results" / profile.name, profile.seed, plan["control"]),
-        pd.read_csv(out / "control.csv"),
-    )
-    for section in steps["section"].unique():
-        control_figure(steps, section).savefig(out / f"control_{section}.png", bbox_inches="tight")
     default = next(iter(plan["variants"]))
     forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
+    trained = trainings(REPOSITORY / "results" / profile.name, profile.seed, [plan["section"]])
+    if len(trained):  # the profile has published trainings
+        steps = beside_control(trained, pd.read_csv(out / "control.csv"))
+        control_figure(steps, plan["section"]).savefig(out / f"control_{plan['section']}.png", bbox_inches="tight")
 
 
 def write(results: list[tuple[Job | Control, Any]], out: Path) -> list[AblationRun]:
