@@ -124,7 +124,7 @@ def run(profile: Profile, at_once: int) -> None:
     """Run all jobs and controls, `at_once` at a time. After each one the results so far are written."""
     text = PLAN.read_bytes()  # as it is now: somebody may edit it during the hours that follow
     plan, out = yaml.safe_load(text), REPOSITORY / "results" / "ablations"
-    todo = [*jobs(profile, plan), *controls(profile, plan)]
+    todo: list[Job | Control] = [*jobs(profile, plan), *controls(profile, plan)]
     todo[0].study.prepare_data()  # the controls read nothing but the same training pictures
     threads, done = max(1, (os.cpu_count() or 1) // at_once), {}
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:

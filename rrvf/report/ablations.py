@@ -164,7 +164,7 @@ def forest_figure(found: pd.DataFrame, default: str, over: str = "the seeds", ti
     """
     variants = list(found["variant"].unique())
     metrics = [metric for metric in LABELS if metric in set(found["metric"])]
-    figure = blank_figure(9, (0.1 + 0.15 * len(metrics)) * len(variants) + 1.5)
+    figure = blank_figure(9, (0.1 + 0.11 * len(metrics)) * len(variants) + 1.5)
     with sns.axes_style(STYLE):
         axes = figure.subplots()
     axes.axvline(0, color=SOFT, linewidth=1)
@@ -190,7 +190,7 @@ def seeds_figure(evaluations: pd.DataFrame) -> Figure:
     The dotted line is the policy before training.
     """
     metrics = _measured(evaluations, COMPARED)
-    figure = blank_figure(9, 0.3 * evaluations["variant"].nunique() + 0.9)
+    figure = blank_figure(9, 0.24 * evaluations["variant"].nunique() + 0.9)
     with sns.axes_style(STYLE):
         panels = figure.subplots(1, len(metrics), sharey=True)
     for axes, column in zip(panels, metrics, strict=True):
