@@ -50,11 +50,8 @@ class Job:
             self.profile, REPOSITORY / "runs" / self.profile.name / "ablations" / folder / str(self.profile.seed)
         )
 
-    def run(self, threads: int) -> AblationRun:
-        """Train and evaluate. Finished stages are only read. threads: of torch."""
-        import torch
-
-        torch.set_num_threads(threads)
+    def run(self) -> AblationRun:
+        """Train and evaluate. Finished stages are only read."""
         study = self.study
         policy = "base" if self.variant == BASE else "rrvf"
         summary = study.evaluate(self.evaluation, policy)
@@ -75,11 +72,8 @@ class Control:
         """The study of this control, in `runs/PROFILE/control/SEED`."""
         return Study(self.profile, REPOSITORY / "runs" / self.profile.name / "control" / str(self.profile.seed))
 
-    def run(self, threads: int) -> list[dict]:
-        """Train and return the step log. threads: of torch."""
-        import torch
-
-        torch.set_num_threads(threads)
+    def run(self) -> list[dict]:
+        """Train and return the step log."""
         return read_log(self.study.train_grpo(self.section).with_name("log.jsonl"))
 
 
@@ -127,27 +121,35 @@ def run(profile: Profile, at_once: int) -> None:
     todo: list[Job | Control] = [*jobs(profile, plan), *controls(profile, plan)]
     todo[0].study.prepare_data()  # the controls read nothing but the same training pictures
     threads, done = max(1, (os.cpu_count() or 1) // at_once), {}
-    with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        working = {pool.submit(job.run, threads): place for place, job in enumerate(todo)}
+    with ProcessPoolExecutor(at_once, get_context("spawn"), set_threads, (threads,), max_tasks_per_child=1) as pool:
+        working = {pool.submit(job.run): place for place, job in enumerate(todo)}
         for finished in tqdm(as_completed(working), total=len(working), desc="ablations"):
             done[working[finished]] = finished.result()
-            runs = write([(todo[place], done[place]) for place in sorted(done)], out)
+            runs, control = write([(todo[place], done[place]) for place in sorted(done)], out)
             (out / "plan.yaml").write_bytes(text)
     default = next(iter(plan["variants"]))
     forest_figure(differences(evaluated(runs), default), default).savefig(out / "differences.png", bbox_inches="tight")
     trained = trainings(REPOSITORY / "results" / profile.name, profile.seed, [plan["section"]])
     if len(trained):  # the profile has published trainings
-        steps = beside_control(trained, pd.read_csv(out / "control.csv"))
+        steps = beside_control(trained, control)
         control_figure(steps, plan["section"]).savefig(out / f"control_{plan['section']}.png", bbox_inches="tight")
 
 
-def write(results: list[tuple[Job | Control, Any]], out: Path) -> list[AblationRun]:
-    """Write the tables of what is done so far; returns its runs."""
+def set_threads(threads: int) -> None:
+    """Let torch use as many threads in this process."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def write(results: list[tuple[Job | Control, Any]], out: Path) -> tuple[list[AblationRun], pd.DataFrame]:
+    """Write the tables of what is done so far; returns its runs, and the steps of its controls."""
     runs = [found for job, found in results if isinstance(job, Job)]
     write_ablations(runs, out)
     logs = {(job.section, job.profile.seed): log for job, log in results if isinstance(job, Control)}
-    steps_of(logs).to_csv(out / "control.csv", index=False, float_format="%.6g")
-    return runs
+    control = steps_of(logs)
+    control.to_csv(out / "control.csv", index=False, float_format="%.6g")
+    return runs, control
 
 
 if __name__ == "__main__":
