@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rrvf.benchmarks import registry
+from rrvf.benchmarks import items, registry
 from rrvf.benchmarks.pairs import References
 from rrvf.benchmarks.registry import NONE, ChartMimic, Plot2Code, WebSight, rate
 from rrvf.benchmarks.run import Run
@@ -26,13 +26,14 @@ SAMPLE = Sample(id="bar_1", domain="chart", split="t", image="a.png", sha256="",
 class Renders:
     """A renderer that refuses `blank` as a figure of one colour, and gives a picture for any other code."""
 
-    def __init__(self, items=ITEMS, canvas=None):
-        self.items, self.limits = items, Limits(canvas=canvas)
+    def __init__(self, items=ITEMS, canvas=None, message=""):
+        self.items, self.limits, self.message, self.drawn = items, Limits(canvas=canvas), message, []
 
     def render(self, code, trace):
+        self.drawn.append(code)
         if code == "blank":
             return Render(status="render_error", reason="blank", items=self.items)
-        return Render(status="ok", png=b"", items=self.items)
+        return Render(status="ok", png=b"", items=self.items, message=self.message)
 
 
 def results(*pairs):
@@ -48,6 +49,42 @@ def test_a_blank_figure_counts_as_run_in_chartmimic_and_not_in_plot2code():
     nano = load_profile("nano")
     assert ChartMimic(Renders(), nano).score(SAMPLE, "true", "blank")[1]["exec"] == 1.0
     assert Plot2Code(Renders(TEXTS)).score(SAMPLE, "true", "blank")[1]["exec"] == 0.0
+
+
+def test_the_true_script_as_an_answer_runs_once():
+    nano = load_profile("nano")
+    for benchmark, renders in ((lambda r: ChartMimic(r, nano), Renders()), (Plot2Code, Renders(TEXTS))):
+        assert benchmark(renders).score(SAMPLE, "true\n", "true")[1]["exec"] == 1.0
+        assert renders.drawn == ["true"]
+
+
+def kept_in(folder, monkeypatch):
+    monkeypatch.setattr(registry, "References", lambda renderer, trace: References(renderer, trace, folder))
+
+
+def test_a_true_page_is_drawn_for_the_first_policy_only(tmp_path, monkeypatch):
+    kept_in(tmp_path, monkeypatch)
+    renders = Renders({"blocks": []}, Canvas(280, 224))
+    for _ in range(2):
+        WebSight(renders, tmp_path).check("<p>true")
+    assert renders.drawn == ["<p>true"]
+
+
+def test_a_true_page_without_its_stylesheet_is_drawn_again(tmp_path, monkeypatch):
+    kept_in(tmp_path, monkeypatch)
+    renders = Renders({"blocks": []}, Canvas(280, 224), "drawn without its stylesheet")
+    for _ in range(2):
+        WebSight(renders, tmp_path).check("<p>true")
+    assert renders.drawn == 2 * ["<p>true"]
+
+
+def test_items_of_pages_belong_to_a_browser(tmp_path, monkeypatch):
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).touch()
+        monkeypatch.setattr(items, "find_chromium", lambda name=name: str(tmp_path / name))
+        found.append(items.tracer_version.__wrapped__("blocks"))
+    assert found[0] != found[1]
 
 
 def test_a_figure_without_matplotlib_code_has_no_text_score_and_neither_has_its_set():

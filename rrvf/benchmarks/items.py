@@ -11,10 +11,13 @@ from typing import Annotated
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError
 
+from rrvf import places
+from rrvf.chromium import find_chromium
 from rrvf.records import Record, Render
 from rrvf.render import Trace
 
-_TRACER = Path(__file__).parents[1] / "render" / "sandbox"
+_RENDER = Path(__file__).parents[1] / "render"
+_TRACER = _RENDER / "sandbox"
 #: The most items of one kind that a script may report, since the time of scoring grows with them. A script that reports
 #: more counts as not run.
 _MOST = 20_000
@@ -77,10 +80,13 @@ def ran(render: Render) -> bool:
 def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
     """The items of a traced render; None where the script did not run or its report is malformed.
 
-    Plot2Code fails a blank figure too (metrics_spec 2.2).
+    Plot2Code fails a blank figure too (metrics_spec 2.2). A page's blocks are our own measurement, so they are not
+    validated.
     """
-    if render.items is None or not (render.ok if trace == "plot2code" else ran(render)):
+    if render.items is None or not (ran(render) if trace in ("fixed", "official") else render.ok):
         return None
+    if trace == "blocks":
+        return render.items
     shape = TextItems if trace == "plot2code" else ChartItems
     try:
         shape.model_validate_json(json.dumps(render.items), strict=True)
@@ -90,14 +96,25 @@ def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
 
 
 @cache
-def tracer_version() -> str:
-    """Twelve hex digits of a hash over the tracer's files. Items of another version are not taken from a cache."""
-    return _version(_TRACER.glob("trace*.py"))
+def tracer_version(trace: Trace) -> str:
+    """Hashes what decides a script's items besides the script. Items of another version are not taken from a cache.
+
+    For charts: the tracer's files and the pinned plotting libraries. For pages: our renderer's files, and the browser
+    with its date and size.
+    """
+    if trace != "blocks":
+        return _version([*_TRACER.glob("trace*.py"), places.PLOT_PINS])
+    browser = Path(find_chromium()).resolve()
+    file = browser.stat()
+    return f"{_version(_RENDER.glob('*.py'))} {browser} {file.st_size} {file.st_mtime_ns}"
 
 
 @cache
 def scoring_version() -> str:
-    """The same over the files of tracer and scoring. A killed run is not continued under other rules."""
+    """Twelve hex digits of a hash over the files of tracer and scoring.
+
+    A killed run is not continued under other rules.
+    """
     return _version([*_TRACER.glob("trace*.py"), *Path(__file__).parent.glob("*.py")])
 
 

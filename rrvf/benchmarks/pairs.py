@@ -49,9 +49,9 @@ class Scoring:
 
 
 class References:
-    """A cache of true scripts' items, by content: the latest in memory, all as JSON files in `folder`.
+    """A cache of the items of true scripts and pages, by content: the latest in memory, all as JSON files in `folder`.
 
-    Thread-safe.
+    So a set is traced for its first policy only. Thread-safe.
     """
 
     def __init__(self, renderer: Renderer, trace: Trace, folder: Path | None = CACHE) -> None:
@@ -59,10 +59,10 @@ class References:
         self._latest: dict[str, dict | None] = {}
         self._lock = threading.Lock()
 
-    def items(self, code: str) -> dict | None:
-        """The items of one true script; None where it does not run."""
+    def items(self, code: str, made: Render | None = None) -> dict | None:
+        """The items of one true script; None where it does not run. made: a traced run of it, if there was one."""
         if not self.known(code):
-            self.keep(code, settled(self._renderer.render(code, self._trace)))
+            self.keep(code, settled(made or self._renderer.render(code, self._trace)))
         return self._latest[self._key(code)]
 
     def known(self, code: str) -> bool:
@@ -84,7 +84,7 @@ class References:
                 write_json(self._folder / f"{key}.json", items)
 
     def _key(self, code: str) -> str:
-        setting = f"{self._trace} {self._renderer.limits.canvas} {tracer_version()}"
+        setting = f"{self._trace} {self._renderer.limits.canvas} {tracer_version(self._trace)}"
         return hashlib.sha256(f"{setting}\n{code}".encode(errors="replace")).hexdigest()[:32]
 
     def _remember(self, key: str, items: dict | None) -> None:

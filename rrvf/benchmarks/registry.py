@@ -57,7 +57,8 @@ class ChartMimic:
 
     def score(self, sample: Sample, reference: str, code: str) -> tuple[Render, dict[str, float | None]]:
         """F1 of text, layout, type and colour."""
-        render, gold = self._renderer.render(code, self._rules), self._references.items(reference)
+        render = self._renderer.render(code, self._rules)
+        gold = self._references.items(reference, render if code == reference.rstrip() else None)
         return render, chartmimic.sample_metrics(gold, render, sample.id, self._rules)
 
     def judge_score(self, judgement: Judgement) -> float:
@@ -95,8 +96,10 @@ class Plot2Code:
 
         None for a sample without one: the 368 samples include figures of other libraries.
         """
-        render = self._renderer.render(code, "plot2code")
-        found = plot2code.sample_metrics(self._references.items(reference) if reference else None, render)
+        render, gold = self._renderer.render(code, "plot2code"), None
+        if reference:
+            gold = self._references.items(reference, render if code == reference.rstrip() else None)
+        found = plot2code.sample_metrics(gold, render)
         return render, found if reference else found | {"text": None}
 
     def judge_score(self, judgement: Judgement) -> float:
@@ -121,7 +124,7 @@ class WebSight:
     name = "websight"
 
     def __init__(self, renderer: Renderer, root: Path) -> None:
-        self._renderer, self._root = renderer, root
+        self._renderer, self._root, self._references = renderer, root, References(renderer, "blocks")
         self.protocol = websight.protocol(renderer.limits)
         #: The true page with its blocks. It is cached, since `check` and `score` both need it.
         self._true_page = lru_cache(maxsize=16)(self._draw_true_page)
@@ -141,9 +144,13 @@ class WebSight:
         return render, websight.score_pair(Render(status="ok", png=picture, items=true_page.items), render)
 
     def _draw_true_page(self, reference: str) -> Render:
+        if self._references.known(reference):
+            return Render(status="ok", items=self._references.items(reference))
         page = settled(self._renderer.render(reference, "blocks"))
         if page.reason in ("limit", "timeout", "memory"):  # these limits guard a reward; a true page is trusted
             page = settled(draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks"))
+        if page.ok and not page.message:  # a message says that its stylesheet is missing, which can be mended
+            self._references.keep(reference, page)
         return page
 
     def judge_score(self, judgement: Judgement) -> float:
