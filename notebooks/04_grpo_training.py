@@ -183,8 +183,8 @@ show(figure, alt, "look for what step 0 gets wrong, what training mends, and wha
 # ## Episodes, before and after
 #
 # With the tool, greedily: Alg. 1, played by `play` as TRL plays it in training. The figure is the episode after training that
-# **gained** most from draft to answer, by the judge's score. Its last line says that the mean gain is small: the first turn of
-# the trained policy already has what the feedback would ask for. In a live notebook, choose any other.
+# **gained** most from draft to answer, by the judge's score. Its last line says that the mean gain is small: after training
+# the second turn helps about as often as it harms. In a live notebook, choose any other.
 
 # %%
 prompt = load_prompt(domain(config.domain), "tools", settings.policy.prompts, config.max_turns)
@@ -254,7 +254,8 @@ fold("Both domains, and the drafts during training by fifths of the run", "<pre>
 # ## Summary
 #
 # **Shows:** the whole loop of the paper: a sandbox, a judge behind HTTP, Eq. (2), TRL's GRPO; and that, at this scale, training on
-# pictures alone raises the execution rate and the judge score on held-out pictures. Read the intervals before the means.
+# pictures alone raises the judge score on held-out charts and pages, and the execution rate on charts (all pages run before and
+# after). These are seed 0's numbers; notebook 5 has all seeds. Read the intervals before the means.
 #
 # **Does not show:** the paper's result. The policy is a stand-in that knows generated charts and pages, the judge is OpenCV,
 # and the steps are few. A band over three seeds is a range and no interval.

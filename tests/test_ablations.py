@@ -20,6 +20,7 @@ from rrvf.report.ablations import (
     evaluated,
     forest_figure,
     later_turns,
+    pairs_apart,
     read_ablations,
     seeds_figure,
     summary,
@@ -135,6 +136,14 @@ def test_the_intervals_are_those_of_tukeys_test():
     scipys = tukey_hsd(*groups.values()).confidence_interval()
     assert list(found["low"]) == pytest.approx(list(scipys.low[1:, 0]))
     assert list(found["high"]) == pytest.approx(list(scipys.high[1:, 0]))
+
+
+def test_each_pair_that_is_apart_is_named_once_and_its_own_interval_is_wider_where_it_varies_more():
+    groups = {BASE: [0.0], "steady": [40.0, 40.5, 41.0], "wild": [52.0, 60.0, 68.0], "near": [39.0, 39.5, 40.0]}
+    rows = [(variant, rate) for variant, rates in groups.items() for rate in rates]
+    found = pairs_apart(pd.DataFrame(rows, columns=["variant", "exec_rate"]))
+    assert list(zip(found["variant"], found["than"], strict=True)) == [("wild", "near"), ("wild", "steady")]
+    assert (found["low"] > 0).all() and (found["Welch low"] < found["low"]).all()
 
 
 def test_variants_of_one_seed_have_no_interval():

@@ -14,9 +14,11 @@ from rrvf.report.control import (
     beside_control,
     control_figure,
     gains_by_fifth,
+    parts_of_gain,
     steps_of,
     trainings,
 )
+from rrvf.reward import PRESETS, RewardRule
 
 
 def log(base: float, gain: float, steps: int = 10) -> list[dict]:
@@ -38,6 +40,17 @@ def test_steps_are_compared_with_those_of_the_same_section_and_seed():
     assert steps.groupby(["section", "seed"]).size().to_dict() == {("chart", 0): 20, ("chart", 1): 10}
     found = gains_by_fifth(steps).xs("rewards/vision/mean", level="metric")
     assert found[1].to_dict() == pytest.approx({("chart", 0): 0.1, ("chart", 1): 0.7})
+
+
+def test_the_terms_of_the_reward_share_its_gain():
+    """Vision +0.2 (execution 0.5 to 0.75, similarity 0.4 to 0.533), drafts that pay 0.3 more."""
+    before = {"step": 1, "rewards/vision/mean": 0.2, "rrvf/exec_rate": 0.5, "rrvf/similarity_given_exec": 0.4}
+    after = {"step": 1, "rewards/vision/mean": 0.4, "rrvf/exec_rate": 0.75, "rrvf/similarity_given_exec": 0.4 / 0.75}
+    before, after = before | {"reward": 0.0}, after | {"reward": 0.8 * 0.2 + 0.2 * 2 * 0.25 + 1.2 * 0.3}
+    steps = beside_control(steps_of({("chart", 0): [after]}), steps_of({("chart", 0): [before]}))
+    found = parts_of_gain(steps, RewardRule(PRESETS["deepeyes"])).loc[("chart", 0)]
+    assert list(found[["vision", "format", "tool"]]) == pytest.approx([0.16 / 0.62, 0.1 / 0.62, 0.36 / 0.62])
+    assert found["vision: by rate"] == pytest.approx(0.25 * (0.4 + 0.4 / 0.75) / 2 / 0.2)
 
 
 def test_no_control_is_an_empty_table():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from scipy.stats import studentized_range
+from scipy.stats import studentized_range, ttest_ind
 
 from rrvf.report.figures import PALETTE, SOFT, STYLE, blank_figure
 from rrvf.report.runs import Metric
@@ -149,6 +149,24 @@ def differences(evaluations: pd.DataFrame, default: str) -> pd.DataFrame:
             half = reach * np.sqrt(variance / 2 * (1 / found["count"] + 1 / seeds["count"][default]))
             rows.append((variant, metric, difference, difference - half, difference + half))
     return pd.DataFrame(rows, columns=["variant", "metric", "difference", "low", "high"])
+
+
+def pairs_apart(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of variants whose interval (`differences`) lies on one side of 0: `variant` above `than`.
+
+    `Welch low` and `Welch high` bound the 95 % interval of the pair alone, which does not assume that all variants vary
+    alike over seeds.
+    """
+    seeds = evaluations[evaluations["variant"] != BASE].set_index("variant")
+    found = pd.concat(
+        [differences(evaluations, than).assign(than=than) for than in seeds.index.unique()], ignore_index=True
+    )
+    found = found[found["low"] > 0].sort_values(["metric", "difference"], ascending=[True, False])
+    found[["Welch low", "Welch high"]] = np.nan
+    for row in found.itertuples():
+        test = ttest_ind(seeds.loc[row.variant, row.metric], seeds.loc[row.than, row.metric], equal_var=False)
+        found.loc[row.Index, ["Welch low", "Welch high"]] = list(test.confidence_interval())
+    return found[["metric", "variant", "than", "difference", "low", "high", "Welch low", "Welch high"]]
 
 
 @cache  # a tenth of a second

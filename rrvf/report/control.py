@@ -1,6 +1,6 @@
 """A training beside its control: the same run with learning rate 0, which sees the same pictures at each step.
 
-Each step has other pictures, easy or hard ones. The difference between the two logs is what was learned.
+Each step has other pictures, easy or hard ones; both logs have the same. So the pictures do not explain a difference.
 
 Example:
     trained = trainings(Path("results/nano"), 0, ["chart"])
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from rrvf.records import json_lines
 from rrvf.report.ablations import curves_figure
 from rrvf.report.runs import seed_folders
+from rrvf.reward import RewardRule
 
 #: The two variants of a table of steps.
 TRAINED, CONTROL = "RRVF", "before training, same pictures"
@@ -75,6 +76,26 @@ def gains_by_fifth(steps: pd.DataFrame) -> pd.DataFrame:
     found = pd.DataFrame.from_dict(rows, orient="index", columns=[1, 2, 3, 4, 5, "mean", "error"])
     found.index = pd.MultiIndex.from_tuples(found.index, names=["section", "metric", "seed"])
     return found.reindex(list(WATCHED), level="metric")
+
+
+def parts_of_gain(steps: pd.DataFrame, rule: RewardRule) -> pd.DataFrame:
+    """What the mean gain over the control consists of, as shares of 1, by section and seed.
+
+    The first three columns split the gain of the reward by the terms of Eq. (2). R_format pays answers that run, R_tool
+    drafts that render. The last column is the share of R_vision's gain that comes from the execution rate: R_vision is
+    the execution rate times the similarity given execution, and each factor's change counts at the other's mean.
+    """
+    index, columns = ["section", "seed", "step"], list(WATCHED)
+    rrvf, control = (steps[steps["variant"] == name].set_index(index)[columns] for name in (TRAINED, CONTROL))
+    gain, middle = rrvf - control, (rrvf + control) / 2
+    runs, similarity = "rrvf/exec_rate", "rrvf/similarity_given_exec"
+    gain["by rate"] = gain[runs] * middle[similarity]
+    gain["by similarity"] = gain[similarity] * middle[runs]
+    mean = gain.groupby(["section", "seed"]).mean()
+    vision = rule.weights.vision * mean["rewards/vision/mean"] / mean["reward"]
+    form = rule.weights.format * (1 - rule.format_penalty) * mean[runs] / mean["reward"]
+    shares = {"vision": vision, "format": form, "tool": 1 - vision - form}
+    return pd.DataFrame(shares | {"vision: by rate": mean["by rate"] / (mean["by rate"] + mean["by similarity"])})
 
 
 def control_figure(steps: pd.DataFrame, section: str, window: int = 5) -> Figure:
