@@ -69,9 +69,8 @@ def gains_by_fifth(steps: pd.DataFrame) -> pd.DataFrame:
 
     steps: from `beside_control`. Columns: 1 to 5; `mean`, over all steps; `error`, its standard error over the steps.
     """
-    index = ["section", "seed", "step"]
-    tables = [steps[steps["variant"] == name].set_index(index)[list(WATCHED)] for name in (TRAINED, CONTROL)]
-    gain = (tables[0] - tables[1]).rename_axis(columns="metric").stack().rename("gain").reset_index()
+    rrvf, control = _by_step(steps)
+    gain = (rrvf - control).rename_axis(columns="metric").stack().rename("gain").reset_index()
     rows = {key: _fifths(part.sort_values("step")["gain"]) for key, part in gain.groupby(["section", "metric", "seed"])}
     found = pd.DataFrame.from_dict(rows, orient="index", columns=[1, 2, 3, 4, 5, "mean", "error"])
     found.index = pd.MultiIndex.from_tuples(found.index, names=["section", "metric", "seed"])
@@ -85,8 +84,7 @@ def parts_of_gain(steps: pd.DataFrame, rule: RewardRule) -> pd.DataFrame:
     drafts that render. The last column is the share of R_vision's gain that comes from the execution rate: R_vision is
     the execution rate times the similarity given execution, and each factor's change counts at the other's mean.
     """
-    index, columns = ["section", "seed", "step"], list(WATCHED)
-    rrvf, control = (steps[steps["variant"] == name].set_index(index)[columns] for name in (TRAINED, CONTROL))
+    rrvf, control = _by_step(steps)
     gain, middle = rrvf - control, (rrvf + control) / 2
     runs, similarity = "rrvf/exec_rate", "rrvf/similarity_given_exec"
     gain["by rate"] = gain[runs] * middle[similarity]
@@ -102,6 +100,12 @@ def control_figure(steps: pd.DataFrame, section: str, window: int = 5) -> Figure
     """RRVF and its control by step, with a panel for each of PANELS. steps: from `beside_control`."""
     watched = {key: WATCHED[key] for key in PANELS}
     return curves_figure(steps[steps["section"] == section], TRAINED, CONTROL, window, watched)
+
+
+def _by_step(steps: pd.DataFrame) -> list[pd.DataFrame]:
+    """The columns of WATCHED of RRVF and of its control, by section, seed and step."""
+    index = ["section", "seed", "step"]
+    return [steps[steps["variant"] == name].set_index(index)[list(WATCHED)] for name in (TRAINED, CONTROL)]
 
 
 def _fifths(gain: pd.Series) -> list[float]:
