@@ -5,7 +5,7 @@
 #     docker run --rm rrvf        (PROFILE=nano, on the CPU)
 #
 # Keep what hours have made outside the container: -v rrvf-data:/rrvf/data -v rrvf-runs:/rrvf/runs
-# -v rrvf-results:/rrvf/results -v rrvf-hub:/home/rrvf/.cache/huggingface. Keys go in at the start (-e HF_TOKEN), never here.
+# -v rrvf-hub:/home/rrvf/.cache/huggingface. Keys go in at the start (-e HF_TOKEN), never here.
 #
 # The sandbox makes its own namespaces. podman's defaults allow that, docker's do not: add there
 #     --security-opt seccomp=unconfined --security-opt apparmor=unconfined

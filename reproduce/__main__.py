@@ -1,6 +1,6 @@
 """Reproduce a profile: `python -m reproduce --profile nano`.
 
-It runs the notebooks, prints Tables 1 to 3 and copies the results to `results/`.
+It runs the notebooks in `runs/<profile>` and prints Tables 1 to 3.
 
 Exit codes: 0 success; 1 a notebook failed; 2 bad input; 130 interrupted. Each failure is explained in one line. Run the
 command again to continue.
@@ -31,14 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--profile", default="nano", help="nano, gpu, paper, or a YAML file")
     parser.add_argument(
-        "--publish", action="store_true", help="copy the executed notebooks, with outputs, to notebooks/"
+        "--publish",
+        action="store_true",
+        help="replace results/PROFILE by these results; of nano also the saved outputs in notebooks/",
     )
-    parser.add_argument("--out", type=Path, help="the folder of the results [default: results/PROFILE]")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
     progress = Progress()
     try:
-        return exit_code(partial(reproduce, options.profile, options.publish, progress, options.out), progress.fail)
+        return exit_code(partial(reproduce, options.profile, options.publish, progress), progress.fail)
     except NotebookFailed as error:
         progress.fail(str(error))
         return 1
@@ -53,24 +54,25 @@ def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> Ab
     return served_judge(profile, results, progress)
 
 
-def reproduce(name: str, publish: bool, progress: Progress, out: Path | None = None) -> None:
-    """Run the notebooks of profile `name`, print the tables and copy the results to `out`.
+def reproduce(name: str, publish: bool, progress: Progress) -> None:
+    """Run the notebooks of profile `name` and print the tables.
 
-    publish: copy the executed notebooks to `notebooks/*.ipynb` too. out: default `results/<profile>`.
+    publish: copy the results to `results/<profile>`. The committed notebooks are those of nano: copy them too if it is
+    nano. Without it nothing that is committed changes, so the tests still compare with the published results.
     """
     profile = load_profile(name)
-    out = (out or REPOSITORY / "results" / profile.name).absolute()
     results = REPOSITORY / "runs" / profile.name
     progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
     with owned(results):
         with _judge(name, profile, results, progress):
             run_notebooks(name, results, progress)
-        kept = publish_results(results, out)
         if publish:
-            publish_notebooks(profile, results / "notebooks", REPOSITORY / "notebooks")
+            kept = publish_results(results, REPOSITORY / "results" / profile.name)
+            progress.say(f"published: {kept} files in results/{profile.name}")
+        if publish and profile.name == "nano":
+            publish_notebooks(results / "notebooks", REPOSITORY / "notebooks")
     show_tables(profile, results)
-    shown = out.relative_to(REPOSITORY) if out.is_relative_to(REPOSITORY) else out
-    progress.say(f"Tables 1 to 3 and {kept} files in all: {shown}")
+    progress.say(f"Tables 1 to 3 as Markdown, CSV, LaTeX and pictures: {(results / 'report').relative_to(REPOSITORY)}")
     if not find_seeds(results):
         progress.say(f"one seed ({profile.seed}), without best of n and RFT: `make seeds` runs them too")
     progress.say(f"the sample browser: {(results / 'report' / 'browser' / 'index.html').relative_to(REPOSITORY)}")

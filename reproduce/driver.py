@@ -48,6 +48,15 @@ def unfinished(profile: str, results: Path, folder: Path = NOTEBOOKS) -> list[Pa
     return [source for source, key in notebook_keys(profile, folder).items() if not _finished(source, key, results)]
 
 
+def forget(results: Path) -> None:
+    """Let all notebooks of a run be executed again, after something that they show was made elsewhere.
+
+    Their stages stay finished, so this takes minutes.
+    """
+    for key in (results / "notebooks").glob("*.key"):
+        key.unlink()
+
+
 def _finished(source: Path, key: str, results: Path) -> bool:
     stamp, executed = (results / "notebooks" / f"{source.stem}.{kind}" for kind in ("key", "ipynb"))
     return stamp.is_file() and stamp.read_text() == key and executed.is_file()

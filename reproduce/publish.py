@@ -1,4 +1,4 @@
-"""Publishes a run: prints the tables, copies results to `results/<profile>` and, on request, the executed notebooks."""
+"""Prints the tables of a run, and publishes it: its results in `results/<profile>`, its executed notebooks in `notebooks/`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import shutil
 from pathlib import Path
 
-from rrvf.errors import UserError
 from rrvf.folders import moved_aside
 from rrvf.profile import Profile
 from rrvf.records import WITHOUT_TEXTS, json_lines
@@ -18,8 +17,6 @@ KEPT = (
     "report/*.md", "report/*.csv", "report/*.tex", "report/*.png",
     "eval/*/*/summary.json", "eval/*/*/records.jsonl", "train/*/log.jsonl",
 )  # fmt: skip
-#: Folders that `reproduce.seeds` publishes beside them.
-SEEDS = "seed-*"
 #: Records above this size are published without their texts, such as the code of real pages. Other files above it are
 #: left out.
 MAX_BYTES = 2**20
@@ -27,26 +24,33 @@ _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 
 
 def publish_results(results: Path, out: Path) -> int:
-    """Copy the small files of KEPT from `results` to `out`, and return their number.
+    """Copy the small files of KEPT from `results` to `out`, and of `seeds/N` in it to `seed-N`. Returns their number.
 
-    They replace the content of `out`, except for the folders of other seeds.
+    They replace the content of `out`, except for seeds that were not run here.
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    seeds = {f"seed-{folder.name}": folder for folder in sorted(results.glob("seeds/*"))}
+    copied = sum(_copy(folder, partial / name) for name, folder in {"": results, **seeds}.items())
+    for seed in (folder for folder in out.glob("seed-*") if folder.name not in seeds):
+        shutil.copytree(seed, partial / seed.name)
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+    return copied
+
+
+def _copy(results: Path, out: Path) -> int:
+    """Copy the small files of KEPT, and return their number."""
     found = [path for pattern in KEPT for path in sorted(results.glob(pattern))]
     kept = (p for p in found if _is_small(p) or p.name == "records.jsonl")
     files = [p for p in kept if not moved_aside(p.relative_to(results))]
     for path in files:
-        target = partial / path.relative_to(results)
+        target = out / path.relative_to(results)
         target.parent.mkdir(parents=True, exist_ok=True)
         if _is_small(path):
             shutil.copyfile(path, target)
         else:
             target.write_text("".join(json.dumps(line | WITHOUT_TEXTS) + "\n" for line in json_lines(path)))
-    for seed in out.glob(SEEDS):
-        shutil.copytree(seed, partial / seed.name)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
     return len(files)
 
 
@@ -63,13 +67,8 @@ def show_tables(profile: Profile, results: Path) -> None:
     print_tables(build_tables(find_runs(results), profile, seeds=find_seeds(results)))
 
 
-def publish_notebooks(profile: Profile, executed: Path, folder: Path) -> list[Path]:
-    """Copy executed notebooks to `folder`, without the parts that differ from run to run. Returns their paths.
-
-    Raises UserError for any profile except nano, the only one whose outputs everybody can reproduce.
-    """
-    if profile.name != "nano":
-        raise UserError(f"the notebooks' outputs are published for the nano profile only, not for {profile.name}")
+def publish_notebooks(executed: Path, folder: Path) -> list[Path]:
+    """Copy executed notebooks to `folder`, without the parts that differ from run to run. Returns their paths."""
     return [_publish(path, folder / path.name) for path in sorted(executed.glob("[0-9]*.ipynb"))]
 
 

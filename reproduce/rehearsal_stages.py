@@ -164,9 +164,7 @@ def _teacher(profile: Profile) -> Stage:
 
 def _notebooks(profile: Profile) -> Stage:
     def run(rehearsal: Rehearsal) -> str:
-        published = rehearsal.folder / "published"
-        command = ["-m", "reproduce", "--profile", rehearsal.file("profile"), "--out", published]
-        rehearsal.run("notebooks", sys.executable, *command)
+        rehearsal.run("notebooks", sys.executable, "-m", "reproduce", "--profile", rehearsal.file("profile"))
         missing = [row for row in promised(rehearsal.profile) if not (rehearsal.folder / "eval" / row).is_dir()]
         if missing:
             raise UserError(f"the tables lack {', '.join(missing)}")
@@ -179,7 +177,7 @@ def _notebooks(profile: Profile) -> Stage:
         ("profile", "name"),
         *(("profile", "evaluations", name) for name in profile.evaluations),
     )
-    real = "make reproduce's driver, papermill, every evaluation, tables, claims, sample browser, publishing"
+    real = "make reproduce's driver, papermill, every evaluation, tables, claims, sample browser"
     return Stage("notebooks and tables", real, (*parts, ("environment",)), run)
 
 

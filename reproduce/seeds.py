@@ -1,8 +1,7 @@
 """Run the baselines best of N and RFT, and more seeds, after `make reproduce`: `python -m reproduce.seeds`.
 
 The baselines run with the profile's own seed in `runs/<profile>`. Then each further seed has its own study under
-`runs/<profile>/seeds/N`, on the same pictures, and its results are copied to `results/<profile>/seed-N`. A killed run
-continues where it stopped.
+`runs/<profile>/seeds/N`, on the same pictures. A killed run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from reproduce.publish import publish_results, show_tables
+from reproduce.driver import forget
+from reproduce.publish import show_tables
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, baselines, load_profile, trained_policies
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def repeat(profile: Profile, seeds: Sequence[int]) -> None:
-    """Run the baselines and every seed, publish the seeds' results, and print the tables with all of them."""
+    """Run the baselines and every seed, and print the tables with all of them."""
     if bad := [seed for seed in seeds if not 0 <= seed < 2**32]:
         raise UserError(f"seed {bad[0]} is not between 0 and {2**32 - 1}: name another")
     if profile.seed in seeds:
@@ -45,10 +45,10 @@ def repeat(profile: Profile, seeds: Sequence[int]) -> None:
         for name, config in profile.evaluations.items():
             for policy in trained_policies(profile, config.domain):
                 study.evaluate(name, policy)
-        out = REPOSITORY / "results" / profile.name / f"seed-{seed}"
-        print(f"seed {seed}: {publish_results(study.results, out)} files in {out.relative_to(REPOSITORY)}", flush=True)
+        print(f"seed {seed}: {study.results.relative_to(REPOSITORY)}", flush=True)
+    forget(own.results)
     show_tables(profile, own.results)
-    print("run `make reproduce` again: it puts them into results/ and the notebooks", flush=True)
+    print("run `make reproduce` again: it puts them into the report and the notebooks", flush=True)
 
 
 def seed_study(profile: Profile, seed: int) -> Study:

@@ -178,4 +178,4 @@ def reproduce(words: list[str], tick: Callable[[], None]) -> None:
             (Progress, "say"), (driver, "execute"), (driver, "read_notebook"), (Path, "write_text"),
             (main_module, "publish_results"), (shutil, "copyfile"), (Path, "rename"),
         ])  # fmt: skip
-        raise SystemExit(main_module.main(["--profile", profile]))
+        raise SystemExit(main_module.main(["--profile", profile, "--publish"]))

@@ -14,9 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from reproduce import __main__ as main_module
 from reproduce import fixtures, rehearse
-from reproduce.progress import Progress
 from reproduce.rehearsal import FILES, Rehearsal, kill_tree, overlay, own_files, rehearsed
 from reproduce.rehearsal_stages import promised, stages
 from rrvf.data import load_split, prepare
@@ -183,17 +181,6 @@ def test_a_real_judge_at_the_profiles_address_is_left_alone(monkeypatch):
     monkeypatch.setattr(rehearse, "answers", lambda url: True)
     with pytest.raises(UserError, match="stop it"), rehearse._judge(SimpleNamespace(profile=load_profile("paper"))):
         pass
-
-
-def test_results_are_published_where_it_is_said(tmp_path, monkeypatch):
-    took = []
-    monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(main_module, "run_notebooks", lambda *_: None)
-    monkeypatch.setattr(main_module, "publish_results", lambda _, out: took.append(out) or 0)
-    monkeypatch.setattr(main_module, "show_tables", lambda *_: None)
-    main_module.reproduce("nano", False, Progress(), tmp_path / "runs" / "kept")
-    main_module.reproduce("nano", False, Progress())
-    assert took == [tmp_path / "runs" / "kept", tmp_path / "results" / "nano"]
 
 
 def test_a_rehearsal_writes_beside_the_runs_of_the_profile():

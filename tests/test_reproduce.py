@@ -13,7 +13,7 @@ import pytest
 
 from reproduce import __main__ as main_module
 from reproduce import seeds as seeds_module
-from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, run_notebooks
+from reproduce.driver import NotebookFailed, forget, notebook_keys, read_notebook, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results
 from reproduce.seeds import seed_study
@@ -138,6 +138,18 @@ def test_published_seeds_stay_when_the_results_beside_them_are_replaced(tmp_path
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
 
 
+def test_seeds_that_were_run_are_published_too(tmp_path):
+    results, out = tmp_path / "runs", tmp_path / "results" / "nano"
+    for path in (results / "report" / "table1.md", results / "seeds" / "1" / "eval" / "a" / "rrvf" / "summary.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("new")
+    (out / "seed-1").mkdir(parents=True)
+    (out / "seed-1" / "old.md").write_text("old")
+    assert publish_results(results, out) == 2
+    found = [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()]
+    assert sorted(found) == ["report/table1.md", "seed-1/eval/a/rrvf/summary.json"]
+
+
 def test_a_seed_is_a_study_of_its_own_on_the_same_pictures(tmp_path):
     nano = load_profile("nano")
     first, second = (seed_study(nano, seed) for seed in (1, 2))
@@ -159,13 +171,29 @@ def test_published_notebooks_hold_neither_bars_nor_stages_nor_the_runs_own_param
     first = folder / "01_first.py"  # its cell prints a stage line
     first.write_text(first.read_text() + '\nimport sys\nprint("bar", file=sys.stderr)\nprint("kept")')
     run(folder)
-    publish_notebooks(load_profile("nano"), folder.parent / "runs/notebooks", folder)
+    publish_notebooks(folder.parent / "runs/notebooks", folder)
     text, saved = (folder / "01_first.ipynb").read_text(), nbformat.read(folder / "01_first.ipynb", 4)
     assert str(folder.parent / "runs") not in text
     assert [o.text for c in saved.cells if c.cell_type == "code" for o in c.outputs] == ["kept\n"]
     assert [c.source for c in saved.cells] == [c.source for c in read_notebook(first).cells]
 
 
-def test_only_the_cpu_profile_is_published(tmp_path):
-    with pytest.raises(UserError, match="nano profile only"):
-        publish_notebooks(load_profile("gpu"), tmp_path, tmp_path)
+@pytest.mark.parametrize("profile, published", [("nano", ["results/nano", "notebooks"]), ("gpu", ["results/gpu"])])
+def test_what_is_committed_changes_only_on_request(profile, published, tmp_path, monkeypatch):
+    took = []
+    monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(main_module, "run_notebooks", lambda *_: None)
+    monkeypatch.setattr(main_module, "show_tables", lambda *_: None)
+    monkeypatch.setattr(main_module, "unfinished", lambda *_: [])  # no judge is served
+    for name in ("publish_results", "publish_notebooks"):
+        monkeypatch.setattr(main_module, name, lambda _, out: took.append(str(out.relative_to(tmp_path))) or 0)
+    main_module.reproduce(profile, False, Progress())
+    assert took == []
+    main_module.reproduce(profile, True, Progress())
+    assert took == published
+
+
+def test_new_seeds_are_shown_by_notebooks_that_have_run(folder):
+    assert run(folder) == "01_first 02_second "
+    forget(folder.parent / "runs")
+    assert run(folder) == "01_first 02_second 01_first 02_second "
