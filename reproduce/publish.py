@@ -1,4 +1,4 @@
-"""Prints the tables of a run, and publishes it: its results in `results/<profile>`, its executed notebooks in `notebooks/`."""
+"""Prints a run's tables. Publishes its results in `results/<profile>`, and its executed notebooks in `notebooks/`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from rrvf.cli.named import model_of
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code, say
 from rrvf.profile import load_profile
@@ -42,7 +43,7 @@ def measure(study: Study, keys: list[str], estimate: bool = False) -> None:
     for key, name in todo:
         if estimate:
             domain = study.profile.evaluations[name].domain
-            print(f"{key} on {name}\n{study.estimate(name, key, study.model_of(key, domain), None, None)}")
+            print(f"{key} on {name}\n{study.estimate(name, key, model_of(study, key, domain), None, None)}")
             continue
         summary = study.evaluate(name, key)
         print(beside_paper(Run(Summary.model_validate(summary), study.results / "eval" / name / key)), flush=True)

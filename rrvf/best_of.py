@@ -28,8 +28,8 @@ def best_of(
     """Play `count` single-turn episodes of each sample; return the one with the highest similarity (the first of ties).
 
     root: the folder of the pictures. seed: it and the ids of the samples seed torch, so the answers of a local policy
-    do not depend on earlier calls. Episodes with a harness error or a judge error are left out. UserError if none is
-    left for a sample, or if a picture cannot be read.
+    do not depend on earlier calls. Episodes on which the policy's server, the harness or the judge failed are left out.
+    UserError if none is left for a sample, or if a picture cannot be read.
     """
     import torch  # here, because an evaluation of a served model needs none
 
@@ -40,17 +40,29 @@ def best_of(
         picture, target = read_picture(path), path.read_bytes()
         asked += [[first_message(picture, prompt)] for _ in range(count)]
         episodes += [Episode(sample.id, domain(sample.domain), target, tools, max_turns=1) for _ in range(count)]
-    drawn = [
-        tools.submit(episode.finish, text if isinstance(text, str) else "")
-        for episode, text in zip(episodes, chat(asked), strict=True)
-    ]
+    drawn = [tools.submit(_finished, episode, said) for episode, said in zip(episodes, chat(asked), strict=True)]
     played = [episode.result() for episode in drawn]
-    return [_best(played[i : i + count]) for i in range(0, len(played), count)]
+    return [_best(sample, played[i * count : (i + 1) * count]) for i, sample in enumerate(samples)]
 
 
-def _best(group: list[Trajectory]) -> Trajectory:
-    fair = [t for t in group if t.harness_error is None and (t.judgement is None or t.judgement.ok)]
+def _finished(episode: Episode, said: str | NoReply) -> Trajectory | NoReply:
+    """The episode with this answer. Where the call itself failed, there is none."""
+    if isinstance(said, NoReply) and said.failed:
+        return said
+    return episode.finish(said if isinstance(said, str) else "")
+
+
+def _best(sample: Sample, group: list[Trajectory | NoReply]) -> Trajectory:
+    fair = [t for t in group if _failure(t) is None]
     if not fair:
-        failed = group[0].harness_error or f"the judge: {group[0].judgement.reason}"
-        raise UserError(f"none of {len(group)} answers to {group[0].sample_id} could be compared ({failed}): run again")
+        why = _failure(group[0])
+        raise UserError(f"none of {len(group)} answers to {sample.id} could be compared ({why}): run again")
     return max(fair, key=lambda t: -1.0 if t.judgement is None else t.judgement.score)
+
+
+def _failure(played: Trajectory | NoReply) -> str | None:
+    """What failed on our side; None: nothing."""
+    if isinstance(played, NoReply):
+        return played.reason
+    judged = played.judgement
+    return played.harness_error or (f"the judge: {judged.reason}" if judged and not judged.ok else None)

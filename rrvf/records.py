@@ -266,9 +266,10 @@ def json_lines(path: Path) -> Iterator[dict]:
     """The objects of a JSON-lines file. A missing file has none. A line cut by a kill is left out."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8") as file:
-        for line in file:  # not `splitlines`, which splits at a U+2028 inside a string; pydantic does not escape it
+    # As bytes: a line may be cut within a character, and text would split at a U+2028, which pydantic does not escape.
+    with path.open("rb") as file:
+        for line in file:
             try:
                 yield json.loads(line)
-            except json.JSONDecodeError:
+            except ValueError:
                 continue

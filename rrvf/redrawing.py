@@ -227,7 +227,7 @@ def _read_freely(trajectory: Trajectory, episode: Episode) -> Trajectory:
     if not code or not code.strip():
         return trajectory
     render, judgement = episode.tools.final(code, episode.target_png, episode.domain)
-    if not render.ok and "```" not in last.text:
+    if render.status == "render_error" and "```" not in last.text:
         return trajectory  # the text was prose
     read = last.model_copy(update={"action": "answer", "code": code})
     final = {"final_code": code, "final_render": render, "judgement": judgement}

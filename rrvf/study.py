@@ -31,7 +31,7 @@ from rrvf.errors import UserError
 from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
 from rrvf.places import CHECKOUT, DATA, RUNS
-from rrvf.policies.address import BestOf, Model, identity
+from rrvf.policies.address import BestOf, Model, asked_how, identity
 from rrvf.profile import (
     WITHOUT_EFFECT,
     EvalSet,
@@ -209,6 +209,9 @@ class Study:
         model = self.model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
         inputs |= {"policy": policy, "weights": identity(model), "judge": self.profile.table_judge.identity}
+        inputs |= asked_how(model, self.profile.judge.identity)
+        if isinstance(model, Row):
+            inputs |= {"row_prompt": model.prompt}
         if (config.prompt, config.judge_prompt) != ("own", "own"):
             from rrvf.evaluation import Evaluation
 
@@ -285,7 +288,8 @@ class Study:
         if policy in ("reference", "blank"):
             return None
         if policy == "base":
-            return self.profile.policy.model
+            row, model = load_rows().get(policy), self.profile.policy.model
+            return row if row and row.model == model else model  # the row pins the commit
         if (drawn := drawn_policies(self.profile, domain_name).get(policy)) is not None:
             return BestOf(self.profile.policy.model, drawn.samples, drawn.temperature)
         trained = trained_policies(self.profile, domain_name)

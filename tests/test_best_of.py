@@ -11,6 +11,7 @@ from scripted import Judge, Renderer, profile_of
 from rrvf.best_of import best_of
 from rrvf.domains import CHART
 from rrvf.errors import UserError
+from rrvf.policies import NoReply
 from rrvf.policies.address import BestOf, Settings, identity
 from rrvf.profile import RFTConfigSection, baselines, load_profile, table_policies, trained_policies
 from rrvf.protocol import answer_text, load_prompt
@@ -72,6 +73,16 @@ def test_the_judge_picks(codes, picked, samples, tmp_path, tools):
 
 def test_each_picture_has_its_own_best(samples, tmp_path, tools):
     assert drawn(["0.1", "0.2", "0.4", "0.3"], samples[:2], tmp_path, tools) == ["0.2", "0.4"]
+
+
+def test_a_call_that_failed_is_no_answer(samples, tmp_path, tools):
+    lost, empty = NoReply("the endpoint failed", failed=True), NoReply("the reply is empty")
+    said = [lost, answer_text("0.2", CHART), empty]
+    pick = lambda texts: best_of(len(texts), samples[:1], tmp_path, "draw", lambda asked: texts, tools, 0)  # noqa: E731
+    assert [t.final_code for t in pick(said)] == ["0.2"]
+    assert [t.final_code for t in pick([empty, lost])] == [None]
+    with pytest.raises(UserError, match="the endpoint failed"):
+        pick([lost, lost])
 
 
 def test_where_all_failed_through_us_nothing_is_picked(samples, tmp_path, tools):

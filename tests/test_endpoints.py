@@ -161,6 +161,19 @@ def test_a_model_is_asked_with_the_settings_that_it_takes(fake):
     assert settings == [{"temperature": 0.0, "max_tokens": 9}, {"temperature": 0.0, **taken}, taken, taken]
 
 
+def test_a_penalty_that_changes_nothing_is_left_out_for_a_model_that_does_not_know_it(fake):
+    """Only vLLM knows it. OpenAI refuses any argument that it does not know."""
+    fake.replies = [refusal("repetition_penalty", "unknown_parameter"), body(completion("code"))]
+    assert policy(fake.url, repetition_penalty=1.0).reply([PICTURE], "draw") == ["code"]
+    assert ["repetition_penalty" in request for request in fake.requests] == [True, False]
+
+
+def test_a_penalty_that_changes_the_answers_is_not_left_out(fake):
+    fake.replies = [refusal("repetition_penalty", "unknown_parameter")]
+    with pytest.raises(UserError, match="refuses a setting"):
+        policy(fake.url, repetition_penalty=1.05).reply([PICTURE], "draw")
+
+
 def test_a_setting_that_cannot_be_left_out_is_a_user_error(fake):
     fake.replies = [refusal("messages")]
     with pytest.raises(UserError, match="refuses a setting"):

@@ -346,7 +346,7 @@ def test_an_endpoint_is_not_asked_about_a_picture_that_nobody_can_look_at(run):
         def answers(self, conversations, keep):
             for messages in conversations:
                 asked.append(messages)
-                yield Answer(None) if messages is None else Answer("code:c")
+                yield Answer(None, "none", failed=True) if messages is None else Answer("code:c")
 
     summary = evaluate(replace(run, block=None), endpoint_replies(Policy(), run.root, lambda s: f"draw {s.id}"))
     assert summary["outcomes"]["excluded"] == 1 and asked.count(None) == 1

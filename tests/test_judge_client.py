@@ -24,7 +24,9 @@ WORDS = "---Comments:\n-**Text**- the title is missing."
 def completion(content, **choice) -> str:
     message = {"role": "assistant", "content": content} | choice.pop("message", {})
     choices = [{"index": 0, "message": message, "finish_reason": "stop"} | choice]
-    return json.dumps({"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": choices})
+    usage = {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020}
+    head = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+    return json.dumps(head | {"choices": choices, "usage": usage})
 
 
 class FakeJudge:
@@ -364,7 +366,8 @@ def test_the_same_pair_is_paid_once(fake, ask, tmp_path):
     fake.says(GOOD)
     first = ask(cache_dir=tmp_path).score(b"a", b"b", "chart")
     again = ask(cache_dir=tmp_path).score(b"a", b"b", "chart")
-    assert first == again and len(fake.requests) == 1
+    assert first.usage.calls == len(fake.requests) == 1
+    assert again == first.model_copy(update={"usage": None})
 
 
 @pytest.mark.parametrize(
@@ -433,6 +436,7 @@ def test_identical_questions_in_flight_are_one_request(fake, ask):
 
     judged = asyncio.run(all_at_once())
     assert [j.score for j in judged] == [0.5] * 8 and len(fake.requests) == 1
+    assert sum(j.usage.calls for j in judged if j.usage) == 1
 
 
 def test_requests_in_flight_are_bounded(fake, ask):

@@ -201,7 +201,7 @@ def test_the_command_tells_the_turns_and_where_the_page_lies(redraw, picture, tm
     assert json.loads(capsys.readouterr().out) == {"similarity": None, "turn": None, "turns": 1}
 
 
-@pytest.mark.parametrize("reply", [answer("plot(2)"), "```python\nplot(2)\n```"])
+@pytest.mark.parametrize("reply", [answer("plot(2)"), "```python\nplot(2)\n```", "plot(2)"])
 def test_a_renderer_that_failed_is_no_fault_of_the_answer(redraw, picture, tmp_path, capsys, monkeypatch, reply):
     monkeypatch.setattr(Renderer, "render", lambda *_: Render(status="harness_error", message="no sandbox"))
     monkeypatch.setattr(redrawing, "_policy", lambda *_: Policy(reply))

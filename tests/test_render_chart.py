@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PIL import Image
 from rrvf.domains import NANO_CANVAS, Canvas
 from rrvf.errors import UserError
 from rrvf.records import Render
-from rrvf.render import Limits, Renderer, isolation, render
+from rrvf.render import Limits, Renderer, chart, isolation, render
 from rrvf.render.chart import ChartRenderer, policy_text
 from rrvf.render.files import render_file, render_folder
 from rrvf.render.zygote import plot_python
@@ -194,6 +195,42 @@ def test_a_dead_zygote_is_replaced() -> None:
         os.kill(engine._zygote._process.pid, signal.SIGKILL)
         engine._zygote._process.wait()
         assert engine.render(LINE).png == before
+
+
+@pytest.mark.parametrize(("kills", "status"), [(1, "ok"), (9, "render_error")])
+def test_a_worker_that_was_killed_within_its_limits_is_tried_once_more(
+    kills: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine may have been short of memory. A program that ends itself again is at fault."""
+    converse, tries = chart._converse, []
+
+    def killed(*words, **named):
+        tries.append(words)
+        if len(tries) <= kills:
+            raise chart.Killed("memory", "the program was ended for lack of memory")
+        return converse(*words, **named)
+
+    monkeypatch.setattr(chart, "_converse", killed)
+    with ChartRenderer(limits=PATIENT) as engine:
+        assert engine.render(LINE).status == status
+    assert len(tries) == 2
+
+
+def test_a_font_outside_the_sandbox_is_one_that_is_not_installed(tmp_path: Path) -> None:
+    inside = plot_python().parents[1]
+    (tmp_path / "Elsewhere.ttf").touch()
+    code = f"""
+import sys; sys.path.insert(0, {str(Path(chart.__file__).parent / "sandbox")!r})
+from matplotlib.font_manager import FontEntry, findfont, fontManager
+import libraries
+gone = [FontEntry(fname, name) for fname, name in (({str(tmp_path / "Elsewhere.ttf")!r}, "Elsewhere"),
+                                                   ({str(inside / "removed.ttf")!r}, "Removed"))]
+fontManager.ttflist += gone
+libraries.forget_fonts_outside([{str(inside)!r}])
+print([font.name for font in fontManager.ttflist if font in gone], findfont("Elsewhere").rpartition("/")[2])
+"""
+    done = subprocess.run([plot_python(), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] DejaVuSans.ttf\n"
 
 
 def test_a_worker_that_died_while_it_waited_is_passed_over() -> None:

@@ -16,6 +16,7 @@ from rrvf.errors import HarnessError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render.chart import ChartRenderer
+from rrvf.render.files import render_file, render_folder
 
 LINE = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\n"
 BROKEN, OK = Render(status="harness_error", message="no memory"), Render(status="ok")
@@ -144,6 +145,17 @@ def test_a_folder_keeps_a_record_of_each_and_the_exit_code_is_2(renderer, tmp_pa
     )
     lines = (tmp_path / "out" / "records.jsonl").read_text().splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["ok", "harness_error"] and found.exit_code == 2
+
+
+def test_no_picture_of_an_earlier_program_is_left(renderer, tmp_path) -> None:
+    (tmp_path / "a.py").write_text("x")
+    for file in (tmp_path / "out" / "a.png", tmp_path / "a.png"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"of an earlier program")
+    renderer(BROKEN)
+    assert [record.png for _, record in render_folder("chart", tmp_path, tmp_path / "out")] == [None]
+    render_file("chart", tmp_path / "a.py", tmp_path / "a.png")
+    assert not list(tmp_path.rglob("*.png"))
 
 
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("render_error", 1), ("harness_error", 2)])

@@ -40,6 +40,11 @@ def renderer() -> Iterator[SvgRenderer]:
         ('width="100%" height="10mm" viewBox="0 0 64 32"', (64, 32)),
         ("", (300, 150)),
         ('viewBox="none"', (300, 150)),
+        ('width="210mm" height="5cm"', (794, 189)),
+        ('width=" 6e1 " height="30pt"', (60, 40)),
+        ('width="80" viewBox="0 0 24 12"', (80, 40)),
+        ('height="80" viewBox="0 0 24 12"', (160, 80)),
+        ('width="80"', (80, 150)),
     ],
 )
 def test_without_a_canvas_a_drawing_has_its_own_size(renderer, attributes, size):
@@ -113,6 +118,15 @@ def test_nothing_outside_the_document_is_asked_for(form, target):
     with pytest.raises(Failure, match="use shapes and text") as caught:
         parsed(svg(form.format(target)))
     assert caught.value.reason == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["<rect aria-label='Data: sales' width='9' height='9'/>", "<g id='a,data:b' data-of='data:c'/>",
+     "<a href='https://a.invalid/'><text y='9'>more</text></a>"],
+)  # fmt: skip
+def test_words_and_links_ask_for_nothing(words):
+    assert parsed(svg(words)) is not None
 
 
 @pytest.mark.parametrize("value", [DATA, f"#a;{DATA}", "da&#9;ta:image/gif,", "&#100;ata:,"])

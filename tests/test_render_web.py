@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,7 +133,28 @@ def test_a_picture_becomes_a_placeholder_of_the_size_in_its_address(full: WebRen
 
 
 def test_placeholders_of_two_addresses_differ_in_colour() -> None:
-    assert placeholder("https://a.invalid/9x9/?cat") != placeholder("https://a.invalid/9x9/?dog")
+    assert placeholder("https://a.invalid/90x90/?cat") != placeholder("https://a.invalid/90x90/?dog")
+
+
+@pytest.mark.parametrize(
+    ("address", "size"),
+    [
+        ("https://source.unsplash.com/random/640x480/?food", (640, 480)),
+        ("https://placekitten.com/g/200/300", (200, 300)),
+        ("https://picsum.photos/id/237/200/300", (200, 300)),
+        ("https://picsum.photos/seed/item1/400/300.jpg", (400, 300)),
+        ("https://picsum.photos/seed/item1/400", (400, 400)),
+        ("https://via.placeholder.com/150/0000FF", (150, 150)),
+        ("https://placehold.co/400.png", (400, 400)),
+        ("https://a.invalid/wp-content/uploads/2023/05/hero.jpg", (300, 200)),
+        ("https://a.invalid/thumb/4/47/A.png/280px-A.png", (300, 200)),
+        ("https://a.invalid/img/2024/1.png", (300, 200)),
+        ("https://a.invalid/0x0.png", (300, 200)),
+        ("https://a.invalid/5000x9000.png", (2000, 2000)),
+    ],
+)
+def test_a_placeholder_has_the_size_that_its_address_names(address, size):
+    assert 'width="{}" height="{}"'.format(*size) in placeholder(address)
 
 
 def test_tailwind_is_served_from_memory(full: WebRenderer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,13 +198,18 @@ def test_other_sheets_are_not(url: str) -> None:
     assert not is_served(url)
 
 
-def test_bootstrap_is_served_from_memory(full: WebRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("digest", ["", " integrity='sha384-AAAA' crossorigin=anonymous", ' INTEGRITY = "sha384-AAAA"'])
+def test_bootstrap_is_served_from_memory(
+    full: WebRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digest: str
+) -> None:
+    """Also to a page that names the digest of the uncut sheet, or of another version."""
     sheet = tmp_path / "bootstrap-5.3.8/package/dist/css/bootstrap.min.css"
     sheet.parent.mkdir(parents=True)
     sheet.write_text(".bg-danger{background:#f00}")
     monkeypatch.setattr(web_styles, "NPM", tmp_path)
     web_styles._bootstrap.cache_clear()
-    link = "<link rel=stylesheet href='https://cdn.jsdelivr.net/npm/bootstrap@5.3.3/dist/css/bootstrap.min.css'>"
+    sheet_at = "https://cdn.jsdelivr.net/npm/bootstrap@5.3.3/dist/css/bootstrap.min.css"
+    link = f"<link rel=stylesheet{digest} href='{sheet_at}'>"
     render = full.render(f"{link}<body class='bg-danger'><b>x</b>")
     web_styles._bootstrap.cache_clear()
     assert pixels(render)[-1, -1].tolist() == [255, 0, 0] and render.message == ""
@@ -314,6 +341,17 @@ def test_nothing_is_left_after_close(renderer: WebRenderer, full: WebRenderer) -
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
     assert len(folders) == 2
     assert not any(os.path.exists(folder) for folder in folders)
+
+
+def test_a_renderer_that_is_closed_in_the_midst_of_a_batch_ends_at_once() -> None:
+    renderer = Renderer("web", 2, Limits(canvas=NANO_CANVAS, wall_s=60))
+    made = renderer.render_each([f"<p>{number}" for number in range(40)])
+    assert next(made).ok
+    closing = threading.Thread(target=renderer.close, daemon=True)
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
+    assert renderer._engine.render(PAGE).message == "the renderer was closed"
 
 
 def test_a_machine_without_chromium_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def test_published_notebooks_hold_neither_bars_nor_stages_nor_the_runs_own_param
     assert [c.source for c in saved.cells] == [c.source for c in read_notebook(first).cells]
 
 
-@pytest.mark.parametrize("profile, published", [("nano", ["results/nano", "notebooks"]), ("gpu", ["results/gpu"])])
+@pytest.mark.parametrize(("profile", "published"), [("nano", ["results/nano", "notebooks"]), ("gpu", ["results/gpu"])])
 def test_what_is_committed_changes_only_on_request(profile, published, tmp_path, monkeypatch):
     took = []
     monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from reproduce import rows
 from reproduce.rows import beside_paper, sets_of
-from rrvf import cli
+from rrvf import cli, stages
 from rrvf.environment import SETTINGS
 from rrvf.errors import UserError
 from rrvf.places import SHIPPED
@@ -176,9 +176,36 @@ def test_a_released_checkpoint_stands_beside_the_papers_row(study):
 
 def test_rows_are_policies_of_a_study_but_what_it_trains_is_its_own(study):
     assert study.model_of("gpt-4o", "chart") == ROWS["gpt-4o"]
-    assert study.model_of("base", "chart") == PAPER.policy.model
+    assert study.model_of("base", "chart") == ROWS["base"]  # with its commit
     with pytest.raises(UserError, match="trains no sft for the web domain"):
         study.model_of("sft", "web")
+
+
+def test_an_estimate_of_a_row_that_is_trained_here_trains_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(Study, "train_grpo", lambda *_: pytest.fail("it trains"))
+    assert rows.main(["--row", "rrvf", "--estimate"]) == 2
+    assert "not trained yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"decoding": ROWS["o3"].decoding.model_copy(update={"max_tokens": 99})},
+                                    {"prompt": "own"}])  # fmt: skip
+def test_a_row_that_is_asked_in_another_way_is_measured_anew(study, change, monkeypatch):
+    keys = []
+
+    class Seen(Exception):
+        pass
+
+    def stage(self, name, kind, inputs):
+        keys.append(stages.stage_key(kind, inputs))
+        raise Seen
+
+    monkeypatch.setattr(Study, "stage", stage)
+    monkeypatch.setattr("rrvf.evaluation.prompts.download_if_possible", lambda *_: None)
+    for row in (ROWS["o3"], ROWS["o3"].model_copy(update=change)):
+        monkeypatch.setattr(Study, "model_of", lambda *_, row=row: row)
+        with pytest.raises(Seen):
+            study.evaluate("chartmimic", "o3")
+    assert keys[0] != keys[1]
 
 
 def test_a_measured_row_is_printed_beside_the_papers(tmp_path):

@@ -16,14 +16,14 @@ from PIL import Image
 from rrvf.benchmarks.answers import answers
 from rrvf.benchmarks.intervals import wilson
 from rrvf.benchmarks.registry import ChartMimic, column, interval, rate
-from rrvf.benchmarks.replies import local_replies
+from rrvf.benchmarks.replies import endpoint_replies, local_replies
 from rrvf.benchmarks.results import read_results
 from rrvf.benchmarks.run import Run
 from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
-from rrvf.policies import NoReply
+from rrvf.policies import Answer, NoReply
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, Usage, picture_name
+from rrvf.records import Judgement, Provenance, Render, Sample, SampleResult, Usage, json_lines, picture_name
 
 PROVENANCE = Provenance(
     protocol="p", prompt_hash="h", judge="j", metric_version="0", versions={}, seed=0, profile_hash="x"
@@ -174,6 +174,13 @@ def test_a_harness_that_keeps_failing_stops_the_run_and_the_rerun_completes_it(r
     assert (again["outcomes"], again["metrics"]) == (whole["outcomes"], whole["metrics"])
 
 
+def test_samples_that_the_harness_always_fails_on_stop_no_run_however_many_they_are(run, break_harness):
+    """In the second try, and in a rerun, they follow one another."""
+    break_harness([5, 15, 25, 35])
+    for _ in range(2):
+        assert evaluate(run, replies)["outcomes"]["harness_error"] == 4
+
+
 def test_a_set_of_which_nothing_could_be_rendered_has_no_number(run, break_harness):
     few = replace(run, samples=run.samples[5:7])
     break_harness([5, 6])
@@ -202,6 +209,26 @@ def test_a_reference_that_cannot_be_used_is_excluded_and_counted(unusable, capsy
     assert {i for i, result in found.items() if result.outcome == "excluded"} == {f"a/{i}" for i in (7, 8, 9, 11, 12)}
     assert "20 x 5000" in found["a/7"].message
     assert "5 of 40 samples excluded, as their reference cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("block", [40, None], ids=["local", "endpoint"])
+def test_a_sample_is_asked_once_its_picture_can_be_read(run, block):
+    whole = (run.root / "8.png").read_bytes()
+
+    class Policy:
+        def reply(self, pictures, prompt):
+            return ["code:c"] * len(pictures)
+
+        def answers(self, conversations, keep):
+            nothing = Answer(None, "there is no question", failed=True)
+            return (nothing if messages is None else Answer("code:c") for messages in conversations)
+
+    source = local_replies if block else endpoint_replies
+    ask = lambda: evaluate(replace(run, block=block), source(Policy(), run.root, ""))["outcomes"]  # noqa: E731
+    (run.root / "8.png").write_bytes(b"damaged")
+    assert ask()["excluded"] == 1
+    (run.root / "8.png").write_bytes(whole)
+    assert ask()["scored"] == 40
 
 
 def test_an_excluded_sample_weighs_nothing_whatever_the_policy_wrote(unusable):
@@ -359,6 +386,12 @@ def test_why_there_is_no_reply_stands_in_the_record_and_outlives_a_kill(run):
 def test_half_a_character_in_a_reply_ends_no_evaluation(run):
     evaluate(run, lambda samples: ["code:\ud83d"] * len(samples))
     assert {result.code for result in read_results(run.out).values()} == {"\ufffd"}
+
+
+def test_a_line_cut_within_a_character_is_left_out(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(b'{"a": "' + "标".encode()[:1] + b'\n{"a": 1}\n{"a": "' + "标".encode()[:2])
+    assert list(json_lines(path)) == [{"a": 1}]
 
 
 @pytest.mark.parametrize("name", ["a/b", "a\0b", "a\nb", "a\x7fb"], ids=ascii)

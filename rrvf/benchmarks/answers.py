@@ -24,9 +24,10 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
         if told := callable(new):
             new = new(keep)
         if isinstance(new, list):  # the whole block is paid for, so it is written before anything can stop the run
-            for place, given in zip(range(len(block)), new, strict=True):
-                keep(place, _answer(given))
-            new = ()
+            for place, answer in enumerate(map(_answer, new)):
+                if not answer.failed:
+                    keep(place, answer)
+            told = True
         made = iter(new)
         for place, sample in enumerate(block):
             if (given := next(made, _NONE)) is not _NONE:

@@ -15,22 +15,24 @@ from rrvf.benchmarks.run import Replies
 from rrvf.best_of import best_of
 from rrvf.errors import UserError
 from rrvf.pictures import read_picture
-from rrvf.policies import Answer, Keep
+from rrvf.policies import Answer, Keep, NoReply
 from rrvf.records import Sample, storable
 from rrvf.rollout import Tools
 
+#: Given where nothing could be asked. It is not written down, so the sample is asked once its file can be read.
+UNREAD = Answer(None, "a file of the sample cannot be read", failed=True)
 #: The text of the question: one for all samples, or a function of the sample.
 Asked = str | Callable[[Sample], str]
 
 
 def local_replies(policy, root: Path, asked: Asked) -> Replies:
-    """`reply` for a policy that runs here. It gives None for a picture that cannot be read."""
+    """`reply` for a policy that runs here. It gives UNREAD for a picture that cannot be read."""
 
-    def reply(samples: list[Sample]) -> list[str | None]:
+    def reply(samples: list[Sample]) -> list[str | NoReply | Answer]:
         pictures = {s.id: found for s in samples if (found := picture_of(root, s))}
         words = [_words(asked, s) for s in samples if s.id in pictures]
         texts = dict(zip(pictures, policy.reply(list(pictures.values()), words) if pictures else [], strict=True))
-        return [texts.get(s.id) for s in samples]
+        return [texts.get(s.id, UNREAD) for s in samples]
 
     return reply
 
@@ -51,24 +53,27 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
 
 
 def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int) -> Replies:
-    """`reply` for the best of `count` answers that a policy draws. It gives None for a picture that cannot be read."""
+    """`reply` for the best of `count` answers that a policy draws. It gives UNREAD as `local_replies` does."""
 
-    def reply(samples: list[Sample]) -> list[str | None]:
+    def reply(samples: list[Sample]) -> list[str | Answer]:
         seen = [s for s in samples if picture_of(root, s)]
         best = best_of(count, seen, root, prompt, policy.chat, tools, seed) if seen else []
         texts = {t.sample_id: t.turns[-1].text for t in best}
-        return [texts.get(s.id) for s in samples]
+        return [texts.get(s.id, UNREAD) for s in samples]
 
     return reply
 
 
 def oracle_replies(policy, root: Path) -> Replies:
-    """`reply` for the calibration rows, which read the true code. It gives None where the code cannot be read."""
+    """`reply` for the calibration rows, which read the true code.
 
-    def answer(sample: Sample) -> str | None:
+    It gives UNREAD where the code cannot be read, and None where a sample has none.
+    """
+
+    def answer(sample: Sample) -> str | Answer | None:
         with suppress(OSError, UnicodeDecodeError):  # the runner leaves such a sample out, and says why
             return policy.answer((root / sample.code).read_text(encoding="utf-8")) if sample.code else None
-        return None
+        return UNREAD
 
     return lambda samples: [answer(sample) for sample in samples]
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ from rrvf.render import settled
 
 #: Answers that may wait to be scored. With more, the policy waits too.
 AHEAD = 2 * BLOCK
-#: The run stops when the harness fails on this many samples in a row: then the machine is at fault.
+#: The run stops when the harness fails on this many new samples in a row: then the machine is at fault.
 IN_A_ROW = 3
 #: The beginning of a sample's message where the policy could not be asked.
 _NO_ANSWER = "the policy cannot be asked: "
@@ -45,23 +45,25 @@ def evaluate(run: Run, reply: Replies) -> dict:
         claim(run.out, run.identity, begun=REPLIES)
         (run.out / "renders").mkdir(exist_ok=True)
         # Samples on which judge or harness failed are tried again. All others are measured once.
-        done = {i for i, result in read_results(run.out, scores_only=True).items() if result.outcome not in OURS}
-        done &= {s.id for s in run.samples}
+        before = {i: result.outcome for i, result in read_results(run.out, scores_only=True).items()}
+        done = {s.id for s in run.samples if before.get(s.id, OURS[0]) not in OURS}
         failed = score(
-            run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done)
-        )
+            run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done),
+            {i for i, outcome in before.items() if outcome == "harness_error"},
+        )  # fmt: skip
         # The machine may have been short of memory or processes only for a while, so failed samples get a second try.
-        failed = score(run, answers(replace(run, samples=failed), reply), len(failed)) if failed else []
+        again = replace(run, samples=failed)
+        failed = score(again, answers(again, reply), len(failed), {s.id for s in failed}) if failed else []
         if failed and len(failed) == len(run.samples):
             raise UserError(_broken(read_results(run.out)[failed[0].id].message))
         return write_summary(run)
 
 
-def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int) -> list[Sample]:
+def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int, again: Collection[str] = ()) -> list[Sample]:
     """Score samples as they come and append their results, in order; returns those on which the harness failed.
 
-    UserError for `IN_A_ROW` failures in a row. The number of answers that wait to be scored is bounded, so that memory
-    stays flat.
+    again: samples on which it failed before. UserError for `IN_A_ROW` failures in a row on others. The number of
+    answers that wait to be scored is bounded, so that memory stays flat.
     """
     failed: list[Sample] = []
     row, ahead = 0, AHEAD + run.workers + run.judging
@@ -80,7 +82,7 @@ def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int) -> li
                 bar.update()
                 broken = result.outcome == "harness_error"
                 failed += [sample] if broken else []
-                row = row + 1 if broken else 0
+                row = 0 if not broken else row + (sample.id not in again)
                 if row == IN_A_ROW:
                     raise UserError(_broken(result.message))
     finally:

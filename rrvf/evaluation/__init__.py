@@ -9,7 +9,7 @@ the tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from rrvf.data import DataConfig, prompts
 from rrvf.domains import domain
 from rrvf.judge.rubrics import OWN, Rubric, official
 from rrvf.outputs import say
-from rrvf.policies.address import BestOf, Model, Settings, identity, is_endpoint, is_hosted, open_policy
+from rrvf.policies.address import BestOf, Model, Settings, asked_how, identity, is_endpoint, is_hosted, open_policy
 from rrvf.records import Provenance, Sample
 from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
@@ -162,8 +162,8 @@ class Evaluation:
 
     def who(self, policy: str, model: Model) -> dict:
         """What tells one run's records from another's: the policy with its weights, the set, the decoding."""
-        decoding = {"decoding": model.decoding.model_dump()} if isinstance(model, Row) else {}
-        return {"policy": policy, "weights": identity(model), "set": self._settings, **decoding}
+        made_by = asked_how(model, self.study.profile.judge.identity)
+        return {"policy": policy, "weights": identity(model), "set": self._settings, **made_by}
 
     def _provenance(self, protocol: str, judge: str) -> Provenance:
         penalty = self.config.repetition_penalty
@@ -225,7 +225,9 @@ class Evaluation:
         references = References(renderer, "plot2code")
 
         def asked(sample: Sample) -> str:
-            items = references.items((self.root / sample.code).read_text(encoding="utf-8"))
+            items = None
+            with suppress(OSError, UnicodeDecodeError):  # the runner leaves such a sample out, and says why
+                items = references.items((self.root / sample.code).read_text(encoding="utf-8"))
             return self.question.text(items["size"] if items else (6.4, 4.8))  # Matplotlib's default
 
         return asked

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.questions import Question
-from rrvf.benchmarks.replies import picture_of
+from rrvf.benchmarks.replies import UNREAD, picture_of
 from rrvf.benchmarks.results import usage_of
 from rrvf.benchmarks.run import BLOCK, REPLIES
 from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
@@ -46,7 +46,7 @@ def evaluate_turns(
     found = {x["sample_id"]: Trajectory.model_validate(x) for x in json_lines(out / EPISODES)}
     by_turn = []
     for turn in range(1, max_turns + 1):
-        made = {s.id: as_of(found[s.id], turn) if s.id in found else None for s in samples}
+        made = {s.id: as_of(found[s.id], turn) if s.id in found else UNREAD for s in samples}
         summary = evaluation.evaluated(
             f"{policy}, turn {turn}", who | {"turn": turn}, out / f"turn_{turn}", samples,
             lambda renderer, stack, made=made: lambda wanted: [made[s.id] for s in wanted], turn=turn,

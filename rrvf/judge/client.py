@@ -150,19 +150,20 @@ class JudgeClient:
     async def _judged(
         self, reference: bytes, generated: bytes, domain: str, mode: Mode, prompt: JudgePrompt
     ) -> Judgement:
-        """The cached answer, or the answer of an equal question under way, or a new one."""
+        """The cached answer, or the answer of an equal question under way, or a new one. Only a new one has a usage."""
         started = time.perf_counter()
         try:
             model = await self._patiently(self._model_name)
             key = key_of(reference, generated, prompt.sha256, self._card(model, domain).id)
             if (kept := self._cache.get(key)) is not None:
-                return kept
-            if key not in self._running:
+                return kept.model_copy(update={"usage": None})
+            if new := key not in self._running:
                 asked = self._question(prompt, reference, generated, mode)
                 task = asyncio.create_task(self._answer(asked, model, domain, mode, key))
                 self._running[key] = task
                 task.add_done_callback(lambda done: self._forget(key, done))
-            return await asyncio.shield(self._running[key])
+            answer = await asyncio.shield(self._running[key])
+            return answer if new else answer.model_copy(update={"usage": None})
         except (Exception, asyncio.CancelledError) as error:  # the caller gets a judge_error, never a number
             seconds = time.perf_counter() - started
             return Judgement(status="judge_error", reason=reason_of(error), judge=self._model or "", seconds=seconds)

@@ -76,6 +76,13 @@ def identity(model: Model) -> str | None:
     return found.hexdigest()[:16] if weights else model
 
 
+def asked_how(model: Model, picker: dict) -> dict:
+    """What decides a model's answers besides its weights: the decoding of a row, the judge that picks a best of N."""
+    if isinstance(model, Row):
+        return {"decoding": model.decoding.model_dump()}
+    return {"picked_by": picker} if isinstance(model, BestOf) else {}
+
+
 def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
     """The policy at an address. Closing `stack` frees what it holds, such as a vLLM server.
 

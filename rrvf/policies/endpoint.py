@@ -80,7 +80,7 @@ class EndpointPolicy:
     def answers(self, conversations: Iterable[list[dict] | None], keep: Keep | None = None) -> Iterator[Answer]:
         """The next turn of each conversation, in order: `in_flight` at a time, reading the input only a little ahead.
 
-        A conversation that is None gets an answer without text. keep: called with each answer of the policy, as it
+        A conversation that is None gets a `failed` answer. keep: called with each answer of the policy, as it
         arrives (not in order), in the client's thread.
         """
         refused, held = 0, []
@@ -138,7 +138,7 @@ class EndpointPolicy:
 
     async def _one(self, api: AsyncOpenAI, places: asyncio.Semaphore, messages: list[dict] | None) -> Answer:
         if messages is None:
-            return Answer(None)
+            return Answer(None, "there is no question", failed=True)
         async with places:
             try:
                 async with asyncio.timeout(_DEADLINE_S):
@@ -200,9 +200,15 @@ async def _stopped(api: AsyncOpenAI) -> None:
 
 
 def _settled(settings: dict, refusal: BadRequestError | UnprocessableEntityError) -> dict | None:
-    """The settings without the one that a refusal names. None if it names none that can be left out."""
-    named = refusal.param or next((name for name in ("max_tokens", "temperature") if name in words_of(refusal)), None)
-    if named not in ("max_tokens", "temperature") or named not in settings:
+    """The settings without the one that a refusal names. None if it names none that can be left out.
+
+    Only vLLM knows `repetition_penalty`. It can be left out where it is 1, which is what others decode with.
+    """
+    known = ("max_tokens", "temperature", "repetition_penalty")
+    named = refusal.param or next((name for name in known if name in words_of(refusal)), None)
+    if named == "repetition_penalty" and settings.get("extra_body", {}).get(named) == 1:
+        named = "extra_body"
+    if named not in ("max_tokens", "temperature", "extra_body") or named not in settings:
         return None
     rest = {name: value for name, value in settings.items() if name != named}
     return rest | ({"max_completion_tokens": settings[named]} if named == "max_tokens" else {})

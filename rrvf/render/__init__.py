@@ -117,6 +117,7 @@ class Renderer:
     def close(self) -> None:
         """End every process of the pool; safe to call twice."""
         self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)  # codes that wait would begin while the engine ends
         self._engine.close()
         self._threads.shutdown()
 

@@ -70,6 +70,7 @@ class Chromium:
         self._folders: list[str] = []
         self._next: asyncio.Task[Blank] | None = None
         self._pages = 0
+        self._retired = False
         self.idle_mb = 0.0
 
     def prepare(self) -> None:
@@ -89,8 +90,14 @@ class Chromium:
     def done(self, blank: Blank, reuse: bool) -> None:
         """Start to prepare the next page: a new document in the used context, or in a new context. Does not block."""
         self._pages += 1
+        if self._retired:
+            return
         again = reuse and self._pages % CONTEXT_PAGES
         self._next = asyncio.create_task(self._visit(blank) if again else self._turn_over(blank))
+
+    def retire(self) -> None:
+        """Open no further page ahead: the browser is about to be stopped."""
+        self._retired = True
 
     async def _visit(self, blank: Blank) -> Blank:
         try:

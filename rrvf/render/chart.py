@@ -47,6 +47,10 @@ class Reply(BaseModel):
     items: dict | None = None
 
 
+class Killed(Failure):
+    """A child was killed within its limits. Only the machine can do that, or a program that ended itself."""
+
+
 class Ticket:
     """A handle by which another thread cancels a render that waits or runs."""
 
@@ -144,13 +148,13 @@ class ChartRenderer:
         return self._zygote.take(timeout_s=_READY_S)
 
     def _render(self, code: str, trace: Trace | None, limits: Limits, ticket: Ticket) -> Render:
-        """One try in a child, and a second one if the zygote itself died during the first."""
+        """One try in a child, and a second one if the machine may have ended the first: the zygote, or the child."""
         try:
             return self._try(code, trace, limits, ticket)
-        except (Failure, HarnessError):
+        except (Failure, HarnessError) as error:
             if self._closed:
                 raise HarnessError("the renderer was closed") from None
-            if self._zygote.alive:
+            if self._zygote.alive and not isinstance(error, Killed):
                 raise
             return self._try(code, trace, limits, ticket)
 
@@ -235,9 +239,9 @@ def _death(child: Child, limits: Limits, seconds: float) -> Failure:
         return Failure("exit", "the program ended itself before its picture was made")
     if status != -signal.SIGKILL:
         return Failure("crash", f"the interpreter died of {signal.Signals(-status).name}")
-    if seconds > 0.5 * limits.cpu_s:
+    if seconds > 0.95 * limits.cpu_s:
         return Failure("timeout", f"the program used more than {limits.cpu_s:g} s of processor time")
-    return Failure("memory", "the program was ended for lack of memory")
+    return Killed("memory", "the program was ended for lack of memory")
 
 
 def _checked(header: bytes, pixels: bytes, code: str, limits: Limits, traced: bool) -> Render:

@@ -18,13 +18,14 @@ RECORDS = "records.jsonl"
 
 
 def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -> Render:
-    """Render the program in `path` and write its picture, if any, to `out`. Raises UserError for a missing file."""
+    """Render the program in `path` and write its picture to `out`; without a picture, remove what is there.
+
+    UserError for a missing file.
+    """
     if not path.is_file():
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
     record = render(domain, read_program(domain, path), limits)
-    if record.png:
-        make(out.parent)
-        out.write_bytes(record.png)
+    _write(record, out)
     return record
 
 
@@ -40,11 +41,19 @@ def render_folder(
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
         made = renderer.render_each((read_program(domain, p) for p in paths), settle=False)
         for path, record in zip(paths, made, strict=True):
-            if record.png:
-                (out / f"{path.stem}.png").write_bytes(record.png)
+            _write(record, out / f"{path.stem}.png")
             lines.write(json.dumps({"name": path.stem, **record.model_dump()}) + "\n")
             lines.flush()
             yield path.stem, record
+
+
+def _write(record: Render, path: Path) -> None:
+    """Write a picture. Where there is none, remove an earlier one, which would be taken for it."""
+    if record.png:
+        make(path.parent)
+        path.write_bytes(record.png)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def programs(domain: str, folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Container
 
 from lxml import etree
 
@@ -14,7 +15,10 @@ from rrvf.render.web import Drawn, WebRenderer
 from rrvf.render.web_markup import unescaped
 
 _OUTSIDE = r"""(?i)(?:^|[;,("'])\s*+data:|@import|image-set\(|(?:url|src)\(\s*+["']?+\s*+(?!#)"""
-_N = r"(\d+\.?\d*|\.\d+)"
+_TEXT = re.compile(r"(?:aria-|data-).*|id|class|role|title|alt|name|.*[}:]label")  # attributes that are never addresses
+_N = r"(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)"
+#: Pixels per unit.
+_UNITS = {"": 1, "px": 1, "pt": 4 / 3, "pc": 16, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4}
 _PAGE = '<!DOCTYPE html><body style="margin:0"><img style="display:block" src="data:image/svg+xml;base64,{}">'
 
 
@@ -47,8 +51,11 @@ def parsed(code: str) -> etree._Element:
     if root.tag != "{http://www.w3.org/2000/svg}svg" or any(True for _ in root.iter(etree.Entity)):
         raise Failure("syntax_error", 'write one <svg xmlns="http://www.w3.org/2000/svg"> without named entities')
     for element in root.iter():
-        links = [v for name, v in element.items() if name.endswith("href") and v.strip()[:1] != "#"]
-        said = [*element.values(), _own_text(element) if element.tag.endswith("}style") else ""]
+        read = {name: value for name, value in element.items() if not _TEXT.fullmatch(name)}
+        if element.tag.endswith("}a"):  # a picture follows no link
+            read = {name: value for name, value in read.items() if not name.endswith("href")}
+        links = [v for name, v in read.items() if name.endswith("href") and v.strip()[:1] != "#"]
+        said = [*read.values(), _own_text(element) if element.tag.endswith("}style") else ""]
         if links or any(re.search(_OUTSIDE, re.sub(r"[\\\t\r\n]", "", unescaped(value))) for value in said):
             raise Failure("forbidden", "the drawing asks for a file, an address or embedded data: use shapes and text")
     return root
@@ -61,12 +68,30 @@ def _own_text(element: etree._Element) -> str:
 
 def fitted(root: etree._Element, canvas: Canvas | None) -> dict[str, int]:
     """The width and height of the picture. Changes `root` to fill it. Raises Failure outside the picture bounds."""
-    asked = re.fullmatch(rf"{_N}(?:px)? {_N}(?:px)?", f"{root.get('width')} {root.get('height')}")
-    box = re.fullmatch(rf"[^\s,]+[\s,]+[^\s,]+[\s,]+{_N}[\s,]+{_N}", root.get("viewBox", "").strip())
-    own = [float(side) for side in (asked or box).groups()] if asked or box else [300, 150]
+    own = _own_size(root)
     width, height = (canvas.width, canvas.height) if canvas else own
     if problem := misfit(width, height):
         raise Failure("limit", problem)
     size, whole = {"width": round(width), "height": round(height)}, {"viewBox": f"0 0 {own[0]} {own[1]}"}
     root.attrib.update(whole | dict(root.attrib) | {name: str(side) for name, side in size.items()})
     return size
+
+
+def _own_size(root: etree._Element) -> tuple[float, float]:
+    """The drawing's size in pixels, by its width and height, else its viewBox, else a browser's 300x150.
+
+    A side that is missing follows from the viewBox. A drawing with a viewBox and sides in other units is drawn in the
+    size of its viewBox.
+    """
+    found = re.fullmatch(rf"[^\s,]+[\s,]+[^\s,]+[\s,]+{_N}[\s,]+{_N}", root.get("viewBox", "").strip())
+    box = (float(found[1]), float(found[2])) if found else None
+    width, height = (_pixels(root.get(name), ("", "px") if box else _UNITS) for name in ("width", "height"))
+    if box and all(box) and (width is None) != (height is None):
+        return (width, width * box[1] / box[0]) if height is None else (height * box[0] / box[1], height)
+    return box if box and width is None else (width or 300, height or 150)
+
+
+def _pixels(length: str | None, units: Container[str]) -> float | None:
+    """A length in pixels; None for one that is missing, in other units, or no length."""
+    found = re.fullmatch(rf"{_N}([a-z]*)", (length or "").strip())
+    return float(found[1]) * _UNITS[found[2]] if found and found[2] in units else None

@@ -21,11 +21,12 @@ Not covered
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import threading
 import time
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Literal, Self
 
 from playwright.async_api import Error as PlaywrightError
@@ -41,6 +42,7 @@ from rrvf.render.web_blocks import OFFSETS, RECOLOUR, TAGS, Text, text_blocks
 from rrvf.render.web_checks import check_code, check_picture
 from rrvf.render.web_requests import ADDRESS
 from rrvf.render.web_still import stand_still, still
+from rrvf.render.web_styles import without_digests
 
 WebTrace = Literal["blocks"]
 #: The screenshots and texts of a page. Under a trace, two recoloured screenshots follow the first; else there are no
@@ -63,6 +65,8 @@ class WebRenderer:
     def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:
         self.limits = limits
         self._closed = False
+        self._closing = threading.Lock()
+        self._rendering: set[asyncio.Task] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rrvf-web", daemon=True)
         self._thread.start()
@@ -74,10 +78,12 @@ class WebRenderer:
         """The screenshot of a page, or the typed reason for its failure.
 
         With trace "blocks" (only without scripts), `items["blocks"]` holds the page's text blocks, see `web_blocks`.
-        The status is `harness_error` if Chromium does not start, or fails on a control page too. UserError for a trace
-        with scripts on.
+        The status is `harness_error` if Chromium does not start, or fails on a control page too, or if the renderer is
+        closed meanwhile. UserError for a trace with scripts on.
         """
-        return self._submit(self._render(code, trace)).result()
+        with contextlib.suppress(CancelledError):
+            return self._submit(self._render(code, trace)).result()
+        return Render(status="harness_error", message="the renderer was closed")
 
     async def arender(self, code: str, trace: WebTrace | None = None) -> Render:
         """`render` for coroutines. Cancelling the task stops the page."""
@@ -85,12 +91,15 @@ class WebRenderer:
 
     def close(self) -> None:
         """End every browser. Safe to call twice."""
-        if not self._closed:
+        with self._closing:
+            if self._closed:
+                return
+            stopped = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
             self._closed = True
-            self._submit(self._stop()).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        stopped.result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +108,12 @@ class WebRenderer:
         self.close()
 
     def _submit(self, work: Coroutine) -> Future:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run a coroutine in the loop. Raises CancelledError once the renderer is closed, as nothing would run it."""
+        with self._closing:
+            if not self._closed:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise CancelledError
 
     async def _start(self) -> None:
         for browser in self._all:
@@ -107,6 +121,11 @@ class WebRenderer:
             self._idle.put_nowait(browser)
 
     async def _stop(self) -> None:
+        for browser in self._all:
+            browser.retire()
+        for task in self._rendering:
+            task.cancel()
+        await asyncio.gather(*self._rendering, return_exceptions=True)
         await asyncio.gather(*(browser.stop() for browser in self._all))
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
@@ -117,6 +136,7 @@ class WebRenderer:
         code = code.encode(errors="replace").decode("utf-8-sig")  # replaces lone surrogates, drops a byte order mark
         started = time.monotonic()
         browser: Chromium | None = None
+        self._rendering.add(task := asyncio.current_task())
         try:
             await asyncio.to_thread(self._check, code)
             checked = time.monotonic() - started
@@ -134,6 +154,7 @@ class WebRenderer:
         except HarnessError as error:
             fields = {"status": "harness_error", "message": f"the browser failed: {error}"[:300]}
         finally:
+            self._rendering.discard(task)
             if browser:
                 self._idle.put_nowait(browser)
         return Render(seconds=time.monotonic() - started, **fields)
@@ -205,7 +226,7 @@ class WebRenderer:
         if self.limits.javascript:
             await page.clock.install(time=0)
             await page.clock.pause_at(_CLOCK_S)
-        await _load(page, await asyncio.to_thread(still, code))
+        await _load(page, await asyncio.to_thread(still, without_digests(code)))
         if self.limits.javascript:
             await page.clock.run_for(_CLOCK_MS)
         await stand_still(page, code)

@@ -27,7 +27,12 @@ from rrvf.render.web_styles import is_served, stylesheet
 ADDRESS = "http://page.invalid/"
 #: Requests per page; any further one is refused, because each answer costs time.
 REQUESTS = 1_000
-_SIZE = re.compile(r"(\d{1,4})[x/](\d{1,4})")
+#: Sizes in an address: 300x200 anywhere, /300/200 at its end; of services that only draw placeholders /300 is a square.
+_SIDE = r"([1-9]\d{1,3})"
+_BY = re.compile(rf"(?<!\d){_SIDE}x{_SIDE}(?!\d)")
+_PATH_SIZE = re.compile(rf"/{_SIDE}/{_SIDE}(?:\.\w+)?/?$")
+_SQUARE = re.compile(rf"^/{_SIDE}(?=[/.]|$)|/{_SIDE}(?:\.\w+)?/?$")
+_SERVICES = re.compile(r"(?:^|\.)(?:placeholder\.com|placehold\.co|placehold\.it|picsum\.photos|dummyimage\.com)$")
 _MAX_SIDE = 2_000
 #: Design2Code's pages use one file as placeholder for every picture; this is its name and size.
 _STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
@@ -104,12 +109,20 @@ class Requests:
 
 def placeholder(url: str) -> str:
     """A flat SVG picture of the size in the address (else 300x200), in a muted colour from the address's hash."""
-    found = _SIZE.search(url)
-    width, height = (min(_MAX_SIDE, max(1, int(n))) for n in found.groups()) if found else (300, 200)
-    if url.endswith(_STAND_IN):
-        width, height = _STAND_IN_SIZE
+    width, height = _STAND_IN_SIZE if url.endswith(_STAND_IN) else (min(_MAX_SIDE, n) for n in _size(url))
     colour = "".join(f"{96 + b // 2:02x}" for b in hashlib.sha256(url.encode(errors="replace")).digest()[:3])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'preserveAspectRatio="none"><rect width="100%" height="100%" fill="#{colour}"/></svg>'
     )
+
+
+def _size(url: str) -> tuple[int, int]:
+    """The width and height that an address names. Dates, ids and folders of digits are no sizes."""
+    parts = urlsplit(url)
+    if found := _BY.search(url) or _PATH_SIZE.search(parts.path):
+        return int(found[1]), int(found[2])
+    if _SERVICES.search(parts.hostname or "") and (found := _SQUARE.search(parts.path)):
+        side = int(found[1] or found[2])
+        return side, side
+    return 300, 200

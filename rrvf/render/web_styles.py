@@ -13,7 +13,16 @@ _BOOTSTRAP = re.compile(
     r"//[^?#]*/(?:twitter-)?bootstrap(?:[@/]v?(\d)[^/]*)?/(?:dist/)?css/(bootstrap[a-z.-]*?)(?:\.min)?\.css(?:[?#]|$)"
 )
 _TAILWIND = re.compile(r"tailwindcss@\^?2|/tailwind(\.min)?\.css")
+_INTEGRITY = re.compile(r"""(<link\b[^>]{0,2000}?)\sintegrity\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _VERSIONS = {"3": "3.4.1", "4": "4.6.2", "5": "5.3.8"}
+
+
+def without_digests(page: str) -> str:
+    """The page without the digests of its stylesheets.
+
+    They are those of other versions and of uncut sheets, and a browser does not use a sheet with another digest.
+    """
+    return _INTEGRITY.sub(r"\1", page)
 
 
 def is_served(url: str) -> bool:

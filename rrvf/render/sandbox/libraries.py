@@ -33,6 +33,20 @@ def load() -> None:
         shutil.rmtree(matplotlib.get_configdir(), ignore_errors=True)  # a temporary folder, if ours is not writable
 
 
+def forget_fonts_outside(folders: list[str]) -> None:
+    """Keep only fonts that lie in `folders`, because the sandbox holds no others.
+
+    Matplotlib lists the fonts of the whole machine. With one that cannot be read it would list them anew, which needs a
+    thread. Without it a script that names the font gets the default one, as on a machine that has not installed it.
+    """
+    from matplotlib.font_manager import fontManager
+
+    inside = tuple(os.path.realpath(folder) + os.sep for folder in folders)
+    for kind in ("ttflist", "afmlist"):
+        found = [font for font in getattr(fontManager, kind) if os.path.realpath(font.fname).startswith(inside)]
+        setattr(fontManager, kind, [font for font in found if os.path.isfile(font.fname)])
+
+
 def spare_sockets() -> None:
     """Let `asyncio.run` work without the socket pair by which threads and signals wake the event loop.
 

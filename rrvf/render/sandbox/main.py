@@ -112,6 +112,7 @@ def main() -> None:
     walls.find_means()
     control.send(json.dumps({"missing": walls.missing}).encode())
     libraries.load()
+    libraries.forget_fonts_outside(isolate.readable_paths())
     import job  # noqa: F401  (children inherit it)
 
     libraries.spare_sockets()
