@@ -59,6 +59,7 @@ class Study:
     """
 
     def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
+        check_apart(profile)
         self.profile = profile
         self.results = results or RUNS / profile.name
         self.data = data or Path(os.environ.get("RRVF_DATA") or DATA / profile.name)
@@ -343,6 +344,20 @@ class Study:
     def stage(self, name: str, kind: str, inputs: dict) -> AbstractContextManager[tuple[Path, bool]]:
         """The folder of a stage of this study, and whether it is finished (`rrvf.stages.stage`)."""
         return stages.stage(self.results, name, kind, inputs)
+
+
+def check_apart(profile: Profile) -> None:
+    """UserError if pictures of a set that the profile evaluates on are, under another name, those that it trains on."""
+    data = DataConfig.read(profile.data).root
+    trained = {name for section in profile.grpo.values() for name in section.train_sets}
+    trained |= {section.train_set for section in (*profile.sft.values(), *profile.rft.values())}
+    for tested in sorted({config.dataset for config in profile.evaluations.values()} - trained):
+        for name in sorted(trained & data.keys()) if tested in data else ():
+            if data[tested].overlaps(data[name]):
+                raise UserError(
+                    f"{tested}, a set of an evaluation, may hold pictures of {name}, which is trained on: give both a "
+                    "`part` (train, test) of one folder, or name other pictures"
+                )
 
 
 def check_labels(config: EvalSet, samples: list[Sample]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from test_report_runs import write_run
 from test_two_judges import GPT
 
+from rrvf.profile import load_profile
 from rrvf.report.cells import cell_claims, cells_markdown, judge_cells
 from rrvf.report.claims import load_claims
 from rrvf.report.paper import paper_table
@@ -69,6 +70,25 @@ def test_of_a_row_that_was_judged_twice_the_papers_judge_decides(tmp_path, folde
     write_run(tmp_path / folders[1] / "chartmimic" / "gpt-4o")
     cells = {(c.table, c.row, c.column): c for c in judge_cells(find_runs(tmp_path))}
     assert "another judge" not in cells[1, "gpt-4o", "overall"].ours
+
+
+@pytest.mark.parametrize(("profile", "decides"), [("paper", True), ("gpu", False)])
+def test_a_row_of_another_model_decides_no_cell_of_the_papers(tmp_path, profile, decides):
+    write_run(tmp_path / "chartmimic" / "rrvf", n=6000, exec_rate=0.978, scores=False)
+    cells = {(c.table, c.row, c.less, c.column): c for c in judge_cells(find_runs(tmp_path), load_profile(profile))}
+    assert (cells[1, "rrvf", "", "exec_rate"].verdict != "not_run") == decides
+
+
+def test_of_two_sets_of_a_table_the_first_decides(tmp_path):
+    profile = load_profile("paper")
+    sets = profile.evaluations | {"a_second": profile.evaluations["chartmimic"]}
+    for name, rate in (("chartmimic", 0.978), ("a_second", 0.1)):
+        write_run(tmp_path / name / "rrvf", n=6000, exec_rate=rate, scores=False)
+    runs = find_runs(tmp_path)
+    for some in (runs, runs[::-1]):
+        cells = judge_cells(some, profile.model_copy(update={"evaluations": sets}))
+        found = next(c for c in cells if (c.table, c.row, c.less, c.column) == (1, "rrvf", "", "exec_rate"))
+        assert found.verdict == "supported"
 
 
 def test_the_markdown_has_a_line_a_cell_with_its_command(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image
 from rrvf.data import load_split, overlaps, prepare, split_digest, verify
 from rrvf.data.config import DataConfig
 from rrvf.errors import UserError
+from rrvf.profile import load_profile
+from rrvf.study import Study
 
 
 @pytest.fixture
@@ -170,6 +173,34 @@ def test_two_parts_never_meet_and_miss_nothing(folder, tmp_path):
     assert not ids["train"] & ids["test"] and len(ids["train"] | ids["test"]) == 21
     assert 5 <= len(ids["test"]) <= 6  # copies of a file are in the same part
     assert not overlaps(DataConfig.read(config), tmp_path)[("train", "test")]
+
+
+CUT = {"kind": "folder", "domain": "chart", "path": "a"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "refused"),
+    [
+        (CUT, CUT, True),
+        (CUT | {"count": 80}, CUT | {"count": 20, "seed": 1}, True),
+        (CUT, CUT | {"path": "a/test"}, True),
+        (CUT | {"path": "./a/b"}, CUT, True),
+        (CUT | {"part": "train"}, CUT | {"part": "train"}, True),
+        (CUT | {"part": "train"}, CUT | {"part": "test"}, False),
+        (CUT, CUT | {"path": "b"}, False),
+        ({"kind": "gallery", "count": 9}, {"kind": "gallery", "count": 5, "seed": 1}, True),
+        ({"kind": "chartmimic", "task": "direct_1800"}, {"kind": "chartmimic", "task": "direct_600"}, False),
+        ({"kind": "chartmimic", "task": "direct_600"}, {"kind": "chartmimic", "task": "direct_600", "count": 9}, True),
+    ],
+)
+def test_no_study_evaluates_on_pictures_that_it_trains_on(trained, tested, refused, tmp_path):
+    nano = load_profile("nano")
+    section = nano.grpo["chart"].model_copy(update={"train_set": "mine"})
+    sets = {"charts": nano.evaluations["charts"].model_copy(update={"dataset": "others"})}
+    change = {"data": {"mine": trained, "others": tested}, "grpo": {"chart": section}, "evaluations": sets}
+    profile = nano.model_copy(update=change | {"sft": {}, "rft": {}})
+    with pytest.raises(UserError, match="`part`") if refused else nullcontext():
+        Study(profile, tmp_path)
 
 
 def test_near_duplicates_across_the_parts_are_reported(folder, tmp_path):

@@ -121,6 +121,15 @@ def test_the_table_says_that_metrics_of_the_code_are_absent(evaluated):
     assert "Text" not in text.split("##")[1].split("\n")[2]
 
 
+def test_a_part_of_an_evaluation_prints_no_table(folder, tmp_path, monkeypatch):
+    summary = {"n": 2, "outcomes": {"scored": 2}, "metrics": {}}
+    monkeypatch.setattr("rrvf.study.Study.evaluate_model", lambda *_: summary)
+    monkeypatch.setattr("rrvf.cli.evaluate.on_pictures", lambda study, *_: (study, "charts"))
+    monkeypatch.setattr("rrvf.cli.evaluate.show_summary", lambda *_: None)
+    words = ["eval", "--pictures", str(folder), "--policy", "nano", "--shard", "1/2", "--out", str(tmp_path / "part")]
+    assert cli.run(words) == 0
+
+
 def test_without_such_runs_there_is_no_fourth_table():
     assert len(build_tables([])) == 3
 

@@ -150,6 +150,7 @@ def test_placeholders_of_two_addresses_differ_in_colour() -> None:
         ("https://a.invalid/thumb/4/47/A.png/280px-A.png", (300, 200)),
         ("https://a.invalid/img/2024/1.png", (300, 200)),
         ("https://a.invalid/0x0.png", (300, 200)),
+        ("http://page.invalid/docs/placeholder/9x8/icon-32x32", (9, 8)),
         ("https://a.invalid/5000x9000.png", (2000, 2000)),
     ],
 )

@@ -10,10 +10,13 @@ import pytest
 
 from rrvf.benchmarks.intervals import bootstrap, wilson
 from rrvf.errors import UserError
+from rrvf.profile import load_profile
 from rrvf.records import Judgement, Provenance, Render, SampleResult
 from rrvf.report.audit import overall
 from rrvf.report.runs import contributions, difference, find_runs
+from rrvf.report.write import profile_of
 
+#: Made by no shipped profile.
 PROVENANCE = Provenance(
     protocol="synthetic",
     prompt_hash="0" * 12,
@@ -190,3 +193,12 @@ def test_a_broken_summary_is_named(tmp_path):
     (tmp_path / "summary.json").write_text("{")
     with pytest.raises(UserError, match=r"summary\.json"):
         find_runs(tmp_path)
+
+
+def test_the_profile_of_runs_is_the_one_that_made_them(tmp_path):
+    gpu = load_profile("gpu").model_copy(update={"seed": 3})
+    made = PROVENANCE.model_copy(update={"profile_hash": gpu.hash, "seed": 3})
+    write_run(tmp_path / "own" / "chartmimic" / "mine", provenance=made)
+    assert profile_of(tmp_path / "own").name == "gpu"
+    write_run(tmp_path / "own" / "chartmimic" / "other")
+    assert profile_of(tmp_path / "own") is None

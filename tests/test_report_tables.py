@@ -7,6 +7,7 @@ import io
 import re
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 from rich.console import Console
 from test_report_runs import PROVENANCE, write_run
@@ -190,6 +191,13 @@ def test_csv_keeps_full_precision_and_provenance(tables):
     line = next(x for x in tables[0].blocks[1].lines if x.row.model.startswith("RRVF"))
     assert float(ours["value"]) == line.row.values["overall"]
     assert "# Generated charts: protocol synthetic, judge synthetic-judge, prompt 000000000000" in text
+
+
+def test_pandas_reads_the_row_of_a_policy_behind_an_address(tmp_path):
+    write_run(tmp_path / "charts" / "v1#mine")
+    text = comma_separated(build_tables(find_runs(tmp_path))[0])
+    rows = pd.read_csv(io.StringIO(text), comment="#").set_index(["model", "metric"])
+    assert rows.loc[("v1#mine", "exec_rate"), "value"] == pytest.approx(70)
 
 
 def test_latex_rows_have_as_many_cells_as_their_tabular(tables):

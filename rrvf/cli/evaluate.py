@@ -74,7 +74,7 @@ def evaluate(
         print(json.dumps(study.evaluate_turns(name, policy, model, out, turns, limit), indent=1))
         return
     show_summary(study.evaluate_model(name, policy, model, out, limit, part))
-    if pictures:
+    if pictures and part is None:  # parts are no rows of a table until they are merged
         _show_picture_table(out)
 
 
@@ -123,7 +123,8 @@ def merge_parts(
 def report(
     folder: Annotated[Path, typer.Argument(help="a results folder, as runs/nano")],
     profile: Annotated[
-        str | None, typer.Option(help="nano, gpu, paper, or a YAML file [default: the folder's name, else nano]")
+        str | None,
+        typer.Option(help="nano, gpu, paper, or a YAML file [default: by the folder's name, else by its runs]"),
     ] = None,
 ) -> None:
     """Write tables, claims and the sample browser of finished evaluations to FOLDER/report.
@@ -133,13 +134,14 @@ def report(
 
     Example: rrvf report runs/nano
     """
+    from rrvf.profile import load_profile
     from rrvf.report.write import profile_of, write_report
 
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: name a folder of results, such as runs/nano")
-    named = profile_of(folder)
-    study = study_of(profile or (named.name if named else "nano"))
+    found = load_profile(profile) if profile else profile_of(folder)
+    study = study_of(profile or (found.name if found else "nano"))  # any study finds the targets of a user's pictures
     out_folder(folder / "report")
-    for path in write_report(folder, profile=study.profile, targets=study.target):
+    for path in write_report(folder, profile=found, targets=study.target):
         print(path)
     print(f"the sample browser: open {folder / 'report' / 'browser' / 'index.html'}", file=sys.stderr)

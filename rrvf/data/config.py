@@ -29,6 +29,10 @@ class SplitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def overlaps(self, other: SplitConfig) -> bool:
+        """Whether both may hold the same picture: they have one source."""
+        return type(self) is type(other)
+
 
 class Generated(SplitConfig):
     """Charts or pages of our own generators, with seeds from `seed` on.
@@ -49,6 +53,10 @@ class Generated(SplitConfig):
         description="number of seeds that the shipped policy knows; their programs are left out",
     )
     canvas: Canvas = Field(default=NANO_CANVAS, description="canvas of the pictures")
+
+    def overlaps(self, other: SplitConfig) -> bool:
+        """Never: a program that an earlier split has is left out."""
+        return False
 
     @property
     def domain(self) -> DomainName:
@@ -84,6 +92,14 @@ class Shipped(SplitConfig):
     """
 
     revision: str | None = Field(default=None, description="a commit, branch or tag of the hub; null: the newest")
+    #: Fields that choose a part of the data set.
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def overlaps(self, other: SplitConfig) -> bool:
+        """Whether both are the same part of one data set."""
+        return type(self) is type(other) and all(
+            getattr(self, name) == getattr(other, name) for name in ("source", *self.parts)
+        )
 
 
 class ChartMimic(Shipped):
@@ -104,6 +120,7 @@ class ChartMimic(Shipped):
     count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
+    parts: ClassVar[tuple[str, ...]] = ("task",)
 
     @property
     def size(self) -> int:
@@ -143,6 +160,7 @@ class WebSight(Shipped):
     seed: Seed = 0
 
     domain: ClassVar[DomainName] = WEB.name
+    parts: ClassVar[tuple[str, ...]] = ("part", "version")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -163,6 +181,7 @@ class ColdStart(Shipped):
     count: Count = None
 
     domain: ClassVar[DomainName] = CHART.name
+    parts: ClassVar[tuple[str, ...]] = ("hub_split",)
 
 
 class Folder(SplitConfig):
@@ -179,6 +198,19 @@ class Folder(SplitConfig):
     share: float = Field(default=0.2, gt=0, lt=1, description="share of the pictures in the test part")
     licence: str = Field(default="unknown", description="licence of the pictures, for the manifest")
     canvas: Canvas | None = Field(default=None, description="canvas that the pictures are scaled to; null: unchanged")
+
+    @property
+    def folder(self) -> Path:
+        """The folder's place, without links."""
+        return Path(self.path).expanduser().resolve()
+
+    def overlaps(self, other: SplitConfig) -> bool:
+        """Whether one folder lies in the other, unless they are the two parts of one folder."""
+        if not isinstance(other, Folder):
+            return False
+        if self.folder != other.folder:
+            return self.folder in other.folder.parents or other.folder in self.folder.parents
+        return None in (self.part, other.part) or self.part == other.part
 
 
 AnySplit = Annotated[
@@ -201,7 +233,7 @@ class DataConfig(RootModel[dict[str, AnySplit]]):
         for s in self.root.values():
             if isinstance(s, Folder):
                 cut = (s.seed, s.share) if s.part else None
-                ways.setdefault(Path(s.path).expanduser().resolve(), set()).add(cut)
+                ways.setdefault(s.folder, set()).add(cut)
         if several := next((folder for folder, cuts in ways.items() if len(cuts) > 1), None):
             raise ValueError(f"the splits of {several} overlap: give each a `part`, with the same seed and share")
         return self

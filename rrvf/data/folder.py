@@ -79,7 +79,7 @@ def _say(line: str) -> None:
 
 def folder_of(split: Folder) -> Path:
     """The folder of the split, resolved. Raises UserError if it does not exist."""
-    root = Path(split.path).expanduser().resolve()
+    root = split.folder
     if not root.is_dir():
         raise UserError(f"no folder at {split.path}: name one that holds PNG, JPEG or WebP files")
     return root

@@ -29,6 +29,8 @@ from rrvf.benchmarks.replies import (
 from rrvf.benchmarks.run import BLOCK, REPLIES, Replies, Run
 from rrvf.benchmarks.runner import evaluate
 from rrvf.data import DataConfig, prompts
+from rrvf.data.config import Folder
+from rrvf.data.folder import fingerprint
 from rrvf.domains import domain
 from rrvf.judge.rubrics import OWN, Rubric, official
 from rrvf.outputs import say
@@ -163,7 +165,13 @@ class Evaluation:
     def who(self, policy: str, model: Model) -> dict:
         """What tells one run's records from another's: the policy with its weights, the set, the decoding."""
         made_by = asked_how(model, self.study.profile.judge.identity)
-        return {"policy": policy, "weights": identity(model), "set": self._settings, **made_by}
+        return {"policy": policy, "weights": identity(model), "set": self._settings, **self._files, **made_by}
+
+    @property
+    def _files(self) -> dict[str, str]:
+        """A hash of a folder's pictures, which may change under their names."""
+        split = DataConfig.read(self.study.profile.data).root.get(self.config.dataset)
+        return {"pictures": fingerprint(split)} if isinstance(split, Folder) else {}
 
     def _provenance(self, protocol: str, judge: str) -> Provenance:
         penalty = self.config.repetition_penalty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rrvf.profile.episode import CanvasConfig, JudgeConfig, PolicyConfig, RewardConfig
 from rrvf.profile.evaluation import EvalSet
-from rrvf.profile.files import PROFILES, SUFFIXES, checked, load_profile, profile_file
+from rrvf.profile.files import PROFILES, SUFFIXES, checked, load_profile, profile_file, shipped_profiles
 from rrvf.profile.policies import (
     CALIBRATION,
     baselines,
@@ -48,6 +48,7 @@ __all__ = [
     "drawn_policies",
     "load_profile",
     "profile_file",
+    "shipped_profiles",
     "table_policies",
     "trained_policies",
     "training_folder",

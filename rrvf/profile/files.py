@@ -16,9 +16,14 @@ PROFILES = (SHIPPED / "profiles").resolve()
 SUFFIXES = (".yaml", ".yml")
 
 
+def shipped_profiles() -> dict[str, Path]:
+    """The YAML files of the shipped profiles by name."""
+    return {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+
+
 def profile_file(name_or_path: str) -> Path:
     """The YAML file of a profile by name (`nano`, `gpu`, `paper`) or by path. UserError if there is none."""
-    known = {path.stem: path for path in sorted(PROFILES.glob("*.yaml"))}
+    known = shipped_profiles()
     path = known.get(name_or_path, Path(name_or_path))
     if not path.is_file():
         names = ", ".join(known)

@@ -27,7 +27,9 @@ from rrvf.render.web_styles import is_served, stylesheet
 ADDRESS = "http://page.invalid/"
 #: Requests per page; any further one is refused, because each answer costs time.
 REQUESTS = 1_000
-#: Sizes in an address: 300x200 anywhere, /300/200 at its end; of services that only draw placeholders /300 is a square.
+#: The form in which our own sets of pages name a size (`rrvf.data.npm_pages`).
+_OWN = re.compile(r"/placeholder/(\d{1,4})x(\d{1,4})/")
+#: Sizes in other addresses: 300x200 anywhere, /300/200 at the end; of services that draw placeholders /300 is a square.
 _SIDE = r"([1-9]\d{1,3})"
 _BY = re.compile(rf"(?<!\d){_SIDE}x{_SIDE}(?!\d)")
 _PATH_SIZE = re.compile(rf"/{_SIDE}/{_SIDE}(?:\.\w+)?/?$")
@@ -118,9 +120,9 @@ def placeholder(url: str) -> str:
 
 
 def _size(url: str) -> tuple[int, int]:
-    """The width and height that an address names. Dates, ids and folders of digits are no sizes."""
+    """The width and height in pixels that an address names. Dates, ids and folders of digits are no sizes."""
     parts = urlsplit(url)
-    if found := _BY.search(url) or _PATH_SIZE.search(parts.path):
+    if found := _OWN.search(parts.path) or _BY.search(url) or _PATH_SIZE.search(parts.path):
         return int(found[1]), int(found[2])
     if _SERVICES.search(parts.hostname or "") and (found := _SQUARE.search(parts.path)):
         side = int(found[1] or found[2])

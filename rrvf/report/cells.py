@@ -11,13 +11,14 @@ from pathlib import Path
 
 import yaml
 
+from rrvf.profile import Profile
 from rrvf.report.claim_specs import CLAIMS
 from rrvf.report.claims import MIN_SAMPLES, Verdict, how
 from rrvf.report.columns import measured_alike
 from rrvf.report.lines import against_paper
 from rrvf.report.paper import paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.sets import TABLE_OF
+from rrvf.report.sets import TABLE_OF, TRAINED, evaluated_sets, is_papers_model
 from rrvf.rows import load_rows
 
 TABLES = (1, 2, 3)
@@ -62,10 +63,17 @@ def cell_claims(path: Path = CLAIMS) -> Iterator[CellClaim]:
                 yield CellClaim(number, row.key, column, value, tolerance, by, less=BASE)
 
 
-def judge_cells(runs: Sequence[Run], path: Path = CLAIMS) -> list[CellClaim]:
-    """All cells with their verdicts. A run belongs to the row whose key is its policy's name."""
+def judge_cells(runs: Sequence[Run], profile: Profile | None = None, path: Path = CLAIMS) -> list[CellClaim]:
+    """All cells with their verdicts. A run belongs to the row whose key is its policy's name.
+
+    As for the claims, a table's first set in the profile's order is used. Rows of another model than the paper's, which
+    the profile trains, are left out.
+    """
+    first = {e.settings.table: e.name for e in reversed(evaluated_sets(runs, profile))}
+    other = ("base", *TRAINED) if profile and not is_papers_model(profile) else ()
+    meant = [r for r in runs if r.summary.set in first.values() and r.summary.policy not in other]
     # If a row has runs with two judges, the one that was judged as in the paper comes last and counts.
-    by_judge = sorted(runs, key=lambda run: measured_alike("judge", run))
+    by_judge = sorted(meant, key=lambda run: measured_alike("judge", run))
     found = {(TABLE_OF[run.summary.benchmark], run.summary.policy): run for run in by_judge}
     rows = load_rows()
     return [

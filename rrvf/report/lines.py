@@ -12,7 +12,7 @@ from rrvf.report.columns import PAPER_COLUMNS, measured_alike
 from rrvf.report.grid import Column, Line
 from rrvf.report.paper import PaperRow, paper_table
 from rrvf.report.runs import Run, difference
-from rrvf.report.sets import Evaluated, is_stand_in, model_title, of_all_seeds
+from rrvf.report.sets import TRAINED, Evaluated, is_papers_model, is_stand_in, model_title, of_all_seeds
 from rrvf.rows import paper_key
 
 
@@ -79,7 +79,7 @@ def _over_seeds(policy: str, evaluated: Evaluated, columns: Sequence[Column]) ->
 
 
 def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[Line]:
-    """The paper's row below ours, and our difference from it. Empty for a stand-in policy and without such a row.
+    """The paper's row below ours, and our difference from it. Empty without such a row, and for another model's.
 
     Columns that were not measured as in the paper are left out: scores of another judge or by another prompt.
     """
@@ -88,6 +88,8 @@ def _beside(policy: str, evaluated: Evaluated, profile: Profile | None) -> list[
     number, run = evaluated.settings.table, evaluated.runs.get(policy)
     key = paper_key(policy.partition(",")[0])
     if profile is None or is_stand_in(profile) or key not in {row.key for row in paper_table(number).rows}:
+        return []
+    if key in ("base", *TRAINED) and not is_papers_model(profile):
         return []
     row = paper_table(number).row(key)
     alike = {c: v for c, v in row.values.items() if run is None or measured_alike(c, run)}

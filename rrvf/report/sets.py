@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rrvf.domains import CHART, DOMAINS, DomainName
 from rrvf.profile import EvalSet, Profile, baselines, table_policies
 from rrvf.report.columns import PAPER_COLUMNS
 from rrvf.report.runs import Run, by_set
+from rrvf.rows import load_rows
 
 TABLE_OF = {"chartmimic": 1, "plot2code": 2, "websight": 3, "pictures": 4}
 #: Rows of our blocks, in order. The first two calibrate the protocol and are not ranked.
@@ -41,6 +43,11 @@ def model_title(policy: str) -> str:
 def is_stand_in(profile: Profile) -> bool:
     """Whether the profile trains the small stand-in policy instead of one of the paper's models."""
     return profile.policy.model == "nano"
+
+
+def is_papers_model(profile: Profile) -> bool:
+    """Whether the profile trains the paper's model, by its hub id or as a folder of that name."""
+    return Path(profile.policy.model.partition("@")[0]).name == Path(load_rows()["base"].model or "").name
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ Example:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from rrvf.errors import UserError
-from rrvf.profile import Profile, load_profile
+from rrvf.profile import Profile, load_profile, shipped_profiles
 from rrvf.report.audit import audit
 from rrvf.report.browser import Targets, write_browser
 from rrvf.report.cells import cells_markdown, judge_cells
@@ -59,18 +60,24 @@ def report_texts(runs: list[Run], seeds: list[Run], profile: Profile | None) -> 
         "audit.md": audit_markdown(),
     }
     if profile is None or not is_stand_in(profile):
-        texts["cells.md"] = cells_markdown(judge_cells(runs))
+        texts["cells.md"] = cells_markdown(judge_cells(runs, profile))
     if profile and (by_seed := seeds_markdown(runs, seeds, profile)):
         texts["seeds.md"] = by_seed
     return texts
 
 
 def profile_of(results_dir: Path) -> Profile | None:
-    """The profile that a results folder is named after (`results/nano`); None if there is no such profile."""
-    try:
+    """The profile that a results folder is named after (`results/nano`), else the shipped one that made all its runs.
+
+    None if there is none: then the report says nothing about the policy that was trained.
+    """
+    with suppress(UserError):
         return load_profile(results_dir.resolve().name)
-    except UserError:
-        return None
+    made = {(run.summary.provenance.profile_hash, run.summary.provenance.seed) for run in find_runs(results_dir)}
+    for profile in map(load_profile, shipped_profiles()):
+        if all(profile.model_copy(update={"seed": seed}).hash == settings for settings, seed in made):
+            return profile
+    return None
 
 
 def audit_markdown() -> str:

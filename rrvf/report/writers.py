@@ -90,7 +90,8 @@ def _md(text: str) -> str:
 def comma_separated(table: Table) -> str:
     """One line per value in full precision, then the footers as `# ` lines (`pandas.read_csv(..., comment="#")`)."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    # Texts are quoted: the address of a policy holds a `#`, where `comment="#"` would end the line.
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(["table", "block", "group", "model", "metric", "value", "low", "high", "mark", "note"])
     for block in table.blocks:
         writer.writerows([table.number, *line] for line in _csv_lines(block))
