@@ -14,7 +14,7 @@ import ast
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -53,18 +53,25 @@ CODE = {
 
 
 @contextmanager
-def stage(results: Path, name: str, kind: str, inputs: dict) -> Iterator[tuple[Path, bool]]:
+def stage(
+    results: Path, name: str, kind: str, inputs: dict, is_made: Callable[[Path], bool] = lambda out: False
+) -> Iterator[tuple[Path, bool]]:
     """The folder of a stage in a study's results, and whether the stage is finished.
 
-    kind: a key of `CODE`. The stage is marked finished when the block ends without an exception. Its state is printed
-    in one line. A second process that enters the same stage waits for the first. A stale folder is moved aside.
+    kind: a key of `CODE`. is_made: whether a folder holds what these inputs give, although its key is another, as after
+    a training by hand with new settings. The stage is marked finished when the block ends without an exception. Its
+    state is printed in one line. A second process that enters the same stage waits for the first. A stale folder is
+    moved aside.
     """
     out = results / name
     key = stage_key(kind, inputs)
     marker, begun = out / "finished", out / "key"
     with owned(out, wait=True, lock=out.with_name(f".{out.name}.lock")):
         if begun.is_file() and not _still_good(name, kind, begun.read_text(), key, marker.is_file()):
-            _move_aside(out)
+            if is_made(out):
+                begun.write_text(key)
+            else:
+                _move_aside(out)
         state = "finished before" if marker.is_file() else "continues" if begun.is_file() else "begins"
         print(f"stage {name}: {state}", flush=True)
         make(out)

@@ -140,14 +140,7 @@ class Study:
         inputs = self._inputs("reward", sets=config.train_sets, domains=config.domains)
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
         inputs |= {"judge": self.profile.judge.identity}
-
-        def train(out: Path) -> None:
-            from rrvf.training.grpo import train_grpo  # seconds, which a finished stage need not wait for
-
-            with self.tools_of(config) as tools:
-                train_grpo(self.profile, config, self.pictures(config), self.data, tools, out, resume=True)
-
-        return self._trained("grpo", name, inputs, train)
+        return self._trained("grpo", name, inputs, lambda: self.pictures(config))
 
     def pictures(self, config: GRPOConfigSection) -> list[Sample]:
         """The samples that a grpo section trains on, with paths relative to the data folder."""
@@ -162,37 +155,31 @@ class Study:
         config = self.section("sft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT)
-
-        def train(out: Path) -> None:
-            from rrvf.training.sft import train_sft
-
-            samples, root = self.split(config.train_set), self.data / config.train_set
-            train_sft(self.profile, config, samples, root, out, resume=True)
-
-        return self._trained("sft", name, inputs, train)
+        return self._trained("sft", name, inputs, lambda: self.split(config.train_set))
 
     def train_rft(self, name: str) -> Path:
         """Sample answers and train on the best, as the rft section `name` says; returns the trained policy's folder."""
         config = self.section("rft", name)
         inputs = self._inputs(sets=(config.train_set,), domains=(config.domain,))
         inputs |= config.model_dump(exclude=WITHOUT_EFFECT) | {"judge": self.profile.judge.identity}
+        return self._trained("rft", name, inputs, lambda: self.split(config.train_set))
 
-        def train(out: Path) -> None:
-            from rrvf.training.rft import draw
-            from rrvf.training.sft import train_sft
+    def _trained(self, kind: str, name: str, inputs: dict, samples: Callable[[], list[Sample]]) -> Path:
+        """The folder of a section's trained policy. Trains it if it is not there yet, made with these settings."""
 
-            samples, root = self.split(config.train_set), self.data / config.train_set
-            with self.tools(config.domain) as tools:
-                drawn = draw(self.profile, config, samples, root, tools, out / "drawn.jsonl")
-            train_sft(self.profile, config, samples, root, out, resume=True, drawn=drawn)
+        def is_made(out: Path) -> bool:
+            from rrvf.training.checkpoints import how_made, is_made
 
-        return self._trained("rft", name, inputs, train)
+            if not (out / "final").is_dir():
+                return False
+            config = self.section(kind, name)
+            return is_made(out / "final", how_made(self.profile, config, self.profile.seed, samples()))
 
-    def _trained(self, kind: str, name: str, inputs: dict, train: Callable[[Path], None]) -> Path:
-        """The folder of the trained policy. Calls `train` with the stage's folder if it holds none yet."""
-        with self.stage(training_folder(kind, name), "train", inputs) as (out, finished):
-            if not finished and not (out / "final").exists():
-                train(out)
+        with self.stage(training_folder(kind, name), "train", inputs, is_made) as (out, finished):
+            if not finished and not is_made(out):
+                from rrvf.training.apart import run_section
+
+                run_section(self, kind, name, out)
         return out / "final"
 
     def policies(self, set_name: str) -> list[str]:
@@ -341,9 +328,11 @@ class Study:
         shared["model"] = self.profile.policy.model_dump()
         return shared | {"pictures": {name: recipe(name, data) for name in sets}}
 
-    def stage(self, name: str, kind: str, inputs: dict) -> AbstractContextManager[tuple[Path, bool]]:
+    def stage(
+        self, name: str, kind: str, inputs: dict, is_made: Callable[[Path], bool] = lambda out: False
+    ) -> AbstractContextManager[tuple[Path, bool]]:
         """The folder of a stage of this study, and whether it is finished (`rrvf.stages.stage`)."""
-        return stages.stage(self.results, name, kind, inputs)
+        return stages.stage(self.results, name, kind, inputs, is_made)
 
 
 def check_apart(profile: Profile) -> None:

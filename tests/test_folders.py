@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from rrvf.folders import LOCK, claim, owned
 from rrvf.profile import GuardConfig, load_profile
 from rrvf.stages import stage_key
 from rrvf.study import Study
+from rrvf.training.checkpoints import how_made
 
 HOLDER = """
 import sys
@@ -123,6 +125,44 @@ def test_work_of_other_inputs_moves_aside_and_is_kept(study, kind, capsys):
     assert str(aside) in capsys.readouterr().out
 
 
+@pytest.fixture
+def by_hand(study, monkeypatch):
+    """Writes a policy as `rrvf train` would, with settings of the chart section changed, and lists what is trained."""
+    trained = []
+    monkeypatch.setattr(Study, "pictures", lambda *_: [])
+    monkeypatch.setattr("rrvf.training.apart.run_section", lambda study, kind, name, out: trained.append(out))
+
+    def write(**change):
+        made = how_made(study.profile, study.profile.grpo["chart"].model_copy(update=change), study.profile.seed, [])
+        final = study.results / "train/rrvf_chart/final"
+        final.mkdir(parents=True, exist_ok=True)
+        (final / "training.json").write_text(json.dumps(made))
+        return trained
+
+    return write
+
+
+def test_a_policy_that_was_trained_by_hand_is_used_where_its_settings_are_the_studys(study, by_hand):
+    assert by_hand() == [] and study.train_grpo("chart") and by_hand() == []
+
+
+@pytest.mark.parametrize("change", [{"steps": 5}, {"learning_rate": 1.0}])
+def test_a_policy_with_other_settings_is_not_the_studys(study, by_hand, change):
+    trained = by_hand(**change)
+    study.train_grpo("chart")
+    assert len(trained) == 1
+
+
+def test_a_policy_that_was_trained_on_by_hand_after_the_study_stays(study, by_hand, capsys):
+    by_hand()
+    study.train_grpo("chart")
+    sections = {"chart": study.profile.grpo["chart"].model_copy(update={"steps": 99})}
+    longer = Study(study.profile.model_copy(update={"grpo": sections}), study.results)
+    trained = by_hand(steps=99)
+    assert longer.train_grpo("chart").is_dir() and trained == []
+    assert "kept as" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("kind", "kept"), [("train", True), ("eval", False)])
 def test_a_trained_policy_survives_a_change_of_code(study, kind, kept, capsys):
     out = finish(study, kind, rate=1)
@@ -174,7 +214,7 @@ def test_what_changes_no_weight_of_a_training_does_not_make_it_stale(study, chan
     keys = []
 
     @contextmanager
-    def stage(self, name, kind, inputs):
+    def stage(self, name, kind, inputs, is_made):
         keys.append(stage_key(kind, inputs))
         yield self.results, True
 

@@ -57,6 +57,20 @@ def test_every_training_of_a_profile_fits_the_machine_that_it_is_for(profile, gp
     assert [memory.refusal() for memory in plans] == [""] * len(plans)
 
 
+@pytest.mark.parametrize(("profile", "gpus", "more"), [(PAPER, 8, 15.4), (PAPER, 1, 30.9), (GPU, 1, 0)])
+def test_a_kl_penalty_needs_a_second_model_unless_adapters_can_be_left_out(profile, gpus, more):
+    plain = profile.grpo["chart"].model_copy(update={"kl": 0.0})
+    peaks = [grpo_memory(profile, plain.model_copy(update={"kl": kl}), gpus, 80, False).peak.total for kl in (0, 0.05)]
+    assert peaks[1] - peaks[0] == pytest.approx(more, abs=0.2)
+
+
+def test_drafts_that_are_shown_are_pictures_too():
+    plain = PAPER.grpo["chart"]
+    shown = plain.model_copy(update={"attach_render": True})
+    peaks = [grpo_memory(PAPER, config, 8, 80, False).phases[2].total for config in (plain, shown)]
+    assert peaks[1] > peaks[0] + 2
+
+
 def test_the_old_shares_of_the_one_gpu_do_not_fit(monkeypatch):
     config = GPU.grpo["chart"].model_copy(update={"vllm_memory": 0.35})
     judge = judge_need(GPU)

@@ -112,6 +112,16 @@ def test_a_gpu_takes_the_cuda_build_at_once(machine):
     assert "torch-cuda.lock" in torch
 
 
+def test_the_cpu_build_of_torch_is_replaced_where_vllm_is_wanted(machine):
+    """Both builds have one version, so the installer would keep what is there."""
+    machine.set_up()
+    (machine.root / ".venv/lib/python3.11/site-packages/torch-2.13.0+cpu.dist-info").mkdir(parents=True)
+    assert machine.set_up("image").returncode == 0
+    removed, added = machine.asked("torch")[0], machine.asked("torch-cuda.lock")[-1]
+    assert "uninstall" in removed and machine.calls.index(removed) < machine.calls.index(added)
+    assert machine.set_up().returncode == 0 and machine.calls == []
+
+
 def test_a_mirror_of_the_registry_is_used(machine):
     done = machine.set_up(PIP_SETTINGS="global.index-url='https://mirror/simple'")
     assert done.returncode == 0 and machine.asked("requirements")

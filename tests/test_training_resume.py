@@ -122,6 +122,15 @@ def test_a_finished_run_is_not_trained_again(policy, samples, tmp_path, trained,
     assert run(policy, samples, tmp_path, resume=True)[0] == trained
 
 
+def test_a_policy_whose_checkpoints_are_gone_is_finished_if_it_was_made_so(policy, samples, tmp_path, trained):
+    shutil.rmtree(tmp_path / "run/checkpoint-1")
+    before = (trained / "model.safetensors").stat().st_mtime
+    assert run(policy, samples, tmp_path, resume=True)[0] == trained
+    with pytest.raises(UserError, match="for fewer steps: move it away"):
+        run(policy, samples, tmp_path, steps=2, resume=True)
+    assert (trained / "model.safetensors").stat().st_mtime == before
+
+
 @pytest.mark.parametrize("autocast", [False, True])
 def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, script, monkeypatch, autocast):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")  # restored after the test

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
+import torch
 from scripted import ANSWER, BROKEN, CALL, Model, profile_of, run
 
 from rrvf.errors import UserError
@@ -41,6 +43,17 @@ def test_weights_stay_in_bfloat16_where_others_hold_what_moves(policy, monkeypat
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", str(deepspeed).lower())
     config = PolicyConfig(model=str(policy), dtype="bfloat16", lora_rank=lora_rank)
     assert trained_dtype(config) == "bfloat16"
+
+
+def test_a_run_that_ended_before_its_policy_was_saved_makes_no_further_step(policy, samples, tmp_path):
+    config = SFTConfigSection(domain="chart", train_set="t", steps=2, batch=4, learning_rate=1e-2)
+    words = profile_of(policy), config, samples, tmp_path, tmp_path / "sft"
+    final = train_sft(*words)
+    whole = Model.from_pretrained(final).state_dict()
+    shutil.rmtree(final)
+    resumed = Model.from_pretrained(train_sft(*words, resume=True)).state_dict()
+    assert [line["step"] for line in read_log(tmp_path / "sft/log.jsonl")] == [1, 2]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_sft_says_that_it_needs_code(policy, samples, tmp_path):

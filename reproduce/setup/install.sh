@@ -101,8 +101,14 @@ if [[ $asked = vllm || $asked = image ]] && ! fresh .venv/stamp-vllm "$gpu"; the
     tools
     need_mb 12000
     say "adding vLLM to .venv"
+    if compgen -G '.venv/lib/python3*/site-packages/torch-*+cpu.dist-info' >/dev/null; then
+        rm .venv/stamp  # written again below, once torch is there
+        # The installer would keep it, since CUDA's build has the same version.
+        "$UV" pip uninstall --quiet --python .venv/bin/python torch 2>"$log" || why "cannot remove the CPU build of torch"
+    fi
     locked .venv $locks/torch-cuda.lock
     locked .venv requirements-gpu.lock
+    echo "$main" >.venv/stamp
     echo "$gpu" >.venv/stamp-vllm
 fi
 

@@ -7,6 +7,7 @@ from functools import partial
 from math import prod
 
 from rrvf.benchmarks.lines import Lines
+from rrvf.benchmarks.replies import UNREAD, picture_of
 from rrvf.benchmarks.run import REPLIES, Replies, Run
 from rrvf.pictures import picture_size
 from rrvf.policies import Answer, NoReply
@@ -19,7 +20,8 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
     """Every sample with its answer: read from disk where it is there, else asked for and written down on arrival."""
     known = Lines(run.out / REPLIES)
     for block in _blocks(run, known):
-        new = () if all(s.id in known for s in block) else reply(block)
+        missing = (s for s in block if s.id not in known and picture_of(run.root, s))
+        new = reply(block) if any(missing) else ()
         keep = partial(_keep, known, block)
         if told := callable(new):
             new = new(keep)
@@ -37,7 +39,7 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
                     continue
                 if not (told and sample.id in known):
                     keep(place, answer)
-            yield sample, answer_of(known[sample.id])
+            yield sample, answer_of(known[sample.id]) if sample.id in known else UNREAD
 
 
 def _keep(known: Lines, block: list[Sample], place: int, answer: Answer) -> None:

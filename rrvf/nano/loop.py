@@ -16,6 +16,8 @@ import torch
 from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from rrvf.outputs import whole
+
 SNAPSHOT_STEPS = 100
 
 
@@ -87,7 +89,8 @@ class Loop:
                 self.log(f"{path.stem} {step + 1} {means} {time.monotonic() - started:.0f}s")
                 seen.clear()
                 saved = [part.state_dict() for part in parts]
-                torch.save({"model": module.state_dict(), "optimisers": saved, "step": step + 1}, snapshot)
+                with whole(snapshot) as partial:  # a kill leaves the last snapshot or this one
+                    torch.save({"model": module.state_dict(), "optimisers": saved, "step": step + 1}, partial)
 
     def _batches(self, make: Callable[[int], dict], steps: range) -> DataLoader:
         how = {"multiprocessing_context": "fork", "prefetch_factor": 4} if self.workers else {}

@@ -34,6 +34,7 @@ from rrvf.nano.gaze import Gaze
 from rrvf.nano.loop import Loop, snapshot_of
 from rrvf.nano.model import SIZES, build_model, build_tokenizer, patches, save
 from rrvf.nano.recipe import Recipe
+from rrvf.outputs import whole
 from rrvf.policies.vision import batched_vision
 
 #: The weight of the gaze loss beside the loss of the words.
@@ -102,7 +103,8 @@ class Pretraining:
                 self.model.load_state_dict(torch.load(path, map_location=self.model.device))
                 continue
             stage(path)
-            torch.save(self.model.state_dict(), path)
+            with whole(path) as partial:
+                torch.save(self.model.state_dict(), partial)
             snapshot_of(path).unlink(missing_ok=True)
         save(self.model.to("cpu", torch.bfloat16), self.tokenizer, self.out / "final")
         write_manifest(self.out / "final")

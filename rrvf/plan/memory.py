@@ -84,6 +84,7 @@ _LESS = {
     "engine": "a smaller vllm_memory",
     "judge": "a smaller judge, or one on another GPU (--judge-gpus)",
     "weights": "a smaller policy",
+    "reference model": "kl: 0, or LoRA (policy: lora_rank)",
     "gradients": "LoRA (policy: lora_rank), or more GPUs",
     "optimiser": "LoRA (policy: lora_rank), or more GPUs",
     "activations": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
@@ -118,8 +119,11 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
     else:
         episodes = config.prompts_per_step * config.group_size // gpus
         rollout = writing_by_transformers(size, profile.policy.lora_rank, episodes, config.max_prompt_tokens, width)
+    if config.kl and not profile.policy.lora_rank:  # with adapters, the reference is the model without them
+        always["reference model"] = trained_bytes(profile, gpus) * size.parameters / GIB
     rows = config.micro_batch
-    pictures = rows * config.max_prompt_tokens
+    drafts = (config.max_turns - 1) * config.max_prompt_tokens if config.attach_render else 0
+    pictures = rows * (config.max_prompt_tokens + min(drafts, config.max_completion_tokens))
     phases = [
         Phase("rollout", always | rollout),
         Phase("reference pass", always | {"activations": one_layer(size, rows * width) / GIB}),

@@ -175,7 +175,8 @@ def _grpo(book: _Ledger, name: str) -> Stage:
         return book.stage(f"GRPO {name}", [_time(hours)], [], ram=WORKER * profile.workers + REST)
     gpu_gb = book.machine.gpu_memory_gb
     memory = grpo_memory(profile, profile.grpo[name], gpus, gpu_gb, profile.judge.serve)
-    return _trained(book, f"GRPO {name}", memory, hours)
+    config = profile.grpo[name]
+    return _trained(book, f"GRPO {name}", memory, hours, config.steps // config.keep_every if config.keep_every else 0)
 
 
 def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
@@ -189,16 +190,19 @@ def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
     return _trained(book, name, memory, hours)
 
 
-def _trained(book: _Ledger, name: str, memory: Memory, hours: float) -> Stage:
-    """A training stage. Checkpoints hold optimiser and weights, the result only weights."""
+def _trained(book: _Ledger, name: str, memory: Memory, hours: float, kept: int = 0) -> Stage:
+    """A training stage. Checkpoints hold optimiser and weights, the result only weights. kept: copies of the weights.
+
+    A checkpoint of DeepSpeed holds the weights twice: as the policy's files, and beside the optimiser's.
+    """
     size, rank = shape(book.profile.policy.model), book.profile.policy.lora_rank
-    checkpoint = (12 * size.adapters(rank) if rank else 14 * size.parameters) / GB
+    checkpoint = (12 * size.adapters(rank) if rank else (16 if book.gpus > 1 else 14) * size.parameters) / GB
     found = [f"{book.gpus} x {memory.peak.total:.1f} of {memory.limit:.1f} GiB ({memory.peak.name})", _time(hours)]
     if book.machine.gpus < book.gpus:
         found = [_gpus(book.gpus), _time(hours)]
     return book.stage(
         name, found, book.gpu_problems(memory.refusal()),
-        left=KEPT * checkpoint + book.weights, during=WRITING * checkpoint, ram=book.ram(book.gpus),
+        left=KEPT * checkpoint + (1 + kept) * book.weights, during=WRITING * checkpoint, ram=book.ram(book.gpus),
     )  # fmt: skip
 
 

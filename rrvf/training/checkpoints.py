@@ -19,7 +19,7 @@ from rrvf.errors import UserError, first_line
 from rrvf.folders import claim, owned
 from rrvf.outputs import whole
 from rrvf.policies.precision import described
-from rrvf.profile import WITHOUT_EFFECT, Profile, Section
+from rrvf.profile import WITHOUT_EFFECT, Profile, RFTConfigSection, Section, SFTConfigSection
 from rrvf.records import Sample
 from rrvf.training.card import card
 from rrvf.training.logs import read_log
@@ -65,9 +65,26 @@ def identity(made: dict[str, Any]) -> dict[str, Any]:
     return {name: made[name] for name in ("method", "seed", "start", "policy", "reward", "judge", "pictures")} | config
 
 
-def finished(out: Path, checkpoint: Path | None, steps: int) -> bool:
-    """Whether `out/final` is already the policy after `steps` steps."""
-    return checkpoint is not None and checkpoint_step(checkpoint) >= steps and (out / "final").is_dir()
+def finished(out: Path, checkpoint: Path | None, made: dict[str, Any]) -> bool:
+    """Whether `out/final` is already the policy of `made`. checkpoint: the last one; None where none is left.
+
+    UserError for a policy without checkpoints that was made in another way: training would replace it.
+    """
+    final, steps = out / "final", made["config"]["steps"]
+    if checkpoint is not None or not final.is_dir():
+        return checkpoint is not None and checkpoint_step(checkpoint) >= steps and final.is_dir()
+    if is_made(final, made):
+        return True
+    raise UserError(f"{final} was trained with other settings, or for fewer steps: move it away, or use its settings")
+
+
+def is_made(final: Path, made: dict[str, Any]) -> bool:
+    """Whether a trained policy says that it was made with the settings and steps of `made`."""
+    path = final / HOW_MADE
+    if not path.is_file():
+        return False
+    before = json.loads(path.read_text())
+    return before["config"].get("steps") == made["config"]["steps"] and identity(before) == identity(made)
 
 
 class SafeCheckpoints:
@@ -158,7 +175,16 @@ def load_weights(model, checkpoint: str | Path) -> None:
     model.load_state_dict(saved.state_dict())
 
 
-def how_made(method: str, profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
+def _method(config: Section) -> str:
+    """The method by which a section of a profile is trained: grpo, sft, cold_start or rft."""
+    if isinstance(config, RFTConfigSection):
+        return "rft"
+    if isinstance(config, SFTConfigSection):
+        return "cold_start" if config.transcripts else "sft"
+    return "grpo"
+
+
+def how_made(profile: Profile, config: Section, seed: int, samples: list[Sample]) -> dict[str, Any]:
     """Everything that made a policy, for `training.json`.
 
     `start` is the name of the model that the run began with, or, if that was trained here too, its own record. So a
@@ -166,7 +192,7 @@ def how_made(method: str, profile: Profile, config: Section, seed: int, samples:
     """
     before = Path(profile.policy.model) / HOW_MADE
     return {
-        "method": method,
+        "method": _method(config),
         "profile": profile.name,
         "settings": profile.hash,
         "seed": seed,

@@ -100,9 +100,9 @@ def train_grpo(
     off, if it holds another run, if a guard stops the run, or if a checkpoint cannot be written.
     """
     seed = profile.seed if seed is None else seed
-    made = how_made("grpo", profile, config, seed, samples)
+    made = how_made(profile, config, seed, samples)
     with training_run(out, resume, made) as checkpoint:
-        if finished(out, checkpoint, config.steps):
+        if finished(out, checkpoint, made):
             return out / "final"
         trainer, guards = _trainer(profile, config, samples, root, tools, out, seed, checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

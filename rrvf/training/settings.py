@@ -132,10 +132,11 @@ def check_sharding(trainer) -> None:
     """UserError if the weights are sharded (FSDP or ZeRO-3).
 
     Episodes have different numbers of turns on different ranks. With sharded weights, each turn's generation waits for
-    all ranks to gather them, and a rank that has finished its episodes never joins.
+    all ranks to gather them, and a rank that has finished its episodes never joins. And `save_final` writes the weights
+    of one rank, also after supervised training.
     """
     deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
     stage = deepspeed.zero_stage if deepspeed else 0
     if trainer.is_fsdp_enabled or stage == 3:
         kind = "FSDP" if trainer.is_fsdp_enabled else "ZeRO-3"
-        raise UserError(f"{kind} hangs on episodes of unequal length: use reproduce/launch/eight_gpus.yaml (ZeRO-2)")
+        raise UserError(f"{kind} shards the weights, which hangs here: use reproduce/launch/eight_gpus.yaml (ZeRO-2)")

@@ -22,11 +22,19 @@ from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
 from rrvf.references import usable
 from rrvf.report.episodes import read_trajectories
-from rrvf.training.checkpoints import SafeCheckpoints, StepLog, finished, how_made, save_final, training_run
+from rrvf.training.checkpoints import (
+    SafeCheckpoints,
+    StepLog,
+    checkpoint_step,
+    finished,
+    how_made,
+    save_final,
+    training_run,
+)
 from rrvf.training.model import load_policy_model, lora
 from rrvf.training.progress import Progress
 from rrvf.training.ranks import processes
-from rrvf.training.settings import sft_batch, shared_settings
+from rrvf.training.settings import check_sharding, sft_batch, shared_settings
 
 
 class SupervisedTrainer(SafeCheckpoints, SFTTrainer):
@@ -99,16 +107,18 @@ def train_sft(
     """
     seed = profile.seed if seed is None else seed
     if isinstance(config, RFTConfigSection):
-        method, transcripts = "rft", drawn
+        transcripts = drawn
     else:
         transcripts = Path(config.transcripts) if config.transcripts else None
-        method = "cold_start" if transcripts else "sft"
-    made = how_made(method, profile, config, seed, samples)
+    made = how_made(profile, config, seed, samples)
     with training_run(out, resume, made) as checkpoint:
-        if finished(out, checkpoint, config.steps):
+        if finished(out, checkpoint, made):
             return out / "final"
         trainer = _trainer(profile, config, samples, root, transcripts, out, seed, checkpoint)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and checkpoint_step(checkpoint) >= config.steps:
+            trainer._load_from_checkpoint(str(checkpoint))  # `train` would do one more step
+        else:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         return save_final(trainer, trainer.processing_class, out, made)
 
 
@@ -126,6 +136,7 @@ def _trainer(
         processing_class=processor,
         peft_config=lora(profile),
     )
+    check_sharding(trainer)
     trainer.remove_callback(PrinterCallback)
     disable_progress_bar()
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
