@@ -1,16 +1,17 @@
-"""Writes a profile's pictures as a parquet file for verl. A row has a prompt and a picture, and no code.
+"""Writes a profile's pictures as a parquet file for verl, and its numbers as settings. A row has no code.
 
     .venv-verl/bin/python -m reproduce.verl.data --profile paper --section chart --out runs/verl/paper.parquet
 
 Missing pictures are built first. Rows are in the order of the manifest; verl shuffles them. A picture that is too large
 for the context is scaled down, as in training with TRL. The judge reads the original file, whose path is in the row and
-must exist on every node.
+must exist on every node. The settings are printed, one in a line, as `train.sh` passes them to verl.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from rrvf.training.pictures import Bound, bound_of
 
 #: verl replaces this text in a prompt by the picture.
 PICTURE = "<image>"
+#: verl's names of TRL's losses.
+LOSSES = {"grpo": "seq-mean-token-mean", "dapo": "token-mean", "dr_grpo": "seq-mean-token-sum-norm"}
 
 
 def write_parquet(study: Study, config: GRPOConfigSection, out: Path) -> int:
@@ -45,6 +48,35 @@ def write_parquet(study: Study, config: GRPOConfigSection, out: Path) -> int:
     pq.write_table(pa.Table.from_pylist(rows), partial)
     partial.rename(out)
     return len(rows)
+
+
+def settings(config: GRPOConfigSection, seed: int, pictures: int) -> dict[str, str | int | float | bool]:
+    """The numbers of a section by verl's names of them. pictures: in the training set.
+
+    UserError for a setting that verl has no counterpart for.
+    """
+    if config.advantage != "mean" or config.importance_level != "token" or config.loss_type not in LOSSES:
+        raise UserError(
+            "verl has no `advantage: max`, no `importance_level: sequence` and, of the losses, only "
+            f"{', '.join(LOSSES)}: change the section, or train with reproduce/launch/train.sh"
+        )
+    actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    return {
+        "data.seed": seed,
+        "data.train_batch_size": config.prompts_per_step,
+        "data.max_prompt_length": config.max_prompt_tokens,
+        "data.max_response_length": config.max_completion_tokens,
+        f"{actor}.optim.lr": config.learning_rate,
+        f"{actor}.ppo_mini_batch_size": config.prompts_per_step,
+        f"{actor}.loss_agg_mode": LOSSES[config.loss_type],
+        f"{actor}.use_kl_loss": bool(config.kl),
+        f"{actor}.kl_loss_coef": config.kl,
+        f"{rollout}.n": config.group_size,
+        f"{rollout}.temperature": config.temperature,
+        "trainer.total_epochs": math.ceil(config.steps * config.prompts_per_step / pictures),
+        "trainer.total_training_steps": config.steps,
+        "trainer.save_freq": config.save_every,
+    }
 
 
 def _row(index: int, sample: Sample, path: Path, prompt: str, bound: Bound | None) -> dict:
@@ -81,12 +113,16 @@ def main() -> int:
     given = parser.parse_args()
     try:
         study = Study(load_profile(given.profile))
+        config = study.section("grpo", given.section)
+        settings(config, study.profile.seed, 1)  # refused before anything is built
         with study.judge():  # a judge that does not answer fails here, and not later in a worker on another node
-            count = write_parquet(study, study.section("grpo", given.section), given.out)
+            count = write_parquet(study, config, given.out)
     except UserError as error:
         say(str(error))
         return 2
-    print(f"{count} pictures in {given.out}")
+    say(f"{count} pictures in {given.out}")
+    for name, value in settings(config, study.profile.seed, count).items():
+        print(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     return 0
 
 

@@ -17,7 +17,7 @@ from trl import SFTConfig, SFTTrainer
 from rrvf.domains import domain
 from rrvf.errors import UserError
 from rrvf.policies.local import training_processor
-from rrvf.profile import Profile, RFTConfigSection, SFTConfigSection, SupervisedSection
+from rrvf.profile import GRPOConfigSection, Profile, RFTConfigSection, SFTConfigSection, SupervisedSection
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Sample, Trajectory
 from rrvf.references import usable
@@ -32,6 +32,7 @@ from rrvf.training.checkpoints import (
     training_run,
 )
 from rrvf.training.model import load_policy_model, lora
+from rrvf.training.pictures import bound_of
 from rrvf.training.progress import Progress
 from rrvf.training.ranks import processes
 from rrvf.training.settings import check_sharding, sft_batch, shared_settings
@@ -132,7 +133,7 @@ def _trainer(
     trainer = SupervisedTrainer(
         args=_settings(config, profile, out, seed),  # first: it refuses bad settings before the weights are loaded
         model=load_policy_model(profile),
-        train_dataset=_examples(transcripts, samples, root, profile.policy.prompts),
+        train_dataset=_bounded(_examples(transcripts, samples, root, profile.policy.prompts), processor),
         processing_class=processor,
         peft_config=lora(profile),
     )
@@ -142,6 +143,17 @@ def _trainer(
     for callback in (StepLog(out / "log.jsonl", checkpoint), Progress()):
         trainer.add_callback(callback)
     return trainer
+
+
+def _bounded(dataset: Dataset, processor) -> Dataset:
+    """The data set with pictures that are no larger than in GRPO (its default of max_prompt_tokens)."""
+    prompts = sorted({row[0]["content"] for row in dataset["messages"]})
+    bound = bound_of(processor, prompts, GRPOConfigSection.model_fields["max_prompt_tokens"].default)
+    if bound is not None:
+        dataset.set_transform(
+            lambda rows: rows | {"images": [[bound.bounded(p) for p in row] for row in rows["images"]]}
+        )
+    return dataset
 
 
 def _examples(path: Path | None, samples: list[Sample], root: Path, style: str) -> Dataset:
