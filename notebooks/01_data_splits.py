@@ -100,14 +100,14 @@ for name in settings.data:
 
 # %%
 splits = {name: load_split(name, study.data) for name in settings.data}
-trained_on = [config.train_set for config in settings.grpo.values()]
+trained_on = [name for config in settings.grpo.values() for name in config.train_sets]
 tested_on = [config.dataset for config in settings.evaluations.values()]
 example = splits[trained_on[0]][0]
 print(f"{example.id}: {example.source}; licence {example.licence}; hash {example.phash}; label {example.code}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print((study.data / trained_on[0] / example.code).read_text())
+print((study.data / trained_on[0] / example.code).read_text() if example.code else "not known")
 
 # %% [markdown]
 # ## Look at every set

@@ -162,7 +162,7 @@ fold("The first and the last fifth of the steps", f"<pre>{numbers.to_string()}</
 # The base and each kept checkpoint (`keep_every`) answer two test pictures in a single turn.
 
 # %%
-test_name, test_set = next((n, e) for n, e in settings.evaluations.items() if e.domain == config.domain)
+test_name, test_set = next((n, e) for n, e in settings.evaluations.items() if e.domain in config.domains)
 samples = study.split(test_set.dataset)[:episodes]
 pictures = {s.id: study.target(test_name, s.id) for s in samples}
 
@@ -171,7 +171,7 @@ kept = [kept_weights(run / f"train/rrvf_{name}", config.keep_every or config.ste
 weights = {0: settings.policy.model} | (max(kept, key=len) or {config.steps: trained[name]})
 frames = {f"step {step}": study.results / f"film/step_{step}" for step in weights}
 for (frame, out), model in zip(frames.items(), weights.values(), strict=True):
-    study.evaluate_model(test_name, frame, str(model), out, limit=4)
+    study.evaluate_as(f"film/{out.name}", test_name, frame, str(model), limit=4)
 
 # %%
 figure = answers_figure(frames, dict(list(pictures.items())[:2]), "Answers during training")
@@ -187,7 +187,7 @@ show(figure, alt, "look for what step 0 gets wrong, what training mends, and wha
 # the second turn helps about as often as it harms. In a live notebook, choose any other.
 
 # %%
-prompt = load_prompt(domain(config.domain), "tools", settings.policy.prompts, config.max_turns)
+prompt = load_prompt(domain(test_set.domain), "tools", settings.policy.prompts, config.max_turns)
 
 
 def greedy(model, tools):
@@ -197,7 +197,7 @@ def greedy(model, tools):
 
 
 # %%
-with study.tools(config.domain) as tools:
+with study.tools(test_set.domain) as tools:
     before, after = greedy(settings.policy.model, tools), greedy(trained[name], tools)
 with study.judge() as judge:
     gains = [gain(t, pictures[t.sample_id].read_bytes(), judge.score) for t in after]
@@ -245,8 +245,8 @@ tables = {}
 for domain_name, set_name in sets.items():
     folders = {p: study.results / "eval" / set_name / p for s, p in scored if s == set_name}
     tables[domain_name] = against_true(folders, study.split(settings.evaluations[set_name].dataset), study.data)
-print(tables[config.domain].round(2).to_string())
-drafts = {section: by_fifths(runs, section, c.domain) for section, c in settings.grpo.items()}
+print(tables[test_set.domain].round(2).to_string())
+drafts = {s: by_fifths(runs, s, d) for s, c in settings.grpo.items() for d in c.domains if d in sets}
 texts = (pd.concat(t).round(2).to_string() for t in (tables, drafts))
 fold("Both domains, and the drafts during training by fifths of the run", "<pre>{}\n\n{}</pre>".format(*texts))
 

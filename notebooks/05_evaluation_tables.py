@@ -84,7 +84,8 @@ fold("Outcomes by set and policy", f"<pre>{outcomes.to_string()}</pre>")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-runs, first = find_runs(study.results), next(iter(settings.evaluations))
+runs = find_runs(study.results)
+first = next(s for s in settings.evaluations if {"rrvf", "base"} <= by_set(runs)[s].keys())
 group = by_set(runs)[first]
 x = {p: np.array([ran(group[p].records[i]) for i in sorted(group[p].records)]) for p in ("rrvf", "base")}
 d = 100.0 * x["rrvf"] - 100.0 * x["base"]

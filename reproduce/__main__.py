@@ -18,6 +18,7 @@ from pathlib import Path
 from reproduce.driver import REPOSITORY, NotebookFailed, run_notebooks, unfinished
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results, show_tables
+from rrvf.errors import UserError
 from rrvf.folders import owned
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, load_profile
@@ -54,6 +55,16 @@ def _judge(name: str, profile: Profile, results: Path, progress: Progress) -> Ab
     return served_judge(profile, results, progress)
 
 
+def check_whole(profile: Profile) -> None:
+    """UserError for a profile that the notebooks cannot follow: it must train by RRVF, and evaluate what it trains."""
+    first = next(iter(profile.grpo.values()), None)
+    if first is None or not any(config.domain in first.domains for config in profile.evaluations.values()):
+        raise UserError(
+            f"profile {profile.name} needs a grpo section and an evaluation of its domain: add them, or use `rrvf train` "
+            "and `rrvf eval`, which need only one of them"
+        )
+
+
 def reproduce(name: str, publish: bool, progress: Progress) -> None:
     """Run the notebooks of profile `name` and print the tables.
 
@@ -61,6 +72,7 @@ def reproduce(name: str, publish: bool, progress: Progress) -> None:
     nano. Without it nothing that is committed changes, so the tests still compare with the published results.
     """
     profile = load_profile(name)
+    check_whole(profile)
     results = REPOSITORY / "runs" / profile.name
     progress.say(f"profile {profile.name}, settings {profile.hash}, runs in {results.relative_to(REPOSITORY)}")
     with owned(results):

@@ -84,8 +84,20 @@ class Study:
         # Profiles share equal splits, in a folder beside their own.
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
+        if names is None:
+            self._check_pairs()
         if names is None and any({s.prompt, s.judge_prompt} != {"own"} for s in self.profile.evaluations.values()):
             prompts.download_if_possible(self.prompts)
+
+    def _check_pairs(self) -> None:
+        """UserError for an sft section on pictures without code, before RRVF is trained for hours."""
+        for name, section in self.profile.sft.items():
+            bare = [] if section.transcripts else [s.id for s in self.split(section.train_set) if s.code is None]
+            if bare:
+                raise UserError(
+                    f"sft {name}: {len(bare)} pictures of {section.train_set} have no code (first: {bare[0]}), which "
+                    "SFT needs: take the section out of the profile; RRVF needs no code"
+                )
 
     @property
     def prompts(self) -> Path:
@@ -187,15 +199,22 @@ class Study:
 
         Best of N and RFT are not among them: `make seeds` evaluates those.
         """
-        domain_name = self.section("evaluations", set_name).domain
-        of_seeds = baselines(self.profile, domain_name)
-        return [policy for policy in table_policies(self.profile, domain_name) if policy not in of_seeds]
+        config = self.section("evaluations", set_name)
+        left_out = baselines(self.profile, config.domain)
+        if config.benchmark == "pictures":  # it has no true code
+            left_out = [*left_out, "reference"]
+        return [policy for policy in table_policies(self.profile, config.domain) if policy not in left_out]
 
     def evaluate(self, set_name: str, policy: str) -> dict:
         """Evaluate a policy (one of `policies`) on a set of the profile, as a stage; returns its summary."""
+        model = self.model_of(policy, self.section("evaluations", set_name).domain)
+        return self.evaluate_as(f"eval/{set_name}/{policy}", set_name, policy, model)
+
+    def evaluate_as(self, name: str, set_name: str, policy: str, model: Model, limit: int | None = None) -> dict:
+        """Evaluate `model` on a set of the profile as the stage `name`; returns its summary. limit: of pictures."""
         config = self.section("evaluations", set_name)
-        model = self.model_of(policy, config.domain)
         inputs = self._inputs("chartmimic_protocol", sets=(config.dataset,)) | config.model_dump()
+        inputs |= {"limit": limit} if limit else {}
         inputs |= {"policy": policy, "weights": identity(model), "judge": self.profile.table_judge.identity}
         inputs |= asked_how(model, self.profile.judge.identity)
         if isinstance(model, Row):
@@ -204,9 +223,9 @@ class Study:
             from rrvf.evaluation import Evaluation
 
             inputs |= Evaluation(self, set_name).inputs
-        with self.stage(f"eval/{set_name}/{policy}", "eval", inputs) as (out, finished):
+        with self.stage(name, "eval", inputs) as (out, finished):
             if not finished:
-                self.evaluate_model(set_name, policy, model, out)
+                self.evaluate_model(set_name, policy, model, out, limit)
         summary: dict = json.loads((out / "summary.json").read_text())
         return summary
 

@@ -13,6 +13,7 @@ from test_report_runs import PROVENANCE
 from rrvf import cli
 from rrvf.benchmarks import clip
 from rrvf.benchmarks.registry import Pictures
+from rrvf.benchmarks.replies import oracle_replies
 from rrvf.benchmarks.run import Run
 from rrvf.benchmarks.runner import evaluate
 from rrvf.cli.studies import study_of
@@ -20,12 +21,14 @@ from rrvf.data import load_split, prepare
 from rrvf.domains import DOMAINS, domain
 from rrvf.errors import UserError
 from rrvf.own_pictures import profile_for, prompts_of, with_folder
-from rrvf.profile import load_profile
+from rrvf.policies.oracle import Blank, Reference
+from rrvf.profile import EvalSet, load_profile
 from rrvf.records import Judgement, Render
 from rrvf.render import Limits
 from rrvf.report.runs import find_runs
 from rrvf.report.tables import build_tables
 from rrvf.report.writers import markdown
+from rrvf.study import Study
 
 
 @pytest.fixture
@@ -128,6 +131,23 @@ def test_a_part_of_an_evaluation_prints_no_table(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("rrvf.cli.evaluate.show_summary", lambda *_: None)
     words = ["eval", "--pictures", str(folder), "--policy", "nano", "--shard", "1/2", "--out", str(tmp_path / "part")]
     assert cli.run(words) == 0
+
+
+def test_a_study_on_pictures_without_code_has_no_row_of_true_code_and_no_sft(folder, tmp_path):
+    nano = load_profile("nano")
+    data = {"mine": {"kind": "folder", "path": str(folder), "domain": "chart"}}
+    sets = {"mine": EvalSet(benchmark="pictures", dataset="mine", table=4, title="mine", domain="chart")}
+    sections = {"grpo": {}, "rft": {}, "sft": {"chart": nano.sft["chart"].model_copy(update={"train_set": "mine"})}}
+    study = Study(nano.model_copy(update={"data": data, "evaluations": sets} | sections), tmp_path, tmp_path / "data")
+    assert study.policies("mine") == ["blank", "base", "sft"]
+    with pytest.raises(UserError, match="take the section out"):
+        study.prepare_data(progress=False)
+
+
+def test_a_blank_picture_answers_a_picture_without_code(samples, tmp_path):
+    bare = [s.model_copy(update={"code": None}) for s in samples]
+    said = [oracle_replies(policy(domain("chart")), tmp_path)(bare) for policy in (Blank, Reference)]
+    assert set(said[0]) == {Blank(domain("chart")).answer("")} and set(said[1]) == {None}
 
 
 def test_without_such_runs_there_is_no_fourth_table():

@@ -90,6 +90,12 @@ def test_an_unknown_profile_is_one_line_and_exit_code_2():
     assert done.stderr.startswith("no profile at") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("change", [{"grpo": {}}, {"evaluations": {}}])
+def test_a_profile_that_trains_or_evaluates_nothing_is_refused_at_once(change):
+    with pytest.raises(UserError, match="needs a grpo section and an evaluation"):
+        main_module.check_whole(load_profile("nano").model_copy(update=change))
+
+
 def test_a_second_run_of_a_profile_is_refused_while_the_first_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)
     with owned(tmp_path / "runs" / "nano"):

@@ -67,12 +67,12 @@ def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed
 def oracle_replies(policy, root: Path) -> Replies:
     """`reply` for the calibration rows, which read the true code.
 
-    It gives UNREAD where the code cannot be read, and None where a sample has none.
+    It gives UNREAD where the code cannot be read.
     """
 
     def answer(sample: Sample) -> str | Answer | None:
         with suppress(OSError, UnicodeDecodeError):  # the runner leaves such a sample out, and says why
-            return policy.answer((root / sample.code).read_text(encoding="utf-8")) if sample.code else None
+            return policy.answer((root / sample.code).read_text(encoding="utf-8") if sample.code else None)
         return UNREAD
 
     return lambda samples: [answer(sample) for sample in samples]

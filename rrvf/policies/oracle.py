@@ -17,9 +17,9 @@ class Reference:
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
 
-    def answer(self, code: str) -> str:
-        """The reply that holds `code`, the sample's true code."""
-        return answer_text(code, self._domain)
+    def answer(self, code: str | None) -> str | None:
+        """The reply that holds `code`, the sample's true code; None where it has none."""
+        return None if code is None else answer_text(code, self._domain)
 
 
 class Blank:
@@ -30,6 +30,6 @@ class Blank:
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
 
-    def answer(self, code: str) -> str:
+    def answer(self, code: str | None) -> str:
         """The same reply for every sample; `code` is ignored."""
         return answer_text(self._domain.blank, self._domain)

@@ -44,11 +44,14 @@ def against_true(results: Mapping[str, Path], samples: Sequence[Sample], data: P
 
 
 def by_fifths(runs: Sequence[Path], section: str, domain: str) -> pd.DataFrame:
-    """`written` for the first drafts in a section's training, with a column per fifth of the run.
+    """`written` for the first drafts of a domain in a section's training, with a column per fifth of the run.
 
     runs: the results folder of each seed.
     """
-    seeds = [read_trajectories(run / f"train/rrvf_{section}/episodes.jsonl") for run in runs]
+    seeds = [
+        [t for t in read_trajectories(run / f"train/rrvf_{section}/episodes.jsonl") if t.domain == domain]
+        for run in runs
+    ]
     columns = {}
     for k in range(FIFTHS):
         some = [t for seed in seeds for t in seed[k * len(seed) // FIFTHS : (k + 1) * len(seed) // FIFTHS]]
