@@ -246,7 +246,7 @@ for domain_name, set_name in sets.items():
     folders = {p: study.results / "eval" / set_name / p for s, p in scored if s == set_name}
     tables[domain_name] = against_true(folders, study.split(settings.evaluations[set_name].dataset), study.data)
 print(tables[test_set.domain].round(2).to_string())
-drafts = {s: by_fifths(runs, s, d) for s, c in settings.grpo.items() for d in c.domains if d in sets}
+drafts = {s if s == d else f"{s}, {d}": by_fifths(runs, s, d) for s, c in settings.grpo.items() for d in c.domains}
 texts = (pd.concat(t).round(2).to_string() for t in (tables, drafts))
 fold("Both domains, and the drafts during training by fifths of the run", "<pre>{}\n\n{}</pre>".format(*texts))
 

@@ -60,7 +60,7 @@ def check_whole(profile: Profile) -> None:
     first = next(iter(profile.grpo.values()), None)
     if first is None or not any(config.domain in first.domains for config in profile.evaluations.values()):
         raise UserError(
-            f"profile {profile.name} needs a grpo section and an evaluation of its domain: add them, or use "
+            f"profile {profile.name} needs a first grpo section and an evaluation of its domain: add them, or use "
             "`rrvf train` or `rrvf eval`, which need only one of them"
         )
 

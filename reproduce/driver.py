@@ -48,8 +48,8 @@ def unfinished(profile: str, results: Path, folder: Path = NOTEBOOKS) -> list[Pa
     return [source for source, key in notebook_keys(profile, folder).items() if not _finished(source, key, results)]
 
 
-def forget(results: Path) -> None:
-    """Let all notebooks of a run be executed again, after something that they show was made elsewhere.
+def rerun_notebooks(results: Path) -> None:
+    """Let the next run execute all notebooks again, after something that they show was made elsewhere.
 
     Their stages stay finished, so this takes minutes.
     """

@@ -17,6 +17,8 @@ KEPT = (
     "report/*.md", "report/*.csv", "report/*.tex", "report/*.png",
     "eval/*/*/summary.json", "eval/*/*/records.jsonl", "train/*/log.jsonl",
 )  # fmt: skip
+#: In the folder of a seed once all of it was run (`reproduce.seeds`).
+DONE = "finished"
 #: Records above this size are published without their texts, such as the code of real pages. Other files above it are
 #: left out.
 MAX_BYTES = 2**20
@@ -26,11 +28,11 @@ _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 def publish_results(results: Path, out: Path) -> int:
     """Copy the small files of KEPT from `results` to `out`, and of `seeds/N` in it to `seed-N`. Returns their number.
 
-    They replace the content of `out`, except for seeds that were not run here.
+    They replace the content of `out`, except for seeds that were not run here to their end.
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    seeds = {f"seed-{folder.name}": folder for folder in sorted(results.glob("seeds/*"))}
+    seeds = {f"seed-{done.parent.name}": done.parent for done in sorted(results.glob(f"seeds/*/{DONE}"))}
     copied = sum(_copy(folder, partial / name) for name, folder in {"": results, **seeds}.items())
     for seed in (folder for folder in out.glob("seed-*") if folder.name not in seeds):
         shutil.copytree(seed, partial / seed.name)

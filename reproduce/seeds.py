@@ -10,8 +10,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from reproduce.driver import forget
-from reproduce.publish import show_tables
+from reproduce.driver import rerun_notebooks
+from reproduce.publish import DONE, show_tables
 from rrvf.errors import UserError
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, baselines, load_profile, trained_policies
@@ -42,11 +42,13 @@ def repeat(profile: Profile, seeds: Sequence[int]) -> None:
             own.evaluate(name, policy)
     for seed in seeds:
         study = seed_study(profile, seed)
+        (study.results / DONE).unlink(missing_ok=True)
         for name, config in profile.evaluations.items():
             for policy in trained_policies(profile, config.domain):
                 study.evaluate(name, policy)
+        (study.results / DONE).touch()
         print(f"seed {seed}: {study.results.relative_to(REPOSITORY)}", flush=True)
-    forget(own.results)
+    rerun_notebooks(own.results)
     show_tables(profile, own.results)
     print("run `make reproduce` again: it puts them into the report and the notebooks", flush=True)
 

@@ -5,7 +5,8 @@
 
 A stage's key hashes its inputs (the profile's settings, and the earlier stages that it depends on) and the code,
 without its comments and docstrings. A folder that was made with another key is stale and is moved aside, never deleted.
-A training is stale only if its inputs differ: a change of code leaves it as it is (`_still_good`).
+A training is stale only if its inputs differ: a change of code leaves it as it is (`_still_good`), and so does one of
+its settings that was followed by a training by hand.
 """
 
 from __future__ import annotations

@@ -59,7 +59,6 @@ class Study:
     """
 
     def __init__(self, profile: Profile, results: Path | None = None, data: Path | None = None) -> None:
-        check_apart(profile)
         self.profile = profile
         self.results = results or RUNS / profile.name
         self.data = data or Path(os.environ.get("RRVF_DATA") or DATA / profile.name)
@@ -79,8 +78,11 @@ class Study:
     def prepare_data(self, progress: bool = True, names: Collection[str] | None = None) -> None:
         """Build the missing splits among `names` (None: all), and check them against their manifests.
 
-        With None it also downloads the benchmarks' own prompts, if an evaluation uses them.
+        With None it also downloads the benchmarks' own prompts, if an evaluation uses them. UserError for a profile
+        that evaluates on pictures that it trains on, or that has SFT learn from pictures without code.
         """
+        if names is None:
+            check_apart(self.profile)
         # Profiles share equal splits, in a folder beside their own.
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
@@ -177,18 +179,31 @@ class Study:
         return self._trained("rft", name, inputs, lambda: self.split(config.train_set))
 
     def _trained(self, kind: str, name: str, inputs: dict, samples: Callable[[], list[Sample]]) -> Path:
-        """The folder of a section's trained policy. Trains it if it is not there yet, made with these settings."""
+        """The folder of a section's trained policy. Trains it if it is not there yet, made with these settings.
 
-        def is_made(out: Path) -> bool:
-            from rrvf.training.checkpoints import how_made, is_made
+        A policy that was trained by hand (`rrvf train`, `launch/train.sh`) is used if it was made with them too. One of
+        fewer steps goes on. UserError for any other: it cost hours, so it is not replaced.
+        """
+        steps = self.section(kind, name).steps
 
-            if not (out / "final").is_dir():
-                return False
-            config = self.section(kind, name)
-            return is_made(out / "final", how_made(self.profile, config, self.profile.seed, samples()))
+        def trained_for(out: Path) -> int | None:
+            from rrvf.training.checkpoints import how_made, steps_of
 
-        with self.stage(training_folder(kind, name), "train", inputs, is_made) as (out, finished):
-            if not finished and not is_made(out):
+            return steps_of(
+                out / "final", how_made(self.profile, self.section(kind, name), self.profile.seed, samples())
+            )
+
+        place = self.results / training_folder(kind, name)
+        by_hand = (place / "final").is_dir() and not (place / "key").is_file()
+        if by_hand and (done := trained_for(place) or steps + 1) > steps:
+            raise UserError(
+                f"{place} holds a policy that was trained with other settings, or for more steps: move it away, or use "
+                "its settings"
+            )
+        # Labels of pictures are no part of its record, so supervised training is made again where anything changed.
+        again = lambda out: kind != "sft" and (out / "final").is_dir() and trained_for(out) == steps  # noqa: E731
+        with self.stage(training_folder(kind, name), "train", inputs, again) as (out, finished):
+            if not finished and not (by_hand and done == steps):
                 from rrvf.training.apart import run_section
 
                 run_section(self, kind, name, out)
@@ -355,13 +370,13 @@ class Study:
 
 
 def check_apart(profile: Profile) -> None:
-    """UserError if pictures of a set that the profile evaluates on are, under another name, those that it trains on."""
+    """UserError if a set that the profile evaluates on may hold pictures that it trains on."""
     data = DataConfig.read(profile.data).root
     trained = {name for section in profile.grpo.values() for name in section.train_sets}
     trained |= {section.train_set for section in (*profile.sft.values(), *profile.rft.values())}
-    for tested in sorted({config.dataset for config in profile.evaluations.values()} - trained):
-        for name in sorted(trained & data.keys()) if tested in data else ():
-            if data[tested].overlaps(data[name]):
+    for tested in sorted({config.dataset for config in profile.evaluations.values()} & data.keys()):
+        for name in sorted(trained & data.keys()):
+            if tested == name or data[tested].overlaps(data[name]) or data[name].overlaps(data[tested]):
                 raise UserError(
                     f"{tested}, a set of an evaluation, may hold pictures of {name}, which is trained on: give both a "
                     "`part` (train, test) of one folder, or name other pictures"

@@ -12,7 +12,7 @@ from rrvf.best_of import best_of
 from rrvf.domains import CHART
 from rrvf.errors import UserError
 from rrvf.policies import NoReply
-from rrvf.policies.address import BestOf, Settings, identity
+from rrvf.policies.address import BestOf, Settings, asked_how, identity
 from rrvf.profile import RFTConfigSection, baselines, load_profile, table_policies, trained_policies
 from rrvf.protocol import answer_text, load_prompt
 from rrvf.records import Judgement, Render
@@ -83,6 +83,11 @@ def test_a_call_that_failed_is_no_answer(samples, tmp_path, tools):
     assert [t.final_code for t in pick([empty, lost])] == [None]
     with pytest.raises(UserError, match="the endpoint failed"):
         pick([lost, lost])
+
+
+def test_another_judge_that_picks_is_another_policy():
+    pickers = [asked_how(BestOf("nano", 8, 1.0), {"model": name}) for name in "ab"]
+    assert pickers[0] != pickers[1] and asked_how("nano", {"model": "a"}) == {}
 
 
 def test_where_all_failed_through_us_nothing_is_picked(samples, tmp_path, tools):

@@ -16,7 +16,7 @@ from rrvf.data import load_split, overlaps, prepare, split_digest, verify
 from rrvf.data.config import DataConfig
 from rrvf.errors import UserError
 from rrvf.profile import load_profile
-from rrvf.study import Study
+from rrvf.study import check_apart
 
 
 @pytest.fixture
@@ -181,6 +181,7 @@ CUT = {"kind": "folder", "domain": "chart", "path": "a"}
 @pytest.mark.parametrize(
     ("trained", "tested", "refused"),
     [
+        (CUT, None, True),
         (CUT, CUT, True),
         (CUT | {"count": 80}, CUT | {"count": 20, "seed": 1}, True),
         (CUT, CUT | {"path": "a/test"}, True),
@@ -189,18 +190,21 @@ CUT = {"kind": "folder", "domain": "chart", "path": "a"}
         (CUT | {"part": "train"}, CUT | {"part": "test"}, False),
         (CUT, CUT | {"path": "b"}, False),
         ({"kind": "gallery", "count": 9}, {"kind": "gallery", "count": 5, "seed": 1}, True),
+        ({"kind": "gallery"}, {"kind": "plot2code"}, True),
+        ({"kind": "plot2code"}, {"kind": "gallery"}, True),
         ({"kind": "chartmimic", "task": "direct_1800"}, {"kind": "chartmimic", "task": "direct_600"}, False),
         ({"kind": "chartmimic", "task": "direct_600"}, {"kind": "chartmimic", "task": "direct_600", "count": 9}, True),
     ],
 )
-def test_no_study_evaluates_on_pictures_that_it_trains_on(trained, tested, refused, tmp_path):
+def test_no_study_evaluates_on_pictures_that_it_trains_on(trained, tested, refused):
+    """tested: None: the same set."""
     nano = load_profile("nano")
     section = nano.grpo["chart"].model_copy(update={"train_set": "mine"})
-    sets = {"charts": nano.evaluations["charts"].model_copy(update={"dataset": "others"})}
-    change = {"data": {"mine": trained, "others": tested}, "grpo": {"chart": section}, "evaluations": sets}
+    sets = {"charts": nano.evaluations["charts"].model_copy(update={"dataset": "others" if tested else "mine"})}
+    change = {"data": {"mine": trained, "others": tested or trained}, "grpo": {"chart": section}, "evaluations": sets}
     profile = nano.model_copy(update=change | {"sft": {}, "rft": {}})
     with pytest.raises(UserError, match="`part`") if refused else nullcontext():
-        Study(profile, tmp_path)
+        check_apart(profile)
 
 
 def test_near_duplicates_across_the_parts_are_reported(folder, tmp_path):

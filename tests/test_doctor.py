@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -85,6 +86,16 @@ def test_a_judge_that_answers_needs_no_gpus_here():
 def test_a_plan_s_peak_and_hours_stand_beside_a_training(profile):
     training = next(stage for stage in stages(profile, Machine(**EIGHT)) if stage.name == "GRPO chart")
     assert "of 73.6 GiB (backward pass)" in training.found and " h" in training.found
+
+
+def test_kept_weights_take_room_on_the_disk():
+    chart = PAPER.grpo["chart"]
+    disk = []
+    for every in (None, 10):
+        profile = PAPER.model_copy(update={"grpo": {"chart": chart.model_copy(update={"keep_every": every})}})
+        training = next(s for s in stages(profile, Machine(**EIGHT), True) if s.name == "GRPO chart")
+        disk.append(int(re.search(r"disk (\d+) GB", training.found)[1]))
+    assert disk[1] - disk[0] == pytest.approx(chart.steps // 10 * 16.6, abs=2)
 
 
 def test_the_driver_is_the_locked_wheels_own(tmp_path):

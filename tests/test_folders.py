@@ -18,6 +18,7 @@ from rrvf.domains import Canvas
 from rrvf.errors import UserError
 from rrvf.folders import LOCK, claim, owned
 from rrvf.profile import GuardConfig, load_profile
+from rrvf.records import Sample
 from rrvf.stages import stage_key
 from rrvf.study import Study
 from rrvf.training.checkpoints import how_made
@@ -125,6 +126,9 @@ def test_work_of_other_inputs_moves_aside_and_is_kept(study, kind, capsys):
     assert str(aside) in capsys.readouterr().out
 
 
+SAMPLE = Sample(id="a", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
+
+
 @pytest.fixture
 def by_hand(study, monkeypatch):
     """Writes a policy as `rrvf train` would, with settings of the chart section changed, and lists what is trained."""
@@ -132,8 +136,9 @@ def by_hand(study, monkeypatch):
     monkeypatch.setattr(Study, "pictures", lambda *_: [])
     monkeypatch.setattr("rrvf.training.apart.run_section", lambda study, kind, name, out: trained.append(out))
 
-    def write(**change):
-        made = how_made(study.profile, study.profile.grpo["chart"].model_copy(update=change), study.profile.seed, [])
+    def write(samples=(), **change):
+        section = study.profile.grpo["chart"].model_copy(update=change)
+        made = how_made(study.profile, section, study.profile.seed, list(samples))
         final = study.results / "train/rrvf_chart/final"
         final.mkdir(parents=True, exist_ok=True)
         (final / "training.json").write_text(json.dumps(made))
@@ -146,11 +151,28 @@ def test_a_policy_that_was_trained_by_hand_is_used_where_its_settings_are_the_st
     assert by_hand() == [] and study.train_grpo("chart") and by_hand() == []
 
 
-@pytest.mark.parametrize("change", [{"steps": 5}, {"learning_rate": 1.0}])
-def test_a_policy_with_other_settings_is_not_the_studys(study, by_hand, change):
-    trained = by_hand(**change)
+def test_a_policy_of_fewer_steps_goes_on(study, by_hand):
+    trained = by_hand(steps=5)
     study.train_grpo("chart")
     assert len(trained) == 1
+
+
+@pytest.mark.parametrize("change", [{"steps": 500}, {"learning_rate": 1.0}])
+def test_a_policy_with_other_settings_is_neither_used_nor_replaced(study, by_hand, change):
+    trained = by_hand(**change)
+    for _ in range(2):
+        with pytest.raises(UserError, match="move it away, or use its settings"):
+            study.train_grpo("chart")
+    assert trained == [] and not (study.results / "train/rrvf_chart/key").exists()
+
+
+def test_a_policy_for_another_canvas_is_moved_aside(study, by_hand, monkeypatch, capsys):
+    monkeypatch.setattr(Study, "pictures", lambda *_: [SAMPLE])
+    by_hand(samples=[SAMPLE])
+    study.train_grpo("chart")
+    canvas = study.profile.canvas.model_copy(update={"chart": Canvas(width=100, height=100)})
+    Study(study.profile.model_copy(update={"canvas": canvas}), study.results).train_grpo("chart")
+    assert "kept as" in capsys.readouterr().out
 
 
 def test_a_policy_that_was_trained_on_by_hand_after_the_study_stays(study, by_hand, capsys):

@@ -17,7 +17,7 @@ from rrvf.benchmarks import runner
 from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.merge import merge
-from rrvf.benchmarks.replies import endpoint_replies, file_replies, oracle_replies
+from rrvf.benchmarks.replies import endpoint_replies, file_replies, local_replies, oracle_replies
 from rrvf.benchmarks.results import read_results
 from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
@@ -285,10 +285,12 @@ def test_replies_of_a_file_are_scored_as_if_they_were_made_here(run, tmp_path):
     path = tmp_path / "replies.jsonl"
     lines = zip(run.samples, replies(run.samples), strict=True)
     path.write_text("".join(json.dumps({"id": s.id, "reply": text}) + "\n" for s, text in lines))
-    made, digest = file_replies(path, run.samples)
+    made, digest = file_replies(path, run.samples, run.root)
     scored = evaluate(replace(run, out=run.out / "scored", who={"weights": digest}), made)
     assert (scored["outcomes"], scored["metrics"]) == (whole["outcomes"], whole["metrics"])
-    made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples)  # a run's own replies.jsonl is accepted
+    made, _ = file_replies(
+        run.out / "here" / "replies.jsonl", run.samples, run.root
+    )  # a run's own replies.jsonl is accepted
     assert evaluate(replace(run, out=run.out / "again"), made)["outcomes"] == whole["outcomes"]
 
 
@@ -322,13 +324,22 @@ def test_a_file_that_lacks_replies_is_one_line(run, tmp_path, text, said):
     if text is not None:
         (tmp_path / "r.jsonl").write_text(text)
     with pytest.raises(UserError, match=said):
-        file_replies(tmp_path / "r.jsonl", run.samples)
+        file_replies(tmp_path / "r.jsonl", run.samples, run.root)
+
+
+def test_a_file_may_lack_the_reply_to_a_picture_that_cannot_be_read(run, tmp_path):
+    """As the `replies.jsonl` of a run does, which asks for it once the picture can be read."""
+    (run.root / "8.png").write_bytes(b"damaged")
+    policy = SimpleNamespace(reply=lambda pictures, prompt: ["code:c"] * len(pictures))
+    evaluate(replace(run, out=run.out / "here"), local_replies(policy, run.root, ""))
+    made, _ = file_replies(run.out / "here" / "replies.jsonl", run.samples, run.root)
+    assert evaluate(replace(run, out=run.out / "again"), made)["outcomes"]["excluded"] == 1
 
 
 def test_a_file_of_another_encoding_is_one_line(run, tmp_path):
     (tmp_path / "r.jsonl").write_bytes('{"id": "a/0", "reply": "café"}\n'.encode("latin-1"))
     with pytest.raises(UserError, match="save it as UTF-8"):
-        file_replies(tmp_path / "r.jsonl", run.samples)
+        file_replies(tmp_path / "r.jsonl", run.samples, run.root)
 
 
 def test_a_calibration_row_goes_on_where_true_code_cannot_be_read(run):

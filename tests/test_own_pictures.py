@@ -20,6 +20,7 @@ from rrvf.cli.studies import study_of
 from rrvf.data import load_split, prepare
 from rrvf.domains import DOMAINS, domain
 from rrvf.errors import UserError
+from rrvf.evaluation import Evaluation
 from rrvf.own_pictures import profile_for, prompts_of, with_folder
 from rrvf.policies.oracle import Blank, Reference
 from rrvf.profile import EvalSet, load_profile
@@ -135,13 +136,24 @@ def test_a_part_of_an_evaluation_prints_no_table(folder, tmp_path, monkeypatch):
 
 def test_a_study_on_pictures_without_code_has_no_row_of_true_code_and_no_sft(folder, tmp_path):
     nano = load_profile("nano")
-    data = {"mine": {"kind": "folder", "path": str(folder), "domain": "chart"}}
+    parts = {"train": "train", "mine": "test"}
+    data = {n: {"kind": "folder", "path": str(folder), "domain": "chart", "part": part} for n, part in parts.items()}
     sets = {"mine": EvalSet(benchmark="pictures", dataset="mine", table=4, title="mine", domain="chart")}
-    sections = {"grpo": {}, "rft": {}, "sft": {"chart": nano.sft["chart"].model_copy(update={"train_set": "mine"})}}
+    sections = {"grpo": {}, "rft": {}, "sft": {"chart": nano.sft["chart"].model_copy(update={"train_set": "train"})}}
     study = Study(nano.model_copy(update={"data": data, "evaluations": sets} | sections), tmp_path, tmp_path / "data")
     assert study.policies("mine") == ["blank", "base", "sft"]
     with pytest.raises(UserError, match="take the section out"):
         study.prepare_data(progress=False)
+
+
+def test_another_picture_under_the_same_name_is_another_run(folder, tmp_path):
+    nano = load_profile("nano")
+    data = {"mine": {"kind": "folder", "path": str(folder), "domain": "chart"}}
+    sets = {"mine": EvalSet(benchmark="pictures", dataset="mine", table=4, title="mine", domain="chart")}
+    study = Study(nano.model_copy(update={"data": data, "evaluations": sets}), tmp_path)
+    before = Evaluation(study, "mine").who("blank", None)
+    (folder / "a.png").write_bytes(png("another"))
+    assert Evaluation(study, "mine").who("blank", None) != before
 
 
 def test_a_blank_picture_answers_a_picture_without_code(samples, tmp_path):

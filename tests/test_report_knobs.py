@@ -124,6 +124,7 @@ def test_fifths_are_of_each_run_and_hold_all_its_episodes(tmp_path):
         folder.mkdir(parents=True)
         (folder / "episodes.jsonl").write_text("".join(lines))
     found = by_fifths([tmp_path / "a", tmp_path / "b"], "bars", "chart")
+    assert list(by_fifths([tmp_path / "a"], "bars", "web").loc["drafts"]) == [0] * 5
     assert list(found.loc["drafts"]) == [4] * 5 and list(found.loc["characters"]) == [0.5, 2.5, 4.5, 6.5, 8.5]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from reproduce import __main__ as main_module
 from reproduce import seeds as seeds_module
-from reproduce.driver import NotebookFailed, forget, notebook_keys, read_notebook, run_notebooks
+from reproduce.driver import NotebookFailed, notebook_keys, read_notebook, rerun_notebooks, run_notebooks
 from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results
 from reproduce.seeds import seed_study
@@ -92,7 +92,7 @@ def test_an_unknown_profile_is_one_line_and_exit_code_2():
 
 @pytest.mark.parametrize("change", [{"grpo": {}}, {"evaluations": {}}])
 def test_a_profile_that_trains_or_evaluates_nothing_is_refused_at_once(change):
-    with pytest.raises(UserError, match="needs a grpo section and an evaluation"):
+    with pytest.raises(UserError, match="needs a first grpo section"):
         main_module.check_whole(load_profile("nano").model_copy(update=change))
 
 
@@ -144,11 +144,12 @@ def test_published_seeds_stay_when_the_results_beside_them_are_replaced(tmp_path
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["summary.json", "table1.md"]
 
 
-def test_seeds_that_were_run_are_published_too(tmp_path):
+def test_seeds_that_were_run_to_their_end_are_published_too(tmp_path):
     results, out = tmp_path / "runs", tmp_path / "results" / "nano"
-    for path in (results / "report" / "table1.md", results / "seeds" / "1" / "eval" / "a" / "rrvf" / "summary.json"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("new")
+    summary = "eval/a/rrvf/summary.json"
+    for name in ("report/table1.md", f"seeds/1/{summary}", "seeds/1/finished", f"seeds/2/{summary}"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text("new")
     (out / "seed-1").mkdir(parents=True)
     (out / "seed-1" / "old.md").write_text("old")
     assert publish_results(results, out) == 2
@@ -201,5 +202,5 @@ def test_what_is_committed_changes_only_on_request(profile, published, tmp_path,
 
 def test_new_seeds_are_shown_by_notebooks_that_have_run(folder):
     assert run(folder) == "01_first 02_second "
-    forget(folder.parent / "runs")
+    rerun_notebooks(folder.parent / "runs")
     assert run(folder) == "01_first 02_second 01_first 02_second "

@@ -1,26 +1,82 @@
-"""On a GPU each section of a study is trained in a process of its own."""
+"""On a GPU each section of a study is trained in a process of its own, which ends with its parent."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
 from rrvf.errors import UserError
-from rrvf.training.apart import run_section
+from rrvf.training import apart as module
+from rrvf.training.apart import apart, run_section
+
+PARENT = """
+from rrvf.training.apart import apart
+from test_training_apart import waits
+if __name__ == "__main__":
+    apart(waits)
+"""
 
 
-class Study:
-    """Tells in which process it is asked."""
+def refuses(path: Path) -> None:
+    path.write_text(str(os.getpid()))
+    raise UserError("mend it so")
 
-    def section(self, kind, name):
-        raise UserError(str(os.getpid()))
+
+def fails() -> None:
+    raise ValueError("no such thing")
+
+
+def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def waits() -> None:
+    print("waiting", os.getpid(), flush=True)
+    time.sleep(600)
+
+
+def test_the_user_is_told_in_the_words_of_the_other_process(tmp_path):
+    with pytest.raises(UserError, match=r"^mend it so$"):
+        apart(refuses, tmp_path / "pid")
+    assert int((tmp_path / "pid").read_text()) != os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"), [(fails, "failed: ValueError: no such thing"), (dies, "died .*run it again")]
+)
+def test_a_failure_of_the_other_process_is_one_line(call, words):
+    with pytest.raises(UserError, match=words):
+        apart(call)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_training_outlives_the_process_that_asked_for_it(number, tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    parent = subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    child = psutil.Process(int(parent.stdout.readline().split()[1]))
+    parent.send_signal(number)
+    parent.wait(60)
+    assert psutil.wait_procs([child], timeout=60)[1] == []
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-def test_a_training_has_its_own_process_on_a_gpu_and_its_error_comes_through(gpu, tmp_path, monkeypatch):
+def test_only_on_a_gpu_a_section_has_its_own_process(gpu, tmp_path, monkeypatch):
+    calls = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    with pytest.raises(UserError) as caught:
-        run_section(Study(), "sft", "chart", tmp_path)
-    assert (int(str(caught.value)) != os.getpid()) == gpu
+    monkeypatch.setattr(module, "_sft", lambda *words: calls.append("here"))
+    monkeypatch.setattr(module, "apart", lambda *words: calls.append("apart"))
+    run_section(None, "sft", "chart", tmp_path)
+    assert calls == ["apart" if gpu else "here"]

@@ -126,7 +126,7 @@ def test_a_policy_whose_checkpoints_are_gone_is_finished_if_it_was_made_so(polic
     shutil.rmtree(tmp_path / "run/checkpoint-1")
     before = (trained / "model.safetensors").stat().st_mtime
     assert run(policy, samples, tmp_path, resume=True)[0] == trained
-    with pytest.raises(UserError, match="for fewer steps: move it away"):
+    with pytest.raises(UserError, match="for other steps: move it away"):
         run(policy, samples, tmp_path, steps=2, resume=True)
     assert (trained / "model.safetensors").stat().st_mtime == before
 

@@ -7,14 +7,16 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from scripted import ANSWER, BROKEN, CALL, Model, profile_of, run
 
 from rrvf.errors import UserError
+from rrvf.policies.local import training_processor
 from rrvf.profile import PolicyConfig, SFTConfigSection
 from rrvf.report.episodes import read_trajectories
 from rrvf.training.logs import read_log
 from rrvf.training.model import trained_dtype
-from rrvf.training.sft import SupervisedTrainer, train_sft, transcript_dataset
+from rrvf.training.sft import SupervisedTrainer, _bounded, pair_dataset, train_sft, transcript_dataset
 
 
 def test_sft_lowers_the_loss_on_its_pairs(policy, samples, tmp_path):
@@ -54,6 +56,23 @@ def test_a_run_that_ended_before_its_policy_was_saved_makes_no_further_step(poli
     resumed = Model.from_pretrained(train_sft(*words, resume=True)).state_dict()
     assert [line["step"] for line in read_log(tmp_path / "sft/log.jsonl")] == [1, 2]
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_picture_is_no_larger_than_in_grpo(policy, samples, tmp_path):
+    Image.new("RGB", (2400, 2400)).save(tmp_path / "0.png")
+    dataset = _bounded(pair_dataset(samples[:2], tmp_path, "nano"), training_processor(str(policy)))
+    large, small = (row["images"][0].size for row in dataset)
+    assert 1500 < large[0] < 1900 and small == Image.open(tmp_path / "1.png").size
+
+
+def test_sharded_weights_are_refused_before_anything_is_trained(policy, samples, tmp_path, monkeypatch):
+    def refuse(trainer):
+        raise UserError("sharded")
+
+    monkeypatch.setattr("rrvf.training.sft.check_sharding", refuse)
+    config = SFTConfigSection(domain="chart", train_set="t", steps=1, batch=1)
+    with pytest.raises(UserError, match="sharded"):
+        train_sft(profile_of(policy), config, samples, tmp_path, tmp_path / "sft")
 
 
 def test_sft_says_that_it_needs_code(policy, samples, tmp_path):

@@ -4,7 +4,7 @@
 
 Missing pictures are built first. Rows are in the order of the manifest; verl shuffles them. A picture that is too large
 for the context is scaled down, as in training with TRL. The judge reads the original file, whose path is in the row and
-must exist on every node. The settings are printed, one in a line, as `train.sh` passes them to verl.
+must exist on every node. The settings are written beside it to `numbers`, one in a line, for `train.sh`.
 """
 
 from __future__ import annotations
@@ -67,13 +67,15 @@ def settings(config: GRPOConfigSection, seed: int, pictures: int) -> dict[str, s
         "data.max_prompt_length": config.max_prompt_tokens,
         "data.max_response_length": config.max_completion_tokens,
         f"{actor}.optim.lr": config.learning_rate,
+        f"{actor}.optim.lr_warmup_steps": config.warmup_steps,
         f"{actor}.ppo_mini_batch_size": config.prompts_per_step,
         f"{actor}.loss_agg_mode": LOSSES[config.loss_type],
         f"{actor}.use_kl_loss": bool(config.kl),
         f"{actor}.kl_loss_coef": config.kl,
         f"{rollout}.n": config.group_size,
         f"{rollout}.temperature": config.temperature,
-        "trainer.total_epochs": math.ceil(config.steps * config.prompts_per_step / pictures),
+        # An epoch of verl leaves out the pictures that do not fill a batch.
+        "trainer.total_epochs": math.ceil(config.steps / max(1, pictures // config.prompts_per_step)),
         "trainer.total_training_steps": config.steps,
         "trainer.save_freq": config.save_every,
     }
@@ -120,9 +122,9 @@ def main() -> int:
     except UserError as error:
         say(str(error))
         return 2
-    say(f"{count} pictures in {given.out}")
-    for name, value in settings(config, study.profile.seed, count).items():
-        print(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    numbers = settings(config, study.profile.seed, count).items()
+    given.out.with_name("numbers").write_text("".join(f"{name}={value}\n" for name, value in numbers))
+    print(f"{count} pictures in {given.out}")
     return 0
 
 

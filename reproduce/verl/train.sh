@@ -23,7 +23,7 @@ shift 2
 [[ -x $python ]] || { echo "rrvf: no .venv-verl: bash reproduce/setup/install.sh verl" >&2; exit 2; }
 export PYTHONPATH=$PWD
 run=runs/verl/$name-$section
-numbers=$($python -m reproduce.verl.data --profile "$profile" --section "$section" --out "$run/pictures.parquet")
-mapfile -t numbers <<<"$numbers"
+$python -m reproduce.verl.data --profile "$profile" --section "$section" --out "$run/pictures.parquet"
+mapfile -t numbers <"$run/numbers"
 exec $python -m verl.trainer.main_ppo --config-dir reproduce/verl --config-name "$name" "data.train_files=$run/pictures.parquet" \
     "rrvf.profile=$profile" "rrvf.section=$section" "trainer.experiment_name=$name-$section" "hydra.run.dir=$run/hydra" "${numbers[@]}" "$@"

@@ -26,7 +26,7 @@ def answers(run: Run, reply: Replies) -> Iterator[tuple[Sample, Answer]]:
         if told := callable(new):
             new = new(keep)
         if isinstance(new, list):  # the whole block is paid for, so it is written before anything can stop the run
-            for place, answer in enumerate(map(_answer, new)):
+            for place, answer in zip(range(len(block)), map(_answer, new), strict=True):
                 if not answer.failed:
                     keep(place, answer)
             told = True

@@ -78,7 +78,7 @@ def oracle_replies(policy, root: Path) -> Replies:
     return lambda samples: [answer(sample) for sample in samples]
 
 
-def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
+def file_replies(path: Path, samples: list[Sample], root: Path) -> tuple[Replies, str]:
     """`reply` from a file with one line `{"id": ..., "reply": ...}` per sample, and the file's hash.
 
     The hash identifies the policy. A reply of null counts as a failure of the policy. UserError for a file that is
@@ -97,12 +97,12 @@ def file_replies(path: Path, samples: list[Sample]) -> tuple[Replies, str]:
             )
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no UTF-8 text ({error.reason}): save it as UTF-8") from None
-    if missing := [s.id for s in samples if s.id not in lines]:
+    if missing := [s.id for s in samples if s.id not in lines and picture_of(root, s)]:
         raise UserError(
             f"{path} has no reply to {len(missing)} of {len(samples)} samples (first: {missing[0]}): add them"
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return lambda wanted: [lines[s.id] for s in wanted], digest
+    return lambda wanted: [lines.get(s.id, UNREAD) for s in wanted], digest
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, Any]]:

@@ -46,7 +46,7 @@ def evaluate(run: Run, reply: Replies) -> dict:
         (run.out / "renders").mkdir(exist_ok=True)
         # Samples on which judge or harness failed are tried again. All others are measured once.
         before = {i: result.outcome for i, result in read_results(run.out, scores_only=True).items()}
-        done = {s.id for s in run.samples if before.get(s.id, OURS[0]) not in OURS}
+        done = {s.id for s in run.samples if s.id in before and before[s.id] not in OURS}
         failed = score(
             run, (pair for pair in answers(run, reply) if pair[0].id not in done), len(run.samples) - len(done),
             {i for i, outcome in before.items() if outcome == "harness_error"},
@@ -59,11 +59,13 @@ def evaluate(run: Run, reply: Replies) -> dict:
         return write_summary(run)
 
 
-def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int, again: Collection[str] = ()) -> list[Sample]:
+def score(
+    run: Run, answered: Iterable[tuple[Sample, Answer]], total: int, failed_before: Collection[str] = ()
+) -> list[Sample]:
     """Score samples as they come and append their results, in order; returns those on which the harness failed.
 
-    again: samples on which it failed before. UserError for `IN_A_ROW` failures in a row on others. The number of
-    answers that wait to be scored is bounded, so that memory stays flat.
+    failed_before: samples of which this is another try. UserError for `IN_A_ROW` failures in a row on others. The
+    number of answers that wait to be scored is bounded, so that memory stays flat.
     """
     failed: list[Sample] = []
     row, ahead = 0, AHEAD + run.workers + run.judging
@@ -82,7 +84,7 @@ def score(run: Run, answered: Iterable[tuple[Sample, Answer]], total: int, again
                 bar.update()
                 broken = result.outcome == "harness_error"
                 failed += [sample] if broken else []
-                row = 0 if not broken else row + (sample.id not in again)
+                row = 0 if not broken else row + (sample.id not in failed_before)
                 if row == IN_A_ROW:
                     raise UserError(_broken(result.message))
     finally:

@@ -73,6 +73,10 @@ class Gallery(SplitConfig):
 
     domain: ClassVar[DomainName] = CHART.name
 
+    def overlaps(self, other: SplitConfig) -> bool:
+        """Also with Plot2Code, whose figures come from the gallery."""
+        return isinstance(other, Gallery | Plot2Code)
+
 
 class NpmPages(SplitConfig):
     """Pages from MIT-licensed packages of the npm registry."""

@@ -126,7 +126,7 @@ class Evaluation:
 
         judge_only: the file is an earlier run's; its renders and metrics are kept, and only the judge is asked.
         """
-        made, digest = file_replies(path, samples)
+        made, digest = file_replies(path, samples, self.root)
         who = {"policy": policy, "weights": f"replies {digest}", "set": self._settings}
         kept = path.parent if judge_only else None
         return self.evaluated(policy, who, out, samples, lambda renderer, stack: made, kept)
@@ -165,10 +165,16 @@ class Evaluation:
     def who(self, policy: str, model: Model) -> dict:
         """What tells one run's records from another's: the policy with its weights, the set, the decoding."""
         made_by = asked_how(model, self.study.profile.judge.identity)
-        return {"policy": policy, "weights": identity(model), "set": self._settings, **self._files, **made_by}
+        return {
+            "policy": policy,
+            "weights": identity(model),
+            "set": self._settings,
+            **self._hash_of_pictures,
+            **made_by,
+        }
 
     @property
-    def _files(self) -> dict[str, str]:
+    def _hash_of_pictures(self) -> dict[str, str]:
         """A hash of a folder's pictures, which may change under their names."""
         split = DataConfig.read(self.study.profile.data).root.get(self.config.dataset)
         return {"pictures": fingerprint(split)} if isinstance(split, Folder) else {}

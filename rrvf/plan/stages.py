@@ -191,18 +191,20 @@ def _sft(book: _Ledger, name: str, config: SupervisedSection) -> Stage:
 
 
 def _trained(book: _Ledger, name: str, memory: Memory, hours: float, kept: int = 0) -> Stage:
-    """A training stage. Checkpoints hold optimiser and weights, the result only weights. kept: copies of the weights.
+    """A training stage. Checkpoints hold optimiser and weights, the result only weights.
 
-    A checkpoint of DeepSpeed holds the weights twice: as the policy's files, and beside the optimiser's.
+    A checkpoint of DeepSpeed holds the weights twice: as the policy's files, and beside the optimiser's. kept: copies
+    of the trained weights, which are adapters in a LoRA run.
     """
     size, rank = shape(book.profile.policy.model), book.profile.policy.lora_rank
     checkpoint = (12 * size.adapters(rank) if rank else (16 if book.gpus > 1 else 14) * size.parameters) / GB
+    copy = 4 * size.adapters(rank) / GB if rank else book.weights
     found = [f"{book.gpus} x {memory.peak.total:.1f} of {memory.limit:.1f} GiB ({memory.peak.name})", _time(hours)]
     if book.machine.gpus < book.gpus:
         found = [_gpus(book.gpus), _time(hours)]
     return book.stage(
         name, found, book.gpu_problems(memory.refusal()),
-        left=KEPT * checkpoint + (1 + kept) * book.weights, during=WRITING * checkpoint, ram=book.ram(book.gpus),
+        left=KEPT * checkpoint + kept * copy + book.weights, during=WRITING * checkpoint, ram=book.ram(book.gpus),
     )  # fmt: skip
 
 

@@ -57,13 +57,13 @@ class Ticket:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._child: Child | None = None
-        self._given_up = False
+        self.given_up = False
         self.begun: float | None = None  # when the program itself began
 
     def cancel(self) -> None:
         """Kill the child that runs the render, now or as soon as a child is assigned."""
         with self._lock:
-            self._given_up = True
+            self.given_up = True
             if self._child:
                 self._child.kill()
 
@@ -71,7 +71,7 @@ class Ticket:
         """Record the child that runs the render, so that `cancel` can kill it. Kill it now if already cancelled."""
         with self._lock:
             self._child = child
-            if child and self._given_up:
+            if child and self.given_up:
                 child.kill()
 
 
@@ -154,7 +154,7 @@ class ChartRenderer:
         except (Failure, HarnessError) as error:
             if self._closed:
                 raise HarnessError("the renderer was closed") from None
-            if self._zygote.alive and not isinstance(error, Killed):
+            if ticket.given_up or self._zygote.alive and not isinstance(error, Killed):
                 raise
             return self._try(code, trace, limits, ticket)
 

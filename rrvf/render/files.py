@@ -10,7 +10,7 @@ from pathlib import Path
 from rrvf.domains import domain as known_domain
 from rrvf.errors import UserError
 from rrvf.folders import make
-from rrvf.records import Render
+from rrvf.records import Render, json_lines
 from rrvf.render import Renderer, render
 from rrvf.render.limits import Limits
 
@@ -18,9 +18,9 @@ RECORDS = "records.jsonl"
 
 
 def render_file(domain: str, path: Path, out: Path, limits: Limits = Limits()) -> Render:
-    """Render the program in `path` and write its picture to `out`; without a picture, remove what is there.
+    """Render the program in `path` and write its picture to `out`.
 
-    UserError for a missing file.
+    If the program draws none, an earlier picture there is removed. UserError for a missing file.
     """
     if not path.is_file():
         raise UserError(f"no file at {path}: name a {known_domain(domain).suffix} file")
@@ -38,21 +38,23 @@ def render_folder(
     """
     paths = programs(domain, folder)
     make(out)
+    before = {row["name"] for row in json_lines(out / RECORDS)}
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
         made = renderer.render_each((read_program(domain, p) for p in paths), settle=False)
         for path, record in zip(paths, made, strict=True):
-            _write(record, out / f"{path.stem}.png")
+            if record.png or path.stem in before:  # another file of this name is the user's
+                _write(record, out / f"{path.stem}.png")
             lines.write(json.dumps({"name": path.stem, **record.model_dump()}) + "\n")
             lines.flush()
             yield path.stem, record
 
 
 def _write(record: Render, path: Path) -> None:
-    """Write a picture. Where there is none, remove an earlier one, which would be taken for it."""
+    """Write a picture. Where a program draws none, remove an earlier one, which would be taken for it."""
     if record.png:
         make(path.parent)
         path.write_bytes(record.png)
-    else:
+    elif record.status == "render_error":
         path.unlink(missing_ok=True)
 
 

@@ -88,7 +88,9 @@ def _own_size(root: etree._Element) -> tuple[float, float]:
     width, height = (_pixels(root.get(name), ("", "px") if box else _UNITS) for name in ("width", "height"))
     if box and all(box) and (width is None) != (height is None):
         return (width, width * box[1] / box[0]) if height is None else (height * box[0] / box[1], height)
-    return box if box and width is None else (width or 300, height or 150)
+    if box and width is None:
+        return box
+    return 300 if width is None else width, 150 if height is None else height
 
 
 def _pixels(length: str | None, units: Container[str]) -> float | None:

@@ -226,7 +226,7 @@ class WebRenderer:
         if self.limits.javascript:
             await page.clock.install(time=0)
             await page.clock.pause_at(_CLOCK_S)
-        await _load(page, await asyncio.to_thread(still, without_digests(code)))
+        await _load(page, await asyncio.to_thread(lambda: still(without_digests(code))))
         if self.limits.javascript:
             await page.clock.run_for(_CLOCK_MS)
         await stand_still(page, code)

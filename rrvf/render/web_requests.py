@@ -29,12 +29,18 @@ ADDRESS = "http://page.invalid/"
 REQUESTS = 1_000
 #: The form in which our own sets of pages name a size (`rrvf.data.npm_pages`).
 _OWN = re.compile(r"/placeholder/(\d{1,4})x(\d{1,4})/")
-#: Sizes in other addresses: 300x200 anywhere, /300/200 at the end; of services that draw placeholders /300 is a square.
+#: Sizes in other addresses: 300x200 anywhere, /300/200 at the end. For services that draw placeholders: /300/200
+#: anywhere, and /300, which is a square.
 _SIDE = r"([1-9]\d{1,3})"
 _BY = re.compile(rf"(?<!\d){_SIDE}x{_SIDE}(?!\d)")
-_PATH_SIZE = re.compile(rf"/{_SIDE}/{_SIDE}(?:\.\w+)?/?$")
+_LAST_TWO = re.compile(rf"/{_SIDE}/{_SIDE}/?$")
+_PAIR = re.compile(rf"/{_SIDE}/{_SIDE}(?=[/.]|$)")
 _SQUARE = re.compile(rf"^/{_SIDE}(?=[/.]|$)|/{_SIDE}(?:\.\w+)?/?$")
-_SERVICES = re.compile(r"(?:^|\.)(?:placeholder\.com|placehold\.co|placehold\.it|picsum\.photos|dummyimage\.com)$")
+_SERVICES = re.compile(
+    r"(?:^|\.)(?:placeholder\.com|placehold\.co|placehold\.it|picsum\.photos|dummyimage\.com|placekitten\.com"
+    r"|loremflickr\.com|placeimg\.com|lorempixel\.com|baconmockup\.com|placebear\.com)$"
+)
+_NAMED = re.compile(r"/(?:id|seed)/[^/]*")
 _MAX_SIDE = 2_000
 #: Design2Code's pages use one file as placeholder for every picture; this is its name and size.
 _STAND_IN, _STAND_IN_SIZE = "/rick.jpg", (1920, 1080)
@@ -120,11 +126,13 @@ def placeholder(url: str) -> str:
 
 
 def _size(url: str) -> tuple[int, int]:
-    """The width and height in pixels that an address names. Dates, ids and folders of digits are no sizes."""
+    """The width and height in pixels that an address names, else 300x200."""
     parts = urlsplit(url)
-    if found := _OWN.search(parts.path) or _BY.search(url) or _PATH_SIZE.search(parts.path):
+    service = _SERVICES.search(parts.hostname or "")
+    path = _NAMED.sub("", parts.path) if service else parts.path
+    if found := _OWN.search(path) or _BY.search(url) or (_PAIR if service else _LAST_TWO).search(path):
         return int(found[1]), int(found[2])
-    if _SERVICES.search(parts.hostname or "") and (found := _SQUARE.search(parts.path)):
+    if service and (found := _SQUARE.search(path)):
         side = int(found[1] or found[2])
         return side, side
     return 300, 200

@@ -13,7 +13,7 @@ _BOOTSTRAP = re.compile(
     r"//[^?#]*/(?:twitter-)?bootstrap(?:[@/]v?(\d)[^/]*)?/(?:dist/)?css/(bootstrap[a-z.-]*?)(?:\.min)?\.css(?:[?#]|$)"
 )
 _TAILWIND = re.compile(r"tailwindcss@\^?2|/tailwind(\.min)?\.css")
-_INTEGRITY = re.compile(r"""(<link\b[^>]{0,2000}?)\sintegrity\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_INTEGRITY = re.compile(r"""(<link\b[^<>]{0,2000}?)\sintegrity\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _VERSIONS = {"3": "3.4.1", "4": "4.6.2", "5": "5.3.8"}
 
 

@@ -32,9 +32,9 @@ def write_report(
 ) -> list[Path]:
     """Write the whole report of the evaluations under `results_dir`. Returns the paths, tables first.
 
-    out_dir: default `results_dir/report`. profile: names the expected runs; default: the profile that the folder is
-    named after, if any. targets: where the target pictures are; default: the reference policy's renders. Raises
-    UserError if there are no runs or, unless `allow_judge_errors`, if judge or renderer failed on over 1 % of a run.
+    out_dir: default `results_dir/report`. profile: names the expected runs; default: `profile_of` the folder. targets:
+    where the target pictures are; default: the reference policy's renders. Raises UserError if there are no runs or,
+    unless `allow_judge_errors`, if judge or renderer failed on over 1 % of a run.
     """
     out_dir = out_dir or results_dir / "report"
     profile = profile or profile_of(results_dir)

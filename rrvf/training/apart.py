@@ -7,13 +7,18 @@ sections in one process, and the second would find the GPU full.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import traceback
+from collections.abc import Callable
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+
+from rrvf.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from rrvf.study import Study
@@ -24,17 +29,49 @@ _PR_SET_PDEATHSIG = 1
 def run_section(study: Study, kind: str, name: str, out: Path) -> None:
     """Train the section `name` of a kind (grpo, sft, rft) into `out`. Continues a run that is there."""
     train = {"grpo": _grpo, "sft": _sft, "rft": _rft}[kind]
-    if not torch.cuda.is_available():
+    if torch.cuda.is_available():
+        apart(train, study, name, out)
+    else:
         train(study, name, out)
-        return
-    # A new interpreter: CUDA does not survive a fork.
-    with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as apart:
-        apart.submit(train, study, name, out).result()
 
 
-def end_with_parent() -> None:
-    """Let this process be told to end (SIGTERM) when its parent dies, so that no training goes on unseen."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def apart(call: Callable, *arguments: object) -> None:
+    """Call a function of a module in a new interpreter, since CUDA does not survive a fork. Ends with this process.
+
+    An exception in it is a UserError here; its traceback is printed there. UserError too if the process dies.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(theirs, call, *arguments))
+    child.start()
+    theirs.close()
+    try:
+        child.join()
+    except BaseException:  # an interrupt that only this process got
+        child.terminate()
+        child.join()
+        raise
+    if child.exitcode:
+        try:
+            why = ours.recv()
+        except EOFError:
+            why = f"the training's process died (exit code {child.exitcode}; out of memory?): run it again to continue"
+        raise UserError(why)
+
+
+def _child(told: Connection, call: Callable, *arguments: object) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # so that no training goes on unseen
+    if (parent := parent_process()) and os.getppid() != parent.pid:
+        os._exit(1)
+    try:
+        call(*arguments)
+    except UserError as error:
+        told.send(str(error))
+        raise SystemExit(1) from None
+    except Exception as error:
+        traceback.print_exc()
+        told.send(f"the training failed: {type(error).__name__}: {first_line(error)}")
+        raise SystemExit(1) from None
 
 
 def _grpo(study: Study, name: str, out: Path) -> None:

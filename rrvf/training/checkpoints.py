@@ -73,18 +73,23 @@ def finished(out: Path, checkpoint: Path | None, made: dict[str, Any]) -> bool:
     final, steps = out / "final", made["config"]["steps"]
     if checkpoint is not None or not final.is_dir():
         return checkpoint is not None and checkpoint_step(checkpoint) >= steps and final.is_dir()
-    if is_made(final, made):
+    if steps_of(final, made) == steps:
         return True
-    raise UserError(f"{final} was trained with other settings, or for fewer steps: move it away, or use its settings")
+    raise UserError(f"{final} was trained with other settings, or for other steps: move it away, or use its settings")
 
 
-def is_made(final: Path, made: dict[str, Any]) -> bool:
-    """Whether a trained policy says that it was made with the settings and steps of `made`."""
+def steps_of(final: Path, made: dict[str, Any]) -> int | None:
+    """The steps of a trained policy that was otherwise made as `made` says; None for one that was not.
+
+    A record of an earlier version lacks the canvas. Then it is not compared.
+    """
     path = final / HOW_MADE
-    if not path.is_file():
-        return False
-    before = json.loads(path.read_text())
-    return before["config"].get("steps") == made["config"]["steps"] and identity(before) == identity(made)
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    same = before.get("canvas", made["canvas"]) == made["canvas"]
+    try:
+        return before["config"]["steps"] if same and identity(before) == identity(made) else None
+    except KeyError:  # a record from before these settings were written down
+        return None
 
 
 class SafeCheckpoints:
@@ -199,6 +204,7 @@ def how_made(profile: Profile, config: Section, seed: int, samples: list[Sample]
         "config": config.model_dump(mode="json"),
         "policy": profile.policy.model_dump(mode="json", exclude={"model"}),
         "reward": profile.reward.model_dump(mode="json"),
+        "canvas": profile.canvas.model_dump(mode="json", include={s.domain for s in samples}),
         "judge": profile.judge.identity,
         "pictures": hashlib.sha256("".join(s.id + s.sha256 for s in samples).encode()).hexdigest()[:16],
         "numbers": described(profile.policy, trained_dtype(profile.policy)),

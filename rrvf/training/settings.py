@@ -139,4 +139,6 @@ def check_sharding(trainer) -> None:
     stage = deepspeed.zero_stage if deepspeed else 0
     if trainer.is_fsdp_enabled or stage == 3:
         kind = "FSDP" if trainer.is_fsdp_enabled else "ZeRO-3"
-        raise UserError(f"{kind} shards the weights, which hangs here: use reproduce/launch/eight_gpus.yaml (ZeRO-2)")
+        raise UserError(
+            f"{kind} shards the weights, which cannot be trained here: use reproduce/launch/eight_gpus.yaml (ZeRO-2)"
+        )
