@@ -93,7 +93,7 @@ def made(policy, tmp_path, monkeypatch):
         evaluations={"set": EvalSet(benchmark="pictures", dataset="t", table=4, title="Pictures", domain="chart")},
     )
     study = Study(profile, tmp_path / "runs", tmp_path / "data")
-    study.prepare_data(progress=False)
+    study.prepare_data(progress=False, names=["t"])
     (study.data / "t" / study.split("t")[1].image).write_bytes(b"damaged")
     made = SimpleNamespace(study=study, policy=Policy(), opened=[])
     made.judges = {"of training": Judge(green=True), "of the tables": Judge(green=False)}

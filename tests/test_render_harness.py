@@ -147,15 +147,29 @@ def test_a_folder_keeps_a_record_of_each_and_the_exit_code_is_2(renderer, tmp_pa
     assert [json.loads(line)["status"] for line in lines] == ["ok", "harness_error"] and found.exit_code == 2
 
 
-def test_no_picture_of_an_earlier_program_is_left(renderer, tmp_path) -> None:
+FAULTY = Render(status="render_error", reason="exception")
+DRAWN = OK.model_copy(update={"png": b"of an earlier program"})
+
+
+@pytest.mark.parametrize(("render", "left"), [(FAULTY, 0), (BROKEN, 1)])
+def test_no_picture_of_an_earlier_program_is_left_where_the_new_one_is_at_fault(
+    renderer, tmp_path, render, left, monkeypatch
+) -> None:
     (tmp_path / "a.py").write_text("x")
-    for file in (tmp_path / "out" / "a.png", tmp_path / "a.png"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(b"of an earlier program")
-    renderer(BROKEN)
-    assert [record.png for _, record in render_folder("chart", tmp_path, tmp_path / "out")] == [None]
-    render_file("chart", tmp_path / "a.py", tmp_path / "a.png")
-    assert not list(tmp_path.rglob("*.png"))
+    for found in (DRAWN, render):
+        renderer(found)
+        list(render_folder("chart", tmp_path, tmp_path / "out"))
+        monkeypatch.setattr("rrvf.render.files.render", lambda *_, found=found: found)
+        render_file("chart", tmp_path / "a.py", tmp_path / "a.png")
+    assert [(tmp_path / name).is_file() for name in ("out/a.png", "a.png")] == [bool(left)] * 2
+
+
+def test_a_picture_that_was_not_drawn_here_stays(renderer, tmp_path) -> None:
+    (tmp_path / "a.py").write_text("x")
+    (tmp_path / "a.png").write_bytes(b"a target")
+    renderer(FAULTY)
+    list(render_folder("chart", tmp_path, tmp_path))
+    assert (tmp_path / "a.png").read_bytes() == b"a target"
 
 
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("render_error", 1), ("harness_error", 2)])
