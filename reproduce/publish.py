@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from rrvf.errors import UserError
 from rrvf.folders import moved_aside
 from rrvf.profile import Profile
 from rrvf.records import WITHOUT_TEXTS, json_lines
@@ -28,8 +29,12 @@ _STAGE = re.compile(r"^stage .*\n?", re.MULTILINE)
 def publish_results(results: Path, out: Path) -> int:
     """Copy the small files of KEPT from `results` to `out`, and of `seeds/N` in it to `seed-N`. Returns their number.
 
-    They replace the content of `out`, except for seeds that were not run here to their end.
+    They replace the content of `out`, except for seeds that were not run here. UserError for one that was run in part,
+    since the report counts it.
     """
+    for seed in results.glob("seeds/*"):
+        if any(seed.glob("eval/*/*/summary.json")) and not (seed / DONE).is_file():
+            raise UserError(f"{seed} is not whole: run `make seeds` again, then `make reproduce`, then publish")
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     seeds = {f"seed-{done.parent.name}": done.parent for done in sorted(results.glob(f"seeds/*/{DONE}"))}

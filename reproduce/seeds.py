@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from reproduce.driver import rerun_notebooks
 from reproduce.publish import DONE, show_tables
 from rrvf.errors import UserError
+from rrvf.folders import make
 from rrvf.outputs import exit_code
 from rrvf.profile import Profile, baselines, load_profile, trained_policies
 from rrvf.study import REPOSITORY, Study
@@ -46,6 +47,7 @@ def repeat(profile: Profile, seeds: Sequence[int]) -> None:
         for name, config in profile.evaluations.items():
             for policy in trained_policies(profile, config.domain):
                 study.evaluate(name, policy)
+        make(study.results)
         (study.results / DONE).touch()
         print(f"seed {seed}: {study.results.relative_to(REPOSITORY)}", flush=True)
     rerun_notebooks(own.results)

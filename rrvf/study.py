@@ -184,30 +184,43 @@ class Study:
         A policy that was trained by hand (`rrvf train`, `launch/train.sh`) is used if it was made with them too. One of
         fewer steps goes on. UserError for any other: it cost hours, so it is not replaced.
         """
-        steps = self.section(kind, name).steps
+        config = self.section(kind, name)
 
         def trained_for(out: Path) -> int | None:
             from rrvf.training.checkpoints import how_made, steps_of
 
-            return steps_of(
-                out / "final", how_made(self.profile, self.section(kind, name), self.profile.seed, samples())
-            )
+            return steps_of(out / "final", how_made(self.profile, config, self.profile.seed, samples()))
 
         place = self.results / training_folder(kind, name)
-        by_hand = (place / "final").is_dir() and not (place / "key").is_file()
-        if by_hand and (done := trained_for(place) or steps + 1) > steps:
-            raise UserError(
-                f"{place} holds a policy that was trained with other settings, or for more steps: move it away, or use "
-                "its settings"
-            )
+        done = None if (place / "key").is_file() else self._done_by_hand(kind, config, place, samples)
         # Labels of pictures are no part of its record, so supervised training is made again where anything changed.
-        again = lambda out: kind != "sft" and (out / "final").is_dir() and trained_for(out) == steps  # noqa: E731
+        again = lambda out: kind != "sft" and (out / "final").is_dir() and trained_for(out) == config.steps  # noqa: E731
         with self.stage(training_folder(kind, name), "train", inputs, again) as (out, finished):
-            if not finished and not (by_hand and done == steps):
+            if not finished and done != config.steps:
                 from rrvf.training.apart import run_section
 
                 run_section(self, kind, name, out)
         return out / "final"
+
+    def _done_by_hand(self, kind: str, config: Any, place: Path, samples: Callable[[], list[Sample]]) -> int | None:
+        """The steps of a policy in `place` that no stage trained; None if there is none.
+
+        UserError if its settings are not those of `config`, or if it can't be trained for the steps that are missing:
+        the rate of supervised training depends on their number.
+        """
+        final = (place / "final").is_dir()
+        if not final and not (place / "log.jsonl").is_file():
+            return None
+        from rrvf.training.checkpoints import begun_otherwise, how_made, steps_of
+
+        made = how_made(self.profile, config, self.profile.seed, samples())
+        done = steps_of(place / "final", made) if final else None
+        fits = done is not None and (done == config.steps or kind == "grpo" and done < config.steps)
+        if (final and not fits) or (not final and begun_otherwise(place, made)):
+            raise UserError(
+                f"{place} holds a training with other settings, or of other steps: move it away, or use its settings"
+            )
+        return done
 
     def policies(self, set_name: str) -> list[str]:
         """The policies to evaluate on a set: calibration rows, the base, and the profile's trained ones for its domain.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from rrvf.profile import GuardConfig, load_profile
 from rrvf.records import Sample
 from rrvf.stages import stage_key
 from rrvf.study import Study
-from rrvf.training.checkpoints import how_made
+from rrvf.training.checkpoints import how_made, identity
 
 HOLDER = """
 import sys
@@ -164,6 +165,17 @@ def test_a_policy_with_other_settings_is_neither_used_nor_replaced(study, by_han
         with pytest.raises(UserError, match="move it away, or use its settings"):
             study.train_grpo("chart")
     assert trained == [] and not (study.results / "train/rrvf_chart/key").exists()
+
+
+def test_a_training_that_was_begun_with_other_settings_is_not_claimed(study, by_hand):
+    trained, place = by_hand(learning_rate=1.0), study.results / "train/rrvf_chart"
+    made = json.loads((place / "final/training.json").read_text())
+    shutil.rmtree(place / "final")
+    (place / "log.jsonl").touch()
+    (place / "identity.json").write_text(json.dumps(identity(made)))
+    with pytest.raises(UserError, match="move it away"):
+        study.train_grpo("chart")
+    assert trained == [] and not (place / "key").exists()
 
 
 def test_a_policy_for_another_canvas_is_moved_aside(study, by_hand, monkeypatch, capsys):

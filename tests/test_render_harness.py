@@ -168,7 +168,8 @@ def test_a_picture_that_was_not_drawn_here_stays(renderer, tmp_path) -> None:
     (tmp_path / "a.py").write_text("x")
     (tmp_path / "a.png").write_bytes(b"a target")
     renderer(FAULTY)
-    list(render_folder("chart", tmp_path, tmp_path))
+    for _ in range(2):
+        list(render_folder("chart", tmp_path, tmp_path))
     assert (tmp_path / "a.png").read_bytes() == b"a target"
 
 

@@ -147,7 +147,7 @@ def test_published_seeds_stay_when_the_results_beside_them_are_replaced(tmp_path
 def test_seeds_that_were_run_to_their_end_are_published_too(tmp_path):
     results, out = tmp_path / "runs", tmp_path / "results" / "nano"
     summary = "eval/a/rrvf/summary.json"
-    for name in ("report/table1.md", f"seeds/1/{summary}", "seeds/1/finished", f"seeds/2/{summary}"):
+    for name in ("report/table1.md", f"seeds/1/{summary}", "seeds/1/finished"):
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text("new")
     (out / "seed-1").mkdir(parents=True)
@@ -155,6 +155,10 @@ def test_seeds_that_were_run_to_their_end_are_published_too(tmp_path):
     assert publish_results(results, out) == 2
     found = [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()]
     assert sorted(found) == ["report/table1.md", "seed-1/eval/a/rrvf/summary.json"]
+    (results / "seeds/1/finished").unlink()
+    with pytest.raises(UserError, match="run `make seeds` again"):
+        publish_results(results, out)
+    assert len([p for p in out.rglob("*") if p.is_file()]) == 2
 
 
 def test_a_seed_is_a_study_of_its_own_on_the_same_pictures(tmp_path):

@@ -38,7 +38,7 @@ def render_folder(
     """
     paths = programs(domain, folder)
     make(out)
-    before = {row["name"] for row in json_lines(out / RECORDS)}
+    before = {row.get("name") for row in json_lines(out / RECORDS) if row.get("status") == "ok"}
     with Renderer(domain, workers, limits) as renderer, open(out / RECORDS, "w", encoding="utf-8") as lines:
         made = renderer.render_each((read_program(domain, p) for p in paths), settle=False)
         for path, record in zip(paths, made, strict=True):

@@ -29,16 +29,18 @@ ADDRESS = "http://page.invalid/"
 REQUESTS = 1_000
 #: The form in which our own sets of pages name a size (`rrvf.data.npm_pages`).
 _OWN = re.compile(r"/placeholder/(\d{1,4})x(\d{1,4})/")
-#: Sizes in other addresses: 300x200 anywhere, /300/200 at the end. For services that draw placeholders: /300/200
-#: anywhere, and /300, which is a square.
+#: Sizes in other addresses: 300x200 anywhere, /300/200 at the end. For services that serve photos by size: /300/200
+#: anywhere, and /300, which is a square. For services of placeholders: /300, what follows are colours.
 _SIDE = r"([1-9]\d{1,3})"
 _BY = re.compile(rf"(?<!\d){_SIDE}x{_SIDE}(?!\d)")
 _LAST_TWO = re.compile(rf"/{_SIDE}/{_SIDE}/?$")
 _PAIR = re.compile(rf"/{_SIDE}/{_SIDE}(?=[/.]|$)")
 _SQUARE = re.compile(rf"^/{_SIDE}(?=[/.]|$)|/{_SIDE}(?:\.\w+)?/?$")
-_SERVICES = re.compile(
-    r"(?:^|\.)(?:placeholder\.com|placehold\.co|placehold\.it|picsum\.photos|dummyimage\.com|placekitten\.com"
-    r"|loremflickr\.com|placeimg\.com|lorempixel\.com|baconmockup\.com|placebear\.com)$"
+_FIRST = re.compile(rf"^/{_SIDE}(?=[/.]|$)")
+_PLACEHOLDERS = re.compile(r"(?:^|\.)(?:placeholder\.com|placehold\.co|placehold\.it|dummyimage\.com)$")
+_PHOTOS = re.compile(
+    r"(?:^|\.)(?:picsum\.photos|placekitten\.com|loremflickr\.com|placeimg\.com|lorempixel\.com|baconmockup\.com"
+    r"|placebear\.com)$"
 )
 _NAMED = re.compile(r"/(?:id|seed)/[^/]*")
 _MAX_SIDE = 2_000
@@ -128,11 +130,12 @@ def placeholder(url: str) -> str:
 def _size(url: str) -> tuple[int, int]:
     """The width and height in pixels that an address names, else 300x200."""
     parts = urlsplit(url)
-    service = _SERVICES.search(parts.hostname or "")
-    path = _NAMED.sub("", parts.path) if service else parts.path
-    if found := _OWN.search(path) or _BY.search(url) or (_PAIR if service else _LAST_TWO).search(path):
+    host, path = parts.hostname or "", _NAMED.sub("", parts.path)
+    if found := _OWN.search(path) or _BY.search(f"{path}?{parts.query}"):
         return int(found[1]), int(found[2])
-    if service and (found := _SQUARE.search(path)):
-        side = int(found[1] or found[2])
-        return side, side
-    return 300, 200
+    if _PLACEHOLDERS.search(host):
+        found = _FIRST.search(path)
+    elif not (found := (_PAIR if _PHOTOS.search(host) else _LAST_TWO).search(path)) and _PHOTOS.search(host):
+        found = _SQUARE.search(path)
+    sides = [int(side) for side in found.groups() if side] if found else [300, 200]
+    return sides[0], sides[-1]

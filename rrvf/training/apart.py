@@ -9,11 +9,14 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,7 +46,8 @@ def apart(call: Callable, *arguments: object) -> None:
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(theirs, call, *arguments))
-    child.start()
+    with _without_main():
+        child.start()
     theirs.close()
     try:
         child.join()
@@ -52,11 +56,21 @@ def apart(call: Callable, *arguments: object) -> None:
         child.join()
         raise
     if child.exitcode:
-        try:
-            why = ours.recv()
-        except EOFError:
-            why = f"the training's process died (exit code {child.exitcode}; out of memory?): run it again to continue"
+        why = f"the training's process died (exit code {child.exitcode}; out of memory?): run it again to continue"
+        with suppress(EOFError):
+            why = ours.recv() if ours.poll() else why
         raise UserError(why)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the user's script, which a new interpreter would import: without a main guard it would begin again there."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _child(told: Connection, call: Callable, *arguments: object) -> None:
@@ -70,7 +84,7 @@ def _child(told: Connection, call: Callable, *arguments: object) -> None:
         raise SystemExit(1) from None
     except Exception as error:
         traceback.print_exc()
-        told.send(f"the training failed: {type(error).__name__}: {first_line(error)}")
+        told.send(f"the training failed: {type(error).__name__}: {first_line(error)[:1000]}")
         raise SystemExit(1) from None
 
 

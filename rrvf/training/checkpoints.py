@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from rrvf.errors import UserError, first_line
-from rrvf.folders import claim, owned
+from rrvf.folders import IDENTITY, claim, owned
 from rrvf.outputs import whole
 from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, RFTConfigSection, Section, SFTConfigSection
@@ -76,6 +76,13 @@ def finished(out: Path, checkpoint: Path | None, made: dict[str, Any]) -> bool:
     if steps_of(final, made) == steps:
         return True
     raise UserError(f"{final} was trained with other settings, or for other steps: move it away, or use its settings")
+
+
+def begun_otherwise(out: Path, made: dict[str, Any]) -> bool:
+    """Whether `out` holds a run that was begun with other settings than those of `made`."""
+    path = out / IDENTITY
+    begun = path.is_file() and (out / "log.jsonl").is_file()
+    return begun and json.loads(path.read_text()) != json.loads(json.dumps(identity(made)))
 
 
 def steps_of(final: Path, made: dict[str, Any]) -> int | None:
