@@ -111,6 +111,14 @@ def test_a_run_that_goes_on_longer_keeps_the_policy_that_it_had(policy, samples,
     assert (trained / "model.safetensors").read_bytes() != before
 
 
+def test_a_longer_run_that_was_killed_before_it_saved_its_policy_saves_it_now(policy, samples, tmp_path, trained):
+    longer = (run(policy, samples, tmp_path, steps=2, resume=True)[0] / "model.safetensors").read_bytes()
+    shutil.rmtree(trained)
+    (tmp_path / "run/final-1").rename(trained)
+    again = run(policy, samples, tmp_path, steps=2, resume=True)[0]
+    assert (again / "model.safetensors").read_bytes() == longer
+
+
 def test_what_only_decides_the_memory_may_change_on_the_way(policy, samples, tmp_path, trained):
     """A run without enough memory can continue with smaller batches."""
     run(policy, samples, tmp_path, steps=2, micro_batch=2, vllm_memory=0.2, resume=True)

@@ -71,9 +71,14 @@ def finished(out: Path, checkpoint: Path | None, made: dict[str, Any]) -> bool:
     UserError for a policy without checkpoints that was made in another way: training would replace it.
     """
     final, steps = out / "final", made["config"]["steps"]
-    if checkpoint is not None or not final.is_dir():
-        return checkpoint is not None and checkpoint_step(checkpoint) >= steps and final.is_dir()
-    if steps_of(final, made) == steps:
+    if not final.is_dir():
+        return False
+    done = steps_of(final, made)
+    if (
+        checkpoint is not None
+    ):  # the policy may be that of a shorter run, if this one was killed before it saved its own
+        return checkpoint_step(checkpoint) >= steps and (done is None or done >= steps)
+    if done == steps:
         return True
     raise UserError(f"{final} was trained with other settings, or for other steps: move it away, or use its settings")
 
