@@ -186,41 +186,27 @@ class Study:
         """
         config = self.section(kind, name)
 
-        def trained_for(out: Path) -> int | None:
-            from rrvf.training.checkpoints import how_made, steps_of
+        def made() -> dict[str, Any]:
+            from rrvf.training.checkpoints import how_made
 
-            return steps_of(out / "final", how_made(self.profile, config, self.profile.seed, samples()))
+            return how_made(self.profile, config, self.profile.seed, samples())
+
+        def is_made(out: Path) -> bool:
+            # Labels of pictures are no part of its record, so supervised training is made again where anything changed.
+            if kind == "sft" or not (out / "final").is_dir():
+                return False
+            from rrvf.training.checkpoints import steps_of
+
+            return bool(steps_of(out / "final", made()) == config.steps)
 
         place = self.results / training_folder(kind, name)
-        done = None if (place / "key").is_file() else self._done_by_hand(kind, config, place, samples)
-        # Labels of pictures are no part of its record, so supervised training is made again where anything changed.
-        again = lambda out: kind != "sft" and (out / "final").is_dir() and trained_for(out) == config.steps  # noqa: E731
-        with self.stage(training_folder(kind, name), "train", inputs, again) as (out, finished):
+        done = None if (place / "key").is_file() else _done_by_hand(kind, config, place, made)
+        with self.stage(training_folder(kind, name), "train", inputs, is_made) as (out, finished):
             if not finished and done != config.steps:
                 from rrvf.training.apart import run_section
 
                 run_section(self, kind, name, out)
         return out / "final"
-
-    def _done_by_hand(self, kind: str, config: Any, place: Path, samples: Callable[[], list[Sample]]) -> int | None:
-        """The steps of a policy in `place` that no stage trained; None if there is none.
-
-        UserError if its settings are not those of `config`, or if it can't be trained for the steps that are missing:
-        the rate of supervised training depends on their number.
-        """
-        final = (place / "final").is_dir()
-        if not final and not (place / "log.jsonl").is_file():
-            return None
-        from rrvf.training.checkpoints import begun_otherwise, how_made, steps_of
-
-        made = how_made(self.profile, config, self.profile.seed, samples())
-        done = steps_of(place / "final", made) if final else None
-        fits = done is not None and (done == config.steps or kind == "grpo" and done < config.steps)
-        if (final and not fits) or (not final and begun_otherwise(place, made)):
-            raise UserError(
-                f"{place} holds a training with other settings, or of other steps: move it away, or use its settings"
-            )
-        return done
 
     def policies(self, set_name: str) -> list[str]:
         """The policies to evaluate on a set: calibration rows, the base, and the profile's trained ones for its domain.
@@ -380,6 +366,26 @@ class Study:
     ) -> AbstractContextManager[tuple[Path, bool]]:
         """The folder of a stage of this study, and whether it is finished (`rrvf.stages.stage`)."""
         return stages.stage(self.results, name, kind, inputs, is_made)
+
+
+def _done_by_hand(kind: str, config: Any, place: Path, made: Callable[[], dict[str, Any]]) -> int | None:
+    """The steps of a policy in `place` that no stage trained; None if there is none. made: how the study would make it.
+
+    UserError if its settings are not those of `config`, or if it can't be trained for the steps that are missing: the
+    rate of supervised training depends on their number.
+    """
+    final = (place / "final").is_dir()
+    if not final and not (place / "log.jsonl").is_file():
+        return None
+    from rrvf.training.checkpoints import begun_otherwise, steps_of
+
+    done = steps_of(place / "final", made()) if final else None
+    fits = done is not None and (done == config.steps or kind == "grpo" and done < config.steps)
+    if (final and not fits) or (not final and begun_otherwise(place, made())):
+        raise UserError(
+            f"{place} holds a training with other settings, or of other steps: move it away, or use its settings"
+        )
+    return done
 
 
 def check_apart(profile: Profile) -> None:

@@ -133,9 +133,7 @@ def _size(url: str) -> tuple[int, int]:
     host, path = parts.hostname or "", _NAMED.sub("", parts.path)
     if found := _OWN.search(path) or _BY.search(f"{path}?{parts.query}"):
         return int(found[1]), int(found[2])
-    if _PLACEHOLDERS.search(host):
-        found = _FIRST.search(path)
-    elif not (found := (_PAIR if _PHOTOS.search(host) else _LAST_TWO).search(path)) and _PHOTOS.search(host):
-        found = _SQUARE.search(path)
+    forms = (_FIRST,) if _PLACEHOLDERS.search(host) else (_PAIR, _SQUARE) if _PHOTOS.search(host) else (_LAST_TWO,)
+    found = next(filter(None, (form.search(path) for form in forms)), None)
     sides = [int(side) for side in found.groups() if side] if found else [300, 200]
     return sides[0], sides[-1]
