@@ -32,6 +32,7 @@ from rrvf.judge.client import JudgeClient
 from rrvf.judge.rubrics import Rubric
 from rrvf.places import CHECKOUT, DATA, RUNS
 from rrvf.policies.address import BestOf, Model, asked_how, identity
+from rrvf.policies.names import hub_parts
 from rrvf.profile import (
     WITHOUT_EFFECT,
     EvalSet,
@@ -310,7 +311,8 @@ class Study:
             return None
         if policy == "base":
             row, model = load_rows().get(policy), self.profile.policy.model
-            return row if row and row.model == model else model  # the row pins the commit
+            hub_id, commit = hub_parts(model)
+            return row if row and row.model == hub_id and commit in (None, row.revision) else model
         if (drawn := drawn_policies(self.profile, domain_name).get(policy)) is not None:
             return BestOf(self.profile.policy.model, drawn.samples, drawn.temperature)
         trained = trained_policies(self.profile, domain_name)

@@ -8,14 +8,15 @@ from unittest.mock import Mock, create_autospec
 
 import pytest
 from huggingface_hub import HfApi
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from test_judge_client import body
 
 from rrvf.plan.access import hub_access, table_judge_access
+from rrvf.policies.names import hub_parts
 from rrvf.profile import JudgeConfig, load_profile
 
 PAPER = load_profile("paper")
-SET, MODEL = "ChartMimic/ChartMimic", PAPER.policy.model
+SET, (MODEL, COMMIT) = "ChartMimic/ChartMimic", hub_parts(PAPER.policy.model)
 
 
 @pytest.fixture
@@ -58,9 +59,12 @@ def test_whether_a_token_may_read_a_gated_set_is_asked(hub, monkeypatch, refused
     assert stage.fits is not refused and ("this HF_TOKEN may not read it" in stage.change) is refused
 
 
-def test_a_model_that_the_hub_does_not_have_is_named(hub):
-    hub.model_info.side_effect = RepositoryNotFoundError("404", response=Mock())
-    assert hub_access(PAPER).change == f"{MODEL} is not on the hub, or private: correct it, or set HF_TOKEN"
+@pytest.mark.parametrize("missing", [RepositoryNotFoundError, RevisionNotFoundError])
+def test_a_model_or_commit_that_the_hub_does_not_have_is_named(hub, missing):
+    hub.model_info.side_effect = missing("404", response=Mock())
+    assert (
+        hub_access(PAPER).change == f"{PAPER.policy.model} is not on the hub, or private: correct it, or set HF_TOKEN"
+    )
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "refuses this HF_TOKEN"), (503, "try later")])
@@ -70,9 +74,8 @@ def test_a_token_that_has_expired_is_named_as_the_cause(hub, status, words):
 
 
 def test_a_model_named_with_its_commit_is_looked_up_at_that_commit(hub):
-    policy = PAPER.policy.model_copy(update={"model": f"{MODEL}@c0ffee"})
-    assert hub_access(PAPER.model_copy(update={"policy": policy})).fits
-    assert hub.model_info.call_args.args == (MODEL,) and hub.model_info.call_args.kwargs["revision"] == "c0ffee"
+    assert hub_access(PAPER).fits
+    assert hub.model_info.call_args.args == (MODEL,) and hub.model_info.call_args.kwargs["revision"] == COMMIT
 
 
 def test_a_hub_that_does_not_answer_is_asked_no_more(hub):
@@ -85,7 +88,7 @@ def test_a_hub_that_does_not_answer_is_asked_no_more(hub):
 def cache_model(folder: Path) -> None:
     """Put the model into the cache of this machine, as the hub's client lays it out."""
     cached = folder / f"models--{MODEL.replace('/', '--')}"
-    for name, text in {"refs/main": "c0ffee", "snapshots/c0ffee/config.json": "{}"}.items():
+    for name, text in {"refs/main": COMMIT, f"snapshots/{COMMIT}/config.json": "{}"}.items():
         (cached / name).parent.mkdir(parents=True)
         (cached / name).write_text(text)
 

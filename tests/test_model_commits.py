@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import ExitStack
+
 import pytest
 
 from rrvf.errors import UserError
+from rrvf.plan.models import shape
+from rrvf.policies import address
 from rrvf.policies.local import resolve_model
+from rrvf.policies.names import hub_parts
+from rrvf.profile import load_profile
+from rrvf.rows import find_row
+from rrvf.study import Study
 
 
 @pytest.fixture
@@ -27,6 +36,47 @@ def test_the_files_of_that_commit_are_used(downloads):
 
 def test_without_a_commit_the_hub_is_not_asked_yet(downloads):
     assert resolve_model("org/model") == "org/model" and not downloads
+
+
+@pytest.mark.parametrize(
+    ("model", "parts"),
+    [
+        ("org/model@c0ffee", ("org/model", "c0ffee")),
+        ("org/model", ("org/model", None)),
+        ("nano", ("nano", None)),
+        ("http://localhost:8000/v1#org/model@c0ffee", ("http://localhost:8000/v1#org/model@c0ffee", None)),
+    ],
+)
+def test_only_a_hub_id_has_a_commit(model, parts):
+    assert hub_parts(model) == parts
+
+
+def test_vllm_serves_that_commit(monkeypatch):
+    monkeypatch.setattr(address, "_vllm_here", lambda: True)
+    monkeypatch.setattr(address, "_served", lambda name, version, gpus, settings, stack: (name, version, gpus))
+    with ExitStack() as stack:
+        assert address.open_policy("org/model@c0ffee", address.Settings(), stack) == ("org/model", "c0ffee", 1)
+
+
+@pytest.mark.parametrize("profile", ["gpu", "paper"])
+def test_the_shipped_profiles_pin_the_commit_that_they_train(profile):
+    assert re.fullmatch("[0-9a-f]{40}", hub_parts(load_profile(profile).policy.model)[1])
+
+
+def test_the_paper_profile_trains_the_commit_of_the_base_row(tmp_path):
+    study = Study(load_profile("paper"), tmp_path)
+    assert study.model_of("base", "chart") == find_row("base")
+
+
+def test_another_commit_of_the_base_is_evaluated_as_named(tmp_path):
+    paper = load_profile("paper")
+    other = f"{find_row('base').model}@c0ffee"
+    profile = paper.model_copy(update={"policy": paper.policy.model_copy(update={"model": other})})
+    assert Study(profile, tmp_path).model_of("base", "chart") == other
+
+
+def test_a_commit_does_not_hide_the_sizes_of_a_model():
+    assert shape("Qwen/Qwen2.5-VL-7B-Instruct@c0ffee") == shape("Qwen/Qwen2.5-VL-7B-Instruct")
 
 
 def test_a_folder_with_such_a_name_is_taken_as_it_is(downloads, tmp_path, monkeypatch):

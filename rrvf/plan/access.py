@@ -17,6 +17,7 @@ from rrvf.endpoints import addresses, key_for
 from rrvf.errors import first_line
 from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
+from rrvf.policies.names import hub_parts
 from rrvf.profile import JudgeConfig, Profile
 
 #: Timeout of a request, in seconds.
@@ -96,24 +97,24 @@ def _sources(profile: Profile, ready: Collection[str]) -> Iterable[tuple[str, st
 
 def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
     from huggingface_hub import HfApi, get_token, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-    source, _, commit = source.partition("@")
-    if kind == "model" and isinstance(try_to_load_from_cache(source, "config.json", revision=commit or None), str):
+    hub_id, commit = hub_parts(source)
+    if kind == "model" and isinstance(try_to_load_from_cache(hub_id, "config.json", revision=commit), str):
         return "", False
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return "HF_HUB_OFFLINE is set: unset it, or name local copies as `source`", True
     api = HfApi()
-    place = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{source}"
+    place = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{hub_id}"
     try:
         look = api.dataset_info if kind == "dataset" else api.model_info
-        if getattr(look(source, revision=commit or None, timeout=ASK_S), "gated", False):
+        if getattr(look(hub_id, revision=commit, timeout=ASK_S), "gated", False):
             if not get_token():
                 return f"{source} is gated: accept its terms at {place} and set HF_TOKEN", False
-            api.auth_check(source, repo_type=kind)
+            api.auth_check(hub_id, repo_type=kind)
     except GatedRepoError:
         return f"{source} is gated, and this HF_TOKEN may not read it: accept its terms at {place}", False
-    except RepositoryNotFoundError:
+    except (RepositoryNotFoundError, RevisionNotFoundError):
         return f"{source} is not on the hub, or private: correct it, or set HF_TOKEN", False
     except HfHubHTTPError as error:
         if error.response.status_code == 401:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rrvf.errors import UserError
+from rrvf.policies.names import hub_parts
 
 #: The vision tower, the same in all sizes of Qwen2.5-VL (config.json: vision_config).
 VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS = 1_280, 3_420, 32
@@ -76,8 +77,9 @@ SHAPES = {
 
 def shape(model: str) -> Shape:
     """The sizes of a model, by a hub id in `SHAPES` or a folder with a config.json. Raises UserError for any other."""
-    if model in SHAPES:
-        return SHAPES[model]
+    hub_id, _ = hub_parts(model)
+    if hub_id in SHAPES:
+        return SHAPES[hub_id]
     path = Path(model) / "config.json"
     try:
         config = json.loads(path.read_text())

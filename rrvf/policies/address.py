@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from rrvf.errors import UserError, first_line
 from rrvf.outputs import say
-from rrvf.policies.names import checked, is_url
+from rrvf.policies.names import checked, hub_parts, is_url
 from rrvf.policies.shipped import CHECKPOINT
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
@@ -101,7 +101,7 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
             repetition_penalty=settings.repetition_penalty,
         )  # fmt: skip
     else:
-        name, version, gpus = model, None, 1
+        (name, version), gpus = hub_parts(model), 1
     if settings.server or name != "nano" and _vllm_here():
         return _served(name, version, gpus, settings, stack)
     from rrvf.policies.local import LocalPolicy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -13,7 +12,7 @@ from rrvf.errors import UserError, first_line
 from rrvf.pictures import misfit
 from rrvf.policies import shipped
 from rrvf.policies.families import family_of, own_template, with_tool_turns
-from rrvf.policies.names import checked
+from rrvf.policies.names import checked, hub_parts
 from rrvf.policies.precision import weights_dtype
 from rrvf.policies.tokens import picture_tokens
 from rrvf.policies.vision import vision_for_this_machine
@@ -26,9 +25,8 @@ def resolve_model(name: str) -> str:
 
     For `ID@COMMIT` it is the folder into which the hub's files of that commit are downloaded.
     """
-    checked(name)
-    hub_id, at, commit = name.partition("@")
-    if at and not Path(name).exists():
+    hub_id, commit = hub_parts(checked(name))
+    if commit:
         from huggingface_hub import snapshot_download
 
         try:

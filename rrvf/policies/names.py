@@ -11,6 +11,15 @@ from rrvf.errors import UserError
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(@\w+)?")
 
 
+def hub_parts(model: str) -> tuple[str, str | None]:
+    """Hub id and commit of `ID@COMMIT`. Any other address, such as a folder, is returned whole, with None."""
+    found = HUB_ID.fullmatch(model)
+    if not found or not found[1] or Path(model).exists():
+        return model, None
+    hub_id, _, commit = model.partition("@")
+    return hub_id, commit
+
+
 def checked(model: str) -> str:
     """The address itself. Raises UserError if it is neither `nano`, a URL, a folder with a model, nor a hub id.
 

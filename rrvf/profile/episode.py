@@ -14,7 +14,7 @@ from rrvf.records import PASTED_ABOVE
 class PolicyConfig(Section):
     """The policy to train: a local folder or a hub id, and how it is prompted."""
 
-    model: str = Field(description="`nano` (the shipped checkpoint), a folder, or a hub id")
+    model: str = Field(description="`nano` (the shipped checkpoint), a folder, a hub id, or ID@COMMIT")
     prompts: Literal["full", "nano"] = Field(
         default="full", description="which prompts it gets: `full`, or `nano` for the shipped checkpoint"
     )

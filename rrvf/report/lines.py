@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rrvf.benchmarks.intervals import Interval, newcombe, wilson
+from rrvf.policies.names import hub_parts
 from rrvf.profile import CALIBRATION, Profile
 from rrvf.records import TableRow
 from rrvf.report.audit import nearest_count
@@ -36,7 +37,7 @@ def our_line(policy: str, evaluated: Evaluated, columns: Sequence[Column], profi
     """One policy's row, with the difference from the base if both were run."""
     run, model = evaluated.runs.get(policy), model_title(policy)
     if policy == "base" and profile is not None:
-        model = f"{model} ({'rrvf-nano' if is_stand_in(profile) else profile.policy.model})"
+        model = f"{model} ({'rrvf-nano' if is_stand_in(profile) else hub_parts(profile.policy.model)[0]})"
     if run is None:
         return Line(TableRow(model=model, values={}, ranked=False), note="not run")
     metrics = {c.key: run.summary.metrics[c.key] for c in columns if c.key in run.summary.metrics}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rrvf.domains import CHART, DOMAINS, DomainName
+from rrvf.policies.names import hub_parts
 from rrvf.profile import EvalSet, Profile, baselines, table_policies
 from rrvf.report.columns import PAPER_COLUMNS
 from rrvf.report.runs import Run, by_set
@@ -47,7 +48,7 @@ def is_stand_in(profile: Profile) -> bool:
 
 def is_papers_model(profile: Profile) -> bool:
     """Whether the profile trains the paper's model, by its hub id or as a folder of that name."""
-    return Path(profile.policy.model.partition("@")[0]).name == Path(load_rows()["base"].model or "").name
+    return Path(hub_parts(profile.policy.model)[0]).name == Path(load_rows()["base"].model or "").name
 
 
 @dataclass(frozen=True)

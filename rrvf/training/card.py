@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from rrvf.domains import PAPER
+from rrvf.policies.names import hub_parts
 
 #: Rows of the learning curve: label, key in the step log, number format.
 SHOWN = (
@@ -79,7 +80,7 @@ def _start(start: str | Mapping[str, Any]) -> str:
 def _metadata(made: Mapping[str, Any], start: str) -> dict[str, Any]:
     hub_id = start.count("/") == 1 and not Path(start).exists() and not start.startswith((".", "/"))
     found = {"library_name": "transformers", "pipeline_tag": "image-text-to-text"}
-    found |= {"base_model": start.partition("@")[0]} if hub_id else {}
+    found |= {"base_model": hub_parts(start)[0]} if hub_id else {}
     return found | {"tags": ["rrvf", made["method"], "image-to-code"]}
 
 
