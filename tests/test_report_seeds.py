@@ -8,7 +8,7 @@ from test_report_runs import PROVENANCE, write_run
 
 from rrvf.profile import load_profile
 from rrvf.report.runs import Run, difference, find_runs, find_seeds
-from rrvf.report.seeds import seeds_markdown
+from rrvf.report.seeds import longer_markdown, seeds_markdown
 
 CHARTS = "eval/charts"
 
@@ -45,6 +45,26 @@ def test_rows_of_several_seeds_show_mean_and_range(results):
 
 def test_one_seed_makes_no_page(results):
     assert seeds_markdown(find_runs(results), [], load_profile("nano")) == ""
+
+
+def test_a_longer_training_is_compared_with_every_seed_of_the_shorter_one(results, tmp_path):
+    longer = tmp_path / "longer"
+    write_run(longer / CHARTS / "base", exec_rate=0.5)
+    write_run(longer / CHARTS / "rrvf", exec_rate=1.0)
+    shorter = [run(results, "rrvf"), *find_seeds(results)]
+    text = longer_markdown(find_runs(longer), shorter, load_profile("nano-long"))
+    line = next(line for line in text.splitlines() if "execution rate" in line)
+    *_, base, short, long, gains = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert (base, short, long) == ("50.0", "85.0 (80.0, 90.0)", "100.0")
+    assert [gain.split(" ")[0] for gain in gains.split("], ")] == ["+20.0", "+10.0"]
+
+
+def test_a_set_that_the_shorter_training_was_not_measured_on_is_left_out(results, tmp_path):
+    shorter = [run(results, "rrvf")]
+    for policy in ("base", "rrvf"):
+        write_run(tmp_path / "longer" / "eval/charts_wide" / policy)
+    text = longer_markdown(find_runs(tmp_path / "longer"), shorter, load_profile("nano-long"))
+    assert len(text.splitlines()) == 2
 
 
 def test_the_low_level_score_is_the_mean_of_four(results):

@@ -6,7 +6,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rrvf.profile import CALIBRATION, Profile
 from rrvf.report.columns import interval_digits
@@ -30,6 +30,29 @@ def seeds_markdown(runs: Sequence[Run], seeds: Sequence[Run], profile: Profile) 
     return "\n\n".join([HEAD, *parts]) + "\n" if parts else ""
 
 
+def longer_markdown(longer: Sequence[Run], shorter: Sequence[Run], profile: Profile) -> str:
+    """RRVF trained for longer beside the base and the seeds of a shorter training: a line per set and metric.
+
+    longer: runs of one seed, the base among them. profile: of the longer training. Sets without a shorter run are left
+    out. The differences are the longer one less each seed of the shorter one, with intervals as in `seeds_markdown`.
+    """
+    head = "| set | metric | base | shorter | longer | longer less shorter, by seed |\n|---|---|---:|---:|---:|---|"
+    lines = [line for evaluated in evaluated_sets(longer, profile, shorter) for line in _beside_shorter(evaluated)]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def _beside_shorter(evaluated: Evaluated) -> Iterator[str]:
+    base, ours = evaluated.runs.get("base"), evaluated.runs.get(OURS)
+    others = [run for run in evaluated.seeds if run.summary.policy == OURS]
+    for metric, title in COMPARED.items() if base and ours and others else ():
+        places = interval_digits(evaluated.settings.table, metric)
+        values = [[run.value(metric) for run in runs] for runs in ([base], others, [ours])]
+        if not any(None in row for row in values):
+            cells = " | ".join(_range(row, places) for row in values)
+            gains = _differences([(ours, other) for other in others], metric, places)
+            yield f"| {evaluated.settings.title} | {title} | {cells} | {gains} |"
+
+
 def _of_set(evaluated: Evaluated) -> str:
     rows = {policy: of_all_seeds(policy, evaluated) for policy in evaluated.policies if policy not in CALIBRATION}
     lines = ["| metric | row | n | value | RRVF less the row |", "|---|---|---:|---:|---|"]
@@ -37,7 +60,7 @@ def _of_set(evaluated: Evaluated) -> str:
         places = interval_digits(evaluated.settings.table, metric)
         for policy, others in rows.items():
             if values := [value for run in others if (value := run.value(metric)) is not None]:
-                against = "" if policy == OURS else _differences(rows[OURS], others, metric, places)
+                against = "" if policy == OURS else _differences(_by_seed(rows[OURS], others), metric, places)
                 lines.append(f"| {title} | {policy} | {others[0].summary.n} | {_range(values, places)} | {against} |")
     return f"## {evaluated.settings.title}\n\n" + "\n".join(lines)
 
@@ -47,9 +70,14 @@ def _range(values: Sequence[float], places: int) -> str:
     return mean if len(values) == 1 else f"{mean} ({low}, {high})"
 
 
-def _differences(ours: Sequence[Run], others: Sequence[Run], metric: str, places: int) -> str:
+def _by_seed(ours: Sequence[Run], others: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Each of our runs with the other policy's run of that seed, or with its first."""
     by_seed = {run.summary.provenance.seed: run for run in others}
-    found = [difference(run, by_seed.get(run.summary.provenance.seed, others[0]), metric) for run in ours]
+    return [(run, by_seed.get(run.summary.provenance.seed, others[0])) for run in ours]
+
+
+def _differences(pairs: Sequence[tuple[Run, Run]], metric: str, places: int) -> str:
+    found = [difference(ours, other, metric) for ours, other in pairs]
     return ", ".join(
         "n/a" if d is None else f"{d.value:+.{places}f} [{d.low:.{places}f}, {d.high:.{places}f}]" for d in found
     )
