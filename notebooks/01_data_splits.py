@@ -118,7 +118,8 @@ print((study.data / trained_on[0] / example.code).read_text() if example.code el
 #   on a laptop.
 # - **Held-out sets** (`*_test`): the same generators with other seeds. They play the part of ChartMimic's and WebSight's
 #   own test sets.
-# - **Out-of-distribution sets**: wide charts and long pages have more categories, rows or items than any training picture.
+# - **Out-of-distribution sets**: wide charts and long pages have more categories, rows or items than any picture that RRVF trains
+#   on (a tenth of the base's pre-training data was such).
 #   The gallery (300 to 1,200 pixels wide) and the real pages (1280 x 720) differ in content and size too. They play the
 #   part of Plot2Code, which the paper calls zero-shot.
 
@@ -228,7 +229,7 @@ for name, recipe in DataConfig.read(paper).root.items():
 # **Shows:** every picture has a source, a licence and a hash. No test program occurs in a training set. Two test sets come
 # from the world and not from our generators.
 #
-# **Does not show:** that generated pictures are as varied as ChartMimic's. They are not: thirteen kinds of chart, a small
+# **Does not show:** that generated pictures are as varied as ChartMimic's. They are not: sixteen kinds of chart, a small
 # vocabulary, one size. A perceptual hash does not find every near-copy that a person would call one either.
 #
 # **Try next: exercises**

@@ -65,7 +65,7 @@ print(study.describe())
 # %% [markdown]
 # ## The readings
 #
-# `paper_abs` drops the minus; it is the default of every profile but `nano`. `literal` keeps the minus. `deepeyes` has the
+# `paper_abs` drops the minus; it is the default (`nano` and `nano-long` use `deepeyes`). `literal` keeps the minus. `deepeyes` has the
 # weights of DeepEyes, the project that the authors thank and whose recipe this one resembles (decision D2).
 
 # %% [markdown]

@@ -16,6 +16,7 @@
 # as `hbar` for `barh` (`docs/nano_card.md`).
 
 # %%
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -191,8 +192,8 @@ prompt = load_prompt(domain(test_set.domain), "tools", settings.policy.prompts, 
 
 
 def greedy(model, tools):
-    policy = LocalPolicy(str(model), settings.policy.dtype, config.max_turn_tokens)
-    found = play(samples, study.data / test_set.dataset, prompt.text, policy.chat, tools, config.max_turns)
+    with closing(LocalPolicy(str(model), settings.policy.dtype, config.max_turn_tokens)) as policy:
+        found = play(samples, study.data / test_set.dataset, prompt.text, policy.chat, tools, config.max_turns)
     return [t.model_copy(update={"reward": rule.terms(t)}) for t in found]
 
 

@@ -203,8 +203,8 @@ print("open", next(p for p in paths if p.name == "index.html").relative_to(study
 # works, no more. It says little about SFT at the paper's size: here SFT sees 320 charts. Nor does it show that **feedback** is
 # needed: over three seeds RFT reaches 92 % of RRVF's gain in Overall on charts, and all of its gain on pages (`seeds.md`).
 #
-# **Try next:** your own model under the same rules, `rrvf eval --benchmark charts --policy FOLDER --out runs/mine`, or any
-# OpenAI-compatible endpoint as `http://HOST/v1#MODEL`; then open the browser on both.
+# **Try next:** your own model under the same rules, `rrvf eval --benchmark charts --policy FOLDER`, or any OpenAI-compatible endpoint
+# as `http://HOST/v1#MODEL`. Without `--out` the run joins `runs/nano`; then `rrvf report runs/nano` shows both.
 #
 # **Exercises**
 #

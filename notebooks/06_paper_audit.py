@@ -87,8 +87,8 @@ print(f"{checks.ok.sum()} of {len(checks)} cells follow within rounding. These d
 print(checks[~checks.ok].drop(columns="ok").to_string(index=False))
 
 # %% [markdown]
-# Three small findings. 17.28 % is no k of 600. It fits 103 of 596: that model was scored with pictures left out of the
-# denominator, unlike the rest of the table. Claude's judge score would follow if its pass score were 6.67 where 6.76 is
+# Three small findings. 17.28 % is no k of 600. It fits 103 of 596 (four pictures left out) and 311 of 1,800; the paper does not
+# say which. Claude's judge score would follow if its pass score were 6.67 where 6.76 is
 # printed: two digits swapped? And 70.46 for 70.45 looks like rounding up.
 #
 # The counts say more about the test set. The text speaks of Plot2Code with 368 pictures:

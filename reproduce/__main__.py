@@ -9,7 +9,6 @@ command again to continue.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -20,7 +19,7 @@ from reproduce.progress import Progress
 from reproduce.publish import publish_notebooks, publish_results, show_tables
 from rrvf.errors import UserError
 from rrvf.folders import owned
-from rrvf.outputs import exit_code
+from rrvf.outputs import end_on_signals, exit_code
 from rrvf.profile import Profile, load_profile
 from rrvf.report.runs import find_seeds
 
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="replace results/PROFILE by these results; of nano also the saved outputs in notebooks/",
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that the kernel is stopped too
+    end_on_signals()
     progress = Progress()
     try:
         return exit_code(partial(reproduce, options.profile, options.publish, progress), progress.fail)

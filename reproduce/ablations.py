@@ -23,7 +23,7 @@ import yaml
 from tqdm import tqdm
 
 from rrvf.outputs import exit_code
-from rrvf.profile import Profile, checked, load_profile, training_folder
+from rrvf.profile import Profile, checked, laid_over, load_profile, training_folder
 from rrvf.report.ablations import BASE, AblationRun, differences, evaluated, forest_figure, write_ablations
 from rrvf.report.control import beside_control, control_figure, steps_of, trainings
 from rrvf.report.runs import Summary
@@ -82,25 +82,17 @@ def controls(profile: Profile, plan: dict[str, Any]) -> Iterator[Control]:
     for seed in plan["seeds"]:
         for section in plan["control"]:
             rate = {"seed": seed, "grpo": {section: {"learning_rate": 0.0}}}
-            yield Control(checked(changed(profile.model_dump(), rate), f"{PLAN.name}: control"), section)
+            yield Control(checked(laid_over(profile.model_dump(), rate), f"{PLAN.name}: control"), section)
 
 
 def jobs(profile: Profile, plan: dict[str, Any]) -> Iterator[Job]:
     """The jobs: the policy before training, then for each seed every variant."""
-    shared = changed(profile.model_dump(), plan["shared"])
+    shared = laid_over(profile.model_dump(), plan["shared"])
     yield Job(BASE, checked(shared, PLAN.name), plan["section"], plan["evaluation"])
     for seed in plan["seeds"]:
         for variant, change in plan["variants"].items():
-            settings = changed(shared, change) | {"seed": seed}
+            settings = laid_over(shared, change) | {"seed": seed}
             yield Job(variant, checked(settings, f"{PLAN.name}: {variant}"), plan["section"], plan["evaluation"])
-
-
-def changed(settings: dict, change: dict) -> dict:
-    """`settings` with the values of `change`, section by section."""
-    merged = dict(settings)
-    for key, value in change.items():
-        merged[key] = changed(settings.get(key) or {}, value) if isinstance(value, dict) else value
-    return merged
 
 
 def main() -> int:

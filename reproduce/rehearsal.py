@@ -16,7 +16,7 @@ import yaml
 from rrvf.data import DataConfig
 from rrvf.errors import UserError
 from rrvf.folders import make
-from rrvf.profile import Profile, checked, load_profile, profile_file
+from rrvf.profile import Profile, checked, laid_over, load_profile, profile_file
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent
@@ -55,14 +55,6 @@ def own_files(profile: str) -> dict[str, dict[str, Any]]:
         "server": HERE / "judges" / f"{server}.yaml",
     }
     return {part: yaml.safe_load(path.read_text(encoding="utf-8")) for part, path in paths.items()}
-
-
-def laid_over(settings: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`settings` with the values of `change`, section by section."""
-    merged = dict(settings)
-    for key, value in change.items():
-        merged[key] = laid_over(settings.get(key) or {}, value) if isinstance(value, dict) else value
-    return merged
 
 
 class Rehearsal:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import signal
 import sys
 import threading
 import time
@@ -24,7 +23,7 @@ from reproduce.rehearsal import FILES, REPOSITORY, Rehearsal
 from reproduce.rehearsal_stages import Stage, stages
 from rrvf.errors import UserError
 from rrvf.folders import owned
-from rrvf.outputs import exit_code
+from rrvf.outputs import end_on_signals, exit_code
 from rrvf.served import answers, serving
 
 
@@ -107,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reproduce.rehearse", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper", choices=sorted(FILES))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that child processes are ended too
+    end_on_signals()
     return exit_code(lambda: rehearse(options.profile))
 
 

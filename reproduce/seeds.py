@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from reproduce.driver import rerun_notebooks
+from reproduce.judge import served_judge
+from reproduce.progress import Progress
 from reproduce.publish import DONE, show_tables
 from rrvf.errors import UserError
 from rrvf.folders import make
-from rrvf.outputs import exit_code
+from rrvf.outputs import end_on_signals, exit_code
 from rrvf.profile import Profile, baselines, load_profile, trained_policies
 from rrvf.study import REPOSITORY, Study
 
@@ -27,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--seeds", type=int, nargs="+", default=[1, 2], help="seeds to add to the profile's [default: 1 2]"
     )
     options = parser.parse_args(arguments)
+    end_on_signals()
     return exit_code(lambda: repeat(load_profile(options.profile), options.seeds))
 
 
@@ -38,6 +41,15 @@ def repeat(profile: Profile, seeds: Sequence[int]) -> None:
         raise UserError(f"seed {profile.seed} is the profile's own, which `make reproduce` runs: name other seeds")
     own = Study(profile, REPOSITORY / "runs" / profile.name)
     own.prepare_data()
+    with served_judge(profile, own.results, Progress()):
+        _run_all(own, seeds)
+    rerun_notebooks(own.results)
+    show_tables(profile, own.results)
+    print("run `make reproduce` again: it puts them into the report and the notebooks", flush=True)
+
+
+def _run_all(own: Study, seeds: Sequence[int]) -> None:
+    profile = own.profile
     for name, config in profile.evaluations.items():
         for policy in baselines(profile, config.domain):
             own.evaluate(name, policy)
@@ -50,9 +62,6 @@ def repeat(profile: Profile, seeds: Sequence[int]) -> None:
         make(study.results)
         (study.results / DONE).touch()
         print(f"seed {seed}: {study.results.relative_to(REPOSITORY)}", flush=True)
-    rerun_notebooks(own.results)
-    show_tables(profile, own.results)
-    print("run `make reproduce` again: it puts them into the report and the notebooks", flush=True)
 
 
 def seed_study(profile: Profile, seed: int) -> Study:

@@ -10,7 +10,6 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import psutil
 from rrvf import places, runtime
 from rrvf.domains import DOMAINS
 from rrvf.errors import UserError
+from rrvf.folders import closed_folder
 
 SANDBOX = Path(__file__).parent / "render" / "sandbox"
 SETUP = f"run `{places.SETUP}`"
@@ -186,12 +186,6 @@ def draws(domain: str) -> Check:
         )
         mend = f"run `chmod o+x {closed}`, or set TMPDIR to a folder that everybody may enter, as /tmp"
     return Check(name, "missing", found, mend=mend)
-
-
-def closed_folder(path: Path) -> Path | None:
-    """As root, the first folder above `path` that other users cannot enter. Root's renderers run as other users."""
-    above = reversed(path.resolve().parents) if os.geteuid() == 0 else ()
-    return next((folder for folder in above if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def chromium() -> Check:

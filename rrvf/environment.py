@@ -7,6 +7,8 @@ All others are in profiles.
 
 from __future__ import annotations
 
+import os
+
 SETTINGS = {
     "RRVF_POLICY_API_KEY": "the key for a policy behind a URL (rrvf eval --policy http://...)",
     "RRVF_JUDGE_API_KEY": "the key for a judge behind a URL",
@@ -27,6 +29,11 @@ SETTINGS = {
     "RRVF_ACCEPT_WEAK_SANDBOX": "kinds of isolation that chart scripts may run without: namespaces,landlock,seccomp",
     "CUDA_VISIBLE_DEVICES": "the GPUs that a process may use",
 }
+
+
+def hub_is_off() -> bool:
+    """Whether HF_HUB_OFFLINE is set, by the words that the hub's own client takes."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def listed() -> str:

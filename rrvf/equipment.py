@@ -7,6 +7,7 @@ with open_tools(load_profile("nano"), ["chart"]) as tools:
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -20,6 +21,12 @@ from rrvf.render import Limits, Renderer
 from rrvf.rollout import Tools
 
 
+def _one_machine() -> bool:
+    """Whether all processes of this run are on one machine. SQLite's cache cannot be shared over a network folder."""
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    return ranks == int(os.environ.get("LOCAL_WORLD_SIZE", str(ranks)))
+
+
 @contextmanager
 def open_judge(config: JudgeConfig, rubric: Rubric | None = None) -> Iterator[JudgeClient]:
     """A client of a judge; one without an address is the embedded judge, started in a process of its own.
@@ -28,7 +35,7 @@ def open_judge(config: JudgeConfig, rubric: Rubric | None = None) -> Iterator[Ju
     loaded.
     """
     settings = config.model_dump(exclude={"url", "model"}) | {
-        "cache_dir": CACHE / "judge",
+        "cache_dir": CACHE / ("judge" if _one_machine() else f"judge-{socket.gethostname()}"),
         "rubric": rubric,
         "key": config.key,
     }
@@ -47,10 +54,15 @@ def render_limits(profile: Profile, domain_name: str) -> Limits:
 
 
 @contextmanager
-def open_tools(profile: Profile, domains: Collection[str], bare_score: bool = False) -> Iterator[Tools]:
-    """Renderers and judge of an episode, for the domains named; processes that train together share the workers."""
+def open_tools(
+    profile: Profile, domains: Collection[str], bare_score: bool = False, limits: Limits | None = None
+) -> Iterator[Tools]:
+    """Renderers and judge of an episode, for the domains named; processes that train together share the workers.
+
+    limits: of one render; None: the profile's (`render_limits`).
+    """
     workers = max(1, profile.workers // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    renderers = {name: Renderer(name, workers, render_limits(profile, name)) for name in domains}
+    renderers = {name: Renderer(name, workers, limits or render_limits(profile, name)) for name in domains}
     try:
         with open_judge(profile.judge) as judge:
             # A thread per render and per comparison: a thread that waits for the judge does not block rendering.

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,15 @@ LOCK = ".lock"
 IDENTITY = "identity.json"
 #: Part of the name of a folder that `Study.stage` moved aside because its inputs changed. Nothing reads such a folder.
 ASIDE = ".stale-"
+
+
+def closed_folder(path: Path) -> Path | None:
+    """As root, the first of `path` and the folders above it that other users cannot enter; None if there is none.
+
+    Root's renderers run as other users.
+    """
+    way = [path.resolve(), *path.resolve().parents] if os.geteuid() == 0 else []
+    return next((part for part in reversed(way) if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 def moved_aside(path: Path) -> bool:

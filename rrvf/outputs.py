@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -84,6 +85,16 @@ def error_line(line: str) -> None:
 def say(line: str) -> None:
     """Print a message of the program on standard error."""
     print(f"rrvf: {line}", file=sys.stderr, flush=True)
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process by an exception, so that what it started is ended too.
+
+    SIGHUP stays ignored under nohup.
+    """
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) != signal.SIG_IGN:
+            signal.signal(sign, lambda number, _: sys.exit(128 + number))
 
 
 def exit_code(work: Callable[[], int | None], say: Callable[[str], object] = error_line) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 
 from rrvf.errors import UserError
 
@@ -21,6 +22,8 @@ MIN_SIDE = 16
 MAX_ASPECT = 200
 #: The largest product of width and height, in pixels.
 MAX_PIXELS = 16_000_000
+#: The EXIF tag of a picture's rotation.
+ORIENTATION = 0x0112
 
 
 def misfit(width: float, height: float) -> str | None:
@@ -62,10 +65,36 @@ def picture_size(path: Path) -> tuple[int, int]:
         return 1, 1
 
 
+def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """The picture as a viewer shows it, in RGB, and a list of the changes made.
+
+    An EXIF rotation is applied, 16-bit gray becomes 8-bit, transparency is blended onto white. If nothing has to change
+    it is the same object.
+    """
+    changes = []
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image, changes = ImageOps.exif_transpose(image), ["rotated as EXIF says"]
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8))
+        changes.append("reduced from 16 to 8 bits")
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
+        image = Image.new("RGBA", above.size, "white")
+        image.alpha_composite(above)
+        changes.append("blended onto white")
+    return image if image.mode == "RGB" else image.convert("RGB"), changes
+
+
+def is_plain_png(image: Image.Image, data: bytes) -> bool:
+    """Whether the file `data` of `image` is an RGB PNG of 8 bits a channel. Pillow calls one of 16 bits RGB too."""
+    return image.format == "PNG" and image.mode == "RGB" and data[24:25] == b"\x08"
+
+
 def read_picture(path: Path) -> Image.Image:
-    """A picture file as RGB. Raises UserError as `fitting` does, and for damaged data."""
+    """A picture file as it is seen. Raises UserError as `fitting` does, and for damaged data."""
     try:
         with Image.open(fitting(path)) as image:
-            return image.convert("RGB")
+            image.load()
+            return as_seen(image)[0]
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path}: the picture is damaged ({error})") from None

@@ -48,10 +48,14 @@ def storable(text: str) -> str:
 
 
 def picture_name(sample_id: str) -> str:
-    """The file name of a sample's picture in `renders/`: its id without characters that a file name cannot hold."""
-    name = re.sub(r"[/\0-\x1f\x7f]", "__", storable(sample_id))
-    if len(name.encode()) > 200:  # most file systems allow 255 bytes
-        name = f"{name[:50]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    """The file name of a sample's picture in `renders/`: its id without characters that a file name cannot hold.
+
+    A name that had to change ends with a hash of the id, so that `a/b` and `a__b` differ.
+    """
+    stored = storable(sample_id)
+    name = re.sub(r"[/\0-\x1f\x7f]", "__", stored)
+    if name != stored or len(name.encode()) > 200:  # most file systems allow 255 bytes
+        name = f"{name[:50]}-{hashlib.sha256(stored.encode()).hexdigest()[:12]}"
     return name + ".png"
 
 

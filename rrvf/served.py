@@ -7,6 +7,7 @@ with serving(command, "http://127.0.0.1:8001/v1", Path("judge.log")):
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from rrvf.errors import UserError
 
 #: Seconds that a first start may take: it downloads the weights.
 START_S = 3 * 3600
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -33,12 +35,19 @@ def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as words:
-        child = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)
+        child = subprocess.Popen(
+            command, stdout=words, stderr=words, start_new_session=True, preexec_fn=end_with_parent
+        )
     try:
         _wait(child, url, log)
         yield
     finally:
         _stop(child)
+
+
+def end_with_parent() -> None:
+    """Have this process get SIGTERM when the thread that started it ends: after a kill no child works on unseen."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def answers(url: str) -> bool:

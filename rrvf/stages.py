@@ -21,11 +21,11 @@ from functools import cache
 from pathlib import Path
 
 from rrvf.folders import ASIDE, make, owned
+from rrvf.outputs import whole
 from rrvf.places import PACKAGE
 
-#: The code that each kind of stage runs. A change in it makes finished data and evaluations stale.
+#: The code that each kind of stage runs. A change in it makes finished evaluations stale.
 CODE = {
-    "data": ("domains", "render", "data"),
     "train": (
         "domains",
         "protocol",
@@ -70,19 +70,24 @@ def stage(
     with owned(out, wait=True, lock=out.with_name(f".{out.name}.lock")):
         if begun.is_file() and not _still_good(name, kind, begun.read_text(), key, marker.is_file()):
             if is_made(out):
-                begun.write_text(key)
+                _write(begun, key)
             else:
                 _move_aside(out)
         state = "finished before" if marker.is_file() else "continues" if begun.is_file() else "begins"
         print(f"stage {name}: {state}", flush=True)
         make(out)
         if not marker.is_file():
-            begun.write_text(key)
+            _write(begun, key)
         started = time.monotonic()
         yield out, marker.is_file()
         if not marker.is_file():
             marker.touch()
             print(f"stage {name}: finished after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _write(path: Path, key: str) -> None:
+    with whole(path) as partial:
+        partial.write_text(key)
 
 
 def _still_good(name: str, kind: str, before: str, now: str, finished: bool) -> bool:

@@ -33,9 +33,9 @@ from rrvf.judge.rubrics import Rubric
 from rrvf.places import CHECKOUT, DATA, RUNS
 from rrvf.policies.address import BestOf, Model, asked_how, identity
 from rrvf.policies.names import hub_parts
+from rrvf.preconditions import check_apart, check_labels, check_pairs
 from rrvf.profile import (
     WITHOUT_EFFECT,
-    EvalSet,
     GRPOConfigSection,
     JudgeConfig,
     Profile,
@@ -88,19 +88,9 @@ class Study:
         store = DATA / "splits" if self.data.parent == DATA else None
         prepare(self.profile.data, self.data, progress, names, store)
         if names is None:
-            self._check_pairs()
+            check_pairs(self.profile, self.split)
         if names is None and any({s.prompt, s.judge_prompt} != {"own"} for s in self.profile.evaluations.values()):
             prompts.download_if_possible(self.prompts)
-
-    def _check_pairs(self) -> None:
-        """UserError for an sft section on pictures without code, before RRVF is trained for hours."""
-        for name, section in self.profile.sft.items():
-            bare = [] if section.transcripts else [s.id for s in self.split(section.train_set) if s.code is None]
-            if bare:
-                raise UserError(
-                    f"sft {name}: {len(bare)} pictures of {section.train_set} have no code (first: {bare[0]}), which "
-                    "SFT needs: take the section out of the profile; RRVF needs no code"
-                )
 
     @property
     def prompts(self) -> Path:
@@ -141,9 +131,14 @@ class Study:
         """The limits of a render in a domain, with the profile's canvas."""
         return render_limits(self.profile, domain_name)
 
-    def tools(self, *domains: str, bare_score: bool = False) -> AbstractContextManager[Tools]:
-        """The renderers of these domains and the judge of training. bare_score: see `rrvf.rollout.Tools`."""
-        return open_tools(self.profile, domains, bare_score)
+    def tools(
+        self, *domains: str, bare_score: bool = False, limits: Limits | None = None
+    ) -> AbstractContextManager[Tools]:
+        """The renderers of these domains and the judge of training. bare_score: see `rrvf.rollout.Tools`.
+
+        limits: of one render; None: those of training.
+        """
+        return open_tools(self.profile, domains, bare_score, limits)
 
     def tools_of(self, config: GRPOConfigSection) -> AbstractContextManager[Tools]:
         """The tools that a grpo section trains with."""
@@ -388,28 +383,3 @@ def _done_by_hand(kind: str, config: Any, place: Path, made: Callable[[], dict[s
             f"{place} holds a training with other settings, or of other steps: move it away, or use its settings"
         )
     return done
-
-
-def check_apart(profile: Profile) -> None:
-    """UserError if a set that the profile evaluates on may hold pictures that it trains on."""
-    data = DataConfig.read(profile.data).root
-    trained = {name for section in profile.grpo.values() for name in section.train_sets}
-    trained |= {section.train_set for section in (*profile.sft.values(), *profile.rft.values())}
-    for tested in sorted({config.dataset for config in profile.evaluations.values()} & data.keys()):
-        for name in sorted(trained & data.keys()):
-            if tested == name or data[tested].overlaps(data[name]) or data[name].overlaps(data[tested]):
-                raise UserError(
-                    f"{tested}, a set of an evaluation, may hold pictures of {name}, which is trained on: give both a "
-                    "`part` (train, test) of one folder, or name other pictures"
-                )
-
-
-def check_labels(config: EvalSet, samples: list[Sample]) -> None:
-    """UserError if a benchmark that compares with true code is given samples without code."""
-    bare = [s.id for s in samples if s.code is None]
-    if bare and config.benchmark not in ("plot2code", "pictures"):
-        raise UserError(
-            f"{len(bare)} of {len(samples)} samples of {config.dataset} have no code (first: {bare[0]}), and "
-            f"{config.benchmark} compares with the true code: name another dataset, or the benchmark pictures, which "
-            "needs no code"
-        )

@@ -12,7 +12,7 @@ from scripted import Model
 from trl.generation.vllm_generation import VLLMGeneration
 
 from rrvf.training.adapters import adapted_layers, laid_in, merged
-from rrvf.training.trainer import keep_base_exact
+from rrvf.training.trainer import forget_pictures, keep_base_exact
 
 CYCLES = 60
 
@@ -23,13 +23,17 @@ class Engine:
     def __init__(self):
         self.given = {}
         executor = SimpleNamespace(driver_worker=SimpleNamespace(model_runner=SimpleNamespace(model=self)))
-        self.llm_engine = SimpleNamespace(model_executor=executor)
+        self.forgotten = 0
+        self.llm_engine = SimpleNamespace(model_executor=executor, reset_encoder_cache=self.reset_encoder_cache)
 
     def load_weights(self, named):
         self.given |= {name: weight.clone() for name, weight in named}
 
     def reset_prefix_cache(self):
         pass
+
+    def reset_encoder_cache(self):
+        self.forgotten += bool(self.given)
 
 
 @pytest.fixture
@@ -69,6 +73,14 @@ def test_many_syncs_leave_every_base_weight_as_it_was(model):
             pass
     changed = sum(int((a != b).sum()) for a, b in zip(before, base_of(model), strict=True))
     assert changed == 0 and all(p.dtype == torch.float32 for n, p in model.named_parameters() if "lora_" in n)
+
+
+def test_embeddings_of_pictures_are_dropped_after_each_weight_update(model):
+    engine = trl_engine(model)
+    forget_pictures(engine)
+    for _ in range(2):
+        engine.sync_weights()
+    assert engine.llm.forgotten == 2
 
 
 def test_the_sampler_gets_base_and_adapters_rounded_once(model):

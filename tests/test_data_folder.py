@@ -7,6 +7,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from data_stub import png
@@ -15,8 +16,8 @@ from PIL import Image
 from rrvf.data import load_split, overlaps, prepare, split_digest, verify
 from rrvf.data.config import DataConfig
 from rrvf.errors import UserError
+from rrvf.preconditions import check_apart
 from rrvf.profile import load_profile
-from rrvf.study import check_apart
 
 
 @pytest.fixture
@@ -79,6 +80,21 @@ def test_a_plain_png_is_kept_byte_for_byte(folder, tmp_path):
     put(folder, "a.png")
     (sample,) = built(folder, tmp_path)
     assert (tmp_path / "data/mine" / sample.image).read_bytes() == png("a.png")
+
+
+def test_a_folder_that_is_a_link_is_read_once_and_a_circle_ends(folder, tmp_path):
+    put(folder, "a/x.png")
+    put(tmp_path / "elsewhere", "y.png")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (folder / "a" / "up").symlink_to(folder)
+    assert {s.id for s in built(folder, tmp_path)} == {"a/x.png", "link/y.png"}
+
+
+def test_a_picture_of_16_bits_a_channel_becomes_one_of_8(folder, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 2**16, (32, 32, 3), np.uint16)
+    put(folder, "a.png", bytes(cv2.imencode(".png", deep)[1]))
+    (sample,) = built(folder, tmp_path)
+    assert (tmp_path / "data/mine" / sample.image).read_bytes()[24] == 8
 
 
 @pytest.mark.parametrize(

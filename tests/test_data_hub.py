@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import datasets
 import huggingface_hub
+import numpy as np
 import pytest
 from data_stub import png, table
 from PIL import Image
@@ -238,6 +239,15 @@ def test_transparent_and_paletted_pictures_become_rgb_on_white():
     assert Image.open(io.BytesIO(hub.png(png("a", mode="P")))).mode == "RGB"
     with pytest.raises(UserError, match="found a str instead of a picture"):
         hub.png("figure.pdf")
+
+
+def test_deep_and_turned_pictures_become_as_they_are_seen():
+    levels = np.linspace(0, 2**16 - 1, 64, dtype=np.uint16).reshape(8, 8)
+    assert len(np.unique(np.asarray(Image.open(io.BytesIO(hub.png(Image.fromarray(levels))))))) == 64
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 4)).save(turned, "JPEG", exif=exif)
+    assert Image.open(io.BytesIO(hub.png(turned.getvalue()))).size == (4, 8)
 
 
 def a_table(tmp_path, kind: str, **changes) -> list:

@@ -11,6 +11,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -303,6 +304,17 @@ def test_a_judge_that_answers_already_is_taken(endpoint, tmp_path):
     with served_judge(with_judge(GPU, url=endpoint[0]), tmp_path, Progress(), ("/none",)):
         pass
     assert not (tmp_path / "judge.log").exists()
+
+
+def test_a_server_ends_with_a_run_that_was_killed(tmp_path):
+    script = (
+        "import subprocess, sys, time; from rrvf.served import end_with_parent; "
+        "print(subprocess.Popen(['sleep', '600'], preexec_fn=end_with_parent).pid, flush=True); time.sleep(600)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    server = psutil.Process(int(run.stdout.readline()))
+    run.kill()
+    assert psutil.wait_procs([server], timeout=20) == ([server], [])
 
 
 def test_a_profile_without_a_served_judge_starts_none(tmp_path):

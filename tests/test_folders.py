@@ -127,6 +127,19 @@ def test_work_of_other_inputs_moves_aside_and_is_kept(study, kind, capsys):
     assert str(aside) in capsys.readouterr().out
 
 
+def test_a_stage_goes_on_after_a_full_disk_left_no_whole_key(study, monkeypatch):
+    def cut(path, text):
+        path.open("w").close()
+        raise OSError(28, "No space left on device")
+
+    out = finish(study, "train", rate=1)
+    (out / "finished").unlink()
+    with monkeypatch.context() as full, pytest.raises(OSError, match="No space"):
+        full.setattr(Path, "write_text", cut)
+        finish(study, "train", rate=1)
+    assert finish(study, "train", rate=1) == out and not list(out.parent.glob("y.stale-*"))
+
+
 SAMPLE = Sample(id="a", domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
 
 

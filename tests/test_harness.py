@@ -17,13 +17,14 @@ from rrvf.benchmarks import runner
 from rrvf.benchmarks.kept import KeptMetrics
 from rrvf.benchmarks.lines import Lines
 from rrvf.benchmarks.merge import merge
+from rrvf.benchmarks.registry import summarised
 from rrvf.benchmarks.replies import endpoint_replies, file_replies, local_replies, oracle_replies
 from rrvf.benchmarks.results import read_results
 from rrvf.benchmarks.runner import evaluate
 from rrvf.errors import UserError
 from rrvf.policies import Answer
 from rrvf.policies.endpoint import EndpointPolicy
-from rrvf.records import Usage, json_lines
+from rrvf.records import Usage, json_lines, picture_name
 from rrvf.report.runs import find_runs
 
 run = test_runner.run
@@ -224,8 +225,20 @@ def test_parts_merge_to_the_whole(run, parts):
     merged = merge(run.out / "merged", folders[::-1])
     assert merged == whole
     assert read_results(run.out / "merged").keys() == read_results(run.out / "whole").keys()
-    assert (run.out / "merged" / "renders" / "a__5.png").is_file()
+    assert (run.out / "merged" / "renders" / picture_name("a/5")).is_file()
     assert merge(run.out / "merged", folders) == whole  # again
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_part_without_a_score_has_a_summary_to_merge(run, count):
+    run.judge.broken = True
+    part = replace(run, samples=run.samples[5 : 5 + count], shard=(41, 41), set="s", policy="p")
+    assert evaluate(part, replies)["n"] == count and (run.out / "summary.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["chartmimic", "plot2code", "websight", "pictures"])
+def test_a_part_without_results_has_no_means(name):
+    assert all(metric["value"] is None for metric in summarised(name, [], 0).values())
 
 
 @pytest.mark.parametrize(
@@ -303,7 +316,7 @@ def test_another_judge_is_asked_without_a_render(run, monkeypatch):
     again = evaluate(replace(run, benchmark=kept, out=run.out / "after"), replies)
     assert (again["outcomes"], again["metrics"]) == (whole["outcomes"], whole["metrics"]) and run.judge.calls == 37
     records = [read_results(run.out / name)["a/5"].metrics for name in ("before", "after")]
-    assert records[0] == records[1] and (run.out / "after" / "renders" / "a__5.png").is_file()
+    assert records[0] == records[1] and (run.out / "after" / "renders" / picture_name("a/5")).is_file()
 
 
 def test_what_other_rules_measured_is_not_kept(run):

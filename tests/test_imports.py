@@ -23,7 +23,7 @@ stages
 protocol endpoints profile prices runtime
 render served rows reward
 data judge rollout
-policies own_pictures starter equipment
+policies own_pictures starter equipment preconditions
 best_of nano references
 benchmarks
 evaluation report
@@ -86,7 +86,7 @@ def test_there_is_no_circle():
 #: scores: records, paths, files, errors, prices, addresses.
 AROUND_SCORES = {
     *("profile", "rows", "data", "records", "references", "pictures", "sources", "evaluation", "errors", "wrong_keys"),
-    *("places", "folders", "outputs", "prices", "endpoints", "served", "chromium"),
+    *("places", "folders", "outputs", "prices", "endpoints", "served", "chromium", "environment"),
 }
 
 

@@ -276,6 +276,16 @@ def test_transparency_is_laid_on_white():
     assert (decode(png(clear)) == 255).all()
 
 
+def test_a_turned_photograph_is_judged_as_it_is_seen():
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    half = np.zeros((40, 20, 3), np.uint8)
+    half[:20] = 255
+    Image.fromarray(np.rot90(half)).save(turned, "JPEG", exif=exif)
+    seen = decode(turned.getvalue())
+    assert seen.shape == half.shape and np.abs(seen.astype(int) - half).mean() < 5
+
+
 def test_a_huge_picture_is_refused_by_its_header():
     bomb = bytearray(png(A))
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2

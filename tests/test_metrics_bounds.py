@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from rrvf.benchmarks.chartmimic_scores import score_items
+from rrvf.benchmarks import pairs, websight
+from rrvf.benchmarks.chartmimic_scores import layout, score_items
 from rrvf.benchmarks.items import _MOST, items_of
 from rrvf.benchmarks.plot2code import text_score
 from rrvf.records import Render
@@ -30,6 +31,27 @@ def items(kind, count):
 @pytest.mark.parametrize("kind", MANY)
 def test_fifty_thousand_items_are_refused(kind):
     assert items_of(Render(status="ok", items=items(kind, 50_000))) is None
+
+
+@pytest.mark.parametrize("trace", ["official", "july2025", "fixed"])
+def test_a_chart_script_ran_where_it_has_items_although_its_picture_cannot_be_used(trace):
+    blank = Render(status="render_error", reason="blank", items=NOTHING)
+    assert items_of(blank, trace) == NOTHING and items_of(blank, "plot2code") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "graph"), [("graph_1", True), ("direct_600/graph_1", True), ("graphs/bar_1.png", False), ("bar_1", False)]
+)
+def test_only_a_sample_of_that_name_is_laid_out_as_a_graph(name, graph):
+    own = NOTHING | {"axes": 2, "layout": [[1, 2, 0, 0, 0, 0], [1, 2, 0, 0, 1, 1]]}
+    assert (layout(own, name) != own["layout"]) is graph
+
+
+def test_files_that_macos_puts_beside_others_are_no_pairs(tmp_path):
+    for name in ("a", "._a"):
+        for end in ("gt.py", "gen.py", "gt.html", "gen.html"):
+            (tmp_path / f"{name}.{end}").touch()
+    assert pairs.pair_names(tmp_path) == websight.pair_names(tmp_path) == ["a"]
 
 
 @pytest.mark.parametrize("part", ["drawn", "guarded"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from rrvf.benchmarks import clip, websight
 from rrvf.benchmarks.blocks import block_scores, joined, same_box_merged
-from rrvf.benchmarks.pixels import one_canvas, ssim
+from rrvf.benchmarks.pixels import decode, one_canvas, ssim
 from rrvf.errors import UserError
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
@@ -23,6 +25,19 @@ from rrvf.render import Limits, Renderer
 
 def block(text: str, x: float = 0.1, y: float = 0.1, w: float = 0.2, h: float = 0.1, color: str = "000000") -> dict:
     return {"text": text, "box": [x, y, w, h], "color": [int(color[i : i + 2], 16) for i in (0, 2, 4)]}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_in_a_reference_is_white(mode):
+    file = io.BytesIO()
+    Image.new(mode, (20, 20), 0).save(file, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    assert (decode(file.getvalue()) == 255).all()
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture"])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ValueError, match="no picture"):
+        decode(data)
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

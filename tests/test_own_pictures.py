@@ -18,12 +18,12 @@ from rrvf.benchmarks.run import Run
 from rrvf.benchmarks.runner import evaluate
 from rrvf.cli.studies import study_of
 from rrvf.data import load_split, prepare
-from rrvf.domains import DOMAINS, domain
+from rrvf.domains import DOMAINS, Canvas, domain
 from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
 from rrvf.own_pictures import profile_for, prompts_of, with_folder
 from rrvf.policies.oracle import Blank, Reference
-from rrvf.profile import EvalSet, load_profile
+from rrvf.profile import CanvasConfig, EvalSet, load_profile
 from rrvf.records import Judgement, Render
 from rrvf.render import Limits
 from rrvf.report.runs import find_runs
@@ -144,6 +144,23 @@ def test_a_study_on_pictures_without_code_has_no_row_of_true_code_and_no_sft(fol
     assert study.policies("mine") == ["blank", "base", "sft"]
     with pytest.raises(UserError, match="take the section out"):
         study.prepare_data(progress=False)
+
+
+NANO = load_profile("nano")
+CHANGES = {
+    "canvas": {"canvas": CanvasConfig(chart=Canvas(100, 400))},
+    "pictures": {"data": NANO.data | {"charts_test": {"kind": "generated_charts", "count": 400, "seed": 2_000_001}}},
+    "dtype": {"policy": NANO.policy.model_copy(update={"dtype": "bfloat16"})},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_decides_an_answer_or_its_picture_is_another_run(change, tmp_path):
+    nano = load_profile("nano")
+    before, now = (
+        Evaluation(Study(p, tmp_path), "charts").who("base", "nano") for p in (nano, nano.model_copy(update=change))
+    )
+    assert before != now
 
 
 def test_another_picture_under_the_same_name_is_another_run(folder, tmp_path):

@@ -18,7 +18,6 @@ from rrvf.report.chart_types import chart_types, type_in_name
 from rrvf.report.decomposition import paper_splits
 from rrvf.report.episodes import (
     best_loop,
-    drawn_again,
     gain,
     kept_pictures,
     place,
@@ -194,12 +193,10 @@ def test_an_episode_without_a_judge_names_no_number():
     assert "timeout" in trajectory_html([failed], kept_pictures({}))
 
 
-def test_episodes_from_disk_are_drawn_again(tmp_path):
+def test_an_episode_that_a_kill_cut_is_left_out(tmp_path):
     path = tmp_path / "episodes.jsonl"
     path.write_text(an_episode().model_dump_json() + '\n{"cut')
-    episodes = read_trajectories(path)
-    shown = drawn_again({}, lambda code: Render(status="ok", png=code.encode()))(episodes[0])
-    assert shown.turns == (b"plt.bar(0)", HOSTILE.encode())
+    assert [episode.turns for episode in read_trajectories(path)] == [an_episode().turns]
 
 
 def test_the_loop_figure_has_a_panel_a_turn_and_the_target():

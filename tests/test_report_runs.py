@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from rrvf.errors import UserError
 from rrvf.profile import load_profile
 from rrvf.records import Judgement, Provenance, Render, SampleResult
 from rrvf.report.audit import overall
-from rrvf.report.runs import contributions, difference, find_runs
+from rrvf.report.runs import Run, by_set, contributions, difference, find_runs
 from rrvf.report.write import profile_of
 
 #: Made by no shipped profile.
@@ -202,3 +203,18 @@ def test_the_profile_of_runs_is_the_one_that_made_them(tmp_path):
     assert profile_of(tmp_path / "own").name == "gpu"
     write_run(tmp_path / "own" / "chartmimic" / "other")
     assert profile_of(tmp_path / "own") is None
+
+
+def test_two_runs_of_one_policy_on_one_set_are_two_rows(tmp_path):
+    for name, rate in (("first", 0.2), ("second", 0.8)):
+        write_run(tmp_path / "charts" / name, exec_rate=rate)
+    runs = [replace(run, summary=run.summary.model_copy(update={"policy": "mine"})) for run in find_runs(tmp_path)]
+    rates = {policy: run.value("exec_rate") for policy, run in by_set(runs)["charts"].items()}
+    assert rates == {"mine": 20.0, f"mine, {tmp_path / 'charts' / 'second'}": 80.0}
+
+
+def test_results_that_a_summary_does_not_cover_are_left_out(tmp_path):
+    write_run(tmp_path / "charts" / "rrvf")
+    run = find_runs(tmp_path)[0]
+    kept = list(run.records)[:3]
+    assert list(Run(run.summary.model_copy(update={"ids": kept}), run.folder).records) == kept

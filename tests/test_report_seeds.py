@@ -43,6 +43,15 @@ def test_rows_of_several_seeds_show_mean_and_range(results):
     assert lines(results)["execution rate", "rrvf"] == ["60", "85.0 (80.0, 90.0)", ""]
 
 
+def test_a_row_that_lacks_one_of_several_seeds_is_not_compared_with_another_seed(results):
+    write_run(results / CHARTS / "sft", exec_rate=0.6)
+    for seed, policy in ((1, "sft"), (2, "rrvf")):
+        other = PROVENANCE.model_copy(update={"seed": seed})
+        write_run(results / "seeds" / str(seed) / CHARTS / policy, exec_rate=0.7, provenance=other)
+    gains = lines(results)["execution rate", "sft"][-1]
+    assert gains.endswith("n/a") and gains.count("n/a") == 1
+
+
 def test_one_seed_makes_no_page(results):
     assert seeds_markdown(find_runs(results), [], load_profile("nano")) == ""
 

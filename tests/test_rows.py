@@ -163,9 +163,27 @@ def test_without_vllm_a_local_row_is_run_by_transformers(monkeypatch):
     assert made == [(f"{ROWS['base'].model}@{ROWS['base'].revision}", "bfloat16", 2048, 1.0, 0.0)]
 
 
-def test_on_gpus_with_vllm_a_trained_folder_is_served_and_nano_is_not(monkeypatch):
+@pytest.mark.parametrize(("prompts", "served"), [("full", True), ("nano", False)])
+def test_on_gpus_with_vllm_a_trained_folder_is_served_but_nano_and_its_offspring_are_not(
+    prompts, served, monkeypatch, tmp_path
+):
     monkeypatch.setattr(address, "_vllm_here", lambda: True)
+    (tmp_path / "training.json").write_text(json.dumps({"policy": {"prompts": prompts}}))
     assert address.is_endpoint("runs/paper/train/rrvf_chart/final") and not address.is_endpoint("nano")
+    assert address.is_endpoint(str(tmp_path)) is served
+
+
+@pytest.mark.parametrize(
+    ("config", "tokens"),
+    [
+        ({"max_position_embeddings": 128_000}, 32_768),
+        ({"text_config": {"max_position_embeddings": 2_048}}, 2_048),
+        ({}, 32_768),
+    ],
+)
+def test_vllm_is_not_asked_for_more_tokens_than_the_model_has(config, tokens, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert address.context_of(str(tmp_path), None) == tokens
 
 
 def test_a_released_checkpoint_stands_beside_the_papers_row(study):

@@ -115,6 +115,13 @@ def test_a_failed_judge_is_no_score(run):
     assert read_results(run.out)["a/5"].outcome == "judge_error"
 
 
+def test_a_line_that_is_no_result_is_named(run):
+    run.out.mkdir(parents=True, exist_ok=True)
+    (run.out / "records.jsonl").write_text('{"sample_id": 1}\n')
+    with pytest.raises(UserError, match=r"records\.jsonl holds a line that is not a result"):
+        read_results(run.out)
+
+
 def test_a_judge_that_was_asked_again_cost_each_time(run):
     run.judge.usage = Usage(calls=1, input_tokens=10, output_tokens=1)
     run.judge.broken = True
@@ -352,7 +359,7 @@ def held(make) -> int:
 
 def test_renders_are_kept_under_names_that_stay_in_the_folder(run):
     evaluate(run, replies)
-    assert (run.out / "renders" / "a__5.png").is_file()
+    assert (run.out / "renders" / picture_name("a/5")).is_file()
 
 
 def test_the_summary_names_set_policy_and_provenance(run):
@@ -397,4 +404,4 @@ def test_a_line_cut_within_a_character_is_left_out(tmp_path):
 @pytest.mark.parametrize("name", ["a/b", "a\0b", "a\nb", "a\x7fb"], ids=ascii)
 def test_a_picture_of_any_sample_has_a_file_name(name, tmp_path):
     (tmp_path / picture_name(name)).write_bytes(b"")
-    assert picture_name(name) == "a__b.png" and picture_name("a\ud83d") == "a\ufffd.png"
+    assert picture_name(name) != picture_name("a__b") == "a__b.png" and picture_name("a\ud83d") == "a\ufffd.png"

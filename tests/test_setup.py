@@ -387,7 +387,9 @@ def test_a_runtime_that_only_root_can_read_is_named(tmp_path, monkeypatch):
 
 def test_the_doctor_names_a_folder_that_the_browser_may_not_enter(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor.os, "geteuid", lambda: 0)
-    (tmp_path / "private" / "tmp").mkdir(parents=True)
-    (tmp_path / "private").chmod(0o700)
+    tmp_path.chmod(0o755)
+    private = tmp_path / "private"
+    (private / "tmp").mkdir(parents=True)
+    private.chmod(0o700)
     assert doctor.closed_folder(Path("/")) is None
-    assert doctor.closed_folder(tmp_path / "private" / "tmp") is not None
+    assert doctor.closed_folder(private) and doctor.closed_folder(private / "tmp")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rrvf.errors import UserError
+from rrvf.preconditions import check_labels
 from rrvf.profile import Profile, load_profile, trained_policies
 from rrvf.records import Sample
 from rrvf.report.sets import evaluated_sets, model_title
-from rrvf.study import Study, check_labels
+from rrvf.study import Study
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from scripted import ANSWER, CALL, run
 
 from rrvf.errors import UserError
 from rrvf.policies.local import load_processor
+from rrvf.training.grpo import picture_dataset
 from rrvf.training.pictures import Bound, bound_of
 from rrvf.training.trainer import RRVFTrainer
 
@@ -30,6 +31,15 @@ def test_a_large_picture_costs_no_more_than_there_is_room_for(size):
 def test_a_picture_that_fits_is_left_as_it_is(size):
     picture = Image.new("RGB", size)
     assert BOUND.bounded(picture) is picture
+
+
+def test_a_picture_is_read_once_however_often_it_is_asked_for(samples, tmp_path, monkeypatch):
+    reads = []
+    monkeypatch.setattr("rrvf.training.grpo.read_picture", lambda path: reads.append(path) or Image.new("RGB", (8, 8)))
+    rows = picture_dataset(samples, tmp_path, {s.domain: "draw it" for s in samples}, None, kept=len(samples))
+    for _ in range(3):
+        assert all(row["image"].size == (8, 8) for row in rows)
+    assert len(reads) == len(samples)
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(policy):

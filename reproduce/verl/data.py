@@ -17,13 +17,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 from PIL import Image
 
 from rrvf.domains import CHART, domain
 from rrvf.errors import UserError
 from rrvf.outputs import say
-from rrvf.policies.local import load_processor
-from rrvf.profile import GRPOConfigSection, load_profile
+from rrvf.policies.local import load_processor, resolve_model
+from rrvf.policies.names import hub_parts
+from rrvf.profile import GRPOConfigSection, Profile, load_profile
 from rrvf.protocol import load_prompt
 from rrvf.records import Sample
 from rrvf.references import usable
@@ -81,6 +83,18 @@ def settings(config: GRPOConfigSection, seed: int, pictures: int) -> dict[str, s
     }
 
 
+def model(profile: Profile, file: str) -> dict[str, str]:
+    """The setting that gives verl the profile's model, at its commit, where `file` names the same one; else empty.
+
+    Then verl trains the model of its own settings, such as the 32B of `qwen_32b`, and a line says so.
+    """
+    own = yaml.safe_load(Path(__file__).with_name(f"{file}.yaml").read_text())["actor_rollout_ref"]["model"]["path"]
+    if hub_parts(profile.policy.model)[0] == own:
+        return {"actor_rollout_ref.model.path": resolve_model(profile.policy.model)}
+    say(f"verl trains {own}, as reproduce/verl/{file}.yaml says, and not the profile's {profile.policy.model}")
+    return {}
+
+
 def _row(index: int, sample: Sample, path: Path, prompt: str, bound: Bound | None) -> dict:
     return {
         "data_source": f"rrvf/{sample.split}",
@@ -111,6 +125,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="paper")
     parser.add_argument("--section", default=CHART.name)
+    parser.add_argument("--settings", default="paper", help="a settings file of this folder, without .yaml")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     try:
@@ -122,7 +137,7 @@ def main() -> int:
     except UserError as error:
         say(str(error))
         return 2
-    numbers = settings(config, study.profile.seed, count).items()
+    numbers = (settings(config, study.profile.seed, count) | model(study.profile, given.settings)).items()
     given.out.with_name("numbers").write_text("".join(f"{name}={value}\n" for name, value in numbers))
     print(f"{count} pictures in {given.out}")
     return 0

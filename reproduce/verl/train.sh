@@ -7,7 +7,7 @@
 #   bash reproduce/verl/train.sh qwen_32b chart       # 2 x 8 GPUs, typed on the first node
 #
 # PROFILE=FILE selects another profile than `paper`. Its section's numbers (steps, batch, rate, ...) replace those of the settings
-# file, and words after SECTION replace both: trainer.total_training_steps=5. Missing pictures are built first. After an
+# file, but not the model. Words after SECTION replace both: trainer.total_training_steps=5. Missing pictures are built first. After an
 # interruption run it again: it continues from the last checkpoint.
 # Several nodes must share this folder and be one Ray cluster, started before in this folder with PYTHONPATH=$PWD:
 # `.venv-verl/bin/ray start --head` on the first node, `.venv-verl/bin/ray start --address=FIRST:6379` on the others.
@@ -23,7 +23,7 @@ shift 2
 [[ -x $python ]] || { echo "rrvf: no .venv-verl: bash reproduce/setup/install.sh verl" >&2; exit 2; }
 export PYTHONPATH=$PWD
 run=runs/verl/$name-$section
-$python -m reproduce.verl.data --profile "$profile" --section "$section" --out "$run/pictures.parquet"
+$python -m reproduce.verl.data --profile "$profile" --section "$section" --settings "$name" --out "$run/pictures.parquet"
 mapfile -t numbers <"$run/numbers"
 exec $python -m verl.trainer.main_ppo --config-dir reproduce/verl --config-name "$name" "data.train_files=$run/pictures.parquet" \
     "rrvf.profile=$profile" "rrvf.section=$section" "trainer.experiment_name=$name-$section" "hydra.run.dir=$run/hydra" "${numbers[@]}" "$@"

@@ -26,6 +26,7 @@ from rrvf.benchmarks.pairs import (
     read_script,
     refuse_folder,
     score_pairs,
+    visible,
     write_json,
 )
 from rrvf.domains import CHART
@@ -108,7 +109,7 @@ def score_folder(
     pairs = {name: pair.model_dump(exclude_none=True, exclude={"calls"}) for name, pair in scores.items()}
     result = {"protocol": scoring.id, "pairs": pairs, "aggregate": means}
     write_json(out, result)
-    partial(out).unlink()
+    partial(out).unlink(missing_ok=True)
     return result
 
 
@@ -119,7 +120,7 @@ def extract_folder(
 
     A script that did not run has no items, like a blank figure. To tell the two apart, it is named on standard error.
     """
-    paths = sorted(folder.glob("*.py"))
+    paths = sorted(visible(folder, "*.py"))
     if not paths:
         raise UserError(f"no .py file in {folder}: name a folder of scripts")
     refuse_folder(out)

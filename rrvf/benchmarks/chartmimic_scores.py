@@ -169,9 +169,9 @@ def layout(items: dict, name: str) -> list[list[int]]:
     """The grid positions of a script's axes.
 
     In a sample named graph_* all axes get one position, with or without a grid, so only their number counts. `name` may
-    contain folders (`direct_600/graph_1`): the original asks whether the path contains `/graph`.
+    contain folders (`direct_600/graph_1`).
     """
-    return [[1, 1, 0, 1, 0, 1]] * items["axes"] if "/graph" in f"/{name}" else items["layout"]
+    return [[1, 1, 0, 1, 0, 1]] * items["axes"] if name.rpartition("/")[2].startswith("graph") else items["layout"]
 
 
 def counts(gold: dict[str, int], generated: dict[str, int]) -> Score:

@@ -22,6 +22,7 @@ from huggingface_hub.constants import ENDPOINT
 from PIL import Image
 from tqdm import tqdm
 
+from rrvf.environment import hub_is_off
 from rrvf.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _reachable() -> bool:
     """Whether the weights are in the hub's cache or the hub answers. The hub's own client would retry for minutes."""
     if isinstance(try_to_load_from_cache(HUB_ID, HUB_FILE), str):
         return True
-    if os.environ.get("HF_HUB_OFFLINE") == "1":
+    if hub_is_off():
         return False
     try:
         return httpx.head(ENDPOINT, timeout=4.0).status_code < 500

@@ -83,7 +83,7 @@ def items_of(render: Render, trace: Trace = "fixed") -> dict | None:
     Plot2Code fails a blank figure too (metrics_spec 2.2). A page's blocks are our own measurement, so they are not
     validated.
     """
-    if render.items is None or not (ran(render) if trace in ("fixed", "official") else render.ok):
+    if render.items is None or not (render.ok if trace in ("plot2code", "blocks") else ran(render)):
         return None
     if trace == "blocks":
         return render.items

@@ -94,13 +94,18 @@ class References:
                 del self._latest[next(iter(self._latest))]
 
 
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern whose names do not begin with a dot: macOS puts a `._NAME` beside each file."""
+    return [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+
+
 def pair_names(folder: Path) -> list[str]:
     """Names that have both `NAME.gt.py` and `NAME.gen.py`, sorted.
 
     UserError for a folder without pairs, or with half a pair.
     """
-    gold = {p.name.removesuffix(".gt.py") for p in folder.glob("*.gt.py")}
-    generated = {p.name.removesuffix(".gen.py") for p in folder.glob("*.gen.py")}
+    gold = {p.name.removesuffix(".gt.py") for p in visible(folder, "*.gt.py")}
+    generated = {p.name.removesuffix(".gen.py") for p in visible(folder, "*.gen.py")}
     if not gold:
         raise UserError(f"no NAME.gt.py in {folder}: name a folder of pairs NAME.gt.py and NAME.gen.py")
     if odd := sorted(gold ^ generated):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import numpy as np
+from PIL import Image
+
+from rrvf.pictures import UNREADABLE, as_seen
 
 
 def decode(png: bytes) -> np.ndarray:
-    """PNG bytes as (H, W, 3) uint8 RGB. ValueError for bytes that are no picture."""
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR) if png else None
-    if picture is None:
-        raise ValueError("no picture")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    """PNG bytes as (H, W, 3) uint8 RGB, with transparency on white. ValueError for bytes that are no picture."""
+    try:
+        with Image.open(io.BytesIO(png)) as picture:
+            return np.asarray(as_seen(picture)[0])
+    except UNREADABLE:
+        raise ValueError("no picture") from None
 
 
 def one_canvas(reference: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -159,5 +159,5 @@ def score_folder(
     scores = (p["text_score"] if p["exec_ok"] else None for p in pairs.values())
     result = {"protocol": scoring.id, "pairs": pairs, "aggregate": aggregate(scores)}
     write_json(out, result)
-    partial(out).unlink()
+    partial(out).unlink(missing_ok=True)
     return result

@@ -73,7 +73,7 @@ class ChartMimic:
             chartmimic.overall(*(parts[m][i] for m in METRICS), judge=parts["judge"][i])
             for i in range(len(parts["judge"]))
         ]
-        means = {m: interval(bootstrap(v, seed=seed)) for m, v in (parts | {"overall": total}).items()}
+        means = {m: mean(v, seed) for m, v in (parts | {"overall": total}).items()}
         return {"exec_rate": rate(results), **means}
 
 
@@ -113,7 +113,7 @@ class Plot2Code:
         text, judge = column(results, "text", 100), column(results, "judge", 1)
         found = {"exec_rate": rate(results)}
         for name, values in (("text", text), ("judge", judge)):
-            found[name] = interval(bootstrap(values, seed=seed))
+            found[name] = mean(values, seed)
             found[f"{name}_pass"] = interval(bootstrap(values, ran, seed=seed)) if any(ran) else NONE
         return found | (dict.fromkeys(("text", "text_pass"), NONE) if lacks(results, "text") else {})
 
@@ -204,8 +204,13 @@ def means(results: list[SampleResult], metrics: tuple[str, ...], seed: int) -> S
     found = {"exec_rate": rate(results)}
     for metric in metrics:
         values = column(results, metric, 1)
-        found[metric] = NONE if lacks(results, metric) else interval(bootstrap(values, seed=seed))
+        found[metric] = NONE if lacks(results, metric) else mean(values, seed)
     return found
+
+
+def mean(values: list[float], seed: int) -> dict[str, float | None]:
+    """The mean with its interval; NONE without values, as in a shard whose samples are all excluded."""
+    return interval(bootstrap(values, seed=seed)) if values else NONE
 
 
 def column(results: list[SampleResult], metric: str, scale: float) -> list[float]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from rrvf.benchmarks.run import OURS, RECORDS, REPLIES, Run
 from rrvf.errors import UserError
@@ -25,7 +27,7 @@ def write_summary(run: Run) -> dict:
         "policy": run.policy or run.out.name,
         "domain": run.samples[0].domain if run.samples else None,
         "provenance": run.provenance.model_dump(),
-    } | _part_of(run)
+    } | _part_of(run, by_id.keys() - {s.id for s in run.samples})
     return write_summary_of(run.out, head, results, run.benchmark.summary)
 
 
@@ -35,14 +37,17 @@ def write_summary_of(
     """Write `out/summary.json` and return it.
 
     head: what identifies the run, with its provenance. summarised: the metrics of results, given the bootstrap's seed.
-    UserError if there is no result to average: all samples are excluded, or judge or harness failed on all.
+    UserError if there is no result to average: all samples are excluded, or judge or harness failed on all. A shard may
+    have none.
     """
     outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
     excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
-    tell_excluded(excluded, len(results))
-    if results and all(r.outcome in OURS for r in results):
+    part = "shard" in head  # whether anything was scored is asked when the parts are merged
+    if not part:
+        tell_excluded(excluded, len(results))
+    if results and not part and all(r.outcome in OURS for r in results):
         why = next(r.message for r in results if r.outcome != "excluded")
         raise UserError(f"{out}: no sample was scored ({why}): mend that and run it again; what was written is kept")
     provenance = head.pop("provenance")
@@ -55,9 +60,11 @@ def write_summary_of(
     return summary
 
 
-def _part_of(run: Run) -> dict:
-    """The turn and the shard that a run covers; empty for a whole single-turn evaluation."""
+def _part_of(run: Run, more: Collection[str]) -> dict:
+    """The turn, the shard and, where there are `more` results, the samples that a run covers; else empty."""
     part: dict[str, Any] = {} if run.turn is None else {"turn": run.turn}
+    if more:
+        part["ids"] = [sample.id for sample in run.samples]
     if run.shard is not None:
         number, of = run.shard
         part["shard"] = {"number": number, "of": of, "ids": [sample.id for sample in run.samples]}
@@ -84,6 +91,15 @@ def read_results(out: Path, scores_only: bool = False) -> dict[str, SampleResult
 
 
 def written_results(out: Path, scores_only: bool = False) -> Iterator[SampleResult]:
-    """Every result that was written. A sample that was scored again appears each time, since each time was paid for."""
+    """Every result that was written. A sample that was scored again appears each time, since each time was paid for.
+
+    UserError for a line that is no result. A last line that a kill cut is left out.
+    """
     dropped = WITHOUT_TEXTS | dict.fromkeys(("render", "judgement", "provenance")) if scores_only else {}
-    return (SampleResult.model_validate(line | dropped) for line in json_lines(out / RECORDS))
+    for line in json_lines(out / RECORDS):
+        try:
+            yield SampleResult.model_validate(line | dropped)
+        except ValidationError:
+            raise UserError(
+                f"{out / RECORDS} holds a line that is not a result: remove it and run the evaluation again"
+            ) from None

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from rrvf.benchmarks import blocks, clip
 from rrvf.benchmarks.items import scoring_version
-from rrvf.benchmarks.pairs import Log, partial, write_json
+from rrvf.benchmarks.pairs import Log, partial, visible, write_json
 from rrvf.benchmarks.pixels import decode, ssim
 from rrvf.domains import WEB
 from rrvf.errors import UserError
@@ -89,17 +89,18 @@ def _pixel_scores(reference: Render, generated: Render, measured: list[str]) -> 
 def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
     """`{"n", "excluded", "exec_rate", ...}`: the execution rate in percent, and each metric's mean over all pairs.
 
-    A mean is None where a pair lacks the metric. Pairs whose reference could not be drawn are excluded, and counted in
-    `excluded`.
+    A value is None where a pair lacks the metric, or no pair is left. Pairs whose reference could not be drawn are
+    excluded, and counted in `excluded`.
     """
     known = [p for p in pairs if "reference_reason" not in p]
-    n = max(1, len(known))
-    means = {
-        metric: None if any(p[metric] is None for p in known) else sum(p[metric] for p in known) / n
-        for metric in (*METRICS, "judge")
-    }
-    exec_rate = 100 * sum(p["exec"] for p in known) / n
-    return {"n": len(known), "excluded": len(pairs) - len(known), "exec_rate": exec_rate, **means}
+
+    def mean(metric: str) -> float | None:
+        values = [p[metric] for p in known]
+        return sum(values) / len(values) if values and None not in values else None
+
+    rate = 100 * sum(p["exec"] for p in known) / len(known) if known else None
+    means = {metric: mean(metric) for metric in (*METRICS, "judge")}
+    return {"n": len(known), "excluded": len(pairs) - len(known), "exec_rate": rate, **means}
 
 
 def unbounded(limits: Limits) -> Limits:
@@ -126,7 +127,7 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
         pairs = {n: log.done[n] for n in names}
     result = {"protocol": protocol(Limits()), "pairs": pairs, "aggregate": aggregate(list(pairs.values()))}
     write_json(out, result)
-    partial(out).unlink()
+    partial(out).unlink(missing_ok=True)
     return result
 
 
@@ -174,8 +175,8 @@ def _pair_key(folder: Path, name: str) -> str:
 
 def pair_names(folder: Path) -> list[str]:
     """Names that have both halves, sorted. UserError for a folder without pairs, or with half a pair."""
-    gold = {p.stem.removesuffix(".gt") for p in (*folder.glob("*.gt.png"), *folder.glob("*.gt.html"))}
-    generated = {p.name.removesuffix(".gen.html") for p in folder.glob("*.gen.html")}
+    gold = {p.stem.removesuffix(".gt") for p in (*visible(folder, "*.gt.png"), *visible(folder, "*.gt.html"))}
+    generated = {p.name.removesuffix(".gen.html") for p in visible(folder, "*.gen.html")}
     if not generated:
         raise UserError(
             f"no NAME.gen.html in {folder}: name a folder of pairs NAME.gt.html or .gt.png and NAME.gen.html"

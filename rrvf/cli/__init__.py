@@ -9,7 +9,6 @@ Exit codes: 0 success; 1 a render, a comparison or a check failed; 2 bad input, 
 
 from __future__ import annotations
 
-import signal
 import sys
 from io import TextIOWrapper
 
@@ -19,7 +18,7 @@ from typer.exceptions import TyperException
 from rrvf.cli import data, evaluate, judge, machine, pictures, plan, score, train
 from rrvf.environment import listed
 from rrvf.errors import UserError
-from rrvf.outputs import exit_code, say
+from rrvf.outputs import end_on_signals, exit_code, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +45,7 @@ app.add_typer(machine.app)
 
 def main() -> None:
     """Run the command line and exit. An error that the user can mend gives one line on stderr and exit code 2."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that child processes are ended too
+    end_on_signals()
     for stream in (sys.stdout, sys.stderr):  # a terminal without umlauts gets \\xfc, not a traceback
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

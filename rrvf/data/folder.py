@@ -32,14 +32,13 @@ from rrvf.data.config import Folder
 from rrvf.data.manifest import Item
 from rrvf.domains import Canvas, domain
 from rrvf.errors import UserError
-from rrvf.pictures import MAX_PIXELS, misfit
+from rrvf.pictures import MAX_PIXELS, as_seen, is_plain_png, misfit
 from rrvf.records import storable
 from rrvf.render.files import read_program
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _FORMATS = ("PNG", "JPEG", "WEBP")
 #: The EXIF tag of the camera's orientation.
-_ORIENTATION = 0x0112
 #: Lines printed about skipped files at most; all are counted.
 _LINES = 20
 
@@ -96,10 +95,16 @@ def fingerprint(split: Folder) -> str:
 
 
 def pictures(split: Folder) -> list[Path]:
-    """Every picture file of the folder in name order. Raises UserError if there is none."""
-    root, found = folder_of(split), []
-    for above, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    """Every picture file of the folder in name order. Raises UserError if there is none.
+
+    Links to folders are followed. A folder that is reached twice is read once.
+    """
+    root, found, seen = folder_of(split), [], set()
+    for above, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(above)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        names = [] if real in seen else names
+        seen.add(real)
         found += [Path(above, n) for n in names if not n.startswith(".") and os.path.splitext(n)[1].lower() in SUFFIXES]
     if not (files := sorted(path for path in found if path.is_file())):  # a link may be broken
         raise UserError(f"no PNG, JPEG or WebP files in {split.path}, nor in its sub-folders")
@@ -156,7 +161,7 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
         if problem := misfit(*image.size):
             raise Skipped(problem)
         image.load()
-        rgb, changes = _plain(image)
+        rgb, changes = as_seen(image)
     except Skipped:
         raise
     except Image.DecompressionBombError:
@@ -165,30 +170,11 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
         raise Skipped(f"no picture that can be read ({type(error).__name__})") from None
     if canvas:
         rgb = on_canvas(rgb, canvas)
-    if rgb is image and image.format == "PNG" and image.mode == "RGB":
+    if rgb is image and is_plain_png(image, data):
         return data, changes
     out = io.BytesIO()
     Image.fromarray(np.asarray(rgb)).save(out, "PNG")  # only the pixels, without the file's metadata
     return out.getvalue(), changes
-
-
-def _plain(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """The picture as it is seen, in RGB, and a list of the changes made.
-
-    The same object if nothing had to change.
-    """
-    changes = []
-    if image.getexif().get(_ORIENTATION, 1) != 1:
-        image, changes = ImageOps.exif_transpose(image), ["rotated as EXIF says"]
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8))
-        changes.append("reduced from 16 to 8 bits")
-    if image.has_transparency_data:
-        above = image.convert("RGBA")
-        image = Image.new("RGBA", above.size, "white")
-        image.alpha_composite(above)
-        changes.append("blended onto white")
-    return image if image.mode == "RGB" else image.convert("RGB"), changes
 
 
 def on_canvas(picture: Image.Image, canvas: Canvas) -> Image.Image:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rrvf.errors import UserError, first_line
-from rrvf.pictures import UNREADABLE
+from rrvf.pictures import UNREADABLE, as_seen, is_plain_png
 
 _ASK_S = 15.0
 
@@ -136,7 +137,7 @@ def script(path: Path) -> str:
 
 
 def png(value: Any, where: str = "the data set") -> bytes:
-    """A table's picture (bytes, {"bytes", "path"}, or a PIL image) as an RGB PNG; transparency becomes white.
+    """A table's picture (bytes, {"bytes", "path"}, or a PIL image) as an RGB PNG, as it is seen (`as_seen`).
 
     A PNG that is already RGB is kept byte for byte. The UserError says `where` a picture is missing or damaged.
     """
@@ -150,14 +151,9 @@ def png(value: Any, where: str = "the data set") -> bytes:
         raise UserError(f"{where}: found {kind} instead of a picture: check the column's name") from None
     except UNREADABLE as error:
         raise UserError(f"{where}: the picture is damaged ({error}): mend or remove it") from None
-    plain = picture.format == "PNG" and picture.mode == "RGB" and "transparency" not in picture.info
-    return value if plain and isinstance(value, bytes) else _as_png(picture)
-
-
-def _as_png(picture: Image.Image) -> bytes:
-    rgba = picture.convert("RGBA")
-    page = Image.new("RGBA", rgba.size, "white")
-    page.alpha_composite(rgba)
+    seen, changes = as_seen(picture)
+    if isinstance(value, bytes) and is_plain_png(picture, value) and not changes:
+        return value
     out = io.BytesIO()
-    page.convert("RGB").save(out, "PNG")
+    Image.fromarray(np.asarray(seen)).save(out, "PNG")  # only the pixels, without the file's metadata
     return out.getvalue()

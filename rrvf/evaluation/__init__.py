@@ -8,9 +8,10 @@ the tables.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,9 +29,7 @@ from rrvf.benchmarks.replies import (
 )
 from rrvf.benchmarks.run import BLOCK, REPLIES, Replies, Run
 from rrvf.benchmarks.runner import evaluate
-from rrvf.data import DataConfig, prompts
-from rrvf.data.config import Folder
-from rrvf.data.folder import fingerprint
+from rrvf.data import DataConfig, prompts, recipe
 from rrvf.domains import domain
 from rrvf.judge.rubrics import OWN, Rubric, official
 from rrvf.outputs import say
@@ -127,7 +126,7 @@ class Evaluation:
         judge_only: the file is an earlier run's; its renders and metrics are kept, and only the judge is asked.
         """
         made, digest = file_replies(path, samples, self.root)
-        who = {"policy": policy, "weights": f"replies {digest}", "set": self._settings}
+        who = {"policy": policy, "weights": f"replies {digest}", **self._asked_on}
         kept = path.parent if judge_only else None
         return self.evaluated(policy, who, out, samples, lambda renderer, stack: made, kept)
 
@@ -164,20 +163,18 @@ class Evaluation:
 
     def who(self, policy: str, model: Model) -> dict:
         """What tells one run's records from another's: the policy with its weights, the set, the decoding."""
-        made_by = asked_how(model, self.study.profile.judge.identity)
-        return {
-            "policy": policy,
-            "weights": identity(model),
-            "set": self._settings,
-            **self._hash_of_pictures,
-            **made_by,
-        }
+        profile = self.study.profile
+        here = {} if model is None or is_hosted(model) else {"dtype": profile.policy.dtype}
+        made_by = here | asked_how(model, profile.judge.identity)
+        return {"policy": policy, "weights": identity(model), **self._asked_on, **made_by}
 
     @property
-    def _hash_of_pictures(self) -> dict[str, str]:
-        """A hash of a folder's pictures, which may change under their names."""
-        split = DataConfig.read(self.study.profile.data).root.get(self.config.dataset)
-        return {"pictures": fingerprint(split)} if isinstance(split, Folder) else {}
+    def _asked_on(self) -> dict:
+        """The set with its settings, the recipe of its pictures, and the canvas that answers are drawn on."""
+        data, canvas = DataConfig.read(self.study.profile.data), self.limits.canvas
+        name = self.config.dataset
+        made = hashlib.sha256(recipe(name, data).encode()).hexdigest()[:16] if name in data.root else None
+        return {"set": self._settings, "pictures": made, "canvas": asdict(canvas) if canvas else None}
 
     def _provenance(self, protocol: str, judge: str) -> Provenance:
         penalty = self.config.repetition_penalty
@@ -229,8 +226,8 @@ class Evaluation:
     def decoding(self) -> Settings:
         """How a policy runs and decodes here. It leaves GPU memory to a judge that is served on the same machine."""
         config, profile = self.config, self.study.profile
-        share = 0.55 if profile.judge.serve else 0.9
-        return Settings(profile.policy.dtype, config.max_new_tokens, config.repetition_penalty, share)
+        left = profile.judge.gpu_left
+        return Settings(profile.policy.dtype, config.max_new_tokens, config.repetition_penalty, left)
 
     def _asked(self, renderer: Renderer) -> Callable[[Sample], str]:
         """The text of the question for each sample. A figure's size is read from its true script, traced once."""

@@ -86,7 +86,7 @@ def _play_missing(
             return
         policy = open_policy(model, evaluation.decoding, stack)
         chat = Remembered(policy, out / REPLIES).chat if hasattr(policy, "answers") else policy.chat
-        tools = stack.enter_context(evaluation.study.tools(evaluation.config.domain))
+        tools = stack.enter_context(evaluation.study.tools(evaluation.config.domain, limits=evaluation.limits))
         for start in tqdm(range(0, len(todo), BLOCK), desc=f"play {out.name}", unit="block"):
             played = play(todo[start : start + BLOCK], evaluation.root, prompt, chat, tools, max_turns)
             fair = [t for t in played if isinstance(t, Trajectory) and not fault(t)]

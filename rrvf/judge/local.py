@@ -12,7 +12,7 @@ from PIL import Image
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.embedded import Reference
-from rrvf.pictures import UNREADABLE, misfit
+from rrvf.pictures import ORIENTATION, UNREADABLE, as_seen, misfit
 from rrvf.records import Judgement
 
 #: Bound on the pixels of a picture with 16 bits a channel, which takes twice the memory.
@@ -22,7 +22,7 @@ _ROWS = 256
 
 
 def decode(data: bytes) -> np.ndarray:
-    """PNG or JPEG bytes as (H, W, 3) uint8 RGB, with transparency on white.
+    """PNG or JPEG bytes as (H, W, 3) uint8 RGB, with transparency on white and a JPEG's EXIF rotation applied.
 
     UserError for other bytes, and for a picture outside the bounds of `rrvf.pictures`. The size is read from the header
     before any pixel is decoded.
@@ -30,6 +30,7 @@ def decode(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
             width, height = header.size
+            turned = header.format == "JPEG" and header.getexif().get(ORIENTATION, 1) != 1
     except UNREADABLE as error:
         raise UserError("not a PNG or JPEG picture") from error
     if problem := misfit(width, height):
@@ -39,7 +40,7 @@ def decode(data: bytes) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UserError("the picture's data is damaged")
-    return _rgb(pixels)
+    return np.array(as_seen(Image.open(io.BytesIO(data)))[0]) if turned else _rgb(pixels)
 
 
 def encode(picture: np.ndarray) -> bytes:

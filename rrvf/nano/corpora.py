@@ -20,6 +20,7 @@ from rrvf.nano.careless import careless
 from rrvf.nano.corpus import MAX_TURN_TOKENS, Segment
 from rrvf.nano.marks import all_positions
 from rrvf.nano.recipe import Recipe
+from rrvf.outputs import whole
 from rrvf.policies.local import LocalPolicy
 from rrvf.protocol import first_message, load_prompt
 from rrvf.render import Limits, Renderer
@@ -95,7 +96,8 @@ class Corpora:
                 for domain in self.pictures
                 for i, segments in self._repairs(domain, policy)
             ]
-            path.write_text(json.dumps(rows))
+            with whole(path) as partial:
+                partial.write_text(json.dumps(rows))
         return [(d, i, [Segment(*s) for s in segments]) for d, i, segments in json.loads(path.read_text())]
 
     def _repairs(self, domain: str, policy: LocalPolicy) -> Iterator[tuple[int, list[Segment]]]:

@@ -5,7 +5,6 @@ Each is asked once.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import httpx
 
 from rrvf.data import DataConfig
 from rrvf.endpoints import addresses, key_for
+from rrvf.environment import hub_is_off
 from rrvf.errors import first_line
 from rrvf.plan.judges import judge_need
 from rrvf.plan.stages import Stage
@@ -102,7 +102,7 @@ def _ask_hub(kind: str, source: str) -> tuple[str, bool]:
     hub_id, commit = hub_parts(source)
     if kind == "model" and isinstance(try_to_load_from_cache(hub_id, "config.json", revision=commit), str):
         return "", False
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if hub_is_off():
         return "HF_HUB_OFFLINE is set: unset it, or name local copies as `source`", True
     api = HfApi()
     place = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{hub_id}"

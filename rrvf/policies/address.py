@@ -1,7 +1,7 @@
 """Opens a policy by its address: `nano`, a folder, a hub id, an endpoint (`http://…/v1#model`), or a row of the tables.
 
 On a machine with GPUs and vLLM, vLLM serves a local policy, with a copy of the weights on each GPU. Otherwise
-transformers runs it in this process. `nano` always runs in this process.
+transformers runs it in this process. `nano` and what is trained from it always run in this process.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from urllib.parse import urlsplit
 from rrvf.errors import UserError, first_line
 from rrvf.outputs import say
 from rrvf.policies.names import checked, hub_parts, is_url
-from rrvf.policies.shipped import CHECKPOINT
+from rrvf.policies.shipped import CHECKPOINT, is_nano
 from rrvf.rows import Row
 from rrvf.served import free_port, serving
 
 _HUB_S = 20.0
+#: Tokens of a prompt with its pictures and of a long answer.
+_CONTEXT = 32_768
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def open_policy(model: str | Row, settings: Settings, stack: ExitStack):
         )  # fmt: skip
     else:
         (name, version), gpus = hub_parts(model), 1
-    if settings.server or name != "nano" and _vllm_here():
+    if settings.server or not is_nano(name) and _vllm_here():
         return _served(name, version, gpus, settings, stack)
     from rrvf.policies.local import LocalPolicy
 
@@ -133,7 +135,7 @@ def is_endpoint(model: Model) -> bool:
         return False
     if isinstance(model, Row):
         return model.route == "openai" or model.route == "vllm" and _vllm_here()
-    return model is not None and (is_url(model) or model != "nano" and _vllm_here())
+    return model is not None and (is_url(model) or not is_nano(model) and _vllm_here())
 
 
 def revision(row: Row) -> str:
@@ -174,6 +176,21 @@ def _vllm_here() -> bool:
     return torch.cuda.is_available()
 
 
+def context_of(name: str, version: str | None) -> int:
+    """The tokens of a conversation that vLLM is asked to hold: 32,768, or the model's context where that is shorter.
+
+    A model whose configuration is not on this machine yet gets 32,768.
+    """
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(name, revision=version, local_files_only=True)
+    except (OSError, ValueError):
+        config = {}
+    own = (config.get("text_config") or config).get("max_position_embeddings") or _CONTEXT
+    return min(_CONTEXT, own)
+
+
 def _served(name: str, version: str | None, gpus: int, settings: Settings, stack: ExitStack):
     """Start vLLM with one copy of the weights per `gpus` GPUs. Returns a policy for its endpoint."""
     import torch
@@ -185,7 +202,7 @@ def _served(name: str, version: str | None, gpus: int, settings: Settings, stack
     options = {
         "model": name, "served-model-name": "policy", "port": port, "host": "127.0.0.1",
         "tensor-parallel-size": gpus, "data-parallel-size": copies, "gpu-memory-utilization": settings.gpu_share,
-        "dtype": "auto", "max-model-len": 32_768, "seed": 0, "limit-mm-per-prompt": '{"image": 1}',
+        "dtype": "auto", "max-model-len": context_of(name, version), "seed": 0, "limit-mm-per-prompt": '{"image": 1}',
     } | ({"revision": version} if version else {})  # fmt: skip
     log = Path(tempfile.gettempdir()) / f"rrvf-vllm-{port}.log"
     say(f"vLLM serves {name} on {copies} x {gpus} GPUs, its log is {log}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import torch
@@ -92,6 +93,13 @@ class LocalPolicy:
         """One turn per picture. `prompt` is one for all pictures, or a list with one per picture."""
         prompts = [prompt] * len(pictures) if isinstance(prompt, str) else prompt
         return self.chat([[first_message(*pair)] for pair in zip(pictures, prompts, strict=True)])
+
+    def close(self) -> None:
+        """Free the weights, and the GPU memory that torch keeps for reuse: a server that starts later needs it."""
+        del self.model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     @torch.inference_mode()
     def chat(self, conversations: list[list[dict]], temperature: float | None = None) -> list[str]:

@@ -37,5 +37,14 @@ def verify(folder: Path = CHECKPOINT) -> None:
             raise UserError(f"{name} of the nano policy is not the one that was shipped: {_MEND}")
 
 
+def is_nano(model: str) -> bool:
+    """Whether an address is `nano` or a folder that was trained from it. Such a policy always runs in this process."""
+    record = Path(model) / "training.json"
+    try:
+        return model == "nano" or json.loads(record.read_text())["policy"]["prompts"] == "nano"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

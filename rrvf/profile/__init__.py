@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rrvf.profile.episode import CanvasConfig, JudgeConfig, PolicyConfig, RewardConfig
 from rrvf.profile.evaluation import EvalSet
-from rrvf.profile.files import PROFILES, SUFFIXES, checked, load_profile, profile_file, shipped_profiles
+from rrvf.profile.files import PROFILES, SUFFIXES, checked, laid_over, load_profile, profile_file, shipped_profiles
 from rrvf.profile.policies import (
     CALIBRATION,
     baselines,
@@ -46,6 +46,7 @@ __all__ = [
     "baselines",
     "checked",
     "drawn_policies",
+    "laid_over",
     "load_profile",
     "profile_file",
     "shipped_profiles",

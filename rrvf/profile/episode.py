@@ -59,6 +59,11 @@ class JudgeConfig(Section):
     )
 
     @property
+    def gpu_left(self) -> float:
+        """The share of a GPU's memory that a policy's server may take beside this judge."""
+        return 0.55 if self.serve else 0.9
+
+    @property
     def identity(self) -> dict[str, str | None]:
         """What decides the judge's scores: the model (if none is named, the URL in its place) and the revision."""
         return {"model": self.model or self.url, "revision": self.revision}

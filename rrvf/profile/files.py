@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -72,3 +73,11 @@ def checked(settings: object, source: str) -> Profile:
         return Profile.model_validate(settings)
     except ValidationError as error:
         raise UserError(f"{source}: {explained(error, Profile)}") from None
+
+
+def laid_over(settings: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with the values of `change`, section by section."""
+    merged = dict(settings)
+    for key, value in change.items():
+        merged[key] = laid_over(settings.get(key) or {}, value) if isinstance(value, dict) else value
+    return merged

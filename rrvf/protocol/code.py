@@ -22,6 +22,8 @@ def code_in(text: str, domain: Domain) -> str:
     the whole text is code; in a domain whose code is a document, only the part from its begin to its end.
     """
     text = storable(text).replace("\r\n", "\n")
+    if not domain.document:
+        text = _before_stray_fence(text, domain)
     blocks = [] if re.match(domain.begins, text) else list(islice(_blocks(text, domain.quoted), _BLOCKS))
     ours = [code for language, code in blocks if re.fullmatch(domain.languages, language, re.IGNORECASE)]
     unnamed = [code for language, code in blocks if not language]
@@ -30,6 +32,20 @@ def code_in(text: str, domain: Domain) -> str:
         code = _between(text, *domain.document) if domain.document else text
     code = code.lstrip("\n").rstrip()
     return textwrap.dedent(code) if domain.dedented and code[:1] in (" ", "\t") else code
+
+
+def _before_stray_fence(text: str, domain: Domain) -> str:
+    """The text before a closing fence whose opening one is missing; the whole text if there is none.
+
+    A first bare fence closes if code stands before it, or if nothing stands after it.
+    """
+    fences = re.compile(rf"{domain.quoted}|(?P<fence>^[ \t]*`{{3,}}(?P<language>[^\n]*)$)", re.DOTALL | re.MULTILINE)
+    first = next((m for m in fences.finditer(text) if m["fence"]), None)
+    if first is None or first["language"].strip():
+        return text
+    before, after = text[: first.start()], text[first.end() :]
+    stray = before.strip() and (re.search(rf"^(?:{domain.begins})", before, re.MULTILINE) or not after.strip())
+    return before if stray else text
 
 
 def _blocks(text: str, quoted: str) -> Iterator[tuple[str, str]]:

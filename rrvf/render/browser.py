@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
 import uuid
 from pathlib import Path
@@ -22,6 +21,7 @@ from playwright.async_api import Error as PlaywrightError
 from rrvf.chromium import find_chromium
 from rrvf.domains import Canvas
 from rrvf.errors import UserError
+from rrvf.folders import closed_folder
 from rrvf.render.limits import Limits
 from rrvf.render.web_requests import Requests
 
@@ -238,22 +238,14 @@ class Chromium:
 def _temporary_folder() -> str:
     """A temporary folder that the browser's user can reach. As root, TMPDIR may be closed to other users."""
     for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
-        if _closed_folder(folder) is None:
+        if closed_folder(Path(folder)) is None:
             return folder
     raise UserError("the user that Chromium runs as can enter no temporary folder: `chmod o+x` TMPDIR and its parents")
 
 
 def _check_reachable(chromium: str) -> None:
-    if closed := _closed_folder(os.path.realpath(chromium)):
+    if closed := closed_folder(Path(chromium)):
         raise UserError(f"the user that Chromium runs as cannot enter {closed}: `chmod o+x` it, or move Chromium")
-
-
-def _closed_folder(path: str) -> Path | None:
-    """The first folder on the path to `path` (included) that the browser's user may not enter. None if not root."""
-    if os.geteuid() != 0:
-        return None
-    way = [Path(path).resolve(), *Path(path).resolve().parents]
-    return next((part for part in reversed(way) if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 async def _close(page: Page) -> None:

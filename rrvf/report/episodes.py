@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
-from rrvf.records import Judgement, Render, Trajectory, Turn, json_lines
+from rrvf.records import Judgement, Trajectory, Turn, json_lines
 from rrvf.report.highlight import highlighted
 from rrvf.report.html import page
 from rrvf.report.thumbnails import data_uri
@@ -45,16 +45,6 @@ def kept_pictures(targets: Mapping[str, bytes]) -> Pictures:
 def _kept(trajectory: Trajectory, turn: Turn) -> bytes | None:
     render = trajectory.final_render if turn.action == "answer" else turn.render
     return render.png if render is not None else None
-
-
-def drawn_again(targets: Mapping[str, bytes], render: Callable[[str], Render]) -> Pictures:
-    """Pictures of trajectories read from disk, which hold none: `render` draws their code again, in the sandbox."""
-
-    def draw(trajectory: Trajectory) -> EpisodePictures:
-        drawn = tuple(render(t.code).png if t.code and t.action != "none" else None for t in trajectory.turns)
-        return EpisodePictures(targets.get(trajectory.sample_id), drawn)
-
-    return draw
 
 
 def read_trajectories(path: Path) -> list[Trajectory]:

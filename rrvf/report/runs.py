@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from rrvf.benchmarks.intervals import Interval, independent_difference, newcombe, paired_difference, wilson
+from rrvf.benchmarks.results import read_results
 from rrvf.domains import DomainName
 from rrvf.errors import UserError, first_line
 from rrvf.folders import moved_aside
-from rrvf.records import Outcome, Provenance, SampleResult, json_lines, picture_name
+from rrvf.records import Outcome, Provenance, SampleResult, picture_name
 from rrvf.report.audit import LOW_LEVEL, overall
 
 #: Maximum share of failed samples in a run of a table: with more, the rest no longer represents the test set.
@@ -50,6 +51,8 @@ class Summary(BaseModel):
     #: Set for an evaluation over several turns, and for a part of an evaluation. Neither is a row of a table.
     turn: int | None = None
     shard: dict | None = None
+    #: The samples that the summary covers, if `records.jsonl` holds more, as after a run with a smaller `--limit`.
+    ids: list[str] | None = None
     #: Domain of the pictures; None in summaries of earlier versions.
     domain: DomainName | None = None
 
@@ -65,19 +68,11 @@ class Run:
     def records(self) -> dict[str, SampleResult]:
         """Results of `records.jsonl` by sample id.
 
-        The file is append-only: the last line of a sample counts, and a line cut by a kill is ignored.
+        The file is append-only: the last line of a sample counts, and a line cut by a kill is ignored. Samples that the
+        summary does not cover are left out.
         """
-        path = self.folder / "records.jsonl"
-        found = {}
-        for row in json_lines(path):
-            try:
-                record = SampleResult.model_validate(row)
-            except ValidationError:
-                raise UserError(
-                    f"{path} holds a line that is not a result: remove it and run the evaluation again"
-                ) from None
-            found[record.sample_id] = record
-        return found
+        found, ids = read_results(self.folder), self.summary.ids
+        return found if ids is None else {name: found[name] for name in ids if name in found}
 
     def value(self, metric: str) -> float | None:
         """The summary's value, or None. `low_level` is the mean of ChartMimic's four scores from the code."""
@@ -230,12 +225,15 @@ def _unit(mean: float, value: float) -> float | None:
 def by_set(runs: Iterable[Run]) -> dict[str, dict[str, Run]]:
     """Runs by set, then by policy.
 
-    A policy that was judged by two protocols has two entries; the protocol is added to the name of the second.
+    A policy with several runs on one set has an entry for each. The name of a later one also has its judge protocol if
+    that differs, else its folder.
     """
     grouped: dict[str, dict[str, Run]] = {}
     for run in runs:
         group, policy = grouped.setdefault(run.summary.set, {}), run.summary.policy
         if policy in group and group[policy].judge_protocol != run.judge_protocol:
             policy = f"{policy}, {run.judge_protocol}"
+        if policy in group:
+            policy = f"{policy}, {run.folder}"
         group[policy] = run
     return grouped

@@ -70,14 +70,14 @@ def _range(values: Sequence[float], places: int) -> str:
     return mean if len(values) == 1 else f"{mean} ({low}, {high})"
 
 
-def _by_seed(ours: Sequence[Run], others: Sequence[Run]) -> list[tuple[Run, Run]]:
-    """Each of our runs with the other policy's run of that seed, or with its first."""
-    by_seed = {run.summary.provenance.seed: run for run in others}
-    return [(run, by_seed.get(run.summary.provenance.seed, others[0])) for run in ours]
+def _by_seed(ours: Sequence[Run], others: Sequence[Run]) -> list[tuple[Run, Run | None]]:
+    """Each of our runs with the other policy's run of that seed, or with its only one."""
+    by_seed, only = {run.summary.provenance.seed: run for run in others}, others[0] if len(others) == 1 else None
+    return [(run, by_seed.get(run.summary.provenance.seed, only)) for run in ours]
 
 
-def _differences(pairs: Sequence[tuple[Run, Run]], metric: str, places: int) -> str:
-    found = [difference(ours, other, metric) for ours, other in pairs]
+def _differences(pairs: Sequence[tuple[Run, Run | None]], metric: str, places: int) -> str:
+    found = [difference(ours, other, metric) if other else None for ours, other in pairs]
     return ", ".join(
         "n/a" if d is None else f"{d.value:+.{places}f} [{d.low:.{places}f}, {d.high:.{places}f}]" for d in found
     )

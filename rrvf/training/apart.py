@@ -6,9 +6,7 @@ sections in one process, and the second would find the GPU full.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,11 +20,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from rrvf.errors import UserError, first_line
+from rrvf.served import end_with_parent
 
 if TYPE_CHECKING:
     from rrvf.study import Study
-
-_PR_SET_PDEATHSIG = 1
 
 
 def run_section(study: Study, kind: str, name: str, out: Path) -> None:
@@ -74,7 +71,7 @@ def _without_main() -> Iterator[None]:
 
 
 def _child(told: Connection, call: Callable, *arguments: object) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # so that no training goes on unseen
+    end_with_parent()
     if (parent := parent_process()) and os.getppid() != parent.pid:
         os._exit(1)
     try:

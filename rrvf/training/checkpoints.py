@@ -286,4 +286,4 @@ class StepLog(TrainerCallback):
 def rewrite(path: Path, lines: list[str]) -> None:
     """Replace a file of lines atomically: a kill leaves the old file or the new one."""
     with whole(path) as partial:
-        partial.write_text("".join(line + "\n" for line in lines))
+        partial.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

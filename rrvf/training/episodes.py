@@ -32,7 +32,7 @@ class EpisodeLog:
         self._writes = is_main()
         if self._writes and self._path.is_file():
             done = per_step * (checkpoint_step(checkpoint) if checkpoint else 0)
-            with self._path.open() as file:
+            with self._path.open(encoding="utf-8") as file:
                 kept = [line.rstrip("\n") for line in islice(file, done)]
             rewrite(self._path, kept)
 
@@ -41,7 +41,7 @@ class EpisodeLog:
         if not self._writes:
             return
         kept = spread(trajectories, self._per_step)
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.writelines(t.model_dump_json() + "\n" for t in kept)
         if step == 1 or step % self._page_every == 0:
             self._pages.mkdir(exist_ok=True)

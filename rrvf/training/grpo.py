@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
-from datasets import Dataset, Features, Image, List, Value
+from datasets import Dataset, Features, List, Value
+from PIL import Image
 from transformers import PrinterCallback
 from transformers.utils.logging import disable_progress_bar
 
 from rrvf.domains import domain
 from rrvf.errors import UserError
+from rrvf.pictures import read_picture
 from rrvf.policies.local import training_processor
 from rrvf.policies.tokens import picture_tokens
 from rrvf.profile import GRPOConfigSection, Profile
@@ -62,10 +65,13 @@ def prompts_of(samples: list[Sample], style: str, max_turns: int) -> dict[str, s
     return {name: load_prompt(domain(name), mode, style, max_turns).text for name in {s.domain for s in samples}}
 
 
-def picture_dataset(samples: list[Sample], root: Path, prompts: Mapping[str, str], bound: Bound | None) -> Dataset:
+def picture_dataset(
+    samples: list[Sample], root: Path, prompts: Mapping[str, str], bound: Bound | None, kept: int = 1
+) -> Dataset:
     """The training set of RRVF: a prompt and a picture per row, and nothing derived from code.
 
-    root: the folder of the pictures. prompts: by domain. bound: larger pictures are shrunk when they are loaded.
+    root: the folder of the pictures. prompts: by domain. bound: larger pictures are shrunk when they are loaded. kept:
+    pictures to keep in memory. TRL asks for each picture of a step once per episode and per micro-batch.
     """
     rows = {
         "prompt": [[{"role": "user", "content": prompts[s.domain]}] for s in samples],
@@ -75,10 +81,15 @@ def picture_dataset(samples: list[Sample], root: Path, prompts: Mapping[str, str
     }
     message = {"role": Value("string"), "content": Value("string")}
     text = Value("string")
-    features = Features(prompt=List(message), image=Image(), sample_id=text, domain_name=text)
+    features = Features(prompt=List(message), image=text, sample_id=text, domain_name=text)
     dataset = Dataset.from_dict(rows, features=features)
-    if bound is not None:
-        dataset.set_transform(lambda rows: rows | {"image": [bound.bounded(picture) for picture in rows["image"]]})
+
+    @lru_cache(maxsize=kept)
+    def picture(path: str) -> Image.Image:
+        read = read_picture(Path(path))
+        return bound.bounded(read) if bound else read
+
+    dataset.set_transform(lambda rows: rows | {"image": [picture(path) for path in rows["image"]]})
     return dataset
 
 
@@ -136,7 +147,7 @@ def _trainer(
         # First, so that settings that cannot work here are refused before the weights are loaded.
         args=grpo_settings(config, profile, out, rewards.weights, seed, picture_tokens(processor.tokenizer)),
         model=load_policy_model(profile),
-        train_dataset=picture_dataset(order, root, prompts, bound),
+        train_dataset=picture_dataset(order, root, prompts, bound, config.prompts_per_step),
         processing_class=processor,
         reward_funcs=rewards.functions,
         environment_factory=lambda: Environment(

@@ -34,7 +34,8 @@ def draw(
     samples = usable(samples, root)
     known = {line["sample_id"] for line in json_lines(out)}
     prompt = load_prompt(domain(config.domain), "direct", profile.policy.prompts).text
-    settings = Settings(profile.policy.dtype, config.max_new_tokens, temperature=config.temperature)
+    left = profile.judge.gpu_left
+    settings = Settings(profile.policy.dtype, config.max_new_tokens, gpu_share=left, temperature=config.temperature)
     with ExitStack() as stack:
         policy = None
         for start in tqdm(range(0, len(samples), BLOCK), desc=f"draw {config.samples} answers each", unit="block"):

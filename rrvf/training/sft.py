@@ -50,7 +50,7 @@ def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
     dialogues = []
     for s in samples:
         task = domain(s.domain)
-        answer = answer_text((root / s.code).read_text().strip(), task)
+        answer = answer_text((root / s.code).read_text(encoding="utf-8").strip(), task)
         dialogues.append([_message("user", load_prompt(task, "direct", style).text), _message("assistant", answer)])
     return _dataset(dialogues, [root / s.image for s in samples])
 

@@ -34,6 +34,7 @@ class RRVFTrainer(SafeCheckpoints, GRPOTrainer):
         super().__init__(*args, **kwargs)
         if self.use_vllm:
             keep_base_exact(self.vllm_generation)
+            forget_pictures(self.vllm_generation)
 
     def _get_tool_suffix_ids(self, tool_messages):
         # TRL calls this once all tool calls of the round have started, so their results can be awaited in turn.
@@ -123,6 +124,21 @@ def keep_base_exact(engine: VLLMGeneration) -> None:
     """Give vLLM merged weights, without TRL's merging and unmerging in place at every step (see `adapters`)."""
     if adapted_layers(engine.model):
         engine._iter_named_params = partial(sampler_weights, engine.model, engine._iter_named_params)
+
+
+def forget_pictures(engine: VLLMGeneration) -> None:
+    """Drop vLLM's embeddings of pictures after each weight update.
+
+    vLLM keeps them by the picture alone, so a picture that comes again would be seen with older weights (TRL issue
+    7198).
+    """
+    sync = engine.sync_weights
+
+    def synced() -> None:
+        sync()
+        engine.llm.llm_engine.reset_encoder_cache()
+
+    engine.sync_weights = synced
 
 
 @contextmanager
