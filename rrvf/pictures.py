@@ -65,6 +65,14 @@ def picture_size(path: Path) -> tuple[int, int]:
         return 1, 1
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Whether its EXIF block asks viewers to turn or mirror the picture; an unreadable block asks for nothing."""
+    try:
+        return image.getexif().get(ORIENTATION, 1) != 1
+    except Exception:  # Pillow raises many types for a damaged block
+        return False
+
+
 def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """The picture as a viewer shows it, in RGB, and a list of the changes made.
 
@@ -72,7 +80,7 @@ def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
     it is the same object.
     """
     changes = []
-    if image.getexif().get(ORIENTATION, 1) != 1:
+    if is_turned(image):
         image, changes = ImageOps.exif_transpose(image), ["rotated as EXIF says"]
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8))

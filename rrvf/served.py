@@ -25,6 +25,7 @@ from rrvf.errors import UserError
 #: Seconds that a first start may take: it downloads the weights.
 START_S = 3 * 3600
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec it could wait for a lock of another thread
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
 
 def end_with_parent() -> None:
     """Have this process get SIGTERM when the thread that started it ends: after a kill no child works on unseen."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def answers(url: str) -> bool:

@@ -48,6 +48,7 @@ CODE = {
         "best_of.py",
         "benchmarks",
         "evaluation",
+        "pictures.py",
         "nano",
     ),
 }

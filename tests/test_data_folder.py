@@ -82,12 +82,14 @@ def test_a_plain_png_is_kept_byte_for_byte(folder, tmp_path):
     assert (tmp_path / "data/mine" / sample.image).read_bytes() == png("a.png")
 
 
-def test_a_folder_that_is_a_link_is_read_once_and_a_circle_ends(folder, tmp_path):
+def test_a_folder_that_is_a_link_is_left_out_with_a_line(folder, tmp_path, capsys):
     put(folder, "a/x.png")
     put(tmp_path / "elsewhere", "y.png")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
     (folder / "a" / "up").symlink_to(folder)
-    assert {s.id for s in built(folder, tmp_path)} == {"a/x.png", "link/y.png"}
+    assert {s.id for s in built(folder, tmp_path)} == {"a/x.png"}
+    told = capsys.readouterr().err
+    assert "skipped link: a link to a folder" in told and "skipped a/up: " in told
 
 
 def test_a_picture_of_16_bits_a_channel_becomes_one_of_8(folder, tmp_path):

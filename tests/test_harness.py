@@ -230,10 +230,11 @@ def test_parts_merge_to_the_whole(run, parts):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_part_without_a_score_has_a_summary_to_merge(run, count):
-    run.judge.broken = True
+def test_a_part_without_a_sample_that_can_be_scored_has_a_summary_to_merge(run, count):
+    (run.root / "5.png").write_text("no picture")
     part = replace(run, samples=run.samples[5 : 5 + count], shard=(41, 41), set="s", policy="p")
-    assert evaluate(part, replies)["n"] == count and (run.out / "summary.json").is_file()
+    summary = evaluate(part, replies)
+    assert (summary["n"], summary["excluded"]) == (0, count) and (run.out / "summary.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["chartmimic", "plot2code", "websight", "pictures"])

@@ -85,7 +85,7 @@ def test_there_is_no_circle():
 #: What an evaluation imports and no key of it covers: settings and data, which are hashed apart, and what surrounds the
 #: scores: records, paths, files, errors, prices, addresses.
 AROUND_SCORES = {
-    *("profile", "rows", "data", "records", "references", "pictures", "sources", "evaluation", "errors", "wrong_keys"),
+    *("profile", "rows", "data", "records", "references", "sources", "evaluation", "errors", "wrong_keys"),
     *("places", "folders", "outputs", "prices", "endpoints", "served", "chromium", "environment"),
 }
 

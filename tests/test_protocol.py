@@ -83,6 +83,8 @@ CHART_ANSWERS = {
     "not opened": (f"{PLOT}\n```", PLOT),
     "not opened, prose after": (f"# a chart\n{PLOT}\n```\nDone.", f"# a chart\n{PLOT}"),
     "no language, not closed": (f"Here it is:\n```\n{PLOT}", PLOT),
+    "prose that reads like code": (f"First\nimport the library, then:\n```\n{PLOT}\n```", PLOT),
+    "prose that reads like code, not closed": (f"First\nimport the library, then:\n```\n{PLOT}", PLOT),
     "four backticks": (f"````python\n{PLOT}\n````", PLOT),
     "tildes": (f"~~~python\n{PLOT}\n~~~", PLOT),
     "indented": ("   ```python\n   import a\n   a.b()\n   ```", "import a\na.b()"),

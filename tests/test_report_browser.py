@@ -196,7 +196,7 @@ def test_an_episode_without_a_judge_names_no_number():
 def test_an_episode_that_a_kill_cut_is_left_out(tmp_path):
     path = tmp_path / "episodes.jsonl"
     path.write_text(an_episode().model_dump_json() + '\n{"cut')
-    assert [episode.turns for episode in read_trajectories(path)] == [an_episode().turns]
+    assert [[t.code for t in episode.turns] for episode in read_trajectories(path)] == [["plt.bar(0)", HOSTILE]]
 
 
 def test_the_loop_figure_has_a_panel_a_turn_and_the_target():

@@ -38,7 +38,10 @@ def merge(out: Path, parts: list[Path]) -> dict:
                 shutil.copyfile(picture, out / "renders" / picture.name)
         results = read_results(out, scores_only=True)
         first, ordered = summaries[0], [results[i] for i in ids]
-        head = {name: first.get(name) for name in ("benchmark", "set", "policy", "domain", "provenance")}
+        head = {name: first.get(name) for name in ("benchmark", "set", "policy", "provenance")}
+        head["domain"] = next((s["domain"] for s in summaries if s.get("domain")), None)  # an empty part has none
+        if results.keys() - set(ids):
+            head["ids"] = ids
         return write_summary_of(out, head, ordered, partial(summarised, first["benchmark"]))
 
 

@@ -37,17 +37,16 @@ def write_summary_of(
     """Write `out/summary.json` and return it.
 
     head: what identifies the run, with its provenance. summarised: the metrics of results, given the bootstrap's seed.
-    UserError if there is no result to average: all samples are excluded, or judge or harness failed on all. A shard may
-    have none.
+    UserError if there is no result to average: judge or harness failed on all, or all samples are excluded. A shard may
+    be empty or all excluded.
     """
     outcomes = dict.fromkeys(get_args(Outcome), 0)
     for result in results:
         outcomes[result.outcome] += 1
     excluded = {r.sample_id: r.message for r in results if r.outcome == "excluded"}
-    part = "shard" in head  # whether anything was scored is asked when the parts are merged
-    if not part:
+    if "shard" not in head:  # a part may hold nothing to score
         tell_excluded(excluded, len(results))
-    if results and not part and all(r.outcome in OURS for r in results):
+    if len(results) > len(excluded) and all(r.outcome in OURS for r in results):
         why = next(r.message for r in results if r.outcome != "excluded")
         raise UserError(f"{out}: no sample was scored ({why}): mend that and run it again; what was written is kept")
     provenance = head.pop("provenance")

@@ -38,7 +38,6 @@ from rrvf.render.files import read_program
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _FORMATS = ("PNG", "JPEG", "WEBP")
-#: The EXIF tag of the camera's orientation.
 #: Lines printed about skipped files at most; all are counted.
 _LINES = 20
 
@@ -53,6 +52,10 @@ def items(split: Folder) -> Iterator[Item]:
     Prints to standard error what was skipped and converted.
     """
     root, told = folder_of(split), Counter()
+    for link in sorted(path for path in root.rglob("[!.]*") if path.is_symlink() and path.is_dir()):
+        _say(
+            f"skipped {storable(link.relative_to(root).as_posix())}: a link to a folder: copy it, or name it by itself"
+        )
     for path in _part(split):
         if split.count and told["pictures"] == split.count:
             break
@@ -97,14 +100,11 @@ def fingerprint(split: Folder) -> str:
 def pictures(split: Folder) -> list[Path]:
     """Every picture file of the folder in name order. Raises UserError if there is none.
 
-    Links to folders are followed. A folder that is reached twice is read once.
+    Links to folders are not followed: they may lead to pictures of another set, or in a circle.
     """
-    root, found, seen = folder_of(split), [], set()
-    for above, folders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(above)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
-        names = [] if real in seen else names
-        seen.add(real)
+    root, found = folder_of(split), []
+    for above, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(above, n) for n in names if not n.startswith(".") and os.path.splitext(n)[1].lower() in SUFFIXES]
     if not (files := sorted(path for path in found if path.is_file())):  # a link may be broken
         raise UserError(f"no PNG, JPEG or WebP files in {split.path}, nor in its sub-folders")

@@ -12,7 +12,7 @@ from PIL import Image
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.embedded import Reference
-from rrvf.pictures import ORIENTATION, UNREADABLE, as_seen, misfit
+from rrvf.pictures import UNREADABLE, as_seen, is_turned, misfit
 from rrvf.records import Judgement
 
 #: Bound on the pixels of a picture with 16 bits a channel, which takes twice the memory.
@@ -30,7 +30,8 @@ def decode(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
             width, height = header.size
-            turned = header.format == "JPEG" and header.getexif().get(ORIENTATION, 1) != 1
+            # A PNG's block may stand behind its pixels, and reading it would decode each picture twice.
+            turned = header.format in ("JPEG", "MPO") and is_turned(header)
     except UNREADABLE as error:
         raise UserError("not a PNG or JPEG picture") from error
     if problem := misfit(width, height):

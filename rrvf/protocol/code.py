@@ -37,15 +37,20 @@ def code_in(text: str, domain: Domain) -> str:
 def _before_stray_fence(text: str, domain: Domain) -> str:
     """The text before a closing fence whose opening one is missing; the whole text if there is none.
 
-    A first bare fence closes if code stands before it, or if nothing stands after it.
+    The only fence of a text closes if it is bare and code begins before it and not after it.
     """
-    fences = re.compile(rf"{domain.quoted}|(?P<fence>^[ \t]*`{{3,}}(?P<language>[^\n]*)$)", re.DOTALL | re.MULTILINE)
-    first = next((m for m in fences.finditer(text) if m["fence"]), None)
-    if first is None or first["language"].strip():
+    found = re.finditer(rf"{domain.quoted}|(?P<fence>`{{3,}})", text, re.DOTALL)
+    fences = list(islice((m for m in found if m["fence"]), 2))
+    if len(fences) != 1:
         return text
-    before, after = text[: first.start()], text[first.end() :]
-    stray = before.strip() and (re.search(rf"^(?:{domain.begins})", before, re.MULTILINE) or not after.strip())
-    return before if stray else text
+    before, after = text[: fences[0].start()], text[fences[0].end() :]
+    bare = not before.rpartition("\n")[2].strip() and not after.partition("\n")[0].strip()
+    return before if bare and _begins(before, domain) and not _begins(after, domain) else text
+
+
+def _begins(text: str, domain: Domain) -> bool:
+    """Whether a line of the text begins code."""
+    return any(re.match(domain.begins, line) for line in text.splitlines())
 
 
 def _blocks(text: str, quoted: str) -> Iterator[tuple[str, str]]:
