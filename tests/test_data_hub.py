@@ -250,6 +250,12 @@ def test_deep_and_turned_pictures_become_as_they_are_seen():
     assert Image.open(io.BytesIO(hub.png(turned.getvalue()))).size == (4, 8)
 
 
+def test_a_damaged_exif_block_turns_nothing():
+    file = io.BytesIO()
+    Image.new("RGB", (8, 4)).save(file, "PNG", exif=b"Exif\0\0no TIFF")
+    assert hub.png(file.getvalue()) == file.getvalue()
+
+
 def a_table(tmp_path, kind: str, **changes) -> list:
     """The items of a table with one row in the hub's format. changes: new values of columns; None removes a column."""
     sources = {

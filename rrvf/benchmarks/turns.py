@@ -16,7 +16,7 @@ from rrvf.benchmarks.lines import Lines
 from rrvf.domains import domain
 from rrvf.pictures import read_picture
 from rrvf.policies import Answer, NoReply
-from rrvf.protocol import answer_text, call_content, first_message
+from rrvf.protocol import answer_text, first_message
 from rrvf.records import Sample, Trajectory
 from rrvf.rollout import Episode, Tools
 
@@ -43,26 +43,25 @@ def play(
         path = root / sample.image
         episode = Episode(sample.id, domain(sample.domain), path.read_bytes(), tools, max_turns)
         games.append(_Game(episode, [first_message(read_picture(path), prompt)]))
-    for turn in range(1, max_turns + 1):
+    for _ in range(max_turns):
         going = [game for game in games if game.ended is None]
         texts = chat([game.messages for game in going]) if going else []
-        moves = [tools.submit(_move, *pair, turn == max_turns) for pair in zip(going, texts, strict=True)]
+        moves = [tools.submit(_move, *pair) for pair in zip(going, texts, strict=True)]
         for move in moves:
             move.result()
     return [game.ended for game in games]
 
 
-def _move(game: _Game, said: str | NoReply, last: bool) -> None:
+def _move(game: _Game, said: str | NoReply) -> None:
     if isinstance(said, NoReply) and said.failed:
         game.ended = said
         return
     text = said if isinstance(said, str) else ""
-    content = call_content(text)
-    if content is None or last:
-        game.ended = game.episode.finish(text)
-        return
-    feedback = game.episode.tool_call(content, text)
-    game.messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": feedback}]
+    told = game.episode.take(text)
+    if isinstance(told, Trajectory):
+        game.ended = told
+    else:
+        game.messages += [{"role": "assistant", "content": text}, {"role": "tool", "content": told}]
 
 
 def fault(played: Trajectory | NoReply) -> str | None:
