@@ -94,8 +94,11 @@ def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def is_plain_png(image: Image.Image, data: bytes) -> bool:
-    """Whether the file `data` of `image` is an RGB PNG of 8 bits a channel. Pillow calls one of 16 bits RGB too."""
-    return image.format == "PNG" and image.mode == "RGB" and data[24:25] == b"\x08"
+    """Whether the file `data` of `image` is an RGB PNG of 8 bits a channel that every reader sees alike.
+
+    Pillow calls one of 16 bits RGB too, and other libraries stop at a damaged EXIF block.
+    """
+    return image.format == "PNG" and image.mode == "RGB" and data[24:25] == b"\x08" and "exif" not in image.info
 
 
 def read_picture(path: Path) -> Image.Image:
