@@ -204,9 +204,9 @@ fold(
 # %% [markdown]
 # ## Does it go on?
 #
-# The profile trains on 2,560 episodes. `nano-long` trains on as many as the paper, 28,672: 112 steps of 32 charts and 8 episodes each, up
-# to four turns, the tool term paid only above a similarity of 0.5. One seed. `make reproduce PROFILE=nano-long` runs it (two hours
-# on two cores with bf16 instructions). The curve is of the training pictures, each seen twice.
+# The profile trains on 2,560 episodes. `nano-long` trains on as many as the paper, 28,672: 112 steps of 32 charts and 8 episodes each,
+# up to four turns, the tool term paid only above a similarity of 0.5, 1,800 pictures, each seen twice. So more than the length differs.
+# One seed. `make reproduce PROFILE=nano-long` runs it (two and a half hours on two cores with bf16 instructions).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -247,8 +247,12 @@ display(Markdown(longer_markdown(find_runs(folder), [*find_runs(nano), *find_see
 # is 0.03 to 0.04 above that of the policy before training on charts, and 0.16 to 0.18 on pages. On charts execution gives 52, 57 and
 # 70 % of it (seeds 0, 1, 2), and similarity given execution the rest.
 #
-# **Does not show:** what 7 billion parameters would do with the same changes, or what longer runs would. A run has 384 episodes; the
-# paper's have tens of thousands.
+# **It goes on.** With eleven times as many episodes Overall on the test charts is 73.0, and 66.7 to 68.9 with the profile's seeds; on wide
+# charts, out-of-distribution, 47.9 and 40.0 to 41.9. All six differences have intervals above 0. The gain is in the judge score; the
+# execution rate was at its ceiling. The share that turn 2 repairs rises from 0.66 to 0.74, and in the last steps the turns begin to rise.
+#
+# **Does not show:** what 7 billion parameters would do with the same changes; whether the longer run's gain is its length's, its pictures' or
+# its turns'; what another seed of it would give.
 #
 # **Try next: exercises**
 #
