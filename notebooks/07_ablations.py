@@ -32,7 +32,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from IPython.display import Markdown, display
 from scipy.stats import studentized_range, t
 
 from rrvf.profile import load_profile
@@ -48,7 +47,6 @@ from rrvf.report.ablations import (
     summary,
 )
 from rrvf.report.control import beside_control, control_figure, gains_by_fifth, parts_of_gain, trainings
-from rrvf.report.figures import learning_curve
 from rrvf.report.knob import knob
 from rrvf.report.runs import find_runs, find_seeds
 from rrvf.report.seeds import longer_markdown
@@ -80,15 +78,14 @@ fold("What was laid over the profile", "<pre>{}</pre>".format("\n".join(lines)))
 # %% [markdown]
 # ## Execution rate and judge score
 #
-# Each trained policy is evaluated as in the paper: a single turn, no tools, on the validation charts. The table has the mean
-# over the seeds, and in brackets the least and the greatest. `judge` is the judge score, which counts a failure as 0, and
+# Each trained policy is evaluated as in the paper: a single turn, no tools, on the validation charts. The folded table has the
+# mean over the seeds, and in brackets the least and the greatest. `judge` is the judge score, which counts a failure as 0, and
 # `given_exec` the judge score given execution. Overall is the mean of the judge score and the low-level score.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 evaluations, steps = read_ablations(REPOSITORY / "results" / "ablations", [BASE, *plan["variants"]])
-print(f"{len(evaluations) - 1} trained policies")
-print(summary(evaluations).to_string())
+fold(f"{len(evaluations) - 1} trained policies", f"<pre>{summary(evaluations).to_string()}</pre>")
 
 # %%
 base = evaluations.set_index("variant").loc[BASE]
@@ -99,7 +96,7 @@ show(
     "Panels with a dot per trained policy, a row per variant: execution rate, judge score given execution, Overall.",
     f"Overall is above the policy before training (dotted) for {(trained.overall > base.overall).sum()} of {len(trained)} "
     f"policies; seeds of one variant lie up to {spread.max():.1f} points apart.",
-    width=700,
+    width=560,
 )
 
 # %% [markdown]
@@ -141,7 +138,7 @@ def compared(against="default"):
     told = ", ".join(f"{r.variant} ({r.metric} {r.difference:+.1f})" for r in apart.itertuples()) or "none"
     alt = f"A row per variant: its difference from {against} in three metrics, with simultaneous 95 % intervals."
     figure = forest_figure(found, against, title=f"Each variant less {against!r}, in points")
-    show(figure, alt, f"intervals that lie on one side of 0: {told}, of {len(found)}.", width=640)
+    show(figure, alt, f"intervals that lie on one side of 0: {told}, of {len(found)}.", width=560)
 
 
 knob(compared, against=list(plan["variants"]))
@@ -206,26 +203,16 @@ fold(
 #
 # The profile trains on 2,560 episodes. `nano-long` trains on as many as the paper, 28,672: 112 steps of 32 charts and 8 episodes each,
 # up to four turns, the tool term paid only above a similarity of 0.5, 1,800 pictures, each seen twice. So more than the length differs.
-# One seed. `make reproduce PROFILE=nano-long` runs it (two and a half hours on two cores with bf16 instructions).
+# One seed ([curve](../results/nano-long/report/learning_curve_chart.png)). `make reproduce PROFILE=nano-long` runs it: two and a half
+# hours on two cores with bf16 instructions. Means over the first and the last fifth of its steps:
 
 # %%
 # NBVAL_CHECK_OUTPUT
-folder = REPOSITORY / "results" / "nano-long"
-log = read_log(folder / "train" / "rrvf_chart" / "log.jsonl")
-watched = ["exec_rate", "similarity_given_exec", "repaired_turn_2", "turns"]
-rises = ends(log, [f"rrvf/{name}" for name in watched]).round(2).to_numpy()
-told = "; ".join(f"{name} {first:.2f} to {last:.2f}" for name, (first, last) in zip(watched, rises, strict=True))
-alt = "Panels by training step of the longer run on charts: reward, its terms, execution, similarity, turns, length."
-show(learning_curve([log], 9, title="RRVF on charts, 28,672 episodes"), alt, f"first to last fifth: {told}.", width=600)
-
-# %% [markdown]
-# The same test sets, one turn: the base, the profile's three seeds (shorter: mean, least, greatest), and the longer run. Differences in
-# brackets have the paired interval over the pictures.
-
-# %%
-# NBVAL_CHECK_OUTPUT
-nano = REPOSITORY / "results" / "nano"
-display(Markdown(longer_markdown(find_runs(folder), [*find_runs(nano), *find_seeds(nano)], load_profile("nano-long"))))
+longer, nano = (REPOSITORY / "results" / name for name in ("nano-long", "nano"))
+watched = ["reward", *(f"rrvf/{n}" for n in ("exec_rate", "similarity_given_exec", "repaired_turn_2", "turns"))]
+print(ends(read_log(longer / "train" / "rrvf_chart" / "log.jsonl"), watched).round(2).to_string())
+tests = longer_markdown(find_runs(longer), [*find_runs(nano), *find_seeds(nano)], load_profile("nano-long"))
+fold("On the test sets: the base, the three seeds of nano (shorter), and the longer run; paired intervals", tests)
 
 # %% [markdown]
 # ## Summary
@@ -247,12 +234,10 @@ display(Markdown(longer_markdown(find_runs(folder), [*find_runs(nano), *find_see
 # is 0.03 to 0.04 above that of the policy before training on charts, and 0.16 to 0.18 on pages. On charts execution gives 52, 57 and
 # 70 % of it (seeds 0, 1, 2), and similarity given execution the rest.
 #
-# **It goes on.** With eleven times as many episodes Overall on the test charts is 73.0, and 66.7 to 68.9 with the profile's seeds; on wide
-# charts, out-of-distribution, 47.9 and 40.0 to 41.9. All six differences have intervals above 0. The gain is in the judge score; the
-# execution rate was at its ceiling. The share that turn 2 repairs rises from 0.66 to 0.74, and in the last steps the turns begin to rise.
+# **It goes on.** With eleven times as many episodes Overall on the test charts is 73.0, for 66.7 to 68.9; on wide charts, out-of-distribution,
+# 47.9, for 40.0 to 41.9. All six differences have intervals above 0. The share that turn 2 repairs rises.
 #
-# **Does not show:** what 7 billion parameters would do with the same changes; whether the longer run's gain is its length's, its pictures' or
-# its turns'; what another seed of it would give.
+# **Does not show:** what 7 billion parameters would do; whether the longer run gains by its length, its pictures or its turns.
 #
 # **Try next: exercises**
 #
