@@ -7,6 +7,7 @@ refused before it is used.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def picture_size(path: Path) -> tuple[int, int]:
         return 1, 1
 
 
-def is_turned(image: Image.Image) -> bool:
+def _is_turned(image: Image.Image) -> bool:
     """Whether its EXIF block asks viewers to turn or mirror the picture; an unreadable block asks for nothing."""
     try:
         return image.getexif().get(ORIENTATION, 1) != 1
@@ -80,7 +81,7 @@ def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
     it is the same object.
     """
     changes = []
-    if is_turned(image):
+    if _is_turned(image):
         image, changes = ImageOps.exif_transpose(image), ["rotated as EXIF says"]
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).clip(0, 2**16 - 1) >> 8).astype(np.uint8))
@@ -93,12 +94,17 @@ def as_seen(image: Image.Image) -> tuple[Image.Image, list[str]]:
     return image if image.mode == "RGB" else image.convert("RGB"), changes
 
 
-def is_plain_png(image: Image.Image, data: bytes) -> bool:
-    """Whether the file `data` of `image` is an RGB PNG of 8 bits a channel that every reader sees alike.
+def png_of(seen: Image.Image, image: Image.Image, data: bytes | None) -> bytes:
+    """`seen`, which was made of `image`, as PNG bytes in RGB, 8 bits a channel, without metadata.
 
-    Pillow calls one of 16 bits RGB too, and other libraries stop at a damaged EXIF block.
+    data: the file of `image`, if there is one. It is kept byte for byte where nothing was changed and every reader sees
+    it alike: Pillow calls a PNG of 16 bits RGB too, and other libraries stop at a damaged EXIF block.
     """
-    return image.format == "PNG" and image.mode == "RGB" and data[24:25] == b"\x08" and "exif" not in image.info
+    if data and seen is image and image.format == "PNG" and data[24:25] == b"\x08" and "exif" not in image.info:
+        return data
+    out = io.BytesIO()
+    Image.fromarray(np.asarray(seen)).save(out, "PNG")
+    return out.getvalue()
 
 
 def read_picture(path: Path) -> Image.Image:

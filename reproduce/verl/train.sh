@@ -7,8 +7,8 @@
 #   bash reproduce/verl/train.sh qwen_32b chart       # 2 x 8 GPUs, typed on the first node
 #
 # PROFILE=FILE selects another profile than `paper`. Its section's numbers (steps, batch, rate, ...) replace those of the settings
-# file, and the profile's commit of the same model. Words after SECTION replace both: trainer.total_training_steps=5. Missing pictures are built first. After an
-# interruption run it again: it continues from the last checkpoint.
+# file, and so does the profile's commit of the same model. Words after SECTION replace both: trainer.total_training_steps=5. Missing
+# pictures are built first. After an interruption run it again: it continues from the last checkpoint.
 # Several nodes must share this folder and be one Ray cluster, started before in this folder with PYTHONPATH=$PWD:
 # `.venv-verl/bin/ray start --head` on the first node, `.venv-verl/bin/ray start --address=FIRST:6379` on the others.
 # Convert a checkpoint of verl to a policy for `rrvf eval`:

@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
@@ -32,7 +31,7 @@ from rrvf.data.config import Folder
 from rrvf.data.manifest import Item
 from rrvf.domains import Canvas, domain
 from rrvf.errors import UserError
-from rrvf.pictures import MAX_PIXELS, as_seen, is_plain_png, misfit
+from rrvf.pictures import MAX_PIXELS, as_seen, misfit, png_of
 from rrvf.records import storable
 from rrvf.render.files import read_program
 
@@ -170,11 +169,7 @@ def as_png(path: Path, canvas: Canvas | None = None) -> tuple[bytes, list[str]]:
         raise Skipped(f"no picture that can be read ({type(error).__name__})") from None
     if canvas:
         rgb = on_canvas(rgb, canvas)
-    if rgb is image and is_plain_png(image, data):
-        return data, changes
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(rgb)).save(out, "PNG")  # only the pixels, without the file's metadata
-    return out.getvalue(), changes
+    return png_of(rgb, image, data), changes
 
 
 def on_canvas(picture: Image.Image, canvas: Canvas) -> Image.Image:

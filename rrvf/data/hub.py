@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from rrvf.errors import UserError, first_line
-from rrvf.pictures import UNREADABLE, as_seen, is_plain_png
+from rrvf.pictures import UNREADABLE, as_seen, png_of
 
 _ASK_S = 15.0
 
@@ -151,9 +150,4 @@ def png(value: Any, where: str = "the data set") -> bytes:
         raise UserError(f"{where}: found {kind} instead of a picture: check the column's name") from None
     except UNREADABLE as error:
         raise UserError(f"{where}: the picture is damaged ({error}): mend or remove it") from None
-    seen, changes = as_seen(picture)
-    if isinstance(value, bytes) and is_plain_png(picture, value) and not changes:
-        return value
-    out = io.BytesIO()
-    Image.fromarray(np.asarray(seen)).save(out, "PNG")  # only the pixels, without the file's metadata
-    return out.getvalue()
+    return png_of(as_seen(picture)[0], picture, value if isinstance(value, bytes) else None)

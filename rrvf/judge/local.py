@@ -12,7 +12,7 @@ from PIL import Image
 from rrvf.domains import domain as find_domain
 from rrvf.errors import UserError
 from rrvf.judge.embedded import Reference
-from rrvf.pictures import UNREADABLE, as_seen, is_turned, misfit
+from rrvf.pictures import UNREADABLE, misfit
 from rrvf.records import Judgement
 
 #: Bound on the pixels of a picture with 16 bits a channel, which takes twice the memory.
@@ -30,18 +30,18 @@ def decode(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as header:
             width, height = header.size
-            # A PNG's block may stand behind its pixels, and reading it would decode each picture twice.
-            turned = header.format in ("JPEG", "MPO") and is_turned(header)
+            # OpenCV turns a picture only if it may drop an alpha channel, which a JPEG does not have.
+            how = cv2.IMREAD_UNCHANGED if header.format == "PNG" else cv2.IMREAD_COLOR
     except UNREADABLE as error:
         raise UserError("not a PNG or JPEG picture") from error
     if problem := misfit(width, height):
         raise UserError(problem)
     if data[:4] == b"\x89PNG" and data[24:25] == b"\x10" and width * height > MAX_DEEP_PIXELS:
         raise UserError(f"a picture of 16 bits a channel and {width} x {height}: at most {MAX_DEEP_PIXELS:,} pixels")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if pixels is None:
         raise UserError("the picture's data is damaged")
-    return np.array(as_seen(Image.open(io.BytesIO(data)))[0]) if turned else _rgb(pixels)
+    return _rgb(pixels)
 
 
 def encode(picture: np.ndarray) -> bytes:
