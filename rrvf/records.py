@@ -263,7 +263,6 @@ class Claim(Record):
     statement: str
     paper_holds: bool | None
     ours: Literal["supported", "not_supported", "undecided", "not_run"]
-    detail: str
 
 
 def json_lines(path: Path) -> Iterator[dict]:

@@ -109,7 +109,7 @@ def test_the_stand_in_cannot_surpass_a_judge_that_writes_no_code(root):
     finding = next(
         f for f in evaluate_claims(load_claims(), find_runs(root), a_profile()) if f.claim.id == "surpasses_teacher"
     )
-    assert finding.claim.ours == "not_run" and "writes no code" in finding.claim.detail
+    assert finding.claim.ours == "not_run" and "writes no code" in finding.ours
 
 
 def test_the_markdown_has_a_row_a_claim_and_says_what_a_stand_in_is(root):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rrvf.benchmarks.run import BLOCK
 from rrvf.errors import UserError
 from rrvf.plan.judges import ENGINE, GIB, JudgeNeed, judge_need
 from rrvf.plan.models import PATCHES_A_TOKEN, VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
@@ -22,8 +23,6 @@ CONTEXT = 1.0
 BUCKETS = 2 * 500_000_000
 #: Maximum tokens of the code of an SFT pair: as many as an evaluation lets a policy write.
 CODE_TOKENS = 4_096
-#: Pictures in one batch of transformers during an evaluation (rrvf.benchmarks.run).
-BLOCK = 32
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from rrvf.benchmarks.run import BLOCK
 from rrvf.data import DataConfig
 from rrvf.errors import UserError
 from rrvf.plan.judges import JudgeNeed, judge_need
 from rrvf.plan.latencies import Latencies, load_latencies
 from rrvf.plan.machine import Machine, driver_problem
-from rrvf.plan.memory import BLOCK, Memory, evaluation_memory, grpo_memory, sft_memory
+from rrvf.plan.memory import Memory, evaluation_memory, grpo_memory, sft_memory
 from rrvf.plan.models import shape
 from rrvf.plan.planner import plan
 from rrvf.profile import Profile, SupervisedSection, drawn_policies, trained_policies

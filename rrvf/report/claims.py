@@ -59,18 +59,12 @@ def _finding(spec: ClaimSpec, sets: dict[int, Evaluated], profile: Profile | Non
         verdict, ours = "not_run", spec.stand_in
     else:
         verdict, ours = on_ours(spec, sets)
-    claim = Claim(
-        id=spec.id,
-        statement=spec.statement,
-        paper_holds=paper_holds,
-        ours=verdict,
-        detail=f"paper: {paper}; ours: {ours}",
-    )
+    claim = Claim(id=spec.id, statement=spec.statement, paper_holds=paper_holds, ours=verdict)
     return Finding(claim, spec.where, paper, ours, how(spec.needed()))
 
 
 def how(rows: Sequence[str]) -> str:
-    """The commands, hardware and hours that measure these rows of the paper's models.
+    """The commands, hardware and budgeted hours that measure these rows of the paper's models.
 
     It also names the rows that can no longer be measured.
     """
@@ -78,11 +72,11 @@ def how(rows: Sequence[str]) -> str:
     gone = [key for key in rows if key not in known or known[key].why_reported()]
     left = [key for key in rows if key not in gone]
     trained = [key for key in left if known[key].route == "trained"]
-    commands = ["make reproduce PROFILE=paper"] if trained else []
+    commands = ["train as in docs/gpu_run.md, then make reproduce PROFILE=paper"] if trained else []
     commands += [f"make table ROW={key}" for key in left if key not in trained]
     hardware = max((known[key].hardware for key in left), key=lambda text: (text != "none", len(text)), default="none")
     hours = sum(known[key].hours for key in left)
-    told = f"{'; '.join(commands)} ({hardware}; about {hours:g} h)" if commands else "nothing"
+    told = f"{'; '.join(commands)} ({hardware}; budget {hours:g} h)" if commands else "nothing"
     return told + (f"; reported only: {', '.join(gone)}" if gone else "")
 
 
