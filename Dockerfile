@@ -29,8 +29,10 @@ RUN apt-get update \
 
 WORKDIR /rrvf
 USER rrvf
+# VLLM_USE_FLASHINFER_SAMPLER: see rrvf/served.py.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    VLLM_USE_FLASHINFER_SAMPLER=0 \
     PATH=/rrvf/.venv/bin:$PATH
 
 # What the environments are made of, and the three files that find the browser. The package is installed as a link to this

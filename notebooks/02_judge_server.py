@@ -113,7 +113,7 @@ print(judge.compare(target, draft, "chart").feedback)
 # %% [markdown]
 # ## The score
 #
-# The judge grades five aspects $p_a \in [0, 1]$ by a rubric of 100 points. A large judge adds up the points. The embedded
+# The judge grades five aspects $p_a \in [0, 1]$ by a rubric of 100 points. A large judge names the points, and we add them up. The embedded
 # judge needs one more rule, since two unrelated bar charts share their layout and their type. With rubric weights $w_a$, the
 # two frame aspects $F$ (layout, type) count as far as the content (text, colour, data) agrees:
 #

@@ -23,13 +23,21 @@ Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
 
 
 def best_of(
-    count: int, samples: Sequence[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, seed: int
+    count: int,
+    samples: Sequence[Sample],
+    root: Path,
+    prompt: str,
+    chat: Chat,
+    tools: Tools,
+    seed: int,
+    read: Callable[[str], str | None],
 ) -> list[Trajectory]:
     """Play `count` single-turn episodes of each sample; return the one with the highest similarity (the first of ties).
 
     root: the folder of the pictures. seed: it and the ids of the samples seed torch, so the answers of a local policy
-    do not depend on earlier calls. Episodes on which the policy's server, the harness or the judge failed are left out.
-    UserError if none is left for a sample, or if a picture cannot be read.
+    do not depend on earlier calls. read: takes the code from an answer without `<answer>`. Episodes on which the
+    policy's server, the harness or the judge failed are not picked. A sample that has no others keeps its first one,
+    with what failed. UserError if all samples are such, or if a picture cannot be read.
     """
     import torch  # here, because an evaluation of a served model needs none
 
@@ -39,10 +47,15 @@ def best_of(
         path = root / sample.image
         picture, target = read_picture(path), path.read_bytes()
         asked += [[first_message(picture, prompt)] for _ in range(count)]
-        episodes += [Episode(sample.id, domain(sample.domain), target, tools, max_turns=1) for _ in range(count)]
+        episodes += [
+            Episode(sample.id, domain(sample.domain), target, tools, max_turns=1, read=read) for _ in range(count)
+        ]
     drawn = [tools.submit(_finished, episode, said) for episode, said in zip(episodes, chat(asked), strict=True)]
     played = [episode.result() for episode in drawn]
-    return [_best(sample, played[i * count : (i + 1) * count]) for i, sample in enumerate(samples)]
+    best = [_best(sample, played[i * count : (i + 1) * count]) for i, sample in enumerate(samples)]
+    if samples and all(failures := [_failure(picked) for picked in best]):
+        raise UserError(f"no answer to {len(samples)} pictures could be compared ({failures[0]}): run again")
+    return best
 
 
 def _finished(episode: Episode, said: str | NoReply) -> Trajectory | NoReply:
@@ -53,11 +66,11 @@ def _finished(episode: Episode, said: str | NoReply) -> Trajectory | NoReply:
 
 
 def _best(sample: Sample, group: list[Trajectory | NoReply]) -> Trajectory:
-    fair = [t for t in group if _failure(t) is None]
-    if not fair:
-        why = _failure(group[0])
-        raise UserError(f"none of {len(group)} answers to {sample.id} could be compared ({why}): run again")
-    return max(fair, key=lambda t: -1.0 if t.judgement is None else t.judgement.score)
+    if fair := [t for t in group if _failure(t) is None]:
+        return max(fair, key=lambda t: -1.0 if t.judgement is None else t.judgement.score)
+    if played := [t for t in group if isinstance(t, Trajectory)]:
+        return played[0]
+    raise UserError(f"the policy gave no answer to {sample.id} ({_failure(group[0])}): run again")
 
 
 def _failure(played: Trajectory | NoReply) -> str | None:

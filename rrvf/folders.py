@@ -27,6 +27,9 @@ LOCK = ".lock"
 IDENTITY = "identity.json"
 #: Part of the name of a folder that `Study.stage` moved aside because its inputs changed. Nothing reads such a folder.
 ASIDE = ".stale-"
+#: How a policy was made (`rrvf.training.checkpoints.how_made`). Lies beside the weights of every trained policy and in
+#: the run's folder.
+HOW_MADE = "training.json"
 
 
 def closed_folder(path: Path) -> Path | None:
@@ -122,3 +125,12 @@ def _owner(lock: Path) -> str:
     with contextlib.suppress(OSError):
         return lock.read_text() or "another process"
     return "another process"
+
+
+def how_trained(model: str | Path) -> dict[str, Any]:
+    """What HOW_MADE in the folder of a policy that was trained here says; empty for any other model."""
+    try:
+        found: dict[str, Any] = json.loads((Path(model) / HOW_MADE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -10,10 +10,8 @@ from pathlib import Path
 from rrvf.data import DataConfig, recipe
 from rrvf.data.config import Folder
 from rrvf.errors import UserError
+from rrvf.folders import HOW_MADE
 from rrvf.profile import CanvasConfig, EvalSet, Profile, load_profile
-
-#: Beside the weights of a policy that was trained here (`rrvf.training.checkpoints`).
-_HOW_MADE = "training.json"
 
 
 def with_folder(profile: Profile, folder: Path, domain_name: str) -> tuple[Profile, str]:
@@ -72,7 +70,7 @@ def prompts_of(model: str) -> str:
     """`nano` for the shipped policy (`base` too), what was trained from it and the calibration rows; else `full`."""
     if model in ("nano", "base", "reference", "blank"):
         return "nano"
-    made = Path(model) / _HOW_MADE
+    made = Path(model) / HOW_MADE
     try:
         return json.loads(made.read_text())["policy"]["prompts"] if made.is_file() else "full"
     except (ValueError, KeyError, TypeError):

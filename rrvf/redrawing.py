@@ -23,6 +23,7 @@ from rrvf.errors import UserError
 from rrvf.folders import make
 from rrvf.own_pictures import longest_reply, profile_for
 from rrvf.policies import NoReply
+from rrvf.policies.names import Feedback, feedback_of
 from rrvf.protocol import code_in, load_prompt, read_reply
 from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.render import Limits, Renderer
@@ -137,6 +138,7 @@ def redraw(
     """
     if turns < 1:
         raise UserError(f"turns is {turns}: give 1 or more")
+    heard = feedback_of(policy) if turns > 1 else Feedback()
     settings, task = profile_for(policy), _domain(domain)
     owned = getattr(settings.canvas, task.name)
     try:
@@ -147,9 +149,9 @@ def redraw(
     prompt = load_prompt(task, "tools" if turns > 1 else "direct", settings.policy.prompts, turns).text
     model = _policy(policy, settings.policy.dtype, longest_reply(settings))
     with Renderer(task.name, 1, limits) as renderer, _judge(judge) as judging:
-        tools = Tools({task.name: renderer}, judging, threads=1)
+        tools = Tools({task.name: renderer}, judging, threads=1, bare_score=heard.bare_score)
         try:
-            episode = Episode(Path(picture).name, task, target, tools, turns)
+            episode = Episode(Path(picture).name, task, target, tools, turns, heard.hint)
             told = _Told(episode, model, on_turn)
             image = Image.open(io.BytesIO(target)).convert("RGB")
             played = _read_freely(run_episode(told.generate, prompt, image, episode), episode)

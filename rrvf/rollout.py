@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from rrvf.domains import Domain
-from rrvf.protocol import call_content, first_message, parse_call, parse_turn, sanitize
+from rrvf.protocol import Action, call_content, first_message, parse_call, parse_turn, sanitize
 from rrvf.records import Judgement, Render, Trajectory, Turn
 
 #: Ends the tool response before turn T_max, because the policy cannot count its turns (ours: D10).
@@ -96,6 +96,7 @@ class Episode:
     """The history H of Alg. 1 for one picture. It grows turn by turn; `finish` turns it into a frozen `Trajectory`.
 
     max_turns: T_max. hint: append LAST_TURN_HINT to the tool response before turn T_max.
+    read: takes the code from a last turn without `<answer>`, as an evaluation does; None: such a turn is no answer.
     """
 
     sample_id: str
@@ -104,6 +105,7 @@ class Episode:
     tools: Tools = field(repr=False)
     max_turns: int = 4
     hint: bool = True
+    read: Callable[[str], str | None] | None = field(default=None, repr=False)
     turns: list[Turn] = field(default_factory=list)
 
     def tool_call(self, content: str, text: str = "") -> str:
@@ -146,6 +148,8 @@ class Episode:
         as a call nor as an answer.
         """
         action = parse_turn(text, self.domain)
+        if action.kind == "none" and self.read and (code := self.read(text)) is not None:
+            action = Action("answer", code)
         answer = action.code if action.kind == "answer" else None
         problem = action.problem or (None if answer else "the last turn holds no <answer>")
         self.turns.append(Turn(text=text, action=action.kind, code=action.code, problem=problem))

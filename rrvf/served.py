@@ -24,6 +24,9 @@ from rrvf.errors import UserError
 
 #: Seconds that a first start may take: it downloads the weights.
 START_S = 3 * 3600
+#: vLLM's server warms up flashinfer's sampler, which is compiled then: without nvcc and ninja the server ends. Greedy
+#: replies need no such sampler.
+ENVIRONMENT = {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec it could wait for a lock of another thread
 
@@ -37,7 +40,12 @@ def serving(command: Sequence[str], url: str, log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as words:
         child = subprocess.Popen(
-            command, stdout=words, stderr=words, start_new_session=True, preexec_fn=end_with_parent
+            command,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+            env={**ENVIRONMENT, **os.environ},
         )
     try:
         _wait(child, url, log)

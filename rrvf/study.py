@@ -181,6 +181,8 @@ class Study:
         fewer steps goes on. UserError for any other: it cost hours, so it is not replaced.
         """
         config = self.section(kind, name)
+        if Path(self.profile.policy.model).is_dir():  # a folder may hold other weights next time
+            inputs = inputs | {"weights": identity(self.profile.policy.model)}
 
         def made() -> dict[str, Any]:
             from rrvf.training.checkpoints import how_made

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scripted import Judge, Renderer, profile_of
 
+from rrvf.benchmarks.chartmimic import extract_code
 from rrvf.best_of import best_of
 from rrvf.domains import CHART
 from rrvf.errors import UserError
@@ -53,7 +54,7 @@ def drawn(codes, samples, root, tools):
     """The picked codes, from the codes for all samples in order."""
     texts = [answer_text(code, CHART) if code else "no code" for code in codes]
     count = len(codes) // len(samples)
-    return [t.final_code for t in best_of(count, samples, root, "draw", lambda asked: texts, tools, 0)]
+    return [t.final_code for t in best_of(count, samples, root, "draw", lambda asked: texts, tools, 0, extract_code)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_each_picture_has_its_own_best(samples, tmp_path, tools):
 def test_a_call_that_failed_is_no_answer(samples, tmp_path, tools):
     lost, empty = NoReply("the endpoint failed", failed=True), NoReply("the reply is empty")
     said = [lost, answer_text("0.2", CHART), empty]
-    pick = lambda texts: best_of(len(texts), samples[:1], tmp_path, "draw", lambda asked: texts, tools, 0)  # noqa: E731
+    pick = lambda texts: best_of(len(texts), samples[:1], tmp_path, "draw", lambda asked: texts, tools, 0, extract_code)  # noqa: E731
     assert [t.final_code for t in pick(said)] == ["0.2"]
     assert [t.final_code for t in pick([empty, lost])] == [None]
     with pytest.raises(UserError, match="the endpoint failed"):
@@ -95,12 +96,22 @@ def test_where_all_failed_through_us_nothing_is_picked(samples, tmp_path, tools)
         drawn(["?", "ours"], samples[:1], tmp_path, tools)
 
 
+def test_a_picture_that_the_judge_cannot_score_costs_the_others_nothing(samples, tmp_path, tools):
+    assert drawn(["?", "?", "0.4", "0.3"], samples[:2], tmp_path, tools) == ["?", "0.4"]
+
+
+def test_an_answer_without_our_tags_takes_part(samples, tmp_path, tools):
+    texts = [f"Here:\n```python\n{code}\n```" for code in ("0.1", "0.9")]
+    (best,) = best_of(2, samples[:1], tmp_path, "draw", lambda asked: texts, tools, 0, extract_code)
+    assert best.final_code.strip() == "0.9"
+
+
 def test_what_is_drawn_does_not_depend_on_what_was_drawn_before(samples, tmp_path, tools):
     def chat(asked):
         return [answer_text(f"{torch.rand(1).item()}", CHART) for _ in asked]
 
     def pick(seed):
-        return best_of(2, samples[:1], tmp_path, "draw", chat, tools, seed)[0].final_code
+        return best_of(2, samples[:1], tmp_path, "draw", chat, tools, seed, extract_code)[0].final_code
 
     first = pick(0)
     torch.rand(3)

@@ -290,6 +290,13 @@ def test_an_engine_that_outlives_its_server_is_ended_too(tmp_path):
     os.close(engine)
 
 
+def test_a_server_starts_without_a_compiler_for_gpus(tmp_path):
+    port, log = free_port(), tmp_path / "log"
+    told = "import os; print(os.environ['VLLM_USE_FLASHINFER_SAMPLER'], flush=True)\n"
+    with serving([sys.executable, "-c", told + SERVER, "--port", str(port)], f"http://127.0.0.1:{port}/v1", log):
+        assert log.read_text().split()[0] == "0"
+
+
 def test_a_judge_that_dies_while_it_starts_ends_the_run_in_one_line(tmp_path):
     profile = with_judge(GPU, url=f"http://127.0.0.1:{free_port()}/v1")
     command = (sys.executable, "-c", "raise SystemExit('no memory left')")

@@ -229,6 +229,16 @@ def test_parts_merge_to_the_whole(run, parts):
     assert merge(run.out / "merged", folders) == whole  # again
 
 
+def test_parts_of_different_versions_are_told(run, parts, capsys):
+    _, folders = parts
+    path = folders[1] / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["provenance"]["versions"]["torch"] = "0.0"
+    path.write_text(json.dumps(summary))
+    merge(run.out / "merged", folders)
+    assert "different versions" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_part_without_a_sample_that_can_be_scored_has_a_summary_to_merge(run, count):
     (run.root / "5.png").write_text("no picture")

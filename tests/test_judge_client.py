@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from rrvf.errors import UserError
 from rrvf.judge.card import Sampling
-from rrvf.judge.client import JudgeClient
+from rrvf.judge.child import running_server
+from rrvf.judge.client import JudgeClient, _serves_only_another
+from rrvf.judge.embedded import MODEL
 from rrvf.judge.prompts import POINTS
 
 GOOD = json.dumps({name: top / 2 for name, top in POINTS.items()} | {"score": 50})
@@ -173,6 +176,23 @@ def test_a_server_that_was_never_there_costs_no_score(two):
     assert all(judged.ok for judged in scored(judge, 12)) and len(servers[0].requests) == 12
 
 
+def test_a_server_of_one_other_model_is_no_judge():
+    with running_server() as url:
+        with JudgeClient(url, "Qwen/Qwen2.5-VL-7B-Instruct") as judge, pytest.raises(UserError, match="is not Qwen/"):
+            judge.check()
+        with JudgeClient(url, MODEL) as judge:
+            judge.check()
+
+
+@pytest.mark.parametrize(("listed", "another"), [(["a"], False), (["b"], True), (["b", "c"], False), ([], False)])
+def test_a_host_of_many_models_may_call_ours_by_another_name(listed, another):
+    async def models():
+        return SimpleNamespace(data=[SimpleNamespace(id=name) for name in listed])
+
+    api = SimpleNamespace(models=SimpleNamespace(list=models))
+    assert asyncio.run(_serves_only_another(api, "a")) is another
+
+
 def test_a_server_that_recovers_gets_its_share_again(two, monkeypatch):
     monkeypatch.setattr("rrvf.judge.servers.PAUSE_S", 0.0)
     servers, client = two
@@ -233,9 +253,6 @@ FAULTS = {
     "two objects": body(completion(GOOD + GOOD)),
     "a tag before it": body(completion("Sure! " + GOOD)),
     "a score twice": body(completion(GOOD[:-1] + ', "score": 100}')),
-    "a score that is not the sum": body(completion(GOOD.replace("50", "20"))),
-    "a score one off its sum": body(completion(GOOD.replace("50", "51"))),
-    "a share for the score": body(completion(GOOD.replace("50", "0.5"))),
     "shares for all": body(completion(json.dumps({n: t / 200 for n, t in POINTS.items()} | {"score": 0.5}))),
     "full shares": body(completion(json.dumps({n: t / 100 for n, t in POINTS.items()} | {"score": 1}))),
     "prose before it": body(completion(f"Here is my assessment:\n\n{GOOD}")),
@@ -252,6 +269,12 @@ def test_a_faulty_score_is_a_judge_error(fake, ask, fault):
     fake.replies = [FAULTS[fault]]
     judged = ask().score(b"a", b"b", "chart")
     assert (judged.status, judged.score, judged.parts) == ("judge_error", None, {}) and judged.reason
+
+
+@pytest.mark.parametrize("said", ["20", "51", "0.5"])
+def test_the_points_are_added_up_whatever_sum_the_judge_names(fake, ask, said):
+    fake.says(GOOD.replace("50", said))
+    assert ask().score(b"a", b"b", "chart").score == 0.5
 
 
 def test_thoughts_before_a_score_are_no_part_of_it(fake, ask):

@@ -19,7 +19,8 @@ from rrvf.judge.scenes import KINDS, PageScene, draw_chart, draw_page, random_ch
 
 CHARTS = [random_chart(random.Random(i), kind=kind) for i, kind in enumerate(KINDS * 2)]
 PAGES = [random_page(random.Random(i)) for i in range(8)]
-PICTURES = [("chart", draw_chart(c)) for c in CHARTS] + [("web", draw_page(p)) for p in PAGES]
+CHARTS_DRAWN = [draw_chart(c) for c in CHARTS]
+PICTURES = [("chart", picture) for picture in CHARTS_DRAWN] + [("web", draw_page(p)) for p in PAGES]
 #: The judge's name, and a sha256 over its answers. A new digest means a new judge, which needs a new number in MODEL.
 SAID = ("rrvf-embedded-judge-3", "3e63c5f5e544c980")
 LINES = replace(random_chart(random.Random(3), series=2, kind="line"), corner="lower left", grid=False)
@@ -47,6 +48,18 @@ def test_nearly_identical_pictures_score_nearly_one(domain, picture):
 def test_a_blank_picture_gets_nothing(domain, picture, shade):
     judged = judge_pair(picture, np.full_like(picture, shade), domain)
     assert judged.score < 0.01 and "blank" in judged.feedback
+
+
+@pytest.mark.parametrize("edge", list(itertools.product((0, 1), (0, -1), (1, 2, 3))))
+def test_ink_at_an_edge_alone_is_judged(edge):
+    axis, side, width = edge
+    picture = np.full((224, 280, 3), 255, np.uint8)
+    rows = [slice(None), slice(None)]
+    rows[axis] = slice(0, width) if side == 0 else slice(-width, None)
+    picture[tuple(rows)] = (220, 20, 20)
+    for other in (picture, CHARTS_DRAWN[0]):
+        for pair in ((picture, other), (other, picture)):
+            assert 0 <= judge_pair(*pair, "chart").score <= 1
 
 
 @pytest.mark.parametrize("domain", ["chart", "web"])

@@ -71,6 +71,12 @@ def test_drafts_that_are_shown_are_pictures_too():
     assert peaks[1] > peaks[0] + 2
 
 
+def test_the_pixels_of_a_step_stay_on_the_gpu():
+    """64 episodes of 4,096 picture tokens, 4 patches of 1,176 float32 values each."""
+    parts = grpo_memory(GPU, GPU.grpo["chart"], 1, 80, True).phases[0].parts
+    assert parts["pictures"] == pytest.approx(64 * 4_096 * 4 * 1_176 * 4 / 2**30)
+
+
 def test_the_old_shares_of_the_one_gpu_do_not_fit(monkeypatch):
     config = GPU.grpo["chart"].model_copy(update={"vllm_memory": 0.35})
     judge = judge_need(GPU)

@@ -58,6 +58,21 @@ def test_the_true_script_as_an_answer_runs_once():
         assert renders.drawn == ["true"]
 
 
+def test_a_true_script_that_a_limit_ends_is_run_again_without_it(monkeypatch):
+    slow, calls = Render(status="render_error", reason="timeout"), []
+
+    def unbounded(domain, code, limits, trace):
+        calls.append((domain, limits.wall_s))
+        return Render(status="ok", png=b"", items=ITEMS)
+
+    monkeypatch.setattr("rrvf.benchmarks.pairs.draw", unbounded)
+    renders = Renders()
+    renders.domain = "chart"
+    references = References(renders, "fixed", None)
+    monkeypatch.setattr(renders, "render", lambda code, trace: slow)
+    assert references.items("slow()") == ITEMS and calls == [("chart", 120.0)]
+
+
 def kept_in(folder, monkeypatch):
     monkeypatch.setattr(registry, "References", lambda renderer, trace: References(renderer, trace, folder))
 

@@ -52,6 +52,28 @@ def test_a_policy_is_made_by_its_own_section(profile, tmp_path, monkeypatch):
         study.model_of("rrvf_cold", "chart")
 
 
+def test_a_base_with_other_weights_is_another_training(profile, tmp_path, monkeypatch):
+    base, keys = tmp_path / "base", []
+
+    class Seen(Exception):
+        pass
+
+    def stage(name, kind, inputs, is_made):
+        keys.append(inputs["weights"])
+        raise Seen
+
+    base.mkdir()
+    policy = profile.policy.model_copy(update={"model": str(base)})
+    study = Study(profile.model_copy(update={"policy": policy}), tmp_path / "runs", tmp_path)
+    monkeypatch.setattr(study, "stage", stage)
+    for weights in (b"a", b"b"):
+        (base / "model.safetensors").write_bytes(weights)
+        for train, name in ((study.train_grpo, "chart"), (study.train_sft, "pairs")):
+            with pytest.raises(Seen):
+                train(name)
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
 def test_pictures_without_code_are_refused_where_the_true_code_is_compared(profile):
     fields = dict(domain="chart", split="t", image="a.png", sha256="", phash="", source="", licence="")
     with pytest.raises(UserError, match="no code"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 
 import pytest
@@ -150,6 +151,13 @@ def test_lora_resumed_equals_the_uninterrupted_run(policy, samples, tmp_path, sc
     start, one, other = (Model.from_pretrained(p).state_dict() for p in (policy, whole, parts))
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert any(not torch.equal(one[k], start[k]) for k in one)
+
+
+def test_a_run_is_not_continued_on_another_canvas(policy, samples, tmp_path, trained):
+    made = tmp_path / "run" / "training.json"
+    made.write_text(json.dumps(json.loads(made.read_text()) | {"canvas": {"chart": {"width": 1, "height": 1}}}))
+    with pytest.raises(UserError, match="another canvas"):
+        run(policy, samples, tmp_path, steps=2, resume=True)
 
 
 def test_a_run_is_not_continued_as_another_one(policy, samples, tmp_path, trained):

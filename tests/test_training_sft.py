@@ -13,6 +13,7 @@ from scripted import ANSWER, BROKEN, CALL, Model, profile_of, run
 from rrvf.errors import UserError
 from rrvf.policies.local import training_processor
 from rrvf.profile import PolicyConfig, SFTConfigSection
+from rrvf.records import Judgement, Render, Trajectory, Turn
 from rrvf.report.episodes import read_trajectories
 from rrvf.training.logs import read_log
 from rrvf.training.model import trained_dtype
@@ -113,6 +114,16 @@ def test_a_cold_start_stays_visible_in_what_follows(policy, samples, tmp_path, s
     final, _, _ = run(warm, samples, tmp_path, out="after")
     made = json.loads((final / "training.json").read_text())
     assert (made["method"], made["start"]["method"]) == ("grpo", "cold_start")
+
+
+def test_an_episode_that_the_judge_did_not_score_is_not_learned(samples, tmp_path):
+    ran, turn = Render(status="ok", png=b""), Turn(text=ANSWER, action="answer", code="a")
+    judged = [Judgement(status="ok", score=0.5), Judgement(status="judge_error", reason="timeout")]
+    episodes = [
+        Trajectory(sample_id=s.id, domain="chart", turns=(turn,), final_code="a", final_render=ran, judgement=j)
+        for s, j in zip(samples, judged, strict=False)
+    ]
+    assert len(transcript_dataset(episodes, samples, tmp_path, "nano")) == 1
 
 
 def test_transcripts_that_never_ran_are_refused(samples, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
 from dialects import body, refused, reply
 from scripted import Judge, Renderer, png
 
+from rrvf.benchmarks.chartmimic import extract_code
 from rrvf.benchmarks.turns import Remembered, as_of, fault, play, without_feedback
 from rrvf.domains import CHART
 from rrvf.errors import UserError
@@ -49,12 +51,18 @@ def test_episodes_are_played_side_by_side_and_each_ends_where_it_answers(tools, 
             for talk in talks
         ]
 
-    ended = play(pictures, tmp_path, "draw", chat, tools, 3)
+    ended = play(pictures, tmp_path, "draw", chat, tools, 3, extract_code)
     assert calls == [[1, 1, 1], [3, 3], [5, 5]]
     assert [len(t.turns) for t in ended] == [1, 3, 3]
     assert [as_of(ended[0], n) for n in (1, 2, 3)] == [answer_text("done()", CHART)] * 3
     # The call of the last turn is not executed, but its code is the policy's latest.
     assert [as_of(ended[1], n) for n in (1, 2)] == [answer_text(f"plot({n})", CHART) for n in (1, 2)]
+
+
+def test_an_answer_without_our_tags_counts_as_in_a_single_turn_evaluation(tools, pictures, tmp_path):
+    fenced = "Here is the code:\n```python\nplot(2)\n```"
+    (ended,) = play(pictures[:1], tmp_path, "draw", lambda talks: [fenced], tools, 2, extract_code)
+    assert extract_code(as_of(ended, 1)).strip() == ended.final_code.strip() == "plot(2)" and ended.judgement.ok
 
 
 @pytest.fixture
@@ -74,18 +82,18 @@ DRAFT, DONE = (body(reply(words)) for words in (tool_call_text("plot(1)", CHART)
 def test_turns_that_were_paid_for_are_not_asked_again(remembered, fake, tools, pictures, tmp_path):
     broken = [DRAFT, DRAFT, DRAFT, DONE, refused("openai", 401, "stopped")]
     with pytest.raises(UserError, match="stopped"):
-        play(pictures, tmp_path, "draw", remembered(*broken), tools, 2)
+        play(pictures, tmp_path, "draw", remembered(*broken), tools, 2, extract_code)
     # Under names of their own, since a request of the stopped run may arrive late.
-    ended = play(pictures, tmp_path, "draw", remembered(DONE, model="again"), tools, 2)
+    ended = play(pictures, tmp_path, "draw", remembered(DONE, model="again"), tools, 2, extract_code)
     assert [t.final_code for t in ended] == ["done()"] * 3
     assert sum(request["model"] == "again" for request in fake.requests) == 2
-    play(pictures, tmp_path, "another prompt", remembered(DONE, model="new"), tools, 2)
+    play(pictures, tmp_path, "another prompt", remembered(DONE, model="new"), tools, 2, extract_code)
     assert sum(request["model"] == "new" for request in fake.requests) == 3
 
 
 def test_an_episode_whose_policy_could_not_be_asked_is_none(remembered, tools, pictures, tmp_path):
     chat = remembered(DONE, refused("openai", 500, "no memory"), DONE)
-    first, second, third = play(pictures, tmp_path, "draw", chat, tools, 2)
+    first, second, third = play(pictures, tmp_path, "draw", chat, tools, 2, extract_code)
     assert (fault(first), fault(third)) == (None, None) and "no memory" in fault(second)
 
 
@@ -93,7 +101,7 @@ def test_drafts_are_drawn_as_the_answers_are(tmp_path, monkeypatch):
     class Asked(Exception):
         pass
 
-    def tools(domain, limits):
+    def tools(domain, bare_score, limits):
         raise Asked(domain, limits)
 
     evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "gallery")
@@ -103,6 +111,29 @@ def test_drafts_are_drawn_as_the_answers_are(tmp_path, monkeypatch):
     with pytest.raises(Asked) as asked:
         evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [SimpleNamespace(id="a")], 2)
     assert asked.value.args == ("chart", evaluation.limits) != ("chart", evaluation.study.limits("chart"))
+
+
+def test_a_policy_that_was_trained_with_scores_gets_scores(tmp_path, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def tools(domain, bare_score, limits):
+        raise Asked(bare_score)
+
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "gallery")
+    monkeypatch.setattr(evaluation.study, "tools", tools)
+    monkeypatch.setattr("rrvf.evaluation.turns.open_policy", lambda *_: SimpleNamespace(chat=None))
+    monkeypatch.setattr("rrvf.evaluation.turns.picture_of", lambda *_: True)
+    for config, bare in (({"feedback": "score"}, True), ({}, False)):
+        (policy / "training.json").write_text(json.dumps({"config": config}))
+        with pytest.raises(Asked) as asked:
+            evaluate_turns(evaluation, "mine", str(policy), tmp_path / f"out-{bare}", [SimpleNamespace(id="a")], 2)
+        assert asked.value.args == (bare,)
+    (policy / "training.json").write_text(json.dumps({"config": {"attach_render": True}}))
+    with pytest.raises(UserError, match="attach_render"):
+        evaluate_turns(evaluation, "mine", str(policy), tmp_path / "out", [SimpleNamespace(id="a")], 2)
 
 
 def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):

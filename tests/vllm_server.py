@@ -43,8 +43,8 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 def whole(judged: Judgement) -> bool:
-    """Whether the reply fits the schema. The nano policy cannot add, and points that do not add up give no score."""
-    return judged.ok or (judged.status == "judge_error" and "the points add up to" in judged.reason)
+    """Whether the reply fits the schema."""
+    return judged.ok
 
 
 @pytest.fixture(scope="module")

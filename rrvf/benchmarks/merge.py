@@ -12,7 +12,7 @@ from rrvf.benchmarks.results import read_results, write_summary_of
 from rrvf.benchmarks.run import RECORDS, REPLIES
 from rrvf.errors import UserError
 from rrvf.folders import IDENTITY, claim, owned
-from rrvf.outputs import out_folder, whole
+from rrvf.outputs import out_folder, say, whole
 from rrvf.records import json_lines
 
 
@@ -28,6 +28,8 @@ def merge(out: Path, parts: list[Path]) -> dict:
     summaries = [_summary(part) for part in parts]
     ids = _in_order(parts, summaries)
     identity = _identity(parts)
+    if len({json.dumps(s["provenance"]["versions"], sort_keys=True) for s in summaries if s.get("provenance")}) > 1:
+        say(f"the parts were made with different versions of libraries; the summary names those of {parts[0]}")
     with owned(out_folder(out)):
         claim(out, identity, begun=REPLIES)
         for name in (REPLIES, RECORDS):

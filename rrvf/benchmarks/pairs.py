@@ -27,6 +27,8 @@ from rrvf.folders import make
 from rrvf.outputs import whole
 from rrvf.records import Record, Render, json_lines
 from rrvf.render import Limits, Renderer, Trace, settled
+from rrvf.render import render as draw
+from rrvf.render.limits import BY_LIMIT, trusted
 from rrvf.sources import read_script
 
 CACHE = places.CACHE / "references"
@@ -62,7 +64,10 @@ class References:
     def items(self, code: str, made: Render | None = None) -> dict | None:
         """The items of one true script; None where it does not run. made: a traced run of it, if there was one."""
         if not self.known(code):
-            self.keep(code, settled(made or self._renderer.render(code, self._trace)))
+            run = settled(made or self._renderer.render(code, self._trace))
+            if run.reason in BY_LIMIT:
+                run = settled(draw(self._renderer.domain, code, trusted(self._renderer.limits), self._trace))
+            self.keep(code, run)
         return self._latest[self._key(code)]
 
     def known(self, code: str) -> bool:

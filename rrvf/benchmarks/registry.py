@@ -5,7 +5,8 @@ Each extracts code, scores it, scales the judge's score and summarises the resul
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 from rrvf.benchmarks import chartmimic, pictures, plot2code, websight
@@ -19,6 +20,7 @@ from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
 from rrvf.render import Renderer, settled
 from rrvf.render import render as draw
+from rrvf.render.limits import BY_LIMIT, trusted
 
 Summary = dict[str, dict[str, float | None]]
 
@@ -32,6 +34,16 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
     if config.benchmark == "pictures":
         return Pictures(renderer, domain(config.domain), root)
     return WebSight(renderer, root)
+
+
+def reader(config: EvalSet) -> Callable[[str], str | None]:
+    """Takes the code from a reply, by the rule of the set's benchmark; None where the reply has none."""
+    kinds = {
+        "chartmimic": chartmimic.extract_code,
+        "plot2code": plot2code.extract_code,
+        "websight": websight.extract_code,
+    }
+    return kinds.get(config.benchmark) or partial(pictures.extract_code, domain=domain(config.domain))
 
 
 def summarised(benchmark: str, results: list[SampleResult], seed: int) -> Summary:
@@ -147,8 +159,8 @@ class WebSight:
         if self._references.known(reference):
             return Render(status="ok", items=self._references.items(reference))
         page = settled(self._renderer.render(reference, "blocks"))
-        if page.reason in ("limit", "timeout", "memory"):  # these limits guard a reward; a true page is trusted
-            page = settled(draw(self._renderer.domain, reference, websight.unbounded(self._renderer.limits), "blocks"))
+        if page.reason in BY_LIMIT:
+            page = settled(draw(self._renderer.domain, reference, trusted(self._renderer.limits), "blocks"))
         if page.ok and not page.message:  # a message says that its stylesheet is missing, which can be mended
             self._references.keep(reference, page)
         return page

@@ -52,12 +52,17 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
     return reply
 
 
-def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int) -> Replies:
-    """`reply` for the best of `count` answers that a policy draws. It gives UNREAD as `local_replies` does."""
+def best_replies(
+    policy, count: int, root: Path, prompt: str, tools: Tools, seed: int, read: Callable[[str], str | None]
+) -> Replies:
+    """`reply` for the best of `count` answers that a policy draws. It gives UNREAD as `local_replies` does.
+
+    read: takes the code from a reply.
+    """
 
     def reply(samples: list[Sample]) -> list[str | Answer]:
         seen = [s for s in samples if picture_of(root, s)]
-        best = best_of(count, seen, root, prompt, policy.chat, tools, seed) if seen else []
+        best = best_of(count, seen, root, prompt, policy.chat, tools, seed, read) if seen else []
         texts = {t.sample_id: t.turns[-1].text for t in best}
         return [texts.get(s.id, UNREAD) for s in samples]
 

@@ -22,6 +22,7 @@ from rrvf.rollout import Episode, Tools
 
 #: Takes conversations; returns the next turn of each, or the reason why there is none.
 Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
+Read = Callable[[str], str | None]
 
 
 @dataclass
@@ -32,16 +33,19 @@ class _Game:
 
 
 def play(
-    samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int
-) -> list[Trajectory | NoReply]:
+    samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int, read: Read,
+    hint: bool = True,
+) -> list[Trajectory | NoReply]:  # fmt: skip
     """One episode per sample, or the reason why the policy could not be asked.
 
+    read: takes the code from a last turn without `<answer>`, as in a single-turn evaluation (`Benchmark.extract`).
+    hint: see `Episode`.
     UserError for a picture that cannot be read.
     """
     games = []
     for sample in samples:
         path = root / sample.image
-        episode = Episode(sample.id, domain(sample.domain), path.read_bytes(), tools, max_turns)
+        episode = Episode(sample.id, domain(sample.domain), path.read_bytes(), tools, max_turns, hint, read=read)
         games.append(_Game(episode, [first_message(read_picture(path), prompt)]))
     for _ in range(max_turns):
         going = [game for game in games if game.ended is None]

@@ -13,7 +13,6 @@ page may carry as much as its reference on top of them.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,13 +28,12 @@ from rrvf.protocol import code_in, read_reply
 from rrvf.records import Render
 from rrvf.render import Limits, Renderer
 from rrvf.render.browser import VIEWPORT
-from rrvf.render.limits import Failure
+from rrvf.render.limits import Failure, trusted
 from rrvf.render.web_checks import check_code, room_for
 from rrvf.render.web_encoding import read_page
 
 METRICS = ("clip", "clip_masked", "ssim", *blocks.METRICS)
 _BLOCK = 16
-_NO_BOUND = 2**40
 
 
 def protocol(limits: Limits) -> str:
@@ -103,12 +101,6 @@ def aggregate(pairs: list[dict[str, float | None]]) -> dict[str, float | None]:
     return {"n": len(known), "excluded": len(pairs) - len(known), "exec_rate": rate, **means}
 
 
-def unbounded(limits: Limits) -> Limits:
-    """`limits` for pages that the user trusts: only time, memory and the picture's size are bounded."""
-    sizes = dict.fromkeys(("code_bytes", "packed_bytes", "literal_bytes", "drawing_bytes"), _NO_BOUND)
-    return replace(limits, wall_s=max(60.0, limits.wall_s), memory_mb=max(2048, limits.memory_mb), **sizes)
-
-
 def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     """`rrvf score web`: scores every pair of a folder into `out`.
 
@@ -121,7 +113,7 @@ def score_folder(folder: Path, out: Path, workers: int = 2) -> dict:
     with Log(partial(out), {n: _pair_key(folder, n) for n in names}) as log:
         todo = [n for n in names if n not in log.done]
         if todo:
-            with Renderer(WEB.name, workers, unbounded(Limits())) as renderer:
+            with Renderer(WEB.name, workers, trusted(Limits())) as renderer:
                 for start in tqdm(range(0, len(todo), _BLOCK), desc="score", unit="block"):
                     _score_block(folder, todo[start : start + _BLOCK], renderer, log)
         pairs = {n: log.done[n] for n in names}

@@ -199,11 +199,12 @@ class Evaluation:
         tools = Tools({self.config.domain: renderer}, judge, profile.workers + profile.judge.max_in_flight)
         stack.callback(tools.close)
         settings, text = replace(self.decoding, temperature=model.temperature), self.question.text()
+        read = registry.reader(self.config)
 
         def reply(samples: list[Sample]) -> list[str | None]:
             if not loaded:
                 loaded.append(open_policy(model.model, settings, stack))
-            return best_replies(loaded[0], model.count, self.root, text, tools, profile.seed)(samples)
+            return best_replies(loaded[0], model.count, self.root, text, tools, profile.seed, read)(samples)
 
         loaded: list = []
         return reply

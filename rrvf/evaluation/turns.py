@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from rrvf.benchmarks.lines import append_lines
 from rrvf.benchmarks.questions import Question
+from rrvf.benchmarks.registry import reader
 from rrvf.benchmarks.replies import UNREAD, picture_of
 from rrvf.benchmarks.results import usage_of
 from rrvf.benchmarks.run import BLOCK, REPLIES
@@ -19,6 +21,7 @@ from rrvf.errors import UserError
 from rrvf.evaluation import Evaluation
 from rrvf.folders import claim, owned
 from rrvf.policies.address import open_policy
+from rrvf.policies.names import Feedback, feedback_of
 from rrvf.protocol import load_prompt
 from rrvf.records import Sample, Trajectory, json_lines
 from rrvf.rows import Row
@@ -31,18 +34,20 @@ def evaluate_turns(
 ) -> dict:
     """Play the episodes, then score them as of each turn in `out/turn_N`.
 
-    Returns what `out/turns.json` holds. As in training, the judge of training gives the feedback. The judge of the
-    tables gives the scores.
+    Returns what `out/turns.json` holds. The judge of training gives the feedback, in the form that the policy was
+    trained with. The judge of the tables gives the scores.
     """
     profile, domain_name = evaluation.study.profile, evaluation.config.domain
     prompt = load_prompt(domain(domain_name), "tools", profile.policy.prompts, max_turns)
     evaluation.question = Question(f"{profile.policy.prompts}-tools, {max_turns} turns", prompt.text)
+    heard = feedback_of(model) if isinstance(model, str) else Feedback()
     who = evaluation.who(policy, model) | {
         "turns": max_turns,
         "feedback": profile.judge.identity,
+        **({} if heard == Feedback() else asdict(heard)),
         "prompt_hash": evaluation.question.sha256[:12],
     }
-    _play_missing(evaluation, model, prompt.text, out, samples, max_turns, who)
+    _play_missing(evaluation, model, prompt.text, out, samples, max_turns, who, heard)
     found = {x["sample_id"]: Trajectory.model_validate(x) for x in json_lines(out / EPISODES)}
     by_turn = []
     for turn in range(1, max_turns + 1):
@@ -70,6 +75,7 @@ def _play_missing(
     samples: list[Sample],
     max_turns: int,
     who: dict,
+    heard: Feedback,
 ) -> None:
     """Play the episodes that `out/episodes.jsonl` lacks.
 
@@ -86,9 +92,13 @@ def _play_missing(
             return
         policy = open_policy(model, evaluation.decoding, stack)
         chat = Remembered(policy, out / REPLIES).chat if hasattr(policy, "answers") else policy.chat
-        tools = stack.enter_context(evaluation.study.tools(evaluation.config.domain, limits=evaluation.limits))
+        study, task = evaluation.study, evaluation.config.domain
+        tools = stack.enter_context(study.tools(task, bare_score=heard.bare_score, limits=evaluation.limits))
+        read = reader(evaluation.config)
         for start in tqdm(range(0, len(todo), BLOCK), desc=f"play {out.name}", unit="block"):
-            played = play(todo[start : start + BLOCK], evaluation.root, prompt, chat, tools, max_turns)
+            played = play(
+                todo[start : start + BLOCK], evaluation.root, prompt, chat, tools, max_turns, read, heard.hint
+            )
             fair = [t for t in played if isinstance(t, Trajectory) and not fault(t)]
             with append_lines(out / EPISODES) as file:
                 file.writelines(t.model_dump_json() + "\n" for t in fair)

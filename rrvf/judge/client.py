@@ -37,6 +37,8 @@ T = TypeVar("T")
 #: Times that one question is asked, with a wait for an outage between two. A question that crashes its server each time
 #: must not be asked for ever.
 _ROUNDS = 3
+#: Seconds for a list of models.
+_LIST_S = 10.0
 
 
 class JudgeClient:
@@ -108,7 +110,7 @@ class JudgeClient:
         return self._card(model, domain)
 
     def check(self) -> None:
-        """UserError where no judge answers. Call it before anything is paid for.
+        """UserError where no judge answers, or a server of one other model. Call it before anything is paid for.
 
         A busy judge may be silent for a while, so it is asked up to three times.
         """
@@ -118,6 +120,10 @@ class JudgeClient:
                 f"no judge answers at {self._base}: start it there (on GPUs `make judge JUDGE=72b PORT={port}`, or "
                 f"JUDGE=7b for the smaller one; the embedded one `rrvf judge serve --port {port}`), or name its "
                 "address as the profile's judge.url"
+            )
+        if self._model and asyncio.run_coroutine_threadsafe(self._is_another(), self._loop).result():
+            raise UserError(
+                f"the server at {self._base} is not {self._model}: stop it, or name another judge.url or judge.model"
             )
 
     def close(self) -> None:
@@ -220,6 +226,10 @@ class JudgeClient:
     async def _any_alive(self) -> bool:
         return await self._servers.any(alive)
 
+    async def _is_another(self) -> bool:
+        """Whether a server lists one model only, another one. A host of many may list ours by another name."""
+        return await self._servers.any(lambda api: _serves_only_another(api, self._model or ""))
+
     async def _text(self, messages: list[dict], model: str, mode: Mode, used: list[Usage]) -> str:
         """The text of one reply. An endpoint that refuses `response_format` is asked without it from then on."""
         if mode != "score" or self._rubric or not self._structured:
@@ -263,3 +273,13 @@ class JudgeClient:
 
 async def _models(api: openai.AsyncOpenAI) -> object:
     return await api.models.list()
+
+
+async def _serves_only_another(api: openai.AsyncOpenAI, model: str) -> bool:
+    try:
+        async with asyncio.timeout(_LIST_S):
+            listed = getattr(await _models(api), "data", None)
+    except (openai.OpenAIError, ValueError, TimeoutError):
+        return False
+    names = [getattr(entry, "id", None) for entry in listed] if isinstance(listed, list) else []
+    return len(names) == 1 and isinstance(names[0], str) and names[0] != model

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from rrvf.domains import domain as find_domain
-from rrvf.errors import UserError
+from rrvf.errors import UserError, first_line
 from rrvf.judge.embedded import Reference
 from rrvf.pictures import UNREADABLE, misfit
 from rrvf.records import Judgement
@@ -87,4 +87,7 @@ class EmbeddedJudge:
             reference, generated = _reference(reference_png, domain), decode(generated_png)
         except UserError as error:
             return Judgement(status="judge_error", reason=f"bad_picture: {error}")
-        return reference.judge(generated)
+        try:
+            return reference.judge(generated)
+        except Exception as error:  # no picture that it cannot take apart may end a run of hours
+            return Judgement(status="judge_error", reason=f"crashed: {type(error).__name__}: {first_line(error)}")

@@ -1,8 +1,8 @@
 """Writes the question with two pictures, and reads the judge's reply.
 
-Scores are read strictly: the reply is one JSON object, every part is in its range, and the score is their sum. Any
-other reply is a `BadReply`. Feedback is prose and read leniently (`rrvf.judge.words`). Thoughts before the answer are
-removed.
+Scores are read strictly: the reply is one JSON object, and every part is in its range. Any other reply is a `BadReply`.
+The score is the sum of the parts, added here: models add wrongly, and asked again they do so again.
+Feedback is prose and read leniently (`rrvf.judge.words`). Thoughts before the answer are removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rrvf.judge.words import plain_feedback
 from rrvf.protocol import after_thoughts
 
 MAX_FEEDBACK = 4000
-#: The key by which a reply says that its score is not the sum of its points. The embedded judge sets it.
+#: The key by which a reply says that its own score counts, not the sum of its points. The embedded judge sets it.
 OWN_RULE = "own_rule"
 _FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL | re.IGNORECASE)
 
@@ -46,8 +46,8 @@ def picture_part(png: bytes) -> dict:
 def score_of(text: str) -> tuple[float, dict[str, float]]:
     """(score, parts), all in [0, 1], of a reply that is one JSON object, fenced or bare.
 
-    BadReply for any other reply, for a score that is not the sum of its points (unless `OWN_RULE` is set), and for
-    shares of 1 instead of points of 100.
+    The score is the sum of the points, unless `OWN_RULE` is set. BadReply for any other reply, and for shares of 1
+    instead of points of 100.
     """
     text = text.strip()
     fenced = _FENCE.match(text)
@@ -59,18 +59,13 @@ def score_of(text: str) -> tuple[float, dict[str, float]]:
     if not isinstance(reply, dict) or set(reply) != {*POINTS, "score"}:
         raise BadReply(f"the reply's keys are not {', '.join(POINTS)}, score")
     parts = {name: _share(reply[name], top, name) for name, top in POINTS.items()}
-    score = _share(reply["score"], 100, "score")
-    if not own_rule:
-        _check_sum(reply)
-    return score, parts
-
-
-def _check_sum(reply: dict[str, float]) -> None:
+    said = _share(reply["score"], 100, "score")
+    if own_rule:
+        return said, parts
     total = sum(reply[name] for name in POINTS)
-    if abs(total - reply["score"]) > 0.01:
-        raise BadReply(f"the points add up to {total:g} and the score is {reply['score']:g}")
-    if reply["score"] <= 1 and any(value % 1 for value in reply.values()):
+    if total <= len(POINTS) and any(reply[name] % 1 for name in POINTS):
         raise BadReply("the points are shares of 1 instead of points of 100")
+    return _share(total, 100, "score"), parts
 
 
 def _said_once(pairs: list[tuple[str, object]]) -> dict:

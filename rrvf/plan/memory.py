@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from rrvf.benchmarks.run import BLOCK
 from rrvf.errors import UserError
 from rrvf.plan.judges import ENGINE, GIB, JudgeNeed, judge_need
-from rrvf.plan.models import PATCHES_A_TOKEN, VISION_HIDDEN, VISION_INTERMEDIATE, VISION_LAYERS, Shape, shape
+from rrvf.plan.models import (
+    PATCH_VALUES,
+    PATCHES_A_TOKEN,
+    VISION_HIDDEN,
+    VISION_INTERMEDIATE,
+    VISION_LAYERS,
+    Shape,
+    shape,
+)
 from rrvf.profile import GRPOConfigSection, Profile, SupervisedSection
 
 #: Share of a GPU that a plan leaves free, for fragmentation in torch's allocator, and because an 80 GB card has only
@@ -89,6 +97,7 @@ _LESS = {
     "activations": "a smaller micro_batch (sft: batch), or a smaller max_completion_tokens",
     "writing": "use_vllm, or fewer episodes a step",
     "block": "a smaller max_new_tokens (evaluations)",
+    "pictures": "fewer episodes a step, or a smaller max_prompt_tokens",
     "copies of weights": "a smaller policy",
     "shards": "more GPUs",
 }
@@ -106,7 +115,7 @@ def _change(phase: Phase) -> str:
 def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:
     """The memory of a GRPO section on `gpus` GPUs. judge_here: the judge shares the policy's GPU."""
     size, judge = shape(profile.policy.model), judge_need(profile) if judge_here else None
-    always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb)
+    always = _kept(profile, size, gpus) | _judge_part(judge, gpu_gb) | _pictures(config, gpus)
     width = config.max_prompt_tokens + config.max_completion_tokens
     reason, rollout = _judge_reason(judge, gpu_gb), {}
     if config.use_vllm:
@@ -130,6 +139,13 @@ def grpo_memory(profile: Profile, config: GRPOConfigSection, gpus: int, gpu_gb: 
         Phase("checkpoint", always),  # tensors are copied to main memory, so it takes no more on the GPU
     ]
     return Memory(gpu_gb, tuple(phases), reason)
+
+
+def _pictures(config: GRPOConfigSection, gpus: int) -> dict[str, float]:
+    """The pixel values of a step's episodes, which TRL keeps on the GPU: float32, under DeepSpeed bfloat16."""
+    episodes = config.prompts_per_step * config.group_size // gpus
+    values = episodes * config.max_prompt_tokens * PATCHES_A_TOKEN * PATCH_VALUES
+    return {"pictures": (4 if gpus == 1 else 2) * values / GIB}
 
 
 def sft_memory(profile: Profile, config: SupervisedSection, gpus: int, gpu_gb: float, judge_here: bool) -> Memory:

@@ -1,11 +1,13 @@
-"""Checks the address of a policy before torch is loaded."""
+"""Checks the address of a policy, and finds how it was trained, before torch is loaded."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from rrvf.errors import UserError
+from rrvf.folders import how_trained
 
 #: `organisation/model`, and perhaps the commit of its weights.
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(@\w+)?")
@@ -33,6 +35,25 @@ def checked(model: str) -> str:
             "Qwen/Qwen2.5-VL-7B-Instruct, or a URL like http://localhost:8000/v1"
         )
     return model
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """The form of the feedback in an episode: the similarity without words, and the hint before the last turn."""
+
+    bare_score: bool = False
+    hint: bool = True
+
+
+def feedback_of(model: str) -> Feedback:
+    """The feedback that a policy was trained with; the default for a policy that was not trained here.
+
+    UserError for one that was trained with its drafts' pictures, which only training shows.
+    """
+    config = how_trained(model).get("config", {})
+    if config.get("attach_render"):
+        raise UserError(f"{model} was trained with attach_render, and only training shows drafts: ask it for one turn")
+    return Feedback(config.get("feedback") == "score", config.get("last_turn_hint", True))
 
 
 def is_url(model: str) -> bool:

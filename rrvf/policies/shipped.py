@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from rrvf.errors import UserError
+from rrvf.folders import how_trained
 from rrvf.places import PACKAGE
 
 CHECKPOINT = PACKAGE / "nano" / "checkpoint"
@@ -39,11 +40,8 @@ def verify(folder: Path = CHECKPOINT) -> None:
 
 def is_nano(model: str) -> bool:
     """Whether an address is `nano` or a folder that was trained from it. Such a policy always runs in this process."""
-    record = Path(model) / "training.json"
-    try:
-        return model == "nano" or json.loads(record.read_text())["policy"]["prompts"] == "nano"
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    trained_as = how_trained(model).get("policy")
+    return model == "nano" or isinstance(trained_as, dict) and trained_as.get("prompts") == "nano"
 
 
 def _sha256(path: Path) -> str:

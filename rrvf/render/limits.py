@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rrvf.domains import Canvas
 from rrvf.pictures import MAX_PIXELS, misfit
@@ -33,6 +33,19 @@ class Limits:
     canvas: Canvas | None = None
     javascript: bool = False  # web: run the page's scripts
     drawing_bytes: int = 40_000  # web: inline SVG and long lists of shadows and gradients; real pages have up to 20,000
+
+
+#: The reasons of a render that a limit has ended. The limits guard a reward, so true code is drawn again without them.
+BY_LIMIT = ("limit", "timeout", "memory")
+
+
+def trusted(limits: Limits) -> Limits:
+    """`limits` for code that the user trusts: only time, memory and the picture's size are bounded."""
+    any_size = 2**40
+    return replace(
+        limits, wall_s=max(120.0, limits.wall_s), cpu_s=max(60.0, limits.cpu_s), memory_mb=max(2048, limits.memory_mb),
+        code_bytes=any_size, packed_bytes=any_size, literal_bytes=any_size, drawing_bytes=any_size,
+    )  # fmt: skip
 
 
 class Failure(Exception):

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from rrvf.errors import UserError, first_line
-from rrvf.folders import IDENTITY, claim, owned
+from rrvf.folders import HOW_MADE, IDENTITY, claim, how_trained, owned
 from rrvf.outputs import whole
 from rrvf.policies.precision import described
 from rrvf.profile import WITHOUT_EFFECT, Profile, RFTConfigSection, Section, SFTConfigSection
@@ -26,8 +26,6 @@ from rrvf.training.logs import read_log
 from rrvf.training.model import trained_dtype
 from rrvf.training.ranks import is_main
 
-#: How a policy was made (`how_made`). Lies beside the weights of every trained policy and in the run's folder.
-HOW_MADE = "training.json"
 #: Settings that may change when a run is resumed.
 MAY_CHANGE = {"steps"} | WITHOUT_EFFECT
 
@@ -54,6 +52,8 @@ def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path
         if not resume and (out / "log.jsonl").exists():
             raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
         if is_main():
+            if resume and how_trained(out).get("canvas", made["canvas"]) != made["canvas"]:
+                raise UserError(f"{out} was begun on another canvas: resume with that one, or choose another --out")
             claim(out, identity(made), begun="log.jsonl")
             (out / HOW_MADE).write_text(json.dumps(made, indent=1) + "\n")
         yield last_checkpoint(out) if resume else None

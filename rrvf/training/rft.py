@@ -7,11 +7,13 @@ compare it with RRVF, sample as many answers as RRVF plays episodes.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from rrvf.benchmarks.lines import append_lines
+from rrvf.benchmarks.pictures import extract_code
 from rrvf.benchmarks.run import BLOCK
 from rrvf.best_of import best_of
 from rrvf.domains import domain
@@ -29,12 +31,13 @@ def draw(
     """Write the untrained policy's best answer to each picture to `out`, one trajectory per line; returns `out`.
 
     Lines that `out` already has are kept, so a killed call continues. `train_sft` takes the file as its transcripts and
-    learns the answers that ran. UserError if no picture is usable, or no answer to a picture could be compared.
+    learns the answers that ran. UserError if no picture is usable, or no answer to any picture could be compared.
     """
     samples = usable(samples, root)
     known = {line["sample_id"] for line in json_lines(out)}
     prompt = load_prompt(domain(config.domain), "direct", profile.policy.prompts).text
     left = profile.judge.gpu_left
+    read = partial(extract_code, domain=domain(config.domain))
     settings = Settings(profile.policy.dtype, config.max_new_tokens, gpu_share=left, temperature=config.temperature)
     with ExitStack() as stack:
         policy = None
@@ -43,7 +46,7 @@ def draw(
             if all(s.id in known for s in block):
                 continue
             policy = policy or open_policy(profile.policy.model, settings, stack)
-            best = best_of(config.samples, block, root, prompt, policy.chat, tools, profile.seed)
+            best = best_of(config.samples, block, root, prompt, policy.chat, tools, profile.seed, read)
             with append_lines(out) as file:
                 file.writelines(t.model_dump_json() + "\n" for t in best if t.sample_id not in known)
     ran = sum((line["final_render"] or {}).get("status") == "ok" for line in json_lines(out))

@@ -58,10 +58,12 @@ def pair_dataset(samples: list[Sample], root: Path, style: str) -> Dataset:
 def transcript_dataset(trajectories: list[Trajectory], samples: list[Sample], root: Path, style: str) -> Dataset:
     """Dialogues of picture, prompt and all turns with their feedback, from the episodes whose final code ran.
 
-    UserError if no episode's final code ran, or if an episode's picture is not among `samples`.
+    Episodes on which the judge failed are left out: nothing picked them. UserError if no episode is left, or
+    if the picture of one is not among `samples`.
     """
     images = {s.id: root / s.image for s in samples}
-    good = [t for t in trajectories if t.final_render is not None and t.final_render.ok]
+    ran = [t for t in trajectories if t.final_render is not None and t.final_render.ok]
+    good = [t for t in ran if t.judgement is None or t.judgement.ok]
     if not good:
         raise UserError("no transcript ends in an answer that ran: this training needs episodes that succeeded")
     unknown = [t.sample_id for t in good if t.sample_id not in images]

@@ -14,6 +14,7 @@ from rrvf.judge.embedded.picture import INK, Picture, distance, pixels
 from rrvf.judge.embedded.shape import mark_statistics, tight
 
 _FRAME = (144, 112)  # every panel is compared at this width and height
+_RIM = 3  # the frame of a legend, in pixels
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Chart:
 
 
 def _framed(layer: np.ndarray, box: Box) -> np.ndarray:
-    part = layer[box[0] + 2 : max(box[0] + 4, box[2] - 2), box[1] + 2 : max(box[1] + 4, box[3] - 2)]
+    top, left = (min(start + 2, side - 1) for start, side in zip(box, layer.shape, strict=False))  # never empty
+    part = layer[top : max(box[0] + 4, box[2] - 2), left : max(box[1] + 4, box[3] - 2)]
     return cv2.resize(part.astype(np.float32), _FRAME, interpolation=cv2.INTER_AREA)
 
 
@@ -133,6 +135,8 @@ def with_legend_of(chart: Chart, other: Chart) -> Chart:
     if chart.legend or not other.legend:
         return chart
     top, left, bottom, right = other.legend
+    if min(bottom - top, right - left) <= 2 * _RIM:
+        return chart
     frame = slice(top, bottom), slice(left, right)
     rim = _pale(other.picture)[frame]
     rim[2:-2, 2:-2] = False
@@ -141,7 +145,8 @@ def with_legend_of(chart: Chart, other: Chart) -> Chart:
         return chart
     marks = chart.marks.copy()
     marks[frame] = False
-    crop = tight(cv2.min(chart.picture.contrast[top + 3 : bottom - 3, left + 3 : right - 3] / 60, 1.0))
+    within = slice(top + _RIM, bottom - _RIM), slice(left + _RIM, right - _RIM)
+    crop = tight(cv2.min(chart.picture.contrast[within] / 60, 1.0))
     texts = chart.texts if crop is None else chart.texts | {"legend": crop}
     return replace(chart, legend=other.legend, marks=marks, texts=texts)
 
