@@ -33,13 +33,13 @@ class _Game:
 
 
 def play(
-    samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int, read: Read,
-    hint: bool = True,
+    samples: list[Sample], root: Path, prompt: str, chat: Chat, tools: Tools, max_turns: int,
+    read: Read | None = None, hint: bool = True,
 ) -> list[Trajectory | NoReply]:  # fmt: skip
     """One episode per sample, or the reason why the policy could not be asked.
 
-    read: takes the code from a last turn without `<answer>`, as in a single-turn evaluation (`Benchmark.extract`).
-    hint: see `Episode`.
+    read, hint: see `Episode`. An evaluation reads by the rule of its benchmark (`registry.reader`).
+
     UserError for a picture that cannot be read.
     """
     games = []
