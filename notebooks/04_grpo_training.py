@@ -6,7 +6,7 @@
 # **After this notebook you can** read a GRPO run: the reward and its terms, execution rate, length and entropy; tell
 # learning from a collapse to short programs; and follow one episode from draft to answer.
 #
-# **Time:** twenty minutes of reading. The first run trains, 20 to 30 minutes on two cores; later runs take a minute.
+# **Time:** twenty minutes of reading. The first run trains, 25 to 40 minutes on two cores; later runs take a minute.
 # **Prerequisites:** notebooks 1 to 3; the idea of a policy gradient.
 #
 # The paper trains Qwen2.5-VL-7B on 8 GPUs. From pictures alone its execution rate on ChartMimic rises from 68.8 to 97.8 %.

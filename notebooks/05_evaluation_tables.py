@@ -6,7 +6,7 @@
 # **After this notebook you can** read the three tables with their intervals, tell a ceiling and a floor from a result, separate
 # execution rate from fidelity, and decide whether a claim is supported.
 #
-# **Time:** fifteen minutes of reading. The first run takes as long as the evaluations (about half an hour on two cores, more
+# **Time:** fifteen minutes of reading. The first run takes as long as the evaluations (about 20 minutes on two cores, more
 # where the policies are trained first); later runs take two minutes. **Prerequisites:** notebooks 1 to 4; confidence intervals.
 #
 # The paper's evidence is three tables: ChartMimic (Table 1), Plot2Code (Table 2, never trained on) and WebSight (Table 3). A
