@@ -17,6 +17,7 @@ from rrvf.data.generated import charts
 from rrvf.profile import load_profile
 from rrvf.report.knob import FRONT_ENDS
 from rrvf.report.runs import find_runs, find_seeds
+from rrvf.report.seeds import seeds_markdown
 from rrvf.report.write import report_texts
 from rrvf.study import Study
 
@@ -32,6 +33,12 @@ def test_the_published_report_is_what_the_published_records_give(profile):
     pages = report_texts(find_runs(results), find_seeds(results), load_profile(profile))
     assert pages.keys() - {"seeds.md"} == {"claims.md", "decomposition.md", "audit.md"}
     assert pages == {name: (results / "report" / name).read_text() for name in pages}
+
+
+def test_the_seeds_of_another_machine_are_what_their_records_give():
+    results = PUBLISHED.with_name("nano-float32")
+    text = seeds_markdown(find_runs(results), find_seeds(results), load_profile("nano"))
+    assert text == (results / "report" / "seeds.md").read_text()
 
 
 @pytest.mark.parametrize("stem", ["04_grpo_training", "05_evaluation_tables"])
