@@ -21,7 +21,8 @@ export JUPYTER_RUNTIME_DIR := $(CURDIR)/.cache/jupyter/runtime
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TRL_EXPERIMENTAL_SILENCE := 1
-export VLLM_USE_FLASHINFER_SAMPLER := 0 # see rrvf/served.py
+# See rrvf/served.py.
+export VLLM_USE_FLASHINFER_SAMPLER := 0
 # Some container images set it. Then every new process compiles its libraries again: the trainers load in 31 s, not in 13 s.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -16,7 +16,7 @@ from rrvf.pictures import read_picture
 from rrvf.policies import NoReply
 from rrvf.protocol import first_message
 from rrvf.records import Sample, Trajectory
-from rrvf.rollout import Episode, Tools
+from rrvf.rollout import Episode, Read, Tools
 
 #: Takes conversations; returns the next turn of each, or the reason why there is none.
 Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
@@ -30,7 +30,7 @@ def best_of(
     chat: Chat,
     tools: Tools,
     seed: int,
-    read: Callable[[str], str | None],
+    read: Read,
 ) -> list[Trajectory]:
     """Play `count` single-turn episodes of each sample; return the one with the highest similarity (the first of ties).
 

@@ -18,6 +18,8 @@ from rrvf.records import Judgement, Render, Trajectory, Turn
 
 #: Ends the tool response before turn T_max, because the policy cannot count its turns (ours: D10).
 LAST_TURN_HINT = "\nThis was the last draft: answer now."
+#: Takes the code from a reply; None where it has none.
+Read = Callable[[str], str | None]
 
 
 class RendererLike(Protocol):
@@ -105,7 +107,7 @@ class Episode:
     tools: Tools = field(repr=False)
     max_turns: int = 4
     hint: bool = True
-    read: Callable[[str], str | None] | None = field(default=None, repr=False)
+    read: Read | None = field(default=None, repr=False)
     turns: list[Turn] = field(default_factory=list)
 
     def tool_call(self, content: str, text: str = "") -> str:

@@ -97,43 +97,44 @@ def test_an_episode_whose_policy_could_not_be_asked_is_none(remembered, tools, p
     assert (fault(first), fault(third)) == (None, None) and "no memory" in fault(second)
 
 
-def test_drafts_are_drawn_as_the_answers_are(tmp_path, monkeypatch):
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """The arguments by name with which an evaluation over turns opens its tools for a model, and that evaluation."""
+
     class Asked(Exception):
         pass
 
     def tools(domain, bare_score, limits):
-        raise Asked(domain, limits)
+        raise Asked({"domain": domain, "bare_score": bare_score, "limits": limits})
 
     evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "gallery")
     monkeypatch.setattr(evaluation.study, "tools", tools)
     monkeypatch.setattr("rrvf.evaluation.turns.open_policy", lambda *_: SimpleNamespace(chat=None))
     monkeypatch.setattr("rrvf.evaluation.turns.picture_of", lambda *_: True)
-    with pytest.raises(Asked) as asked:
-        evaluate_turns(evaluation, "nano", "nano", tmp_path / "out", [SimpleNamespace(id="a")], 2)
-    assert asked.value.args == ("chart", evaluation.limits) != ("chart", evaluation.study.limits("chart"))
+
+    def asked(model, out):
+        with pytest.raises(Asked) as found:
+            evaluate_turns(evaluation, "mine", model, tmp_path / out, [SimpleNamespace(id="a")], 2)
+        return found.value.args[0], evaluation
+
+    return asked
 
 
-def test_a_policy_that_was_trained_with_scores_gets_scores(tmp_path, monkeypatch):
-    class Asked(Exception):
-        pass
+def test_drafts_are_drawn_as_the_answers_are(asked):
+    opened, evaluation = asked("nano", "out")
+    assert opened["domain"] == "chart"
+    assert opened["limits"] == evaluation.limits != evaluation.study.limits("chart")
 
-    def tools(domain, bare_score, limits):
-        raise Asked(bare_score)
 
+def test_a_policy_that_was_trained_with_scores_gets_scores(asked, tmp_path):
     policy = tmp_path / "policy"
     policy.mkdir()
-    evaluation = Evaluation(Study(load_profile("nano"), tmp_path / "runs", tmp_path / "data"), "gallery")
-    monkeypatch.setattr(evaluation.study, "tools", tools)
-    monkeypatch.setattr("rrvf.evaluation.turns.open_policy", lambda *_: SimpleNamespace(chat=None))
-    monkeypatch.setattr("rrvf.evaluation.turns.picture_of", lambda *_: True)
     for config, bare in (({"feedback": "score"}, True), ({}, False)):
         (policy / "training.json").write_text(json.dumps({"config": config}))
-        with pytest.raises(Asked) as asked:
-            evaluate_turns(evaluation, "mine", str(policy), tmp_path / f"out-{bare}", [SimpleNamespace(id="a")], 2)
-        assert asked.value.args == (bare,)
+        assert asked(str(policy), f"out-{bare}")[0]["bare_score"] is bare
     (policy / "training.json").write_text(json.dumps({"config": {"attach_render": True}}))
     with pytest.raises(UserError, match="attach_render"):
-        evaluate_turns(evaluation, "mine", str(policy), tmp_path / "out", [SimpleNamespace(id="a")], 2)
+        asked(str(policy), "out")
 
 
 def test_episodes_under_another_prompt_are_refused(tmp_path, monkeypatch):

@@ -64,11 +64,15 @@ class References:
     def items(self, code: str, made: Render | None = None) -> dict | None:
         """The items of one true script; None where it does not run. made: a traced run of it, if there was one."""
         if not self.known(code):
-            run = settled(made or self._renderer.render(code, self._trace))
-            if run.reason in BY_LIMIT:
-                run = settled(draw(self._renderer.domain, code, trusted(self._renderer.limits), self._trace))
-            self.keep(code, run)
+            self.keep(code, self.run(code, made))
         return self._latest[self._key(code)]
+
+    def run(self, code: str, made: Render | None = None) -> Render:
+        """A traced run of true code, without limits where one has ended it. made: as in `items`."""
+        run = settled(made or self._renderer.render(code, self._trace))
+        if run.reason in BY_LIMIT:
+            run = settled(draw(self._renderer.domain, code, trusted(self._renderer.limits), self._trace))
+        return run
 
     def known(self, code: str) -> bool:
         """Whether `items` answers without running the script."""

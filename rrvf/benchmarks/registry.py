@@ -5,7 +5,6 @@ Each extracts code, scores it, scales the judge's score and summarises the resul
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from rrvf.domains import Domain, domain
 from rrvf.errors import UserError
 from rrvf.profile import EvalSet, Profile
 from rrvf.records import Judgement, Render, Sample, SampleResult
-from rrvf.render import Renderer, settled
-from rrvf.render import render as draw
-from rrvf.render.limits import BY_LIMIT, trusted
+from rrvf.render import Renderer
+from rrvf.rollout import Read
 
 Summary = dict[str, dict[str, float | None]]
 
@@ -36,13 +34,9 @@ def load(config: EvalSet, profile: Profile, renderer: Renderer, root: Path) -> B
     return WebSight(renderer, root)
 
 
-def reader(config: EvalSet) -> Callable[[str], str | None]:
-    """Takes the code from a reply, by the rule of the set's benchmark; None where the reply has none."""
-    kinds = {
-        "chartmimic": chartmimic.extract_code,
-        "plot2code": plot2code.extract_code,
-        "websight": websight.extract_code,
-    }
+def reader(config: EvalSet) -> Read:
+    """`extract` of the set's benchmark, which needs no renderer."""
+    kinds = {kind.name: kind.extract for kind in (ChartMimic, Plot2Code, WebSight)}
     return kinds.get(config.benchmark) or partial(pictures.extract_code, domain=domain(config.domain))
 
 
@@ -158,9 +152,7 @@ class WebSight:
     def _draw_true_page(self, reference: str) -> Render:
         if self._references.known(reference):
             return Render(status="ok", items=self._references.items(reference))
-        page = settled(self._renderer.render(reference, "blocks"))
-        if page.reason in BY_LIMIT:
-            page = settled(draw(self._renderer.domain, reference, trusted(self._renderer.limits), "blocks"))
+        page = self._references.run(reference)
         if page.ok and not page.message:  # a message says that its stylesheet is missing, which can be mended
             self._references.keep(reference, page)
         return page

@@ -17,7 +17,7 @@ from rrvf.errors import UserError
 from rrvf.pictures import read_picture
 from rrvf.policies import Answer, Keep, NoReply
 from rrvf.records import Sample, storable
-from rrvf.rollout import Tools
+from rrvf.rollout import Read, Tools
 
 #: Given where nothing could be asked. It is not written down, so the sample is asked once its file can be read.
 UNREAD = Answer(None, "a file of the sample cannot be read", failed=True)
@@ -52,9 +52,7 @@ def endpoint_replies(policy, root: Path, asked: Asked) -> Replies:
     return reply
 
 
-def best_replies(
-    policy, count: int, root: Path, prompt: str, tools: Tools, seed: int, read: Callable[[str], str | None]
-) -> Replies:
+def best_replies(policy, count: int, root: Path, prompt: str, tools: Tools, seed: int, read: Read) -> Replies:
     """`reply` for the best of `count` answers that a policy draws. It gives UNREAD as `local_replies` does.
 
     read: takes the code from a reply.

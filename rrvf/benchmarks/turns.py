@@ -18,11 +18,10 @@ from rrvf.pictures import read_picture
 from rrvf.policies import Answer, NoReply
 from rrvf.protocol import answer_text, first_message
 from rrvf.records import Sample, Trajectory
-from rrvf.rollout import Episode, Tools
+from rrvf.rollout import Episode, Read, Tools
 
 #: Takes conversations; returns the next turn of each, or the reason why there is none.
 Chat = Callable[[list[list[dict]]], Iterable[str | NoReply]]
-Read = Callable[[str], str | None]
 
 
 @dataclass

@@ -29,7 +29,7 @@ from rrvf.judge.outage import Outage
 from rrvf.judge.prompts import SCORE_SCHEMA, JudgePrompt, Mode, load_judge_prompt
 from rrvf.judge.replies import BadReply, content_of, fields_of, question, reason_of
 from rrvf.judge.rubrics import Rubric
-from rrvf.judge.servers import Servers, alive, away
+from rrvf.judge.servers import SIGN_S, Servers, alive, away
 from rrvf.records import Judgement, Usage, storable
 
 FORMAT = {"type": "json_schema", "json_schema": {"name": "score", "strict": True, "schema": SCORE_SCHEMA}}
@@ -37,8 +37,6 @@ T = TypeVar("T")
 #: Times that one question is asked, with a wait for an outage between two. A question that crashes its server each time
 #: must not be asked for ever.
 _ROUNDS = 3
-#: Seconds for a list of models.
-_LIST_S = 10.0
 
 
 class JudgeClient:
@@ -258,8 +256,7 @@ class JudgeClient:
 
     async def _model_name(self) -> str:
         if self._model is None:
-            listed = getattr(await self._servers.call(_models), "data", None)
-            name = getattr(listed[0], "id", None) if isinstance(listed, list) and listed else None
+            name = next(iter(await self._servers.call(_listed)), None)
             if not isinstance(name, str) or not name:
                 raise BadReply("the endpoint lists no model")
             self._model = storable(name)
@@ -271,15 +268,16 @@ class JudgeClient:
         return JudgeCard.of(model, domain, self._sampling, self._revision, **of_rubric)
 
 
-async def _models(api: openai.AsyncOpenAI) -> object:
-    return await api.models.list()
+async def _listed(api: openai.AsyncOpenAI) -> list[object]:
+    """The ids of the models that an endpoint lists, unchecked."""
+    listed = getattr(await api.models.list(), "data", None)
+    return [getattr(entry, "id", None) for entry in listed] if isinstance(listed, list) else []
 
 
 async def _serves_only_another(api: openai.AsyncOpenAI, model: str) -> bool:
     try:
-        async with asyncio.timeout(_LIST_S):
-            listed = getattr(await _models(api), "data", None)
+        async with asyncio.timeout(SIGN_S):
+            names = await _listed(api)
     except (openai.OpenAIError, ValueError, TimeoutError):
         return False
-    names = [getattr(entry, "id", None) for entry in listed] if isinstance(listed, list) else []
     return len(names) == 1 and isinstance(names[0], str) and names[0] != model

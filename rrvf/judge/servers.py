@@ -18,7 +18,7 @@ PAUSE_S = 30.0
 #: HTTP errors on which another server is asked, besides 5xx: timeout, conflict, too many requests.
 _ELSEWHERE = (408, 409, 429)
 #: Seconds for a sign of life: listing the models.
-_SIGN_S = 10.0
+SIGN_S = 10.0
 
 
 @dataclass
@@ -96,7 +96,7 @@ def _try_another(error: openai.APIError) -> bool:
 async def alive(api: openai.AsyncOpenAI) -> bool:
     """Whether a server answers at all. One that refuses the question is alive; one that stays silent is not."""
     try:
-        async with asyncio.timeout(_SIGN_S):
+        async with asyncio.timeout(SIGN_S):
             await api.with_options(max_retries=0).models.list()
     except (openai.OpenAIError, ValueError, TimeoutError) as error:
         return not isinstance(error, openai.APITimeoutError | TimeoutError) and not away(error)

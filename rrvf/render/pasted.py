@@ -52,9 +52,9 @@ def chart_share(code: str, png: bytes, coverage: float) -> float:
     texts: list[str] = []
     rest = _TEXT.sub(lambda found: texts.append(found.group()) or " ", code)
     numbers = ",".join(_NUMBER.findall(rest))
-    words = " ".join(_WORD.findall("".join(texts)))
-    spelt = max(0, len(zlib.compress(words.encode())) - WORDS)
-    return _share(_packed("".join(texts)) + spelt + coverage * _packed(numbers), png)
+    text = "".join(texts)
+    spelt = max(0, _compressed(" ".join(_WORD.findall(text))) - WORDS)
+    return _share(_packed(text) + spelt + coverage * _packed(numbers), png)
 
 
 def page_share(code: str, png: bytes) -> float:
@@ -64,7 +64,11 @@ def page_share(code: str, png: bytes) -> float:
 
 
 def _packed(text: str) -> int:
-    return len(zlib.compress(_WORD.sub("", text).encode(errors="replace")))
+    return _compressed(_WORD.sub("", text))
+
+
+def _compressed(text: str) -> int:
+    return len(zlib.compress(text.encode(errors="replace")))
 
 
 def _share(carried: float, png: bytes) -> float:

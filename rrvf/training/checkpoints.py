@@ -52,7 +52,7 @@ def training_run(out: Path, resume: bool, made: dict[str, Any]) -> Iterator[Path
         if not resume and (out / "log.jsonl").exists():
             raise UserError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
         if is_main():
-            if resume and how_trained(out).get("canvas", made["canvas"]) != made["canvas"]:
+            if resume and not _same_canvas(how_trained(out), made):
                 raise UserError(f"{out} was begun on another canvas: resume with that one, or choose another --out")
             claim(out, identity(made), begun="log.jsonl")
             (out / HOW_MADE).write_text(json.dumps(made, indent=1) + "\n")
@@ -90,16 +90,17 @@ def begun_otherwise(out: Path, made: dict[str, Any]) -> bool:
     return begun and json.loads(path.read_text()) != json.loads(json.dumps(identity(made)))
 
 
-def steps_of(final: Path, made: dict[str, Any]) -> int | None:
-    """The steps of a trained policy that was otherwise made as `made` says; None for one that was not.
+def _same_canvas(before: dict[str, Any], made: dict[str, Any]) -> bool:
+    """Whether two records have one canvas. A record of an earlier version lacks it; then it is not compared."""
+    return bool(before.get("canvas", made["canvas"]) == made["canvas"])
 
-    A record of an earlier version lacks the canvas. Then it is not compared.
-    """
+
+def steps_of(final: Path, made: dict[str, Any]) -> int | None:
+    """The steps of a trained policy that was otherwise made as `made` says; None for one that was not."""
     path = final / HOW_MADE
     before = json.loads(path.read_text()) if path.is_file() else {}
-    same = before.get("canvas", made["canvas"]) == made["canvas"]
     try:
-        return before["config"]["steps"] if same and identity(before) == identity(made) else None
+        return before["config"]["steps"] if _same_canvas(before, made) and identity(before) == identity(made) else None
     except KeyError:  # a record from before these settings were written down
         return None
 
